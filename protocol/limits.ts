@@ -1,0 +1,70 @@
+/**
+ * Every limit of the game, named once. Numbers that a client can run into are part of the protocol:
+ * they are printed in the documents, sent in `welcome`, and enforced by the server from here.
+ */
+export const limits = {
+  money: { minMinor: 1n, maxMinor: 10n ** 13n - 1n },
+
+  envelope: {
+    playerShares: 300,
+    merchantShares: 10_000,
+    playerShareMinor: 20_000n,
+    hidesPerDay: 50,
+    publishRadiusM: 500,
+    hideReachM: 500,
+    claimRadiusM: { min: 40, max: 120, default: 60 },
+    lifetimeMs: {
+      min: 60_000,
+      default: 72 * 3_600_000,
+      playerMax: 72 * 3_600_000,
+      merchantMax: 30 * 86_400_000,
+    },
+    greetingChars: 120,
+    clueChars: 280,
+    brandChars: 60,
+    passphraseChars: { min: 4, max: 64 },
+    audiencePlayers: 100,
+    perCell10: 3,
+    perCell9: 12,
+  },
+
+  claim: {
+    perDay: 200,
+    failedTriesPerEnvelopeHour: 10,
+    failedTriesPerDay: 150,
+    pendingAfterMs: 1_500,
+  },
+
+  position: {
+    maxAgeMs: 60_000,
+    worstAccuracyM: 120,
+    walkingSpeedKmh: 16,
+  },
+
+  hint: { perSnapshot: 50, tickMs: 250, warmthRadiiM: [1_000, 2_000] },
+
+  socket: {
+    payloadBytes: 4_096,
+    framesPerSecond: 10,
+    frameBurst: 20,
+    perPlayer: 5,
+    helloWithinMs: 10_000,
+    pingEveryMs: 20_000,
+    missedPings: 2,
+    slowReaderBytes: 256 * 1_024,
+    slowReaderMs: 10_000,
+    coalesceBytes: 64 * 1_024,
+  },
+
+  http: {
+    bodyBytes: 32 * 1_024,
+    requestTimeoutMs: 15_000,
+    page: { default: 50, max: 200 },
+    perCredentialPerMinute: 600,
+    perAddressPerMinute: 1_200,
+  },
+
+  idempotency: { keyChars: 255, keptMs: 30 * 86_400_000 },
+  merchant: { liveKeys: 2, nameChars: 80 },
+  sandbox: { maxTimeScale: 120, playerTestMinor: 100_000_00n, merchantTestMinor: 1_000_000_00n },
+} as const

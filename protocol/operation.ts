@@ -1,0 +1,60 @@
+/**
+ * What an operation is: one object that the server binds a handler to, validates with, and generates the
+ * documents from. Handlers never name a path.
+ */
+import type { TObject, TSchema } from 'typebox'
+import type { ErrorCode } from './errors.ts'
+
+export type CallerKind = 'player' | 'merchant' | 'operator'
+export type Scope = 'read' | 'campaigns' | 'finance' | 'admin'
+export const scopes = ['read', 'campaigns', 'finance', 'admin'] as const satisfies readonly Scope[]
+
+export type Operation = {
+  /** camelCase, unique: the operationId of the document. */
+  id: string
+  method: 'GET' | 'POST' | 'DELETE'
+  /** OpenAPI form: /v1/envelopes/{id}. */
+  path: string
+  tag: string
+  summary: string
+  description?: string
+  /** Who may call; empty means anyone, without a credential. */
+  callers: readonly CallerKind[]
+  /** What a merchant key must be allowed to do. */
+  scope?: Scope
+  sandboxOnly?: boolean
+  idempotencyKey?: 'required'
+  params?: TObject
+  query?: TObject
+  body?: TObject
+  /** Answers by status. */
+  answers: Readonly<Record<number, TSchema>>
+  errors: readonly ErrorCode[]
+  /** A true request and answer, for the documents; a test sends and checks them. */
+  example?: {
+    params?: Record<string, string>
+    query?: Record<string, string>
+    body?: unknown
+    answer: unknown
+  }
+}
+
+export const operation = <const O extends Operation>(o: O): O => o
+
+/** Errors that any operation may answer. */
+export const commonErrors = [
+  'bad_request',
+  'too_many_requests',
+  'unavailable',
+  'internal',
+] as const satisfies ErrorCode[]
+/** Errors that any operation with a body may answer. */
+export const bodyErrors = ['payload_too_large', 'unsupported_media_type'] as const satisfies ErrorCode[]
+/** Errors that any operation with a credential may answer. */
+export const callerErrors = ['unauthorized', 'forbidden'] as const satisfies ErrorCode[]
+/** Errors that any operation with a required Idempotency-Key may answer. */
+export const idempotencyErrors = [
+  'idempotency_key_missing',
+  'idempotency_in_flight',
+  'idempotency_mismatch',
+] as const satisfies ErrorCode[]

@@ -1,0 +1,135 @@
+/** Merchants and their keys, and what the operator does for them. */
+import Type from 'typebox'
+import { limits } from '../limits.ts'
+import { bodyErrors, callerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
+import { scopes } from '../operation.ts'
+import { Amount, Balance, Shape, Text, Timestamp, Uuid } from '../scalars.ts'
+
+export const KeyScopes = Type.Array(Type.Enum([...scopes]), {
+  minItems: 1,
+  maxItems: scopes.length,
+  uniqueItems: true,
+})
+
+export const Merchant = Shape({ id: Uuid, name: Type.String(), createdAt: Timestamp })
+
+export const ApiKey = Shape({
+  id: Uuid,
+  prefix: Type.String({ description: 'The first characters, to tell keys apart.' }),
+  scopes: KeyScopes,
+  createdAt: Timestamp,
+  lastUsedAt: Type.Optional(Timestamp),
+  revokedAt: Type.Optional(Timestamp),
+})
+
+const NewKey = Shape({
+  apiKey: ApiKey,
+  secret: Type.String({ description: 'Shown this once; only its hash is stored.' }),
+})
+
+export const getMerchant = operation({
+  id: 'getMerchant',
+  method: 'GET',
+  path: '/v1/merchant',
+  tag: 'merchants',
+  summary: 'The merchant behind the key',
+  callers: ['merchant'],
+  scope: 'read',
+  answers: { 200: Merchant },
+  errors: [...commonErrors, ...callerErrors],
+})
+
+export const createApiKey = operation({
+  id: 'createApiKey',
+  method: 'POST',
+  path: '/v1/api-keys',
+  tag: 'merchants',
+  summary: 'Make a second key, for rotation',
+  callers: ['merchant'],
+  scope: 'admin',
+  body: Shape({ scopes: KeyScopes }),
+  answers: { 201: NewKey },
+  errors: [...commonErrors, ...bodyErrors, ...callerErrors, 'key_limit'],
+})
+
+export const listApiKeys = operation({
+  id: 'listApiKeys',
+  method: 'GET',
+  path: '/v1/api-keys',
+  tag: 'merchants',
+  summary: 'Keys, newest first',
+  callers: ['merchant'],
+  scope: 'admin',
+  answers: { 200: Shape({ items: Type.Array(ApiKey) }) },
+  errors: [...commonErrors, ...callerErrors],
+})
+
+export const revokeApiKey = operation({
+  id: 'revokeApiKey',
+  method: 'DELETE',
+  path: '/v1/api-keys/{id}',
+  tag: 'merchants',
+  summary: 'Revoke a key; it is dead within 5 s everywhere',
+  callers: ['merchant'],
+  scope: 'admin',
+  params: Shape({ id: Uuid }),
+  answers: { 200: ApiKey },
+  errors: [...commonErrors, ...callerErrors, 'not_found'],
+})
+
+export const createMerchant = operation({
+  id: 'createMerchant',
+  method: 'POST',
+  path: '/v1/operator/merchants',
+  tag: 'operator',
+  summary: 'Make a merchant and its first key',
+  callers: ['operator'],
+  idempotencyKey: 'required',
+  body: Shape({
+    name: Text(limits.merchant.nameChars),
+    area: Type.Optional(
+      Shape(
+        {
+          type: Type.Literal('Polygon'),
+          coordinates: Type.Array(
+            Type.Array(
+              Type.Tuple([
+                Type.Number({ minimum: -180, maximum: 180 }),
+                Type.Number({ minimum: -90, maximum: 90 }),
+              ]),
+              { minItems: 4, maxItems: 200 },
+            ),
+            { minItems: 1, maxItems: 1 },
+          ),
+        },
+        { description: 'Where this merchant may hide; in production nowhere without it.' },
+      ),
+    ),
+  }),
+  answers: { 201: Shape({ merchant: Merchant, apiKey: ApiKey, secret: Type.String() }) },
+  errors: [...commonErrors, ...bodyErrors, ...callerErrors, ...idempotencyErrors, 'merchant_refused'],
+})
+
+export const deposit = operation({
+  id: 'deposit',
+  method: 'POST',
+  path: '/v1/operator/deposits',
+  tag: 'operator',
+  summary: 'Credit money that arrived outside to a wallet',
+  callers: ['operator'],
+  idempotencyKey: 'required',
+  body: Shape({
+    owner: Type.Union([Shape({ playerId: Uuid }), Shape({ merchantId: Uuid })]),
+    amount: Amount,
+    reference: Text(120, "The bank's or provider's reference; each is booked once."),
+  }),
+  answers: { 201: Shape({ transferId: Uuid, balance: Balance }) },
+  errors: [
+    ...commonErrors,
+    ...bodyErrors,
+    ...callerErrors,
+    ...idempotencyErrors,
+    'not_found',
+    'deposit_refused',
+  ],
+})

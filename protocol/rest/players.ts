@@ -1,0 +1,106 @@
+/** Players: sandbox sign-up, oneself, the wallet, the position for those without a socket. */
+import Type from 'typebox'
+import { limits } from '../limits.ts'
+import { bodyErrors, callerErrors, commonErrors, operation } from '../operation.ts'
+import { Amount, Balance, Fix, Page, PageQuery, Shape, Timestamp, Uuid } from '../scalars.ts'
+
+const { maxTimeScale } = limits.sandbox
+
+export const Player = Shape({
+  id: Uuid,
+  createdAt: Timestamp,
+  timeScale: Type.Integer({ minimum: 1, maximum: maxTimeScale }),
+})
+
+export const signUpPlayer = operation({
+  id: 'signUpPlayer',
+  method: 'POST',
+  path: '/v1/players',
+  tag: 'players',
+  summary: 'Sign up a sandbox player',
+  description:
+    'Gives a player, a token and test money. In production players come with a token of your identity provider.',
+  callers: [],
+  sandboxOnly: true,
+  body: Shape({
+    timeScale: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: maxTimeScale,
+        description:
+          "Multiplies the clock of this player's limits, so that a recorded walk is judged in its own time.",
+      }),
+    ),
+  }),
+  answers: { 201: Shape({ player: Player, token: Type.String(), expiresAt: Timestamp }) },
+  errors: [...commonErrors, ...bodyErrors],
+})
+
+export const getMe = operation({
+  id: 'getMe',
+  method: 'GET',
+  path: '/v1/me',
+  tag: 'players',
+  summary: 'The player behind the token',
+  callers: ['player'],
+  answers: { 200: Player },
+  errors: [...commonErrors, ...callerErrors],
+})
+
+export const getWallet = operation({
+  id: 'getWallet',
+  method: 'GET',
+  path: '/v1/wallet',
+  tag: 'wallet',
+  summary: 'Balances by currency',
+  callers: ['player', 'merchant'],
+  scope: 'finance',
+  answers: { 200: Shape({ balances: Type.Array(Balance) }) },
+  errors: [...commonErrors, ...callerErrors],
+})
+
+export const WalletTransfer = Shape({
+  id: Uuid,
+  kind: Type.Enum(['test_money', 'deposit', 'escrow', 'claim', 'refund']),
+  direction: Type.Enum(['in', 'out']),
+  amount: Amount,
+  envelopeId: Type.Optional(Uuid),
+  createdAt: Timestamp,
+})
+
+export const listWalletTransfers = operation({
+  id: 'listWalletTransfers',
+  method: 'GET',
+  path: '/v1/wallet/transfers',
+  tag: 'wallet',
+  summary: 'Every movement of the wallet, newest first',
+  callers: ['player', 'merchant'],
+  scope: 'finance',
+  query: PageQuery,
+  answers: { 200: Page(WalletTransfer) },
+  errors: [...commonErrors, ...callerErrors],
+})
+
+export const PositionAnswer = Shape({
+  accepted: Type.Boolean({ description: 'False: the fix did not replace the last one; reason says why.' }),
+  reason: Type.Optional(Type.Enum(['accuracy', 'stale', 'jump'])),
+  paused: Type.Optional(
+    Type.Enum(['speed'], {
+      description: 'Hints pause and claims are refused while you move faster than 16 km/h.',
+    }),
+  ),
+})
+
+export const sendPosition = operation({
+  id: 'sendPosition',
+  method: 'POST',
+  path: '/v1/positions',
+  tag: 'positions',
+  summary: 'Say where you stand',
+  description:
+    "The socket's `position` frame for clients without a socket. Lists, hiding and claims use the last accepted fix.",
+  callers: ['player'],
+  body: Shape({ fix: Fix }),
+  answers: { 200: PositionAnswer },
+  errors: [...commonErrors, ...bodyErrors, ...callerErrors],
+})

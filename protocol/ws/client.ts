@@ -1,0 +1,29 @@
+/** Frames that a client sends on `GET /v1/play`, subprotocol `hexbao.v1`. */
+import Type, { type Static } from 'typebox'
+import { ClaimBody } from '../rest/claims.ts'
+import { Fix, Shape, Text, Uuid } from '../scalars.ts'
+
+/** The client's own name for a frame; the answer carries it as `ref`. */
+const FrameId = Type.String({ minLength: 1, maxLength: 64 })
+
+export const Hello = Shape({
+  type: Type.Literal('hello'),
+  id: Type.Optional(FrameId),
+  token: Type.Optional(Text(4_096, 'Where the token is not in Sec-WebSocket-Protocol.')),
+})
+
+export const Position = Shape({ type: Type.Literal('position'), id: Type.Optional(FrameId), fix: Fix })
+
+export const ClaimFrame = Shape({
+  type: Type.Literal('claim'),
+  id: Type.Optional(FrameId),
+  envelopeId: Uuid,
+  ...ClaimBody.properties,
+})
+
+export const Ping = Shape({ type: Type.Literal('ping'), id: Type.Optional(FrameId) })
+
+export const clientFrames = { hello: Hello, position: Position, claim: ClaimFrame, ping: Ping } as const
+export type ClientFrame = {
+  [K in keyof typeof clientFrames]: Static<(typeof clientFrames)[K]>
+}[keyof typeof clientFrames]

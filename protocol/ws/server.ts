@@ -1,0 +1,135 @@
+/** Frames that the server sends. `seq` numbers them within a session; an answer carries `ref`, the request's `id`. */
+import Type, { type Static } from 'typebox'
+import { errorCodes } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { ClaimedAnswer, PendingAnswer } from '../rest/claims.ts'
+import { PositionAnswer } from '../rest/players.ts'
+import { Amount, Band, Cell10, Shape, Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
+
+const Seq = Type.Integer({ minimum: 1 })
+const Ref = Type.Optional(Type.String())
+const head = { seq: Seq, ref: Ref }
+
+/** One envelope near the player, as its hint cell. `zone` is sent once per cell and session. */
+export const HintItem = Shape({
+  envelopeId: Uuid,
+  band: Band,
+  cell: Cell10,
+  kind: Type.Enum(['player', 'merchant']),
+  audience: Type.Enum(['anyone', 'players', 'passphrase']),
+  zone: Type.Optional(Zone),
+  brand: Type.Optional(Type.String()),
+  greeting: Type.Optional(Type.String()),
+  clue: Type.Optional(Shape({ text: Type.String() })),
+})
+export type HintItem = Static<typeof HintItem>
+
+export const Welcome = Shape({
+  type: Type.Literal('welcome'),
+  ...head,
+  sessionId: Uuid,
+  playerId: Uuid,
+  serverTime: Timestamp,
+  limits: Shape({
+    payloadBytes: Type.Integer(),
+    framesPerSecond: Type.Integer(),
+    frameBurst: Type.Integer(),
+    tickMs: Type.Number(),
+    publishRadiusM: Type.Integer(),
+  }),
+})
+
+export const Snapshot = Shape({
+  type: Type.Literal('snapshot'),
+  ...head,
+  hints: Type.Array(HintItem, { maxItems: limits.hint.perSnapshot }),
+})
+
+/** A hint that is new or whose band changed since the last snapshot or hint. */
+export const Hint = Shape({ type: Type.Literal('hint'), ...head, ...HintItem.properties })
+export const WarmthFrame = Shape({ type: Type.Literal('warmth'), ...head, ...Warmth.properties })
+
+export const Gone = Shape({
+  type: Type.Literal('gone'),
+  ...head,
+  envelopeId: Uuid,
+  reason: Type.Enum(['empty', 'expired', 'closed', 'frozen', 'claimed', 'out_of_range']),
+})
+
+export const PositionAck = Shape({
+  type: Type.Literal('position.ack'),
+  ...head,
+  ...PositionAnswer.properties,
+})
+
+export const ClaimResult = Shape({
+  type: Type.Literal('claim.result'),
+  ...head,
+  result: Type.Union([ClaimedAnswer, PendingAnswer]),
+})
+
+/** The final answer to a claim that was pending. */
+export const ClaimSettled = Shape({
+  type: Type.Literal('claim.settled'),
+  ...head,
+  ...ClaimedAnswer.properties,
+})
+
+/** To the hider: somebody found a share. */
+export const EnvelopeFound = Shape({
+  type: Type.Literal('envelope.found'),
+  ...head,
+  envelopeId: Uuid,
+  winner: Type.String(),
+  amount: Amount,
+  sharesLeft: Type.Integer({ minimum: 0 }),
+})
+
+export const WalletChanged = Shape({
+  type: Type.Literal('wallet.changed'),
+  ...head,
+  kind: Type.Enum(['claim', 'refund']),
+  amount: Amount,
+  envelopeId: Uuid,
+})
+
+export const ErrorFrame = Shape({
+  type: Type.Literal('error'),
+  ...head,
+  code: Type.Enum(errorCodes),
+  reason: Type.Optional(Type.String()),
+  retryAfterMs: Type.Optional(Type.Integer({ minimum: 0 })),
+  figures: Type.Optional(Type.Record(Type.String(), Type.Number())),
+  errors: Type.Optional(Type.Array(Shape({ pointer: Type.String(), message: Type.String() }))),
+})
+
+export const Goodbye = Shape({
+  type: Type.Literal('goodbye'),
+  ...head,
+  reason: Type.Enum(['shutdown', 'replaced']),
+  retryAfterMs: Type.Integer({ minimum: 0 }),
+})
+
+export const Pong = Shape({ type: Type.Literal('pong'), ...head, serverTime: Timestamp })
+
+export const serverFrames = {
+  welcome: Welcome,
+  snapshot: Snapshot,
+  hint: Hint,
+  warmth: WarmthFrame,
+  gone: Gone,
+  'position.ack': PositionAck,
+  'claim.result': ClaimResult,
+  'claim.settled': ClaimSettled,
+  'envelope.found': EnvelopeFound,
+  'wallet.changed': WalletChanged,
+  error: ErrorFrame,
+  goodbye: Goodbye,
+  pong: Pong,
+} as const
+export type ServerFrame = {
+  [K in keyof typeof serverFrames]: Static<(typeof serverFrames)[K]>
+}[keyof typeof serverFrames]
+
+/** A server frame before the session numbers it. */
+export type Unnumbered<F extends ServerFrame = ServerFrame> = F extends ServerFrame ? Omit<F, 'seq'> : never
