@@ -1,0 +1,7 @@
+-- Adds transfers; the trigger locks the accounts in id order and moves their balances.
+-- Params: $1 ids, $2 kinds, $3 debit accounts, $4 credit accounts, $5 currencies, $6 amounts, $7 envelopes,
+--         $8 references, $9 times
+-- Returns: nothing
+insert into transfers (id, kind, debit_account, credit_account, currency, amount, envelope_id, reference, created_at)
+select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::uuid[], $8::text[],
+  $9::timestamptz[])

@@ -1,0 +1,19 @@
+/** One transfer is one debit and one credit: the only way that money moves. */
+import type { AccountRef } from './account.ts'
+
+export type TransferKind = 'test_money' | 'deposit' | 'escrow' | 'claim' | 'refund'
+
+export type Transfer = {
+  /** Chosen by the caller, so that a retry is the same transfer. */
+  id: string
+  kind: TransferKind
+  debit: AccountRef
+  credit: AccountRef
+  /** 1 to 10^13 - 1 minor units of both accounts' currency. */
+  amountMinor: bigint
+  currency: string
+  envelopeId?: string
+  /** The bank's reference of a deposit. */
+  reference?: string
+  createdAtMs: number
+}

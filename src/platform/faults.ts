@@ -1,0 +1,45 @@
+/** What Fastify or a handler throws becomes one documented refusal; a fault of ours is logged once, without positions. */
+import type { FastifyError, FastifyInstance } from 'fastify'
+import { sendRefusal } from './http.ts'
+import { type Refusal, refuse, Unavailable } from './problem.ts'
+import { isDatabaseDown } from './postgres.ts'
+
+export function handleFaults(app: FastifyInstance, { sandbox }: { sandbox: boolean }): void {
+  app.setNotFoundHandler((_request, reply) => sendRefusal(reply, refuse('not_found'), sandbox))
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const refusal = refusalOf(error)
+    if (refusal.code === 'internal' || refusal.code === 'unavailable') {
+      request.log.error({ err: error, code: refusal.code }, 'request failed')
+    }
+    return sendRefusal(reply, refusal, sandbox)
+  })
+}
+
+/** The refusal that a thrown error amounts to. */
+export function refusalOf(error: FastifyError | Error): Refusal {
+  if (error instanceof Unavailable) return refuse('unavailable', { retryAfterMs: error.retryAfterMs })
+  if (isDatabaseDown(error)) return refuse('unavailable', { retryAfterMs: 1_000 })
+  if ('validation' in error && error.validation !== undefined)
+    return refuse('bad_request', { errors: pointers(error) })
+  switch ('code' in error ? error.code : undefined) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return refuse('payload_too_large')
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return refuse('unsupported_media_type')
+    default:
+  }
+  const { statusCode } = error as FastifyError
+  if (error instanceof SyntaxError || (statusCode !== undefined && statusCode >= 400 && statusCode < 500)) {
+    return refuse('bad_request', { detail: 'The body is not acceptable JSON.' })
+  }
+  return refuse('internal')
+}
+
+function pointers(error: FastifyError): { pointer: string; message: string }[] {
+  const where = error.validationContext ?? 'body'
+  return (error.validation ?? []).map(({ instancePath, params, message }) => {
+    const extra = params.additionalProperty ?? params.missingProperty
+    const leaf = typeof extra === 'string' ? `/${extra}` : ''
+    return { pointer: `/${where}${instancePath}${leaf}`, message: message ?? 'is not valid' }
+  })
+}

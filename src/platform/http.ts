@@ -1,0 +1,119 @@
+/**
+ * Binds handlers to the operations of the protocol. A handler receives validated, typed input and answers with one of
+ * the operation's statuses or a refusal; it never sees Fastify, a path or a header.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Static, TSchema } from 'typebox'
+import type { CallerKind, Operation } from '#protocol/operation.ts'
+import { limits } from '#protocol/limits.ts'
+import { isRefusal, type Refusal, refuse, toProblem } from './problem.ts'
+
+type In<S> = S extends TSchema ? Static<S> : undefined
+
+/** What a handler receives. `C` is the caller narrowed to the kinds that the operation allows. */
+export type Call<O extends Operation, C> = {
+  params: In<O['params']>
+  query: In<O['query']>
+  body: In<O['body']>
+  caller: C extends { kind: infer K } ? (K extends O['callers'][number] ? C : never) : never
+  /** Only where the operation requires the header. */
+  idempotencyKey: O extends { idempotencyKey: 'required' } ? string : undefined
+  requestId: string
+}
+
+export type Answer<O extends Operation> =
+  | { [S in keyof O['answers'] & number]: { status: S; body: In<O['answers'][S]> } }[keyof O['answers'] &
+      number]
+  | Refusal
+
+export type Bind<C> = <const O extends Operation>(
+  operation: O,
+  handle: (call: Call<O, C>) => Promise<Answer<O>> | Answer<O>,
+) => void
+
+export type BinderPorts<C extends { kind: CallerKind }> = {
+  sandbox: boolean
+  /** The caller behind the Authorization header, or a 401/403 refusal. */
+  authenticate: (
+    authorization: string | undefined,
+    operation: Operation,
+  ) => Promise<C | Refusal> | C | Refusal
+  /** Takes one request from the caller's budget; see the limiter. */
+  admit?: (request: FastifyRequest, reply: FastifyReply, caller: C | undefined) => Refusal | undefined
+}
+
+export function createBinder<C extends { kind: CallerKind }>(
+  app: FastifyInstance,
+  ports: BinderPorts<C>,
+): Bind<C> {
+  return (operation, handle) => {
+    if (operation.sandboxOnly && !ports.sandbox) return
+    app.route({
+      method: operation.method,
+      url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
+      schema: routeSchema(operation),
+      handler: async (request, reply) => {
+        const caller = await identify(operation, request, ports)
+        if (caller !== undefined && isRefused(caller)) return sendRefusal(reply, caller, ports.sandbox)
+        const overload = ports.admit?.(request, reply, caller)
+        if (overload !== undefined) return sendRefusal(reply, overload, ports.sandbox)
+        const idempotencyKey = readIdempotencyKey(operation, request)
+        if (typeof idempotencyKey === 'object') return sendRefusal(reply, idempotencyKey, ports.sandbox)
+        const call = {
+          params: request.params,
+          query: request.query,
+          body: request.body,
+          caller,
+          idempotencyKey,
+          requestId: request.id,
+        }
+        const answer = await handle(call as unknown as Parameters<typeof handle>[0])
+        if (isRefusal(answer)) return sendRefusal(reply, answer, ports.sandbox)
+        return (reply as FastifyReply).code(answer.status).send(answer.body)
+      },
+    })
+  }
+}
+
+const isRefused = (value: object): value is Refusal => 'code' in value && 'status' in value
+
+async function identify<C extends { kind: CallerKind }>(
+  operation: Operation,
+  request: FastifyRequest,
+  ports: BinderPorts<C>,
+): Promise<C | Refusal | undefined> {
+  if (operation.callers.length === 0) return undefined
+  return ports.authenticate(request.headers.authorization, operation)
+}
+
+const printable = /^[\x21-\x7e]+$/
+
+function readIdempotencyKey(operation: Operation, request: FastifyRequest): string | undefined | Refusal {
+  if (operation.idempotencyKey !== 'required') return undefined
+  const key = request.headers['idempotency-key']
+  const isUsable = typeof key === 'string' && key.length <= limits.idempotency.keyChars && printable.test(key)
+  return isUsable ? key : refuse('idempotency_key_missing')
+}
+
+function routeSchema(operation: Operation) {
+  return {
+    operationId: operation.id,
+    ...(operation.params === undefined ? {} : { params: operation.params }),
+    querystring: operation.query ?? { type: 'object', additionalProperties: false },
+    ...(operation.body === undefined ? {} : { body: operation.body }),
+    response: operation.answers,
+  }
+}
+
+/** Sends a refusal as problem+json, with Retry-After where a wait helps. */
+export function sendRefusal(reply: FastifyReply, refusal: Refusal, sandbox: boolean): FastifyReply {
+  const problem = toProblem(refusal, sandbox)
+  if (problem.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(problem.retryAfterMs / 1_000))
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
+  // A string passes the serialiser untouched: the operation's answers do not describe problems.
+  return reply
+    .code(problem.status)
+    .type('application/problem+json')
+    .serializer((payload: unknown) => JSON.stringify(payload))
+    .send(problem)
+}

@@ -1,0 +1,41 @@
+/** Keyset paging: an opaque cursor names the last row seen, so pages neither skip nor repeat while rows arrive. */
+import { limits } from '#protocol/limits.ts'
+import { type Refusal, refuse } from './problem.ts'
+
+/** The last row of the page before: its time and id, the order of every list. */
+export type Keyset = { atMs: number; id: string }
+export type PageRequest = { limit: number; after?: Keyset }
+
+/** Reads `limit` and `cursor` of a query. */
+export function readPage(query: {
+  limit?: string
+  cursor?: string
+}): ({ status: 'ok' } & PageRequest) | Refusal {
+  const limit = Math.min(Number(query.limit ?? limits.http.page.default), limits.http.page.max)
+  if (query.cursor === undefined) return { status: 'ok', limit }
+  const [, atMs, id] =
+    /^(\d{1,15}):([0-9a-f-]{36})$/.exec(Buffer.from(query.cursor, 'base64url').toString()) ?? []
+  if (atMs === undefined || id === undefined) {
+    return refuse('bad_request', {
+      errors: [{ pointer: '/querystring/cursor', message: 'is not a cursor of ours' }],
+    })
+  }
+  return { status: 'ok', limit, after: { atMs: Number(atMs), id } }
+}
+
+/** The page as the protocol sends it; `rows` may hold one more than `limit`, which proves that there is a next page. */
+export function toPage<R, I>(
+  rows: readonly R[],
+  request: { path: string; limit: number },
+  { item, key }: { item: (row: R) => I; key: (row: R) => Keyset },
+): { items: I[]; numberReturned: number; links: { self: string; next?: string } } {
+  const shown = rows.slice(0, request.limit)
+  const last = shown.at(-1)
+  const hasNext = rows.length > request.limit && last !== undefined
+  const next = hasNext
+    ? { next: `${request.path}?limit=${request.limit}&cursor=${writeCursor(key(last))}` }
+    : {}
+  return { items: shown.map(item), numberReturned: shown.length, links: { self: request.path, ...next } }
+}
+
+const writeCursor = ({ atMs, id }: Keyset): string => Buffer.from(`${atMs}:${id}`).toString('base64url')

@@ -1,0 +1,173 @@
+/**
+ * PostgreSQL at the edge: statements are files, prepared once per connection; a transaction is a value that each
+ * owner's port receives. READ COMMITTED always: nothing may depend on SERIALIZABLE.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import pg from 'pg'
+
+/** One parameterised statement from a `.sql` file; the name lets PostgreSQL keep its plan. */
+export type Statement = { readonly name: string; readonly text: string }
+
+export type Row = Record<string, unknown>
+
+/** Where statements run: inside one transaction, or each in its own. */
+export type Tx = {
+  query<R extends Row>(statement: Statement, params?: readonly unknown[]): Promise<R[]>
+}
+
+export type Database = Tx & {
+  /** Commits what `run` did, or nothing. Throws {@link CommitUnknown} when the connection died at COMMIT. */
+  transact<T>(run: (tx: Tx) => Promise<T>): Promise<T>
+  /** Runs `run` while a transaction-level advisory lock is held, or says that another holds it. */
+  withLock<T>(key: LockKey, run: () => Promise<T>): Promise<{ status: 'ran'; value: T } | { status: 'busy' }>
+  close(): Promise<void>
+}
+
+export type LockKey = { scope: string; id: string | number }
+
+/** The connection broke while COMMIT was under way: the work may or may not be recorded. */
+export class CommitUnknown extends Error {
+  override name = 'CommitUnknown'
+}
+
+export type DatabaseOptions = {
+  url: string
+  /** Role taken on every connection; the server runs as `hexbao_game`, which cannot rewrite money. */
+  role?: 'hexbao_game'
+  connections: number
+  statementTimeoutMs?: number
+  onIdleError: (error: Error) => void
+}
+
+const int8Oid = 20
+const types: pg.CustomTypesConfig = {
+  // int8 as bigint: money never passes through a double.
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === int8Oid ? BigInt : pg.types.getTypeParser(oid, format)) as pg.CustomTypesConfig['getTypeParser'],
+}
+
+export function createDatabase(options: DatabaseOptions): Database {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.connections,
+    types,
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: options.statementTimeoutMs ?? 5_000,
+    lock_timeout: 4_000,
+    idle_in_transaction_session_timeout: 10_000,
+    application_name: 'hexbao',
+    ...(options.role === undefined ? {} : { options: `-c role=${options.role}` }),
+  })
+  pool.on('error', options.onIdleError)
+
+  async function transact<T>(run: (tx: Tx) => Promise<T>): Promise<T> {
+    const client = await pool.connect()
+    let fault: Error | undefined
+    try {
+      await client.query('BEGIN')
+      const value = await run(inside(client))
+      await commit(client)
+      return value
+    } catch (error) {
+      fault = error as Error
+      // A connection that cannot even roll back is thrown away below; PostgreSQL rolls back for it.
+      if (!(error instanceof CommitUnknown)) {
+        await client.query('ROLLBACK').then(
+          () => (fault = undefined),
+          () => undefined,
+        )
+      }
+      throw error
+    } finally {
+      client.release(fault)
+    }
+  }
+
+  return {
+    query: (statement, params) => runStatement(pool, statement, params),
+    transact,
+    withLock: (key, run) =>
+      transact(async tx => {
+        const [row] = await tx.query<{ locked: boolean }>(sql['try-lock'], [lockNumber(key)])
+        return row?.locked ? { status: 'ran' as const, value: await run() } : { status: 'busy' as const }
+      }),
+    close: () => pool.end(),
+  }
+}
+
+const tryLock: Statement = {
+  name: 'try-lock',
+  text: 'select pg_try_advisory_xact_lock($1::bigint) as locked',
+}
+
+/** Advisory locks are numbers: 63 bits of a hash of what is locked. */
+export function lockNumber({ scope, id }: LockKey): bigint {
+  return createHash('sha256').update(`${scope}:${id}`).digest().readBigInt64BE() >> 1n
+}
+
+const inside = (client: pg.PoolClient): Tx => ({
+  query: (statement, params) => runStatement(client, statement, params),
+})
+
+async function commit(client: pg.PoolClient): Promise<void> {
+  try {
+    await client.query('COMMIT')
+  } catch (error) {
+    // An answer with an SQLSTATE is PostgreSQL's own: it did not commit. Anything else is silence.
+    if (sqlState(error) !== undefined && !isConnectionLoss(error)) throw error
+    throw new CommitUnknown('the connection broke at COMMIT', { cause: error })
+  }
+}
+
+async function runStatement<R extends Row>(
+  target: pg.Pool | pg.PoolClient,
+  statement: Statement,
+  params: readonly unknown[] = [],
+): Promise<R[]> {
+  const result = await target.query<R>({ name: statement.name, text: statement.text, values: [...params] })
+  return result.rows
+}
+
+/** Loads `sql/<name>.sql` beside the calling module; keys are the names. */
+export function loadStatements<const N extends string>(
+  moduleUrl: string,
+  names: readonly N[],
+): Record<N, Statement> {
+  const entries = names.map(name => {
+    const text = readFileSync(new URL(`./sql/${name}.sql`, moduleUrl), 'utf8')
+    const digest = createHash('sha256').update(text).digest('hex').slice(0, 8)
+    return [name, { name: `${name.slice(0, 50)}-${digest}`, text }] as const
+  })
+  return Object.fromEntries(entries) as Record<N, Statement>
+}
+
+/** PostgreSQL's five-character error code, if the error is PostgreSQL's. */
+export function sqlState(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
+}
+
+/** The constraint that refused a row. */
+export function violatedConstraint(error: unknown): string | undefined {
+  const constraint = (error as { constraint?: unknown } | null)?.constraint
+  return typeof constraint === 'string' ? constraint : undefined
+}
+
+/** The row itself is wrong (data exception or integrity violation): trying again cannot help. */
+export const isRowError = (error: unknown): boolean => /^2[23]/.test(sqlState(error) ?? '')
+
+const isConnectionLoss = (error: unknown): boolean => /^(08|57P)/.test(sqlState(error) ?? '')
+
+/** PostgreSQL is unreachable, starting, stopping or out of connections: nothing about the request is wrong. */
+export function isDatabaseDown(error: unknown): boolean {
+  if (error instanceof CommitUnknown || isConnectionLoss(error)) return true
+  if (sqlState(error) !== undefined) return /^(53|55P03|57014)/.test(sqlState(error) ?? '')
+  const { code, message = '' } = (error ?? {}) as { code?: string; message?: string }
+  return (
+    /^E(CONN|PIPE|TIMEDOUT|HOST)/.test(code ?? '') ||
+    /Connection terminated|timeout exceeded when trying/.test(message)
+  )
+}
+
+const sql = loadStatements(import.meta.url, ['try-lock'])

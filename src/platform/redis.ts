@@ -1,0 +1,113 @@
+/**
+ * Redis at the edge: a loader that turns `.lua` files into functions. Scripts are neither replicated nor kept by
+ * Redis 7, so NOSCRIPT means "this is not the Redis I loaded": its identity is read before the script is sent again.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { Redis } from 'ioredis'
+import { Unavailable } from './problem.ts'
+
+/** One Lua file: its text, digest, and the contract that its opening comment states. */
+export type Script = { readonly name: string; readonly text: string; readonly sha: string }
+
+export type RedisOptions = {
+  url: string
+  /** What the connection is for, in logs and CLIENT LIST. */
+  name: string
+  onError: (error: Error) => void
+  /** Subscribers wait for the server; command connections fail fast. */
+  subscriber?: boolean
+}
+
+/** A connection that fails fast: no offline queue, one retry, a deadline on every command. */
+export function connectRedis({ url, name, onError, subscriber = false }: RedisOptions): Redis {
+  const redis = new Redis(url, {
+    connectionName: `hexbao-${name}`,
+    maxRetriesPerRequest: subscriber ? null : 1,
+    enableOfflineQueue: subscriber,
+    enableAutoPipelining: !subscriber,
+    ...(subscriber ? {} : { commandTimeout: 2_000 }),
+    connectTimeout: 5_000,
+    retryStrategy: attempt => Math.min(50 * 2 ** attempt, 1_000),
+  })
+  redis.on('error', onError)
+  return redis
+}
+
+/** Resolves when the connection takes commands; throws {@link Unavailable} after `deadlineMs`. */
+export async function awaitRedis(redis: Redis, deadlineMs = 10_000): Promise<void> {
+  if (redis.status === 'ready') return
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Unavailable('Redis did not answer in time')), deadlineMs)
+    redis.once('ready', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}
+
+const header = /^#!lua[^\n]*\n(--[^\n]*\n)+/
+
+/** Loads `lua/<name>.lua` beside the calling module; the file opens with its contract. */
+export function loadScript(moduleUrl: string, name: string): Script {
+  const text = readFileSync(new URL(`./lua/${name}.lua`, moduleUrl), 'utf8')
+  const contract = header.exec(text)?.[0] ?? ''
+  for (const part of ['-- KEYS:', '-- ARGV:', '-- Returns:']) {
+    if (!contract.includes(part)) throw new Error(`${name}.lua does not state its contract: ${part}`)
+  }
+  return { name, text, sha: createHash('sha1').update(text).digest('hex') }
+}
+
+export type ScriptRunner = {
+  run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>
+  /** `run_id:master_replid` of the Redis that answers now; changes on restart and failover. */
+  identity(): Promise<string>
+}
+
+/** Runs scripts by digest on one connection; every fault of the connection is an {@link Unavailable}. */
+export function createScriptRunner(redis: Redis): ScriptRunner {
+  let known: Promise<string> | undefined
+  redis.on('close', () => (known = undefined))
+
+  const identity = (): Promise<string> => {
+    known ??= readIdentity(redis).catch(error => {
+      known = undefined
+      throw error
+    })
+    return known
+  }
+
+  return {
+    identity,
+    async run(script, keys, args) {
+      try {
+        return await redis.evalsha(script.sha, keys.length, ...keys, ...args)
+      } catch (error) {
+        if (!(error as Error).message.startsWith('NOSCRIPT')) throw asUnavailable(error)
+      }
+      known = undefined
+      await identity()
+      try {
+        return await redis.eval(script.text, keys.length, ...keys, ...args)
+      } catch (error) {
+        throw asUnavailable(error)
+      }
+    },
+  }
+}
+
+async function readIdentity(redis: Redis): Promise<string> {
+  try {
+    const info = `${await redis.info('server')}\n${await redis.info('replication')}`
+    const field = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1]
+    const [runId, replicationId] = [field('run_id'), field('master_replid')]
+    if (runId === undefined || replicationId === undefined) throw new Error('INFO names no run_id')
+    return `${runId}:${replicationId}`
+  } catch (error) {
+    throw asUnavailable(error)
+  }
+}
+
+/** A script that Redis refused or a connection that broke: either way the caller must not assume anything. */
+const asUnavailable = (error: unknown): Unavailable =>
+  new Unavailable(`Redis: ${(error as Error).message}`, { cause: error })

@@ -1,0 +1,19 @@
+/**
+ * What the rest of the game tells the sockets, after its commit. Announcing never fails the caller: a message that is
+ * lost is repaired by the re-read of the live index, and money can always be read over REST.
+ */
+import type { ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
+import type { Cell } from '../geo/cell.ts'
+import type { LiveEnvelope } from '../hints/live-envelope.ts'
+
+export type EndReason = 'empty' | 'expired' | 'closed' | 'frozen'
+export type PlayerFrame = Unnumbered<
+  Extract<ServerFrame, { type: 'claim.settled' | 'envelope.found' | 'wallet.changed' }>
+>
+
+export type Announcer = {
+  envelopeOpened(envelope: LiveEnvelope): void
+  envelopeEnded(envelope: { id: string; cell7: Cell; reason: EndReason }): void
+  /** To every socket of the player, on whichever server. */
+  toPlayer(playerId: string, frame: PlayerFrame): void
+}
