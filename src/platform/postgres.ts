@@ -96,11 +96,6 @@ export function createDatabase(options: DatabaseOptions): Database {
   }
 }
 
-const tryLock: Statement = {
-  name: 'try-lock',
-  text: 'select pg_try_advisory_xact_lock($1::bigint) as locked',
-}
-
 /** Advisory locks are numbers: 63 bits of a hash of what is locked. */
 export function lockNumber({ scope, id }: LockKey): bigint {
   return createHash('sha256').update(`${scope}:${id}`).digest().readBigInt64BE() >> 1n

@@ -1,0 +1,202 @@
+/**
+ * The configuration: every variable is described here, once; `.env.example`, the README table and `npm run doctor` are
+ * made from it. Validated at start; production refuses defaults and missing secrets.
+ */
+import { envSchema } from 'env-schema'
+import Type, { type Static } from 'typebox'
+
+const secret = { minLength: 32 }
+
+export const ConfigSchema = Type.Object({
+  MODE: Type.Enum(['sandbox', 'production'], {
+    default: 'production',
+    description:
+      'sandbox: sign-up, test money, time scale, no limits per address. `npm start` sets it, the container does not.',
+  }),
+  PORT: Type.Integer({
+    minimum: 0,
+    maximum: 65_535,
+    default: 8_080,
+    description: 'HTTP and WebSocket port; 0 picks a free one.',
+  }),
+  HOST: Type.String({
+    default: '127.0.0.1',
+    description: 'Address to listen on; the container sets 0.0.0.0.',
+  }),
+  DATA_DIR: Type.String({
+    default: '.data',
+    description: 'Embedded services, their data and generated secrets (npm start).',
+  }),
+  DATABASE_URL: Type.Optional(
+    Type.String({
+      pattern: '^postgres(ql)?://',
+      description: 'PostgreSQL 15+ with PostGIS; without it npm start runs a private one.',
+    }),
+  ),
+  REDIS_URL: Type.Optional(
+    Type.String({
+      pattern: '^rediss?://',
+      description: 'Redis 7+ with AOF and noeviction; without it npm start runs a private one.',
+    }),
+  ),
+  DATABASE_CONNECTIONS: Type.Integer({
+    minimum: 4,
+    maximum: 200,
+    default: 16,
+    description: 'Pooled connections of this process.',
+  }),
+  JWT_SECRET: Type.Optional(
+    Type.String({ ...secret, description: 'HS256 secret of player tokens, 32 characters at least.' }),
+  ),
+  JWKS_URL: Type.Optional(
+    Type.String({
+      pattern: '^https?://',
+      description: 'Key set of your identity provider; tokens are then RS256, ES256 or EdDSA.',
+    }),
+  ),
+  JWT_ISSUER: Type.String({ default: 'hexbao', description: 'Required `iss` of player tokens.' }),
+  JWT_AUDIENCE: Type.String({ default: 'hexbao', description: 'Required `aud` of player tokens.' }),
+  OPERATOR_KEY: Type.Optional(
+    Type.String({
+      pattern: '^hbo_',
+      ...secret,
+      description: 'The operator key, hbo_ and 32 characters or more in all.',
+    }),
+  ),
+  HMAC_SECRET: Type.Optional(
+    Type.String({
+      ...secret,
+      description: 'Orders hints, makes pseudonyms, seals passphrases; never change it while envelopes live.',
+    }),
+  ),
+  CURRENCIES: Type.String({
+    default: 'CNY:2',
+    pattern: '^[A-Z]{3}:[0-4](,[A-Z]{3}:[0-4])*$',
+    description: 'Currencies and their decimals; the first one is for test money and the demo.',
+  }),
+  DAY_ZONE: Type.String({
+    default: 'UTC',
+    description: 'IANA time zone in which the limits per day turn over.',
+  }),
+  JOBS: Type.Enum(['on', 'off'], {
+    default: 'on',
+    description: 'off: this process runs no sweeper, opening or expiry.',
+  }),
+  ORIGINS: Type.String({
+    default: '',
+    description:
+      'Comma-separated browser origins that may call and open sockets; empty: none in production, any in sandbox.',
+  }),
+  TRUST_PROXY: Type.String({
+    default: '',
+    description: 'Comma-separated proxy addresses whose X-Forwarded-For counts.',
+  }),
+  LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+    default: 'info',
+    description: 'Lowest level that is logged, as JSON lines on standard error.',
+  }),
+})
+
+type Raw = Static<typeof ConfigSchema>
+export type Currencies = ReadonlyMap<string, number>
+
+export type Config = {
+  mode: 'sandbox' | 'production'
+  isSandbox: boolean
+  port: number
+  host: string
+  dataDir: string
+  databaseUrl: string | undefined
+  redisUrl: string | undefined
+  databaseConnections: number
+  jwt: { secret: string | undefined; jwksUrl: string | undefined; issuer: string; audience: string }
+  operatorKey: string | undefined
+  hmacSecret: string | undefined
+  currencies: Currencies
+  dayZone: string
+  runsJobs: boolean
+  origins: readonly string[]
+  trustedProxies: readonly string[]
+  logLevel: Raw['LOG_LEVEL']
+}
+
+/** Why the configuration cannot be used, in words that name the variable. */
+export class ConfigFault extends Error {
+  override name = 'ConfigFault'
+}
+
+export function loadConfig(env: NodeJS.ProcessEnv): Config {
+  const raw = parse(env)
+  const config: Config = {
+    mode: raw.MODE,
+    isSandbox: raw.MODE === 'sandbox',
+    port: raw.PORT,
+    host: raw.HOST,
+    dataDir: raw.DATA_DIR,
+    databaseUrl: raw.DATABASE_URL,
+    redisUrl: raw.REDIS_URL,
+    databaseConnections: raw.DATABASE_CONNECTIONS,
+    jwt: {
+      secret: raw.JWT_SECRET,
+      jwksUrl: raw.JWKS_URL,
+      issuer: raw.JWT_ISSUER,
+      audience: raw.JWT_AUDIENCE,
+    },
+    operatorKey: raw.OPERATOR_KEY,
+    hmacSecret: raw.HMAC_SECRET,
+    currencies: new Map(raw.CURRENCIES.split(',').map(pair => [pair.slice(0, 3), Number(pair.slice(4))])),
+    dayZone: raw.DAY_ZONE,
+    runsJobs: raw.JOBS === 'on',
+    origins: splitList(raw.ORIGINS),
+    trustedProxies: splitList(raw.TRUST_PROXY),
+    logLevel: raw.LOG_LEVEL,
+  }
+  checkZone(config.dayZone)
+  if (config.jwt.secret !== undefined && config.jwt.jwksUrl !== undefined) {
+    throw new ConfigFault('JWT_SECRET and JWKS_URL are both set: tokens are verified by exactly one of them')
+  }
+  return config
+}
+
+/** A configuration whose services and secrets are all there: what the server itself needs. */
+export type ReadyConfig = Config & {
+  databaseUrl: string
+  redisUrl: string
+  operatorKey: string
+  hmacSecret: string
+}
+
+/** Refuses to start without what `npm start` generates in the sandbox. */
+export function requireReady(config: Config): ReadyConfig {
+  const { databaseUrl, redisUrl, operatorKey, hmacSecret } = config
+  if (config.jwt.secret === undefined && config.jwt.jwksUrl === undefined) {
+    throw new ConfigFault('JWT_SECRET or JWKS_URL must be set')
+  }
+  if (databaseUrl === undefined) throw new ConfigFault('DATABASE_URL must be set')
+  if (redisUrl === undefined) throw new ConfigFault('REDIS_URL must be set')
+  if (operatorKey === undefined) throw new ConfigFault('OPERATOR_KEY must be set')
+  if (hmacSecret === undefined) throw new ConfigFault('HMAC_SECRET must be set')
+  return { ...config, databaseUrl, redisUrl, operatorKey, hmacSecret }
+}
+
+function parse(env: NodeJS.ProcessEnv): Raw {
+  try {
+    return envSchema<Raw>({ schema: ConfigSchema, data: env, dotenv: true, env: false })
+  } catch (error) {
+    throw new ConfigFault(`the environment is not usable: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+const splitList = (list: string): string[] =>
+  list
+    .split(',')
+    .map(item => item.trim())
+    .filter(item => item !== '')
+
+function checkZone(zone: string): void {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone })
+  } catch (error) {
+    throw new ConfigFault(`DAY_ZONE ${zone} is not an IANA time zone`, { cause: error })
+  }
+}

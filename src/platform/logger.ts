@@ -1,0 +1,30 @@
+/** Structured logs on standard error, so that standard output stays free for banners. Positions and secrets never appear. */
+import { type DestinationStream, destination, type Logger, pino } from 'pino'
+
+const hidden = [
+  'lat',
+  'lng',
+  'coordinates',
+  'fix',
+  'place',
+  'token',
+  'secret',
+  'passphrase',
+  'authorization',
+  'body',
+] as const
+
+/** Each hidden name at the top and two levels down: deeper objects are not logged by rule. */
+export const redactedPaths = hidden.flatMap(name => [name, `*.${name}`, `*.*.${name}`, `req.headers.${name}`])
+
+export const createLogger = (
+  level: string,
+  stream: DestinationStream = destination({ dest: 2, sync: false }),
+): Logger =>
+  pino(
+    {
+      level,
+      redact: { paths: [...redactedPaths, 'req.headers["sec-websocket-protocol"]'], censor: '[hidden]' },
+    },
+    stream,
+  )

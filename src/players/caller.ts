@@ -1,0 +1,15 @@
+/** Who is behind a request, once the credential is verified. */
+import type { Scope } from '#protocol/operation.ts'
+
+export type PlayerCaller = {
+  kind: 'player'
+  id: string
+  /** 1, or more for a sandbox player whose limits run faster. */
+  timeScale: number
+  /** The device that the token names, where it does. */
+  deviceId?: string
+}
+export type MerchantCaller = { kind: 'merchant'; id: string; keyId: string; scopes: readonly Scope[] }
+export type OperatorCaller = { kind: 'operator'; id: 'operator' }
+
+export type Caller = PlayerCaller | MerchantCaller | OperatorCaller
