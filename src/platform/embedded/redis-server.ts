@@ -1,0 +1,98 @@
+/**
+ * The private Redis (or Valkey): 127.0.0.1 only, with a password that never shows in the process list, an append-only
+ * file instead of snapshots, and writes refused rather than keys evicted when memory runs out.
+ */
+import { chown, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { identifyProcess, readCommandLine } from './process-identity.ts'
+import type { Place, ServerKind } from './server-process.ts'
+import { makePrivateFolder } from './service-account.ts'
+
+const CONNECT_MS = 5_000
+
+export const redisServer: ServerKind = {
+  title: 'Redis',
+  accounts: ['redis', 'valkey', 'nobody'],
+  prepare: async place => {
+    await makePrivateFolder(place.folder, place.account)
+    await writeConfig(place)
+  },
+  launch: ({ folder }, binary) => ({ file: binary, args: [`${folder}.conf`] }),
+  probe,
+  complete: async () => {},
+  findForgotten: async folder => {
+    const pid = Number(await readFile(join(folder, 'redis.pid'), 'utf8').catch(() => '0'))
+    // Redis shows where it listens as its command line: `redis-server 127.0.0.1:6379`.
+    const port = Number(/(?:redis|valkey)-server 127\.0\.0\.1:(\d+)/.exec(readCommandLine(pid))?.[1])
+    const config = await readFile(`${folder}.conf`, 'utf8').catch(() => '')
+    const process = config.includes(`\nport ${port}\n`) ? identifyProcess(pid) : undefined
+    return process && { process, port }
+  },
+  mayRetry: log => /Address already in use|Failed listening on port/.test(log),
+  stopSteps: [
+    { signal: 'SIGTERM', waitMs: 30_000 },
+    { signal: 'SIGKILL', waitMs: 5_000 },
+  ],
+}
+
+export function formatRedisUrl({ password, port }: { password: string; port: number }): string {
+  return `redis://:${password}@127.0.0.1:${port}`
+}
+
+function formatConfig({ folder, password, port }: Place): string {
+  return [
+    '# Written at each start.',
+    'bind 127.0.0.1',
+    `port ${port}`,
+    'protected-mode yes',
+    `requirepass ${password}`,
+    `dir ${JSON.stringify(folder)}`,
+    `pidfile ${JSON.stringify(join(folder, 'redis.pid'))}`,
+    'appendonly yes',
+    'appendfsync everysec',
+    'save ""',
+    'maxmemory-policy noeviction',
+    '',
+  ].join('\n')
+}
+
+async function probe({ port, password }: Place): Promise<boolean> {
+  const redis = new Redis({
+    host: '127.0.0.1',
+    port,
+    password,
+    lazyConnect: true,
+    enableReadyCheck: false,
+    connectTimeout: CONNECT_MS,
+    commandTimeout: CONNECT_MS,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  })
+  let failure: Error | undefined
+  redis.on('error', error => {
+    failure = error
+  })
+  try {
+    await redis.connect()
+    await redis.ping()
+    return true
+  } catch (error) {
+    const reason = `${String(failure)} ${String(error)}`
+    if (
+      /LOADING|ECONNREFUSED|ECONNRESET|Connection is closed/.test(reason) &&
+      !/WRONGPASS|NOAUTH/.test(reason)
+    )
+      return false
+    throw failure ?? error
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** Beside the folder, not in it: root writes this file, and the folder belongs to the server's account. */
+async function writeConfig(place: Place): Promise<void> {
+  const path = `${place.folder}.conf`
+  await writeFile(path, formatConfig(place), { mode: 0o600 })
+  if (place.account) await chown(path, place.account.uid, place.account.gid)
+}
