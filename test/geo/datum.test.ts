@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import t from 'tap'
 import { type Crs, fromWgs84, toWgs84 } from '../../src/geo/datum.ts'
 import { measureM } from '../../src/geo/distance.ts'

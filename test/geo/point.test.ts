@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import t from 'tap'
 import { measureM, travelFrom } from '../../src/geo/distance.ts'
 import { parsePoint, parsePosition, wrapLng } from '../../src/geo/point.ts'

@@ -1,0 +1,56 @@
+/**
+ * Which hints a player is shown, and in what order. Any order by distance, age or id says more than the band does; an
+ * order by a keyed hash says nothing, stays the same from one tick to the next, and differs between players, so that a
+ * crowd in one place does not run to the same envelope.
+ */
+import { createHmac } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import { type Band, BANDS } from './band.ts'
+
+export type HintCandidate = { readonly envelopeId: string; readonly band: Band }
+
+export type SelectHints = <Candidate extends HintCandidate>(
+  candidates: readonly Candidate[],
+  options: { playerId: string; limit?: number },
+) => Candidate[]
+
+const HINTS_SHOWN = 50
+
+/** 50,000 ranks are about 8 MB, and spare a hash per envelope and tick while a player walks. */
+const RANKS_REMEMBERED = 50_000
+
+/**
+ * A function that returns at most `limit` (50) candidates, nearest band first, inside a band by HMAC-SHA256(secret,
+ * player, envelope). Hashes are computed only in the bands that are shown and have something to order.
+ */
+export function createHintSelector(secret: Uint8Array | string): SelectHints {
+  const ranks = new LRUCache<string, string>({ max: RANKS_REMEMBERED })
+
+  function rankOf(playerId: string, envelopeId: string): string {
+    const pair = `${playerId}:${envelopeId}`
+    const known = ranks.get(pair)
+    if (known) return known
+    const rank = createHmac('sha256', secret).update(pair).digest('base64url')
+    ranks.set(pair, rank)
+    return rank
+  }
+
+  return (candidates, { playerId, limit = HINTS_SHOWN }) => {
+    const selected: (typeof candidates)[number][] = []
+    for (const band of BANDS) {
+      if (selected.length >= limit) break
+      const members = candidates.filter(candidate => candidate.band === band)
+      const ranked =
+        members.length > 1 ? sortBy(members, ({ envelopeId }) => rankOf(playerId, envelopeId)) : members
+      selected.push(...ranked.slice(0, limit - selected.length))
+    }
+    return selected
+  }
+}
+
+function sortBy<Member>(members: readonly Member[], keyOf: (member: Member) => string): Member[] {
+  return members
+    .map(member => ({ member, key: keyOf(member) }))
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .map(({ member }) => member)
+}
