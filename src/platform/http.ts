@@ -52,7 +52,7 @@ export function createBinder<C extends { kind: CallerKind }>(
       method: operation.method,
       url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
       schema: routeSchema(operation),
-      handler: async (request, reply) => {
+      handler: async (request: FastifyRequest, reply: FastifyReply) => {
         const caller = await identify(operation, request, ports)
         if (caller !== undefined && isRefused(caller)) return sendRefusal(reply, caller, ports.sandbox)
         const overload = ports.admit?.(request, reply, caller)
@@ -69,7 +69,7 @@ export function createBinder<C extends { kind: CallerKind }>(
         }
         const answer = await handle(call as unknown as Parameters<typeof handle>[0])
         if (isRefusal(answer)) return sendRefusal(reply, answer, ports.sandbox)
-        return (reply as FastifyReply).code(answer.status).send(answer.body as unknown)
+        return reply.code(answer.status).send(answer.body)
       },
     })
   }
