@@ -3,10 +3,11 @@
  * that cross the antimeridian to be cut in two (3.1.9); a cell around a pole becomes a cap that is cut open along it.
  */
 import { cellToBoundary } from 'h3-js'
-import type { MultiPolygon, Polygon } from 'geojson'
 import type { Cell } from './cell.ts'
 
 type Position = [lng: number, lat: number]
+type Polygon = { type: 'Polygon'; coordinates: Position[][] }
+type MultiPolygon = { type: 'MultiPolygon'; coordinates: Position[][][] }
 
 /** The outline of a cell: a Polygon, or a MultiPolygon of two parts where the cell lies across the antimeridian. */
 export function cellPolygon(cell: Cell): Polygon | MultiPolygon {

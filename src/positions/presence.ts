@@ -1,0 +1,55 @@
+/**
+ * Whether a player may try to claim where they stand: everything that concerns the player alone, judged before anything
+ * that depends on the envelope, so that these refusals can say why without telling where an envelope is. The order of
+ * the reasons is part of the contract: accuracy, stale, jump, speed, cooldown.
+ */
+import { type Cell, centreOf } from '../geo/cell.ts'
+import { measureM } from '../geo/distance.ts'
+import { findCooldown } from './cooldown.ts'
+import type { Pace } from './pace.ts'
+import { type Figures, judgeFix, type ReportedFix, type Track, WALKING_LIMIT_MPS } from './track.ts'
+
+export type PresenceReason = 'accuracy' | 'stale' | 'jump' | 'speed' | 'cooldown'
+
+/** `track` is to be stored whatever the verdict; `figures` leave the server in the sandbox only. */
+export type PresenceVerdict =
+  | { status: 'present'; track: Track }
+  | { status: 'refused'; reason: PresenceReason; track: Track; figures: Figures; retryAfterMs?: number }
+
+/** Judges the fix of a claim or reveal. `retryAfterMs` is on the client's clock and given for `cooldown` only. */
+export function judgePresence(track: Track, fix: ReportedFix, pace: Pace): PresenceVerdict {
+  const verdict = judgeFix(track, fix, pace)
+  if (verdict.status === 'refused') return verdict
+
+  const { track: next, speedMps, tooFast } = verdict
+  if (tooFast) {
+    const figures = { speedKmh: roundTenth(speedMps * 3.6), limitKmh: roundTenth(WALKING_LIMIT_MPS * 3.6) }
+    return { status: 'refused', reason: 'speed', track: next, figures }
+  }
+  const cooldown = findCooldown(next, fix.cell, pace)
+  if (cooldown) {
+    const { retryAfterMs, distanceM, waitedMs, neededMs } = cooldown
+    const figures = { distanceM: Math.round(distanceM), waitedMs, neededMs: Math.ceil(neededMs) }
+    return { status: 'refused', reason: 'cooldown', track: next, figures, retryAfterMs }
+  }
+  return { status: 'present', track: next }
+}
+
+/** The track after a reward at `cell`: the next one is measured from here. */
+export function rewardAt(track: Track, cell: Cell, nowMs: number): Track {
+  return { ...track, rewarded: { cell, atMs: nowMs } }
+}
+
+/** `distanceM` is the figure behind an `out_of_reach`, for the sandbox only. */
+export type Reach = { isWithin: boolean; distanceM: number }
+
+/** Whether a fix is inside an envelope's claim radius, between the centres of the two res-12 cells. */
+export function measureReach(places: { fixCell: Cell; envelopeCell: Cell; radiusM: number }): Reach {
+  const { fixCell, envelopeCell, radiusM } = places
+  const distanceM = measureM(centreOf(fixCell), centreOf(envelopeCell))
+  return { isWithin: distanceM <= radiusM, distanceM: roundTenth(distanceM) }
+}
+
+function roundTenth(value: number): number {
+  return Math.round(value * 10) / 10
+}
