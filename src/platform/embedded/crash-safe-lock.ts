@@ -10,7 +10,7 @@ import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { identifyThisProcess, isRunning, type ProcessIdentity } from './process-identity.ts'
 
-const POLL_MS = 25
+const POLL_MS = 10
 const SAY_AFTER_MS = 2_000
 
 /**
