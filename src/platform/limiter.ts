@@ -1,0 +1,113 @@
+/**
+ * Rate limits by token bucket: a budget refills steadily and may be spent in one burst. The core is pure, so sockets and
+ * HTTP share it; the HTTP part speaks draft-ietf-httpapi-ratelimit-headers-10. Buckets live in this process: a limit
+ * protects a server, it is no rule of the game.
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { LRUCache } from 'lru-cache'
+import { limits } from '#protocol/limits.ts'
+import type { Clock } from './clock.ts'
+import { type Refusal, refuse } from './problem.ts'
+
+/** `tokens` that were left at `atMs`; what refilled since is computed when the next one is taken. */
+export type Bucket = { tokens: number; atMs: number }
+
+export type Rate = { ratePerS: number; burst: number }
+
+/** A taken token, or how long until there is one. `bucket` replaces the old one either way. */
+export type Take = { bucket: Bucket } & ({ status: 'taken' } | { status: 'empty'; retryAfterMs: number })
+
+/** Takes one token; no bucket yet means a full one. A clock that steps back refills nothing and takes nothing away. */
+export function takeToken(
+  bucket: Bucket | undefined,
+  { nowMs, ratePerS, burst }: { nowMs: number } & Rate,
+): Take {
+  const elapsedMs = bucket === undefined ? 0 : Math.max(0, nowMs - bucket.atMs)
+  const atMs = bucket === undefined ? nowMs : Math.max(nowMs, bucket.atMs)
+  const tokens = Math.min(burst, (bucket?.tokens ?? burst) + (elapsedMs * ratePerS) / 1_000)
+  if (tokens >= 1) return { status: 'taken', bucket: { tokens: tokens - 1, atMs } }
+  const retryAfterMs = Math.ceil(((1 - tokens) * 1_000) / ratePerS)
+  return { status: 'empty', bucket: { tokens, atMs }, retryAfterMs }
+}
+
+/** One limit with its buckets; the least recently used make room, and whoever comes back starts full. */
+type Quota = { name: string; perMinute: number; buckets: LRUCache<string, Bucket> }
+
+const windowS = 60
+const rememberedKeys = 50_000
+
+const createQuota = (name: string, perMinute: number): Quota => ({
+  name,
+  perMinute,
+  buckets: new LRUCache<string, Bucket>({ max: rememberedKeys }),
+})
+
+export type LimiterPorts = {
+  clock: Clock
+  /** The sandbox has no limit per address: a whole classroom plays behind one. */
+  sandbox: boolean
+}
+
+/** The binder's `admit`: one request from the credential's budget and, outside the sandbox, from the address's. */
+export type Admit = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  caller: { kind: string; id: string } | undefined,
+) => Refusal | undefined
+
+/** 600 requests a minute and credential (`default`), 1,200 a minute and address (`address`). */
+export function createLimiter({ clock, sandbox }: LimiterPorts): Admit {
+  const credentials = createQuota('default', limits.http.perCredentialPerMinute)
+  const addresses = createQuota('address', limits.http.perAddressPerMinute)
+
+  return (request, reply, caller) => {
+    const takes: { quota: Quota; take: Take }[] = []
+    if (caller !== undefined) takes.push(takeFrom(credentials, `${caller.kind}:${caller.id}`, clock.nowMs()))
+    if (!sandbox) takes.push(takeFrom(addresses, networkOf(request.ip), clock.nowMs()))
+    if (takes.length === 0) return undefined
+    reply.header('ratelimit-policy', takes.map(({ quota }) => describePolicy(quota)).join(', '))
+    reply.header('ratelimit', takes.map(({ quota, take }) => describeBucket(quota, take.bucket)).join(', '))
+    const waits = takes.map(({ take }) => (take.status === 'empty' ? take.retryAfterMs : 0))
+    const retryAfterMs = Math.max(...waits)
+    return retryAfterMs === 0 ? undefined : refuse('too_many_requests', { retryAfterMs })
+  }
+}
+
+function takeFrom(quota: Quota, key: string, nowMs: number): { quota: Quota; take: Take } {
+  const rate = { ratePerS: quota.perMinute / windowS, burst: quota.perMinute }
+  const take = takeToken(quota.buckets.get(key), { nowMs, ...rate })
+  quota.buckets.set(key, take.bucket)
+  return { quota, take }
+}
+
+/** `q` requests in a window of `w` seconds. */
+const describePolicy = ({ name, perMinute }: Quota): string => `"${name}";q=${perMinute};w=${windowS}`
+
+/** `r` requests are left; after `t` seconds of quiet the whole budget is back. */
+function describeBucket({ name, perMinute }: Quota, { tokens }: Bucket): string {
+  const refillS = Math.ceil(((perMinute - tokens) * windowS) / perMinute)
+  return `"${name}";r=${Math.floor(tokens)};t=${refillS}`
+}
+
+/**
+ * Who an address belongs to: an IPv4 address, or the /64 of an IPv6 address, because a household or a server owns a /64
+ * whole and may send from any address in it.
+ */
+export function networkOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)
+  if (mapped?.[1] !== undefined) return mapped[1]
+  if (!address.includes(':')) return address
+  const [head = '', tail] = (address.split('%')[0] ?? '').toLowerCase().split('::')
+  const before = groupsOf(head)
+  const after = tail === undefined ? [] : groupsOf(tail)
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length)
+  const groups = [...before, ...Array.from({ length: zeros }, () => '0'), ...after]
+  return `${groups
+    .slice(0, 4)
+    .map(group => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`
+}
+
+/** Groups of 16 bits; an IPv4 address at the end counts for two. */
+const groupsOf = (part: string): string[] =>
+  part.split(':').flatMap(group => (group === '' ? [] : group.includes('.') ? ['0', '0'] : [group]))
