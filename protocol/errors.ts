@@ -2,7 +2,7 @@
  * The closed list of errors. REST answers them as problem+json (RFC 9457), the socket as `error` frames with
  * the same codes; each has a page at /problems/<code>. Nothing else is ever sent as an error.
  */
-import Type, { type Static } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { Shape, Text } from './scalars.ts'
 
 export type ErrorEntry = {
@@ -25,7 +25,9 @@ export const errors = {
   bad_frame: entry({
     status: 400,
     title: 'The socket frame does not fit its schema',
-    help: 'Frames are JSON text objects with a known `type`. Text that is not JSON and binary frames also close the socket with 4400.',
+    help:
+      'Frames are JSON text objects with a known `type`. Text that is not JSON and binary frames also close' +
+      ' the socket with 4400.',
   }),
   idempotency_key_missing: entry({
     status: 400,
@@ -45,7 +47,9 @@ export const errors = {
   out_of_reach: entry({
     status: 403,
     title: 'You are not where this envelope is',
-    help: 'One answer for every case that depends on the envelope: unknown, too far, fix too coarse, not for you, wrong passphrase, not open yet. Walk, follow the hints, try again.',
+    help:
+      'One answer for every case that depends on the envelope: unknown, too far, fix too coarse, not for ' +
+      'you, wrong passphrase, not open yet. Walk, follow the hints, try again.',
   }),
   not_found: entry({
     status: 404,
@@ -60,7 +64,9 @@ export const errors = {
   position_needed: entry({
     status: 409,
     title: 'No recent position',
-    help: 'Send a position first (POST /v1/positions or a `position` frame): the last accepted fix may be 60 s old at most.',
+    help:
+      'Send a position first (POST /v1/positions or a `position` frame): the last accepted fix may be 60 s ' +
+      'old at most.',
   }),
   ended: entry({
     status: 409,
@@ -107,7 +113,9 @@ export const errors = {
   position_refused: entry({
     status: 422,
     title: 'Your position does not count right now',
-    help: 'accuracy: worse than 120 m. stale: older than your last fix. jump: too far from your last fix. speed: faster than 16 km/h. cooldown: too soon after a reward elsewhere.',
+    help:
+      'accuracy: worse than 120 m. stale: older than your last fix. jump: too far from your last fix. ' +
+      'speed: faster than 16 km/h. cooldown: too soon after a reward elsewhere.',
     reasons: ['accuracy', 'stale', 'jump', 'speed', 'cooldown'],
   }),
   envelope_refused: entry({
@@ -141,18 +149,24 @@ export const errors = {
   place_refused: entry({
     status: 422,
     title: 'An envelope cannot be hidden there',
-    help: "too_far: players hide within 500 m of their last fix. crowded: the hint cell is full. outside_area: outside the merchant's verified area.",
+    help:
+      'too_far: players hide within 500 m of their last fix. crowded: the hint cell is full. outside_area: ' +
+      "outside the merchant's verified area.",
     reasons: ['too_far', 'crowded', 'outside_area'],
   }),
   daily_limit: entry({
     status: 429,
     title: "The day's limit is used up",
-    help: 'A player hides 50 envelopes and wins 200 shares a day at most; the day ends as DAY_ZONE of the server says.',
+    help:
+      'A player hides 50 envelopes and wins 200 shares a day at most; the day ends as DAY_ZONE of the ' +
+      'server says.',
   }),
   too_many_tries: entry({
     status: 429,
     title: 'Too many failed tries',
-    help: 'At most 10 per envelope and hour and 150 a day; the try was not evaluated. Claim in `here` and `hot`, 20 m from your last try.',
+    help:
+      'At most 10 per envelope and hour and 150 a day; the try was not evaluated. Claim in `here` and ' +
+      '`hot`, 20 m from your last try.',
   }),
   too_many_requests: entry({
     status: 429,

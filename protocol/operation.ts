@@ -30,13 +30,6 @@ export type Operation = {
   /** Answers by status. */
   answers: Readonly<Record<number, TSchema>>
   errors: readonly ErrorCode[]
-  /** A true request and answer, for the documents; a test sends and checks them. */
-  example?: {
-    params?: Record<string, string>
-    query?: Record<string, string>
-    body?: unknown
-    answer: unknown
-  }
 }
 
 export const operation = <const O extends Operation>(o: O): O => o

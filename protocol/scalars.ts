@@ -1,5 +1,5 @@
 /** The small types that every operation and frame is made of. */
-import Type, { type Static, type TSchema } from 'typebox'
+import { type Static, type TSchema, Type } from 'typebox'
 import { limits } from './limits.ts'
 
 /** A closed object: unknown fields are refused, never dropped. */
@@ -38,7 +38,8 @@ export const Balance = Shape({
 
 export const Crs = Type.Enum(['wgs84', 'gcj02', 'bd09'], {
   description:
-    'Datum of the coordinates. Chinese maps and mini programs speak gcj02 or bd09, 363 to 606 m off; the server converts.',
+    'Datum of the coordinates. Chinese maps and mini programs speak gcj02 or bd09, 363 to 606 m off; the ' +
+    'server converts.',
 })
 
 const Latitude = Type.Number({ minimum: -90, maximum: 90 })

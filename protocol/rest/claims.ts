@@ -1,5 +1,5 @@
 /** Claims: grab a share, ask again, look back. */
-import Type, { type Static } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { limits } from '../limits.ts'
 import { bodyErrors, callerErrors, commonErrors, operation } from '../operation.ts'
 import { Amount, Fix, GeoPoint, Page, PageQuery, Shape, Timestamp, Uuid } from '../scalars.ts'
@@ -40,7 +40,8 @@ export const claimEnvelope = operation({
   tag: 'claims',
   summary: 'Grab a share',
   description:
-    '200 only after the win is committed to the record. 202 promises an answer, not a win: POST again or wait for `claim.settled`. Safe to repeat from anywhere: whoever won gets the same win again.',
+    '200 only after the win is committed to the record. 202 promises an answer, not a win: POST again or ' +
+    'wait for `claim.settled`. Safe to repeat from anywhere: whoever won gets the same win again.',
   callers: ['player'],
   params: Shape({ id: Uuid }),
   body: ClaimBody,

@@ -1,5 +1,5 @@
 /** Envelopes: hide, list around oneself, look at one, close, verify the split, see the winners. */
-import Type, { type Static } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { limits } from '../limits.ts'
 import { bodyErrors, callerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
 import { Amount, Band, Balance, Crs, Fix, GeoPoint, Links, Page, PageQuery } from '../scalars.ts'
@@ -89,7 +89,8 @@ export const hideEnvelope = operation({
   tag: 'envelopes',
   summary: 'Hide an envelope',
   description:
-    'Escrows the total, splits it, and makes the envelope visible, in one transaction. A player stands within 500 m of the place (send `fix` or a position before).',
+    'Escrows the total, splits it, and makes the envelope visible, in one transaction. A player stands ' +
+    'within 500 m of the place (send `fix` or a position before).',
   callers: ['player', 'merchant'],
   scope: 'campaigns',
   idempotencyKey: 'required',
@@ -131,7 +132,8 @@ export const listEnvelopes = operation({
   tag: 'envelopes',
   summary: 'Envelopes around your last fix, as hint cells',
   description:
-    'At most 50 within the publish radius of 500 m, each as the res-10 cell it hides in, never as a point; beyond that a warmth figure without ids.',
+    'At most 50 within the publish radius of 500 m, each as the res-10 cell it hides in, never as a ' +
+    'point; beyond that a warmth figure without ids.',
   callers: ['player'],
   answers: {
     200: Shape({

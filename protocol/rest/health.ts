@@ -1,5 +1,5 @@
 /** Is the process alive, is it ready for traffic. */
-import Type from 'typebox'
+import { Type } from 'typebox'
 import { operation } from '../operation.ts'
 import { Shape } from '../scalars.ts'
 

@@ -1,5 +1,5 @@
 /** Merchants and their keys, and what the operator does for them. */
-import Type from 'typebox'
+import { Type } from 'typebox'
 import { limits } from '../limits.ts'
 import { bodyErrors, callerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
 import { scopes } from '../operation.ts'

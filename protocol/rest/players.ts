@@ -1,5 +1,5 @@
 /** Players: sandbox sign-up, oneself, the wallet, the position for those without a socket. */
-import Type from 'typebox'
+import { Type } from 'typebox'
 import { limits } from '../limits.ts'
 import { bodyErrors, callerErrors, commonErrors, operation } from '../operation.ts'
 import { Amount, Balance, Fix, Page, PageQuery, Shape, Timestamp, Uuid } from '../scalars.ts'

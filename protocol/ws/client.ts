@@ -1,5 +1,5 @@
 /** Frames that a client sends on `GET /v1/play`, subprotocol `hexbao.v1`. */
-import Type, { type Static } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { ClaimBody } from '../rest/claims.ts'
 import { Fix, Shape, Text, Uuid } from '../scalars.ts'
 

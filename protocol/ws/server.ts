@@ -1,5 +1,5 @@
 /** Frames that the server sends. `seq` numbers them within a session; an answer carries `ref`, the request's `id`. */
-import Type, { type Static } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { errorCodes } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { ClaimedAnswer, PendingAnswer } from '../rest/claims.ts'

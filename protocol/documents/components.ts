@@ -1,0 +1,47 @@
+/** The schemas that both documents know by name; everything else is printed where it stands. */
+import { Problem } from '../errors.ts'
+import { Claim, ClaimBody, ClaimedAnswer, PendingAnswer } from '../rest/claims.ts'
+import { Audience, Envelope, EnvelopeState, EnvelopeWin } from '../rest/envelopes.ts'
+import { HideBody, HintFeature, Split, SplitProof } from '../rest/envelopes.ts'
+import { ApiKey, KeyScopes, Merchant } from '../rest/merchants.ts'
+import { Player, PositionAnswer, WalletTransfer } from '../rest/players.ts'
+import { Amount, Balance, Band, Cell10, Count, Crs, Currency, Fix, GeoPoint, Links } from '../scalars.ts'
+import { Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
+import { HintItem } from '../ws/server.ts'
+
+export const named = {
+  Amount,
+  ApiKey,
+  Audience,
+  Balance,
+  Band,
+  Cell10,
+  Claim,
+  ClaimBody,
+  ClaimedAnswer,
+  Count,
+  Crs,
+  Currency,
+  Envelope,
+  EnvelopeState,
+  EnvelopeWin,
+  Fix,
+  GeoPoint,
+  HideBody,
+  HintFeature,
+  HintItem,
+  KeyScopes,
+  Links,
+  Merchant,
+  PendingAnswer,
+  Player,
+  PositionAnswer,
+  Problem,
+  Split,
+  SplitProof,
+  Timestamp,
+  Uuid,
+  WalletTransfer,
+  Warmth,
+  Zone,
+}

@@ -1,0 +1,54 @@
+/** The prose of the documents: what a reader must know before the first request. */
+import { closeMeanings } from '../ws/exchanges.ts'
+import { closeCodes, subprotocol, tokenProtocolPrefix } from '../ws/frame.ts'
+import { tabulateLimits } from './limits.ts'
+
+export const tags: Record<string, string> = {
+  players: 'Who plays.',
+  positions: 'Where a player stands.',
+  wallet: 'Balances and every movement of money, of players and merchants.',
+  envelopes: 'Hide, find as hint cells, look at, close, verify.',
+  claims: 'Grab a share, look back.',
+  merchants: 'The merchant behind a key, and its keys.',
+  operator: 'What the operator does for merchants and wallets.',
+  health: 'For load balancers.',
+}
+
+export const restIntroduction = `Hide money at real places, walk, get warmer and colder hints, claim exactly once.
+
+- **Money** is a decimal string of minor units with a currency: \`{"amountMinor": "8800", "currency": "CNY"}\`.
+- **Places** are GeoJSON, longitude first. An envelope's place is never shown to those who seek it: hints are H3 cells.
+- **Times** are RFC 3339 in UTC and end in \`At\`; durations end in \`Ms\` or \`S\`, distances in \`M\`.
+- **Lists** are pages: follow \`links.next\` until it is absent.
+- **Strict**: unknown fields are refused and nothing is coerced; bodies are exactly \`application/json\`.
+- **Errors** are \`application/problem+json\` with a \`code\` from one closed list, the same on the socket; \`type\` is the
+  address of the [error's page](/problems).
+- **Retries**: claims are safe to repeat. Operations that move money otherwise require \`Idempotency-Key\`; its stored
+  answer is given again.
+- **Live**: hints and wins arrive on the socket, described in [asyncapi.json](/asyncapi.json). Money is never only there.
+
+## Limits
+${tabulateLimits(['money', 'envelope', 'claim', 'position', 'hint', 'http', 'idempotency', 'merchant', 'sandbox'])}
+`
+
+const closeRows = Object.entries(closeMeanings).map(
+  ([name, meaning]) => `| ${closeCodes[name as keyof typeof closeCodes]} | ${meaning} |`,
+)
+
+export const socketIntroduction = `Hints, wins and positions, live. Frames are JSON text objects with a \`type\`.
+
+- **Connect** with the subprotocol \`${subprotocol}\`. The token stands beside it
+  (\`Sec-WebSocket-Protocol: ${subprotocol}, ${tokenProtocolPrefix}<token>\`) or in the first frame, \`hello\`; never in the URL.
+- **Origin**: a browser's origin must be on the server's list, otherwise 403 before the upgrade.
+- **Answers** carry \`ref\`, the \`id\` that you gave your frame. Server frames carry \`seq\`, counted up within a session.
+- **Errors** have the codes of REST; each has a [page](/problems).
+- **Money** is never only on the socket: REST has it.
+
+## Close codes
+| code | meaning |
+| --- | --- |
+${closeRows.join('\n')}
+
+## Limits
+${tabulateLimits(['socket', 'position', 'hint', 'claim'])}
+`

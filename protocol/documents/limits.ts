@@ -1,0 +1,87 @@
+/** What each limit means, for readers of the documents. A limit without a meaning does not compile. */
+import { limits } from '../limits.ts'
+import { type Json, type JsonObject, toJson } from './schema.ts'
+
+type Leaf = number | bigint | readonly unknown[]
+type PathOf<T, Prefix extends string = ''> = {
+  [K in keyof T & string]: T[K] extends Leaf ? `${Prefix}${K}` : PathOf<T[K], `${Prefix}${K}.`>
+}[keyof T & string]
+
+const meanings: Record<PathOf<typeof limits>, string> = {
+  'money.minMinor': 'Smallest amount, in minor units.',
+  'money.maxMinor': 'Largest amount, in minor units.',
+  'envelope.playerShares': 'Shares of an envelope that a player hides, at most.',
+  'envelope.merchantShares': 'Shares of an envelope that a merchant hides, at most.',
+  'envelope.playerShareMinor': "Largest share of a player's envelope, in minor units.",
+  'envelope.hidesPerDay': 'Envelopes that a player hides a day, at most.',
+  'envelope.publishRadiusM': 'Within this distance of the hint cell an envelope is shown.',
+  'envelope.hideReachM': 'A player hides within this distance of their last fix.',
+  'envelope.claimRadiusM.min': 'Smallest radius within which a claim counts.',
+  'envelope.claimRadiusM.max': 'Largest radius within which a claim counts.',
+  'envelope.claimRadiusM.default': 'Radius within which a claim counts, where the hider names none.',
+  'envelope.lifetimeMs.min': 'Shortest time from opening to expiry.',
+  'envelope.lifetimeMs.default': 'Time to expiry where the hider names none.',
+  'envelope.lifetimeMs.playerMax': "Longest life of a player's envelope.",
+  'envelope.lifetimeMs.merchantMax': "Longest life of a merchant's envelope.",
+  'envelope.greetingChars': 'Characters of a greeting, at most.',
+  'envelope.clueChars': 'Characters of a clue, at most.',
+  'envelope.brandChars': 'Characters of a brand, at most.',
+  'envelope.passphraseChars.min': 'Characters of a passphrase, at least.',
+  'envelope.passphraseChars.max': 'Characters of a passphrase, at most.',
+  'envelope.audiencePlayers': 'Players that one audience names, at most.',
+  'envelope.perCell10': 'Live envelopes of players in a hint cell (H3 resolution 10), at most.',
+  'envelope.perCell9': 'Live envelopes of players in an H3 cell of resolution 9, at most.',
+  'claim.perDay': 'Shares that a player wins a day, at most.',
+  'claim.failedTriesPerEnvelopeHour': 'Failed tries per envelope and hour, at most.',
+  'claim.failedTriesPerDay': 'Failed tries a day, at most.',
+  'claim.pendingAfterMs': 'A claim that takes longer is answered 202 pending.',
+  'position.maxAgeMs': 'The last accepted fix counts for this long.',
+  'position.worstAccuracyM': 'A fix with a larger accuracy radius is refused.',
+  'position.walkingSpeedKmh': 'Faster than this, hints pause and claims are refused.',
+  'hint.perSnapshot': 'Hints in a snapshot or list, at most.',
+  'hint.tickMs': 'Hints are sent at most this often.',
+  'hint.warmthRadiiM': 'Distances within which warmth counts envelopes.',
+  'socket.payloadBytes': 'Bytes of a client frame, at most; larger closes with 1009.',
+  'socket.framesPerSecond': 'Client frames a second, sustained.',
+  'socket.frameBurst': 'Client frames at once; more closes with 4429.',
+  'socket.perPlayer': 'Sockets of one player; the next one replaces the oldest (4409).',
+  'socket.helloWithinMs': 'Time for the first frame to bring the token, where the handshake did not.',
+  'socket.pingEveryMs': 'The server pings about this often.',
+  'socket.missedPings': 'Pings in a row without a pong before the socket is dropped.',
+  'socket.slowReaderBytes': 'Unread bytes before the socket closes with 4408.',
+  'socket.slowReaderMs': 'Time with unread bytes before the socket closes with 4408.',
+  'socket.coalesceBytes': 'Unread bytes from which newer hints replace older ones.',
+  'http.bodyBytes': 'Bytes of a request body, at most.',
+  'http.requestTimeoutMs': 'Time for a request to arrive in full.',
+  'http.page.default': 'Items of a page where the request names no limit.',
+  'http.page.max': 'Items of a page, at most.',
+  'http.perCredentialPerMinute': 'Requests a minute with one credential, at most.',
+  'http.perAddressPerMinute': 'Requests a minute from one address, at most; not in the sandbox.',
+  'idempotency.keyChars': 'Characters of an Idempotency-Key, at most.',
+  'idempotency.keptMs': 'A stored answer is kept for this long.',
+  'merchant.liveKeys': 'Keys of one merchant that work at once.',
+  'merchant.nameChars': "Characters of a merchant's name, at most.",
+  'sandbox.maxTimeScale': "Fastest clock of a sandbox player's limits.",
+  'sandbox.playerTestMinor': 'Test money of a new sandbox player, in minor units.',
+  'sandbox.merchantTestMinor': 'Test money of a new sandbox merchant, in minor units.',
+}
+
+const valueAt = (path: string): Json =>
+  path.split('.').reduce<Json>((part, key) => (part as JsonObject)[key] ?? null, toJson(limits))
+
+const showValue = (value: Json): string =>
+  typeof value === 'string' ? value : JSON.stringify(value).replace(/[[\]]/g, '').replaceAll(',', ', ')
+
+/** For programs: value and meaning by path; money as decimal strings of minor units. */
+export const listLimits = (): JsonObject =>
+  Object.fromEntries(
+    Object.entries(meanings).map(([path, meaning]) => [path, { value: valueAt(path), meaning }]),
+  )
+
+/** For people: a Markdown table of the limits whose path begins with one of `groups`. */
+export function tabulateLimits(groups: readonly (keyof typeof limits)[]): string {
+  const rows = Object.entries(meanings)
+    .filter(([path]) => groups.some(group => path.startsWith(`${group}.`)))
+    .map(([path, meaning]) => `| \`${path}\` | ${showValue(valueAt(path))} | ${meaning} |`)
+  return ['| limit | value | meaning |', '| --- | --- | --- |', ...rows].join('\n')
+}

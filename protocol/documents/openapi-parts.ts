@@ -1,0 +1,60 @@
+/** The fixed parts of the OpenAPI document: credentials and headers. */
+import { limits } from '../limits.ts'
+import type { JsonObject } from './schema.ts'
+
+export const securitySchemes: JsonObject = {
+  playerToken: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: "A player's token: from POST /v1/players in the sandbox, else from your identity provider.",
+  },
+  merchantKey: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'hbk_live_… or hbk_test_…',
+    description:
+      "A merchant's API key with the scope that the operation names: read, campaigns, finance, admin.",
+  },
+  operatorKey: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'hbo_…',
+    description: "The operator's key.",
+  },
+}
+
+export const idempotencyKey: JsonObject = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: true,
+  description:
+    'Unique per request, the same when you retry: the answer is stored together with its effect and given again.',
+  schema: {
+    type: 'string',
+    minLength: 1,
+    maxLength: limits.idempotency.keyChars,
+    pattern: '^[\\x21-\\x7e]+$',
+  },
+  example: 'b3f1c9d2-hide-1',
+}
+
+const text = (description: string, example: string): JsonObject => ({
+  description,
+  schema: { type: 'string' },
+  example,
+})
+
+export const replyHeaders: JsonObject = {
+  'RateLimit-Policy': text(
+    'The budgets that hold for the caller.',
+    `"caller";q=${limits.http.perCredentialPerMinute};w=60`,
+  ),
+  RateLimit: text('What is left of them.', `"caller";r=${limits.http.perCredentialPerMinute - 13};t=41`),
+  'Retry-After': {
+    description: 'Seconds to wait; `retryAfterMs` in the body is exact.',
+    schema: { type: 'integer', minimum: 0 },
+    example: 1,
+  },
+  'WWW-Authenticate': text('The scheme of the missing credential.', 'Bearer'),
+}

@@ -1,0 +1,63 @@
+/** The example of every frame: Mei connects, walks, grabs a share. */
+import { limits } from '../limits.ts'
+import type { ClientFrame } from '../ws/client.ts'
+import type { ServerFrame } from '../ws/server.ts'
+import { claimed } from './claims.ts'
+import { errorFrameOf } from './problems.ts'
+import { cell, clue, envelopeId, fix, greeting, meisShare, mei, sessionId, times, zone } from './story.ts'
+
+type ByType<F extends { type: string }> = { [K in F['type']]: Extract<F, { type: K }> }
+
+const hint = {
+  envelopeId,
+  band: 'hot' as const,
+  cell,
+  kind: 'player' as const,
+  audience: 'anyone' as const,
+  greeting,
+  clue,
+}
+
+export const clientExamples: ByType<ClientFrame> = {
+  hello: { type: 'hello', id: 'h1', token: 'eyJhbGciOiJIUzI1NiJ9.…' },
+  position: { type: 'position', id: 'p1', fix },
+  claim: { type: 'claim', id: 'c1', envelopeId, fix },
+  ping: { type: 'ping', id: 'k1' },
+}
+
+export const serverExamples: ByType<ServerFrame> = {
+  welcome: {
+    type: 'welcome',
+    seq: 1,
+    ref: 'h1',
+    sessionId,
+    playerId: mei,
+    serverTime: times.connected,
+    limits: {
+      payloadBytes: limits.socket.payloadBytes,
+      framesPerSecond: limits.socket.framesPerSecond,
+      frameBurst: limits.socket.frameBurst,
+      tickMs: limits.hint.tickMs,
+      publishRadiusM: limits.envelope.publishRadiusM,
+    },
+  },
+  'position.ack': { type: 'position.ack', seq: 2, ref: 'p1', accepted: true },
+  snapshot: { type: 'snapshot', seq: 3, hints: [{ ...hint, band: 'warm', zone }] },
+  warmth: { type: 'warmth', seq: 4, within1Km: '10+', within2Km: '10+' },
+  hint: { type: 'hint', seq: 11, ...hint },
+  'claim.result': { type: 'claim.result', seq: 19, ref: 'c1', result: claimed },
+  'claim.settled': { type: 'claim.settled', seq: 20, ...claimed },
+  'wallet.changed': { type: 'wallet.changed', seq: 21, kind: 'claim', amount: meisShare, envelopeId },
+  gone: { type: 'gone', seq: 22, envelopeId, reason: 'claimed' },
+  'envelope.found': {
+    type: 'envelope.found',
+    seq: 7,
+    envelopeId,
+    winner: 'p_7Qm2',
+    amount: meisShare,
+    sharesLeft: 4,
+  },
+  error: errorFrameOf('out_of_reach'),
+  pong: { type: 'pong', seq: 23, ref: 'k1', serverTime: times.claimed },
+  goodbye: { type: 'goodbye', seq: 24, reason: 'shutdown', retryAfterMs: 2_300 },
+}

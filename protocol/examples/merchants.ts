@@ -1,0 +1,59 @@
+/** Examples of merchants, their keys and the operator; the secrets open nothing. */
+import { createApiKey, createMerchant, deposit, getMerchant } from '../rest/merchants.ts'
+import { listApiKeys, revokeApiKey } from '../rest/merchants.ts'
+import { exampleOf } from './example.ts'
+import { cny, merchantId } from './story.ts'
+
+const merchant = { id: merchantId, name: 'Lotus Tea House', createdAt: '2026-01-12T01:30:00.000Z' }
+const secret = 'hbk_test_ExampleExampleExampleExampleExampleExampleX'
+
+const firstKey = {
+  id: '019bafd3-01c2-72c7-90e1-2b7a0646f922',
+  prefix: 'hbk_test_Lo2R',
+  scopes: ['read' as const, 'campaigns' as const, 'finance' as const, 'admin' as const],
+  createdAt: merchant.createdAt,
+}
+const secondKey = {
+  id: '019c6a2f-2300-7b10-9253-764c8b233fb3',
+  prefix: 'hbk_test_Exam',
+  scopes: ['read' as const, 'campaigns' as const],
+  createdAt: '2026-02-17T06:00:00.000Z',
+}
+const usedKey = { ...firstKey, lastUsedAt: '2026-02-17T05:59:58.310Z' }
+
+export const merchantExamples = [
+  exampleOf(getMerchant, { answers: { 200: merchant } }),
+  exampleOf(createApiKey, {
+    body: { scopes: secondKey.scopes },
+    answers: { 201: { apiKey: secondKey, secret } },
+  }),
+  exampleOf(listApiKeys, { answers: { 200: { items: [secondKey, usedKey] } } }),
+  exampleOf(revokeApiKey, {
+    params: { id: firstKey.id },
+    answers: { 200: { ...usedKey, revokedAt: '2026-02-17T06:30:00.000Z' } },
+  }),
+  exampleOf(createMerchant, {
+    body: {
+      name: merchant.name,
+      area: {
+        type: 'Polygon',
+        coordinates: [
+          [
+            [121.47, 31.227],
+            [121.478, 31.227],
+            [121.478, 31.234],
+            [121.47, 31.234],
+            [121.47, 31.227],
+          ],
+        ],
+      },
+    },
+    answers: { 201: { merchant, apiKey: firstKey, secret } },
+  }),
+  exampleOf(deposit, {
+    body: { owner: { merchantId }, amount: cny('5000000'), reference: 'ICBC 2026-02-17 000481' },
+    answers: {
+      201: { transferId: '019c6a38-4ac0-78ce-93e7-1ef8635d2bf2', balance: cny('5000000') },
+    },
+  }),
+]

@@ -1,0 +1,18 @@
+/** The example of every operation, by its id. */
+import { getLiveness, getReadiness } from '../rest/health.ts'
+import { claimExamples } from './claims.ts'
+import { envelopeExamples } from './envelopes.ts'
+import { type Example, exampleOf } from './example.ts'
+import { merchantExamples } from './merchants.ts'
+import { playerExamples } from './players.ts'
+
+const healthExamples = [
+  exampleOf(getLiveness, { answers: { 200: { status: 'alive' } } }),
+  exampleOf(getReadiness, { answers: { 200: { status: 'ready' } } }),
+]
+
+export const examples: ReadonlyMap<string, Example> = new Map(
+  [...playerExamples, ...envelopeExamples, ...claimExamples, ...merchantExamples, ...healthExamples].map(
+    example => [example.operation.id, example],
+  ),
+)
