@@ -40,4 +40,5 @@ create table dead_letters (
 );
 
 grant select, insert on claims to hexbao_game;
-grant select, insert, update on outbox_cursors, dead_letters to hexbao_game;
+grant select, insert, update on outbox_cursors to hexbao_game;
+grant select, insert, update, delete on dead_letters to hexbao_game;

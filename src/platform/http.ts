@@ -69,7 +69,7 @@ export function createBinder<C extends { kind: CallerKind }>(
         }
         const answer = await handle(call as unknown as Parameters<typeof handle>[0])
         if (isRefusal(answer)) return sendRefusal(reply, answer, ports.sandbox)
-        return reply.code(answer.status).send(answer.body)
+        return reply.code(answer.status as number).send(answer.body)
       },
     })
   }

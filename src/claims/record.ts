@@ -1,0 +1,100 @@
+/**
+ * The port to PostgreSQL, the record: it alone decides who won. The fault simulation has another implementation of
+ * the same port; `T` is whatever it calls a transaction.
+ */
+import type { Cell } from '../geo/cell.ts'
+import type { OutboxEntry } from './gate.ts'
+import type { Reservation } from './reservation.ts'
+
+export type EnvelopeState = 'draft' | 'funded' | 'live' | 'empty' | 'expired' | 'closed' | 'frozen'
+
+/** A win, as recorded for ever. */
+export type Claim = {
+  id: string
+  envelopeId: string
+  playerId: string
+  shareNo: number
+  amountMinor: bigint
+  currency: string
+  claimedAtMs: number
+}
+
+/** What the claim path knows of an envelope. All but state, epoch and times never changes. */
+export type ClaimableEnvelope = {
+  id: string
+  state: EnvelopeState
+  epoch: number
+  opensAtMs: number
+  expiresAtMs: number
+  cell12: Cell
+  cell7: Cell
+  claimRadiusM: number
+  hiderKind: 'player' | 'merchant'
+  hiderId: string
+  audience: 'anyone' | 'players' | 'passphrase'
+  guestIds: readonly string[]
+  passphraseMac: Buffer | null
+}
+
+/** The envelope's row as settlement sees it, under its lock. */
+export type LockedEnvelope = {
+  id: string
+  state: EnvelopeState
+  epoch: number
+  currency: string
+  shareCount: number
+  claimedShares: number
+  hiderKind: 'player' | 'merchant'
+  hiderId: string
+  cell7: Cell
+}
+
+export type UnsettledClaim = Omit<Claim, 'amountMinor' | 'currency'>
+
+export type ClaimRecord<T> = {
+  transact<V>(run: (tx: T) => Promise<V>): Promise<V>
+  /** Runs while the advisory lock is held by this process alone, or is `busy`. */
+  withLock<V>(
+    scope: string,
+    id: string,
+    run: () => Promise<V>,
+  ): Promise<{ status: 'ran'; value: V } | { status: 'busy' }>
+
+  findEnvelopes(ids: readonly string[]): Promise<ClaimableEnvelope[]>
+  findClaims(pairs: readonly { envelopeId: string; playerId: string }[]): Promise<Claim[]>
+  listWinners(envelopeId: string): Promise<Claim[]>
+
+  /** Locks rows in id order; a statement of its own, so that what follows sees what the lock waited for. */
+  lockEnvelopes(tx: T, ids: readonly string[]): Promise<LockedEnvelope[]>
+  /** Claims that hold the player's place or the share of any of these. */
+  findRivals(tx: T, reservations: readonly Reservation[]): Promise<Claim[]>
+  /** Adds claims with the amounts of their shares. */
+  insertClaims(tx: T, claims: readonly UnsettledClaim[]): Promise<Claim[]>
+  /** Moves each amount from the envelope's escrow to the player's wallet; the transfer's id is the claim's. */
+  pay(tx: T, claims: readonly Claim[]): Promise<void>
+  /** Adds to the counters; an envelope whose last share went becomes empty, with epoch + 1. */
+  count(tx: T, claims: readonly Claim[], nowMs: number): Promise<void>
+
+  /** Raises the epoch above itself and `aboveEpoch`, under the row lock. */
+  raiseEpoch(tx: T, envelopeId: string, aboveEpoch: number): Promise<number>
+  listFreeShares(tx: T, envelopeId: string): Promise<number[]>
+  listWinningShares(tx: T, envelopeId: string): Promise<{ playerId: string; shareNo: number }[]>
+  freeze(envelopeId: string): Promise<void>
+
+  readCursor(partition: number, redisIdentity: string): Promise<string | undefined>
+  storeCursor(partition: number, redisIdentity: string, entryId: string, nowMs: number): Promise<void>
+  listDeadLetters(partition: number, redisIdentity: string): Promise<(OutboxEntry & { attempts: number })[]>
+  /** Notes a failed attempt; `buried` ends the attempts. */
+  noteDeadLetter(letter: DeadLetter, nowMs: number): Promise<void>
+  forgetDeadLetters(partition: number, redisIdentity: string, entryIds: readonly string[]): Promise<void>
+  /** Live envelopes that have a gate, by id after `afterId`. */
+  listGated(afterId: string | undefined, limit: number): Promise<{ id: string; epoch: number }[]>
+}
+
+export type DeadLetter = {
+  entry: OutboxEntry
+  redisIdentity: string
+  fault: string
+  attempts: number
+  buried: boolean
+}

@@ -1,0 +1,205 @@
+/** The gate on real Redis. Every key of a partition carries the tag {b}, so one script call touches one slot. */
+import type { Redis } from 'ioredis'
+import { loadScript, type ScriptRunner } from '#platform/redis.ts'
+import type { ClaimGate, GateLoad, OutboxEntry, ReserveRequest, ReserveVerdict } from './gate.ts'
+import { partitionOf, type Reservation } from './reservation.ts'
+
+const scripts = {
+  reserve: loadScript(import.meta.url, 'reserve'),
+  mark: loadScript(import.meta.url, 'mark'),
+  load: loadScript(import.meta.url, 'load'),
+  switch: loadScript(import.meta.url, 'switch'),
+}
+
+/** Lists of old epochs and of ended envelopes stay a day, for whoever still asks. */
+const keptMs = 86_400_000
+const loadChunk = 1_000
+
+export type GatePorts = { redis: Redis; runner: ScriptRunner; prefix: string; nowMs: () => number }
+
+export function createClaimGate({ redis, runner, prefix, nowMs }: GatePorts): ClaimGate {
+  const keys = keyNames(prefix)
+
+  return {
+    identity: runner.identity,
+
+    async reserve(partition, requests, atMs) {
+      const { envelopes, indexOf } = groupByEnvelope(requests)
+      const scriptKeys = [
+        keys.outbox(partition),
+        ...envelopes.flatMap(e => keys.ofEpoch(e.envelopeId, e.epoch)),
+      ]
+      const args = [
+        atMs,
+        envelopes.length,
+        ...envelopes.flatMap(e => [e.envelopeId, e.epoch]),
+        ...requests.flatMap((r, i) => [indexOf[i] as number, r.playerId]),
+      ]
+      const replies = (await runner.run(scripts.reserve, scriptKeys, args)) as string[][]
+      return requests.map((request, i) => readVerdict(request, replies[i] ?? []))
+    },
+
+    async mark(reservations) {
+      for (const group of groupBy(reservations, r => partitionOf(r.envelopeId)).values()) {
+        const scriptKeys = group.flatMap(r => [keys.gate(r.envelopeId), keys.winners(r.envelopeId, r.epoch)])
+        await runner.run(
+          scripts.mark,
+          scriptKeys,
+          group.flatMap(r => [r.playerId, r.shareNo, r.epoch]),
+        )
+      }
+    },
+
+    async void(reservations) {
+      for (const [partition, group] of groupBy(reservations, r => partitionOf(r.envelopeId))) {
+        const entries = group.map(r => r.entryId).filter(id => id !== '0-0')
+        if (entries.length > 0) await redis.xdel(keys.outbox(partition), ...entries)
+      }
+    },
+
+    async storedEpoch(envelopeId) {
+      const key = keys.gate(envelopeId)
+      // A gate of another type is no gate: the switch will replace it.
+      const stored = (await redis.type(key)) === 'hash' ? await redis.hget(key, 'epoch') : null
+      return stored === null ? undefined : Number(stored)
+    },
+
+    async load(load, previousEpoch) {
+      await loadLists(runner, keys, load)
+      const old = previousEpoch ?? load.epoch
+      const args = [load.epoch, load.opensAtMs, load.expiresAtMs, load.shareCount, load.winners.length]
+      const reply = await runner.run(
+        scripts.switch,
+        [...keys.ofEpoch(load.envelopeId, load.epoch), ...keys.ofEpoch(load.envelopeId, old).slice(1)],
+        [...args, keptMs, Math.max(load.expiresAtMs - nowMs(), 0) + keptMs],
+      )
+      return reply === 'SWITCHED'
+    },
+
+    async readOutbox(partition, cursor, { minAgeMs, limit }) {
+      const [seconds] = await redis.time()
+      const newest = Number(seconds) * 1_000 - minAgeMs
+      const entries = await redis.xrange(keys.outbox(partition), `(${cursor}`, newest, 'COUNT', limit)
+      return entries.map(([entryId, fields]) => readEntry(partition, entryId, fields))
+    },
+
+    async trimOutbox(partition, cursor, keepMs) {
+      const oldest = Number(cursor.split('-')[0]) - keepMs
+      if (oldest > 0) await redis.xtrim(keys.outbox(partition), 'MINID', '~', oldest)
+    },
+
+    async findUnsettled(envelopeId, epoch, minAgeMs) {
+      const [[seconds], winners] = await Promise.all([
+        redis.time(),
+        redis.hgetall(keys.winners(envelopeId, epoch)),
+      ])
+      const newest = Number(seconds) * 1_000 - minAgeMs
+      return Object.entries(winners).flatMap(([playerId, value]) => {
+        const [shareNo, entryId = '0-0', settled] = value.split(':')
+        const isDue = settled === '0' && Number(entryId.split('-')[0]) <= newest
+        return isDue ? [{ envelopeId, playerId, shareNo: Number(shareNo), epoch, entryId }] : []
+      })
+    },
+
+    async retire(envelopeId, epoch) {
+      for (const key of keys.ofEpoch(envelopeId, epoch)) await redis.pexpire(key, keptMs, 'LT')
+    },
+  }
+}
+
+function keyNames(prefix: string) {
+  const envelope = (id: string) => `${prefix}e:{${partitionOf(id)}}:${id}`
+  const winners = (id: string, epoch: number) => `${envelope(id)}:w:${epoch}`
+  return {
+    outbox: (partition: number) => `${prefix}o:{${partition}}`,
+    gate: envelope,
+    winners,
+    /** Gate, free shares, winners: the order that every script expects. */
+    ofEpoch: (id: string, epoch: number): [string, string, string] => [
+      envelope(id),
+      `${envelope(id)}:f:${epoch}`,
+      winners(id, epoch),
+    ],
+  }
+}
+
+/** Distinct (envelope, epoch) pairs in order of appearance, and for each request its place among them, from 1. */
+function groupByEnvelope(requests: readonly ReserveRequest[]) {
+  const places = new Map<string, number>()
+  const envelopes: ReserveRequest[] = []
+  const indexOf = requests.map(request => {
+    const pair = `${request.envelopeId}:${request.epoch}`
+    const known = places.get(pair)
+    if (known !== undefined) return known
+    envelopes.push(request)
+    places.set(pair, envelopes.length)
+    return envelopes.length
+  })
+  return { envelopes, indexOf }
+}
+
+function readVerdict(
+  { envelopeId, playerId, epoch }: ReserveRequest,
+  reply: readonly string[],
+): ReserveVerdict {
+  const [status = '', share, entryId = '', stored = ''] = reply
+  switch (status) {
+    case 'WON':
+    case 'HAVE': {
+      const reservation = { envelopeId, playerId, shareNo: Number(share), epoch, entryId }
+      return { status: status === 'WON' ? 'won' : 'have', reservation }
+    }
+    case 'STALE':
+      return { status: 'stale', storedEpoch: stored === '' ? undefined : Number(stored) }
+    case 'CLOSED':
+      return { status: 'closed' }
+    case 'EXPIRED':
+      return { status: 'expired' }
+    case 'CORRUPT':
+      return { status: 'corrupt' }
+    case 'EMPTY':
+      return { status: 'empty' }
+    case 'SOFT_EMPTY':
+      return { status: 'soft_empty' }
+    default:
+      throw new Error(`reserve.lua answered ${status}`)
+  }
+}
+
+/** Loads shares, then winners, in chunks that never hold Redis for long. */
+async function loadLists(
+  runner: ScriptRunner,
+  keys: ReturnType<typeof keyNames>,
+  load: GateLoad,
+): Promise<void> {
+  const lists = keys.ofEpoch(load.envelopeId, load.epoch).slice(1)
+  const chunks = Math.max(1, Math.ceil(Math.max(load.freeShares.length, load.winners.length) / loadChunk))
+  for (let i = 0; i < chunks; i++) {
+    const slice = <T>(items: readonly T[]) => items.slice(i * loadChunk, (i + 1) * loadChunk)
+    const shares = slice(load.freeShares)
+    const winners = slice(load.winners).flatMap(w => [w.playerId, w.shareNo])
+    await runner.run(scripts.load, lists, [i === 0 ? 'first' : 'next', shares.length, ...shares, ...winners])
+  }
+}
+
+function readEntry(partition: number, entryId: string, fields: readonly string[]): OutboxEntry {
+  const at = (name: string) => fields[fields.indexOf(name) + 1] ?? ''
+  return {
+    partition,
+    entryId,
+    envelopeId: at('envelope'),
+    playerId: at('player'),
+    shareNo: Number(at('share')),
+    epoch: Number(at('epoch')),
+  }
+}
+
+function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>()
+  for (const item of items) {
+    const group = groups.get(key(item))
+    if (group === undefined) groups.set(key(item), [item])
+    else group.push(item)
+  }
+  return groups
+}

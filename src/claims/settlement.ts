@@ -1,0 +1,50 @@
+/**
+ * The verdict on one reservation, given the locked envelope and the claims already there. Pure: the order of the
+ * questions is the rule. Duplicate first, so that a winner is told so even after the envelope ended or was reloaded.
+ */
+import type { Claim, LockedEnvelope } from './record.ts'
+import type { Reservation } from './reservation.ts'
+
+export type EndReason = 'empty' | 'expired' | 'closed'
+
+export type Verdict =
+  /** The player has this claim already: the same win. */
+  | { status: 'duplicate'; claim: Claim }
+  | { status: 'ended'; reason: EndReason }
+  | { status: 'frozen' }
+  /** Reserved under another epoch than the row's, or the envelope is not open. */
+  | { status: 'fenced' }
+  /** The share belongs to another player's claim. */
+  | { status: 'conflict' }
+  /** To be recorded. */
+  | { status: 'due' }
+
+export type Rivals = {
+  /** By `envelope:player`. */
+  byPlayer: ReadonlyMap<string, Claim>
+  /** By `envelope:share`. */
+  byShare: ReadonlyMap<string, unknown>
+}
+
+export function judge(
+  reservation: Reservation,
+  envelope: LockedEnvelope | undefined,
+  rivals: Rivals,
+): Verdict {
+  const { envelopeId, playerId, shareNo, epoch } = reservation
+  const claim = rivals.byPlayer.get(`${envelopeId}:${playerId}`)
+  if (claim !== undefined) return { status: 'duplicate', claim }
+  switch (envelope?.state) {
+    case 'empty':
+    case 'expired':
+    case 'closed':
+      return { status: 'ended', reason: envelope.state }
+    case 'frozen':
+      return { status: 'frozen' }
+    case 'live':
+      if (envelope.epoch !== epoch) return { status: 'fenced' }
+      return rivals.byShare.has(`${envelopeId}:${shareNo}`) ? { status: 'conflict' } : { status: 'due' }
+    default:
+      return { status: 'fenced' }
+  }
+}

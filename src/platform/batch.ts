@@ -1,0 +1,52 @@
+/**
+ * Joins calls that arrive together into one: everything asked for while the last batch was on its way leaves with the
+ * next. No timer: a lone call leaves at once, a rush fills its batches by itself.
+ */
+export type BatchOptions<Q, A> = {
+  maxSize: number
+  /** Batches under way at a time; more wait and grow. */
+  concurrency: number
+  /** Answers in the order of the questions. */
+  run: (questions: Q[]) => Promise<A[]>
+}
+
+export type Ask<Q, A> = (question: Q) => Promise<A>
+
+export function createBatcher<Q, A>({ maxSize, concurrency, run }: BatchOptions<Q, A>): Ask<Q, A> {
+  type Waiting = { question: Q; resolve: (answer: A) => void; reject: (error: unknown) => void }
+  let waiting: Waiting[] = []
+  let underWay = 0
+  let isScheduled = false
+
+  function schedule(): void {
+    if (isScheduled || underWay >= concurrency || waiting.length === 0) return
+    isScheduled = true
+    // One turn of the microtask queue: calls of the same tick share a batch.
+    queueMicrotask(() => {
+      isScheduled = false
+      const batch = waiting.slice(0, maxSize)
+      waiting = waiting.slice(maxSize)
+      underWay++
+      void flush(batch)
+      schedule()
+    })
+  }
+
+  async function flush(batch: Waiting[]): Promise<void> {
+    try {
+      const answers = await run(batch.map(w => w.question))
+      batch.forEach((w, i) => w.resolve(answers[i] as A))
+    } catch (error) {
+      batch.forEach(w => w.reject(error))
+    } finally {
+      underWay--
+      schedule()
+    }
+  }
+
+  return question =>
+    new Promise<A>((resolve, reject) => {
+      waiting.push({ question, resolve, reject })
+      schedule()
+    })
+}

@@ -1,0 +1,127 @@
+/** Positions: the verbs over a player's standing. Every socket, list, hide and claim goes through here. */
+import { limits } from '#protocol/limits.ts'
+import type { Fix as WireFix } from '#protocol/scalars.ts'
+import type { Clock } from '#platform/clock.ts'
+import { type Refusal, refuse } from '#platform/problem.ts'
+import { type Cell, locateCell } from '../geo/cell.ts'
+import { toWgs84 } from '../geo/datum.ts'
+import { parsePoint } from '../geo/point.ts'
+import { type EntryPlace, type EntryVerdict, judgeEntry } from './entry.ts'
+import type { Pace } from './pace.ts'
+import { rewardAt } from './presence.ts'
+import { givePermitBack } from './quotas.ts'
+import { freshStanding, type Standing, type StandingStore } from './standing.ts'
+import { judgeFix, lastFixOf, type ReportedFix } from './track.ts'
+
+/** Whose position it is; `timeScale` runs a sandbox player's limits faster. */
+export type Walker = { id: string; timeScale: number }
+
+export type MoveAnswer =
+  | { status: 'accepted'; cell: Cell; paused?: 'speed' }
+  | { status: 'ignored'; reason: 'accuracy' | 'stale' | 'jump' }
+
+export type Positions = {
+  /** Judges a fix and keeps it if it counts. */
+  move(player: Walker, fix: WireFix): Promise<MoveAnswer>
+  /** The res-12 cell of the last accepted fix, at most 60 s old. */
+  lastCell(playerId: string): Promise<Cell | undefined>
+  /** Where a player stands who hides: the fix sent along, else the last one. */
+  standing(player: Walker, fix?: WireFix): Promise<{ status: 'ok'; cell: Cell } | Refusal>
+  /** The position gate of a claim; `entered` has taken a permit if the envelope is live. */
+  enter(
+    player: Walker,
+    envelopeId: string,
+    fix: WireFix,
+    place: EntryPlace | undefined,
+  ): Promise<EntryVerdict>
+  /** Gives back the permit of a claim that won nothing new. */
+  leave(player: Walker): Promise<void>
+  /** Notes a reward at a place: the next one elsewhere has to wait for the cool-down. */
+  reward(player: Walker, fix: WireFix): Promise<void>
+}
+
+export type PositionPorts = {
+  store: StandingStore
+  clock: Clock
+  /** Wins of a player since a moment: what Redis forgot of the permits. */
+  countClaimsSince: (playerId: string, sinceMs: number) => Promise<number>
+}
+
+const dayMs = 86_400_000
+
+export function createPositions({ store, clock, countClaimsSince }: PositionPorts): Positions {
+  const paceOf = (player: Walker): Pace => ({ nowMs: clock.nowMs(), timeScale: player.timeScale })
+
+  function update<A>(
+    player: Walker,
+    change: (s: Standing, pace: Pace) => { standing: Standing; answer: A },
+  ): Promise<A> {
+    const pace = paceOf(player)
+    const fresh = async () => {
+      const claims = await countClaimsSince(player.id, pace.nowMs - dayMs / pace.timeScale)
+      return freshStanding(claims, pace)
+    }
+    return store.update(player.id, fresh, standing => change(standing, pace))
+  }
+
+  function move(player: Walker, fix: WireFix): Promise<MoveAnswer> {
+    const reported = reportFix(fix)
+    return update(player, (standing, pace) => {
+      const verdict = judgeFix(standing.track, reported, pace)
+      const next = { ...standing, track: verdict.track }
+      if (verdict.status === 'refused')
+        return { standing: next, answer: { status: 'ignored', reason: verdict.reason } }
+      const paused = verdict.tooFast ? { paused: 'speed' as const } : {}
+      return { standing: next, answer: { status: 'accepted', cell: reported.cell, ...paused } }
+    })
+  }
+
+  async function lastCell(playerId: string): Promise<Cell | undefined> {
+    const standing = await store.read(playerId)
+    const last = standing && lastFixOf(standing.track)
+    const isRecent = last !== undefined && clock.nowMs() - last.receivedAtMs <= limits.position.maxAgeMs
+    return isRecent ? last.cell : undefined
+  }
+
+  return {
+    move,
+    lastCell,
+
+    async standing(player, fix) {
+      if (fix !== undefined) {
+        const moved = await move(player, fix)
+        if (moved.status === 'ignored') return refuse('position_refused', { reason: moved.reason })
+        return { status: 'ok', cell: moved.cell }
+      }
+      const cell = await lastCell(player.id)
+      return cell === undefined ? refuse('position_needed') : { status: 'ok', cell }
+    },
+
+    enter(player, envelopeId, fix, place) {
+      const request = { envelopeId, fix: reportFix(fix), place }
+      return update(player, (standing, pace) => judgeEntry(standing, request, pace))
+    },
+
+    leave: player =>
+      update(player, (standing, pace) => ({
+        standing: { ...standing, quotas: givePermitBack(standing.quotas, pace) },
+        answer: undefined,
+      })),
+
+    reward(player, fix) {
+      const { cell } = reportFix(fix)
+      return update(player, (standing, pace) => ({
+        standing: { ...standing, track: rewardAt(standing.track, cell, pace.nowMs) },
+        answer: undefined,
+      }))
+    },
+  }
+}
+
+/** A fix of the wire as the rules know it: WGS-84, one res-12 cell, nothing finer. */
+export function reportFix({ lat, lng, accuracyM, at, crs = 'wgs84' }: WireFix): ReportedFix {
+  const point = parsePoint({ lat, lng })
+  if (point === undefined) throw new RangeError('a fix is validated before it is judged')
+  const cell = locateCell(toWgs84(point, crs))
+  return at === undefined ? { cell, accuracyM } : { cell, accuracyM, atMs: Date.parse(at) }
+}
