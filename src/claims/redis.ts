@@ -2,7 +2,7 @@
 import type { Redis } from 'ioredis'
 import { loadScript, type ScriptRunner } from '#platform/redis.ts'
 import type { ClaimGate, GateLoad, OutboxEntry, ReserveRequest, ReserveVerdict } from './gate.ts'
-import { partitionOf, type Reservation } from './reservation.ts'
+import { partitionOf } from './reservation.ts'
 
 const scripts = {
   reserve: loadScript(import.meta.url, 'reserve'),

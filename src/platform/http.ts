@@ -26,9 +26,12 @@ export type Answer<O extends Operation> =
       number]
   | Refusal
 
+/** An answer with its status as a literal, which an object in a handler would lose. */
+export const answer = <const S extends number, B>(status: S, body: B): { status: S; body: B } => ({ status, body })
+
 export type Bind<C> = <const O extends Operation>(
   operation: O,
-  handle: (call: Call<O, C>) => Promise<Answer<O>> | Answer<O>,
+  handle: (call: Call<O, C>) => Promise<Answer<O>>,
 ) => void
 
 export type BinderPorts<C extends { kind: CallerKind }> = {
@@ -67,9 +70,9 @@ export function createBinder<C extends { kind: CallerKind }>(
           idempotencyKey,
           requestId: request.id,
         }
-        const answer = await handle(call as unknown as Parameters<typeof handle>[0])
-        if (isRefusal(answer)) return sendRefusal(reply, answer, ports.sandbox)
-        return reply.code(answer.status as number).send(answer.body)
+        const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
+        if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
+        return reply.code(outcome.status as number).send(outcome.body)
       },
     })
   }

@@ -66,7 +66,7 @@ export function createPositions({ store, clock, countClaimsSince }: PositionPort
 
   function move(player: Walker, fix: WireFix): Promise<MoveAnswer> {
     const reported = reportFix(fix)
-    return update(player, (standing, pace) => {
+    return update<MoveAnswer>(player, (standing, pace) => {
       const verdict = judgeFix(standing.track, reported, pace)
       const next = { ...standing, track: verdict.track }
       if (verdict.status === 'refused')

@@ -1,5 +1,5 @@
 import { sendPosition } from '#protocol/rest/players.ts'
-import type { Bind } from '#platform/http.ts'
+import { answer, type Bind } from '#platform/http.ts'
 import type { Caller } from '../players/caller.ts'
 import type { Positions } from './positions.ts'
 
@@ -8,6 +8,6 @@ export function registerPositionRoutes(bind: Bind<Caller>, { positions }: { posi
     const { status, ...moved } = await positions.move(caller, body.fix)
     const reason = 'reason' in moved ? { reason: moved.reason } : {}
     const paused = 'paused' in moved ? { paused: moved.paused } : {}
-    return { status: 200, body: { accepted: status === 'accepted', ...reason, ...paused } }
+    return answer(200, { accepted: status === 'accepted', ...reason, ...paused })
   })
 }
