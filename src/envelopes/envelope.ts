@@ -1,0 +1,72 @@
+/** An envelope as the record holds it, and what follows from that alone. Its seed stays behind until it ended. */
+import { coarsen, type Cell } from '../geo/cell.ts'
+import type { Point } from '../geo/point.ts'
+import type { LiveEnvelope } from '../hints/live-envelope.ts'
+import { type EnvelopeState, isEnded, isVisible } from './state.ts'
+
+export type HiderKind = 'player' | 'merchant'
+export type Hider = { kind: HiderKind; id: string }
+export type SplitKind = 'equal' | 'lucky'
+export type AudienceKind = 'anyone' | 'players' | 'passphrase'
+
+/** What is decided when an envelope is hidden, and never changes. */
+export type EnvelopeTerms = {
+  id: string
+  hider: Hider
+  /** WGS-84. */
+  place: Point
+  /** Resolution 12. */
+  cell: Cell
+  claimRadiusM: number
+  currency: string
+  totalMinor: bigint
+  shareCount: number
+  split: SplitKind
+  /** Largest share of a lucky split. */
+  shareCapMinor: bigint | null
+  audience: AudienceKind
+  greeting: string | null
+  clue: string | null
+  brand: string | null
+  /** SHA-256 of the split, hexadecimal. */
+  commitment: string
+  createdAtMs: number
+}
+
+export type Envelope = EnvelopeTerms & {
+  state: EnvelopeState
+  epoch: bigint
+  opensAtMs: number
+  expiresAtMs: number
+  endedAtMs: number | null
+  claimedShares: number
+  claimedMinor: bigint
+}
+
+/** Minor units still in escrow: all that was not claimed, until the end, which refunds it. */
+export const escrowMinorOf = (envelope: Envelope): bigint =>
+  envelope.state === 'draft' || isEnded(envelope.state) ? 0n : envelope.totalMinor - envelope.claimedMinor
+
+export const isHiddenBy = (envelope: Envelope, caller: { kind: string; id: string }): boolean =>
+  envelope.hider.kind === caller.kind && envelope.hider.id === caller.id
+
+/** Whether others could ever see it: one that was closed before its time stays unknown. */
+export const hasOpened = (envelope: Envelope, nowMs: number): boolean =>
+  isVisible(envelope.state) && envelope.opensAtMs <= (envelope.endedAtMs ?? nowMs)
+
+/** What the live index keeps of it. */
+export function toLiveEnvelope(envelope: Envelope, guestIds: readonly string[]): LiveEnvelope {
+  const { id, cell, hider, audience, greeting, brand, clue } = envelope
+  return {
+    id,
+    cell10: coarsen(cell, 10),
+    cell7: coarsen(cell, 7),
+    kind: hider.kind,
+    hiderId: hider.id,
+    audience,
+    ...(audience === 'players' && { guestIds }),
+    ...(greeting !== null && { greeting }),
+    ...(brand !== null && { brand }),
+    ...(clue !== null && { clue }),
+  }
+}

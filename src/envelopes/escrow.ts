@@ -1,0 +1,41 @@
+/**
+ * The money of an envelope besides its claims: all of it goes into an escrow account of its own before anyone can see
+ * the envelope, and what nobody claimed goes back when it ends. Both transfers are named after the envelope, so doing
+ * one of them twice is doing the same thing.
+ */
+import { v5 as uuidV5 } from 'uuid'
+import { escrowOf, walletOf } from '../ledger/account.ts'
+import type { Transfer } from '../ledger/transfer.ts'
+import type { Hider } from './envelope.ts'
+
+type Funded = { id: string; hider: Hider; currency: string }
+
+/** Wallet to escrow: the whole total. */
+export const fundEscrow = (
+  { id, hider, currency }: Funded,
+  { amountMinor, atMs }: { amountMinor: bigint; atMs: number },
+): Transfer => ({
+  id: uuidV5('escrow', id),
+  kind: 'escrow',
+  debit: walletOf(hider.id, currency),
+  credit: escrowOf(id, currency),
+  amountMinor,
+  currency,
+  envelopeId: id,
+  createdAtMs: atMs,
+})
+
+/** Escrow to wallet: what is left. */
+export const refundEscrow = (
+  { id, hider, currency }: Funded,
+  { amountMinor, atMs }: { amountMinor: bigint; atMs: number },
+): Transfer => ({
+  id: uuidV5('refund', id),
+  kind: 'refund',
+  debit: escrowOf(id, currency),
+  credit: walletOf(hider.id, currency),
+  amountMinor,
+  currency,
+  envelopeId: id,
+  createdAtMs: atMs,
+})

@@ -1,0 +1,27 @@
+/** Opens what was hidden ahead of its time: the moment in the row decides, this only makes it visible. */
+import type { Announcer } from '../realtime/announcer.ts'
+import { toLiveEnvelope } from './envelope.ts'
+import type { EnvelopeRecord, Transact } from './ports.ts'
+
+export type OpenPorts = {
+  transact: Transact
+  record: Pick<EnvelopeRecord, 'lockDueToOpen' | 'openEnvelopes' | 'listGuests'>
+  announcer: Pick<Announcer, 'envelopeOpened'>
+}
+
+/** One batch; `more` when it was full. */
+export async function openDue(
+  { transact, record, announcer }: OpenPorts,
+  { nowMs, limit }: { nowMs: number; limit: number },
+): Promise<{ more: boolean }> {
+  const opened = await transact(async tx => {
+    const due = await record.lockDueToOpen(tx, { nowMs, limit })
+    if (due.length === 0) return []
+    const ids = due.map(({ id }) => id)
+    await record.openEnvelopes(tx, ids)
+    const guests = await record.listGuests(tx, ids)
+    return due.map(envelope => toLiveEnvelope(envelope, guests.get(envelope.id) ?? []))
+  })
+  for (const envelope of opened) announcer.envelopeOpened(envelope)
+  return { more: opened.length === limit }
+}

@@ -1,0 +1,88 @@
+/** What the verbs of this folder need from outside; the real ones are composed in app.ts, a simulation has its own. */
+import type { Fix } from '#protocol/scalars.ts'
+import type { IdempotentRequest } from '#platform/idempotency.ts'
+import type { PageRequest } from '#platform/page.ts'
+import type { Tx } from '#platform/postgres.ts'
+import type { Refusal } from '#platform/problem.ts'
+import type { Cell } from '../geo/cell.ts'
+import type { Point } from '../geo/point.ts'
+import type { Transfer } from '../ledger/transfer.ts'
+import type { PlayerCaller } from '../players/caller.ts'
+import type { Envelope, Hider } from './envelope.ts'
+import type { EndedState } from './state.ts'
+
+/** Commits what `run` did, or nothing. */
+export type Transact = <T>(run: (tx: Tx) => Promise<T>) => Promise<T>
+
+/** Acts at most once per idempotency key, in one transaction that a refusal rolls back. */
+export type RunOnce = <A extends { status: number; body: unknown }>(
+  request: IdempotentRequest,
+  act: (tx: Tx) => Promise<A | Refusal>,
+) => Promise<A | Refusal>
+
+/** A new envelope with what only the record keeps. */
+export type NewEnvelope = Envelope & {
+  seed: Uint8Array
+  passphraseMac: Uint8Array | null
+  guestIds: readonly string[]
+  /** By share number, from 1. */
+  amountsMinor: readonly bigint[]
+}
+
+export type Win = {
+  claimId: string
+  playerId: string
+  amountMinor: bigint
+  currency: string
+  claimedAtMs: number
+  /** The largest win of the envelope so far, the earliest of equals. */
+  isLargest: boolean
+}
+
+/** The tables of envelopes. Lists are read one row past the page. */
+export type EnvelopeRecord = {
+  /** Until the transaction ends, no one else hides in this res-9 cell, and this player nowhere else. */
+  lockHiding(tx: Tx, where: { cell9: Cell; playerId: string }): Promise<void>
+  /** Players' envelopes that are live or still to open, in the res-10 and res-9 cell of `cell`. */
+  countAround(tx: Tx, where: { cell: Cell; nowMs: number }): Promise<{ inCell10: number; inCell9: number }>
+  /** When the hider hid their n-th newest envelope. */
+  findNthNewestHideMs(tx: Tx, which: { hider: Hider; nth: number }): Promise<number | undefined>
+  insertEnvelope(tx: Tx, envelope: NewEnvelope): Promise<{ status: 'inserted' | 'guest_unknown' }>
+
+  findEnvelope(tx: Tx, id: string): Promise<Envelope | undefined>
+  /** As found after its row lock was taken, which orders close, expiry and settlement. */
+  lockEnvelope(tx: Tx, id: string): Promise<Envelope | undefined>
+  /** Locks what should be open or over by now, the longest due first; rows that others hold are left to them. */
+  lockDueToOpen(tx: Tx, due: { nowMs: number; limit: number }): Promise<Envelope[]>
+  lockDueToExpire(tx: Tx, due: { nowMs: number; limit: number }): Promise<Envelope[]>
+  /** Moves locked envelopes, each with its epoch. */
+  openEnvelopes(tx: Tx, ids: readonly string[]): Promise<void>
+  endEnvelopes(tx: Tx, end: { ids: readonly string[]; state: EndedState; endedAtMs: number }): Promise<void>
+
+  listGuests(tx: Tx, envelopeIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>
+  isGuest(tx: Tx, pair: { envelopeId: string; playerId: string }): Promise<boolean>
+  /** Newest first. */
+  listOwn(tx: Tx, hider: Hider, page: PageRequest): Promise<Envelope[]>
+  /** Oldest first. */
+  listWins(tx: Tx, envelopeId: string, page: PageRequest): Promise<Win[]>
+  findSeed(tx: Tx, envelopeId: string): Promise<Uint8Array | undefined>
+  /** Amounts by share number, from 1. */
+  listShares(tx: Tx, envelopeId: string): Promise<bigint[]>
+}
+
+export type Ledger = {
+  post(tx: Tx, transfers: readonly Transfer[]): Promise<void>
+  isInsufficientFunds(error: unknown): boolean
+}
+
+export type Positions = {
+  /** The res-12 cell where the player stands: of this fix, once accepted, or of the last one, 60 s old at most. */
+  place(caller: PlayerCaller, fix: Fix | undefined): Promise<{ status: 'ok'; cell: Cell } | Refusal>
+  /** The res-12 cell of the last accepted fix, if it is 60 s old at most. */
+  lastCell(playerId: string): Promise<Cell | undefined>
+}
+
+export type Merchants = {
+  /** Whether the operator lets the merchant hide there. */
+  coversPlace(tx: Tx, merchantId: string, point: Point): Promise<boolean>
+}

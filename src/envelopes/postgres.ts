@@ -1,0 +1,226 @@
+/** The envelopes' tables. What is locked is read in a statement after the lock, so it is what the holder before left. */
+import assert from 'node:assert/strict'
+import {
+  loadStatements,
+  lockNumber,
+  type Row,
+  type Statement,
+  type Tx,
+  violatedConstraint,
+} from '#platform/postgres.ts'
+import type { PageRequest } from '#platform/page.ts'
+import { coarsen, fromBigInt, toBigInt } from '../geo/cell.ts'
+import type { AudienceKind, Envelope, HiderKind, SplitKind } from './envelope.ts'
+import type { EnvelopeRecord, NewEnvelope, Win } from './ports.ts'
+import type { EnvelopeState } from './state.ts'
+
+const sql = loadStatements(import.meta.url, [
+  'lock',
+  'count-around',
+  'find-nth-newest-hide',
+  'insert-envelope',
+  'insert-shares',
+  'insert-guests',
+  'find-envelopes',
+  'lock-envelope',
+  'lock-due-to-open',
+  'lock-due-to-expire',
+  'open-envelopes',
+  'end-envelopes',
+  'list-guests',
+  'find-guest',
+  'list-own',
+  'list-wins',
+  'find-seed',
+  'list-shares',
+])
+
+export const envelopeRecord: EnvelopeRecord = {
+  async lockHiding(tx, { cell9, playerId }) {
+    await tx.query(sql.lock, [lockNumber({ scope: 'hide-in-cell', id: cell9 })])
+    await tx.query(sql.lock, [lockNumber({ scope: 'hide-by-player', id: playerId })])
+  },
+
+  async countAround(tx, { cell, nowMs }) {
+    const cells = [toBigInt(coarsen(cell, 10)), toBigInt(coarsen(cell, 9))]
+    const [row] = await tx.query<{ in_cell10: number; in_cell9: number }>(sql['count-around'], [
+      ...cells,
+      new Date(nowMs),
+    ])
+    assert(row, 'a count is one row')
+    return { inCell10: row.in_cell10, inCell9: row.in_cell9 }
+  },
+
+  async findNthNewestHideMs(tx, { hider, nth }) {
+    const params = [hider.id, hider.kind, nth - 1]
+    const [row] = await tx.query<{ created_at: Date }>(sql['find-nth-newest-hide'], params)
+    return row?.created_at.getTime()
+  },
+
+  insertEnvelope,
+
+  async findEnvelope(tx, id) {
+    const [envelope] = await findEnvelopes(tx, [id])
+    return envelope
+  },
+
+  lockEnvelope: async (tx, id) => (await findBy(tx, sql['lock-envelope'], [id]))[0],
+
+  lockDueToOpen: (tx, { nowMs, limit }) => findBy(tx, sql['lock-due-to-open'], [new Date(nowMs), limit]),
+
+  lockDueToExpire: (tx, { nowMs, limit }) => findBy(tx, sql['lock-due-to-expire'], [new Date(nowMs), limit]),
+
+  async openEnvelopes(tx, ids) {
+    await tx.query(sql['open-envelopes'], [ids])
+  },
+
+  async endEnvelopes(tx, { ids, state, endedAtMs }) {
+    await tx.query(sql['end-envelopes'], [ids, state, new Date(endedAtMs)])
+  },
+
+  async listGuests(tx, envelopeIds) {
+    const rows = await tx.query<{ envelope_id: string; player_ids: string[] }>(sql['list-guests'], [
+      envelopeIds,
+    ])
+    return new Map(rows.map(row => [row.envelope_id, row.player_ids]))
+  },
+
+  async isGuest(tx, { envelopeId, playerId }) {
+    return (await tx.query(sql['find-guest'], [envelopeId, playerId])).length > 0
+  },
+
+  listOwn: (tx, hider, page) => findBy(tx, sql['list-own'], [hider.id, hider.kind, ...pageParams(page)]),
+
+  async listWins(tx, envelopeId, page) {
+    const rows = await tx.query<WinRow>(sql['list-wins'], [envelopeId, ...pageParams(page)])
+    return rows.map(toWin)
+  },
+
+  async findSeed(tx, envelopeId) {
+    const [row] = await tx.query<{ seed: Buffer }>(sql['find-seed'], [envelopeId])
+    return row?.seed
+  },
+
+  async listShares(tx, envelopeId) {
+    const rows = await tx.query<{ amount: bigint }>(sql['list-shares'], [envelopeId])
+    return rows.map(row => row.amount)
+  },
+}
+
+async function insertEnvelope(
+  tx: Tx,
+  envelope: NewEnvelope,
+): Promise<{ status: 'inserted' | 'guest_unknown' }> {
+  const { id, hider, place, cell, claimRadiusM, commitment } = envelope
+  const { currency, totalMinor, shareCount, split, shareCapMinor, seed } = envelope
+  const { audience, passphraseMac, greeting, clue, brand, state, amountsMinor, guestIds } = envelope
+  const where = [place.lng, place.lat, toBigInt(cell), claimRadiusM]
+  const money = [currency, totalMinor, shareCount, split, shareCapMinor, seed, Buffer.from(commitment, 'hex')]
+  const shown = [audience, passphraseMac, greeting, clue, brand]
+  const times = [envelope.opensAtMs, envelope.expiresAtMs, envelope.createdAtMs].map(ms => new Date(ms))
+  const params = [id, hider.kind, hider.id, ...where, ...money, ...shown, state, ...times]
+  await tx.query(sql['insert-envelope'], params)
+  await tx.query(sql['insert-shares'], [id, amountsMinor])
+  if (guestIds.length === 0) return { status: 'inserted' }
+  try {
+    await tx.query(sql['insert-guests'], [id, guestIds])
+  } catch (error) {
+    if (violatedConstraint(error) === 'envelope_guests_player_id_fkey') return { status: 'guest_unknown' }
+    throw error
+  }
+  return { status: 'inserted' }
+}
+
+/** Runs a statement that yields ids (and may lock them), then reads their rows as they are now. */
+async function findBy(tx: Tx, ids: Statement, params: readonly unknown[]): Promise<Envelope[]> {
+  const rows = await tx.query<{ id: string }>(ids, params)
+  return rows.length === 0
+    ? []
+    : findEnvelopes(
+        tx,
+        rows.map(row => row.id),
+      )
+}
+
+async function findEnvelopes(tx: Tx, ids: readonly string[]): Promise<Envelope[]> {
+  return (await tx.query<EnvelopeRow>(sql['find-envelopes'], [ids])).map(toEnvelope)
+}
+
+/** Where the page begins, and one row more than it shows: whether there is a next one. */
+const pageParams = ({ limit, after }: PageRequest): unknown[] => [
+  after ? new Date(after.atMs) : null,
+  after?.id ?? null,
+  limit + 1,
+]
+
+type EnvelopeRow = Row & {
+  id: string
+  hider_kind: HiderKind
+  hider_id: string
+  lng: number
+  lat: number
+  cell_r12: bigint
+  claim_radius_m: number
+  currency: string
+  total: bigint
+  share_count: number
+  split: SplitKind
+  share_cap: bigint | null
+  commitment: string
+  audience: AudienceKind
+  greeting: string | null
+  clue: string | null
+  brand: string | null
+  state: EnvelopeState
+  epoch: bigint
+  opens_at: Date
+  expires_at: Date
+  created_at: Date
+  ended_at: Date | null
+  claimed_shares: number
+  claimed_amount: bigint
+}
+
+const toEnvelope = (row: EnvelopeRow): Envelope => ({
+  id: row.id,
+  hider: { kind: row.hider_kind, id: row.hider_id },
+  place: { lat: row.lat, lng: row.lng },
+  cell: fromBigInt(row.cell_r12),
+  claimRadiusM: row.claim_radius_m,
+  currency: row.currency,
+  totalMinor: row.total,
+  shareCount: row.share_count,
+  split: row.split,
+  shareCapMinor: row.share_cap,
+  commitment: row.commitment,
+  audience: row.audience,
+  greeting: row.greeting,
+  clue: row.clue,
+  brand: row.brand,
+  state: row.state,
+  epoch: row.epoch,
+  opensAtMs: row.opens_at.getTime(),
+  expiresAtMs: row.expires_at.getTime(),
+  createdAtMs: row.created_at.getTime(),
+  endedAtMs: row.ended_at?.getTime() ?? null,
+  claimedShares: row.claimed_shares,
+  claimedMinor: row.claimed_amount,
+})
+
+type WinRow = Row & {
+  id: string
+  player_id: string
+  amount: bigint
+  currency: string
+  claimed_at: Date
+  is_largest: boolean
+}
+
+const toWin = (row: WinRow): Win => ({
+  claimId: row.id,
+  playerId: row.player_id,
+  amountMinor: row.amount,
+  currency: row.currency,
+  claimedAtMs: row.claimed_at.getTime(),
+  isLargest: row.is_largest,
+})

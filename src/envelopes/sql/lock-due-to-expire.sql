@@ -1,0 +1,8 @@
+-- Locks envelopes that are over by time, except those that others have locked.
+-- Params: $1 now, $2 limit
+-- Returns: id
+select id from envelopes
+where state in ('funded', 'live') and expires_at <= $1
+order by expires_at, id
+limit $2
+for no key update skip locked
