@@ -1,7 +1,8 @@
 /** The ledger's tables: accounts are opened on first use, transfers are added in batches, nothing is ever changed. */
 import { loadStatements, type Tx, violatedConstraint } from '#platform/postgres.ts'
 import { type AccountRef, accountId, ownerOf } from './account.ts'
-import type { Transfer } from './transfer.ts'
+import type { Transfer, TransferKind } from './transfer.ts'
+import type { Balance, Movement, WalletRecord } from './wallet.ts'
 
 const sql = loadStatements(import.meta.url, [
   'open-accounts',
@@ -46,3 +47,43 @@ export async function postTransfers(tx: Tx, transfers: readonly Transfer[]): Pro
 /** The wallet or escrow holds less than the transfer takes. */
 export const isInsufficientFunds = (error: unknown): boolean =>
   violatedConstraint(error) === 'accounts_never_negative'
+
+/** The bank's reference of a deposit is booked already. */
+export const isReferenceUsed = (error: unknown): boolean =>
+  violatedConstraint(error) === 'transfers_one_reference'
+
+type MovementRow = {
+  id: string
+  kind: TransferKind
+  is_in: boolean
+  amount: bigint
+  currency: string
+  envelope_id: string | null
+  created_at: Date
+}
+
+/** Before this key comes every row. */
+const newest = ['infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff'] as const
+
+export const walletRecord: WalletRecord = {
+  async listBalances(tx, ownerId) {
+    const rows = await tx.query<{ currency: string; balance: bigint }>(sql['list-balances'], [ownerId])
+    return rows.map(({ currency, balance }): Balance => ({ currency, amountMinor: balance }))
+  },
+
+  async listMovements(tx, ownerId, { limit, after }) {
+    const key = after === undefined ? newest : [new Date(after.atMs), after.id]
+    const rows = await tx.query<MovementRow>(sql['list-transfers'], [ownerId, ...key, limit + 1])
+    return rows.map(toMovement)
+  },
+}
+
+const toMovement = (row: MovementRow): Movement => ({
+  id: row.id,
+  kind: row.kind,
+  direction: row.is_in ? 'in' : 'out',
+  amountMinor: row.amount,
+  currency: row.currency,
+  ...(row.envelope_id === null ? {} : { envelopeId: row.envelope_id }),
+  createdAtMs: row.created_at.getTime(),
+})

@@ -1,4 +1,5 @@
 /** One transfer is one debit and one credit: the only way that money moves. */
+import type { Tx } from '#platform/postgres.ts'
 import type { AccountRef } from './account.ts'
 
 export type TransferKind = 'test_money' | 'deposit' | 'escrow' | 'claim' | 'refund'
@@ -17,3 +18,6 @@ export type Transfer = {
   reference?: string
   createdAtMs: number
 }
+
+/** Posts transfers inside the caller's transaction; throws when an account would fall below zero. */
+export type PostTransfers = (tx: Tx, transfers: readonly Transfer[]) => Promise<void>

@@ -9,10 +9,9 @@ export type TestClock = Clock & {
 export function createTestClock(startMs = Date.parse('2026-03-01T08:00:00.000Z')): TestClock {
   let nowMs = startMs
   return {
+    ...systemClock,
     nowMs: () => nowMs,
     set: ms => (nowMs = ms),
     advance: ms => (nowMs += ms),
-    sleep: systemClock.sleep,
-    after: systemClock.after,
   }
 }

@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
+import { Client } from 'pg'
 import { migrate, readMigrations } from '#platform/migrations.ts'
 import { lockNumber } from '#platform/postgres.ts'
 
@@ -24,7 +24,7 @@ export async function cloneDatabase(serverUrl: string): Promise<TestDatabase> {
 }
 
 /** Parallel test files take turns: the session's lock goes with the connection. */
-async function buildTemplate(serverUrl: string, admin: pg.Client): Promise<string> {
+async function buildTemplate(serverUrl: string, admin: Client): Promise<string> {
   const checksums = readMigrations().map(migration => migration.checksum)
   const digest = createHash('sha256').update(checksums.join()).digest('hex').slice(0, 12)
   const template = `hexbao_template_${digest}`
@@ -51,7 +51,7 @@ async function dropClone(serverUrl: string, name: string): Promise<void> {
 }
 
 /** Sessions that are still there half a second after everything was closed: a backend needs a moment to go. */
-async function listSessions(admin: pg.Client, name: string): Promise<string[]> {
+async function listSessions(admin: Client, name: string): Promise<string[]> {
   for (let attempt = 0; ; attempt++) {
     const { rows } = await admin.query<{ state: string; query: string }>(
       "select coalesce(state, 'unknown') as state, query from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()",
@@ -63,8 +63,8 @@ async function listSessions(admin: pg.Client, name: string): Promise<string[]> {
   }
 }
 
-async function withAdmin(serverUrl: string, run: (admin: pg.Client) => Promise<void>): Promise<void> {
-  const admin = new pg.Client({ connectionString: databaseUrlOf(serverUrl, 'postgres') })
+async function withAdmin(serverUrl: string, run: (admin: Client) => Promise<void>): Promise<void> {
+  const admin = new Client({ connectionString: databaseUrlOf(serverUrl, 'postgres') })
   await admin.connect()
   try {
     await run(admin)

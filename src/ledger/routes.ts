@@ -1,0 +1,65 @@
+/** HTTP: the wallet, its movements, and the operator's deposits. */
+import { deposit } from '#protocol/rest/merchants.ts'
+import { getWallet, listWalletTransfers } from '#protocol/rest/players.ts'
+import type { Bind } from '#platform/http.ts'
+import { runOnce } from '#platform/idempotency.ts'
+import { readPage, toPage } from '#platform/page.ts'
+import type { Database } from '#platform/postgres.ts'
+import { isRefusal } from '#platform/problem.ts'
+import type { Caller } from '../players/caller.ts'
+import { type DepositPorts, depositMoney } from './deposit.ts'
+import { completeBalances, type Movement } from './wallet.ts'
+
+export type LedgerRoutePorts = DepositPorts & { database: Database }
+
+export function registerLedgerRoutes(bind: Bind<Caller>, ports: LedgerRoutePorts): void {
+  const { database, wallets, currencies } = ports
+
+  bind(getWallet, async ({ caller }) => {
+    const balances = completeBalances(await wallets.listBalances(database, caller.id), currencies)
+    return { status: 200 as const, body: { balances: balances.map(describeMoney) } }
+  })
+
+  bind(listWalletTransfers, async ({ caller, query }) => {
+    const page = readPage(query)
+    if (isRefusal(page)) return page
+    const movements = await wallets.listMovements(database, caller.id, page)
+    const request = { path: listWalletTransfers.path, limit: page.limit }
+    const body = toPage(movements, request, {
+      item: describeMovement,
+      key: ({ createdAtMs, id }) => ({ atMs: createdAtMs, id }),
+    })
+    return { status: 200 as const, body }
+  })
+
+  bind(deposit, ({ caller, body, idempotencyKey }) => {
+    const { owner, amount, reference } = body
+    const order = {
+      owner,
+      reference,
+      amountMinor: BigInt(amount.amountMinor),
+      currency: amount.currency,
+    }
+    const request = { tenant: caller.id, operation: deposit.id, key: idempotencyKey, body }
+    return runOnce(database, { ...request, nowMs: ports.clock.nowMs() }, async tx => {
+      const outcome = await depositMoney(ports, tx, order)
+      if (isRefusal(outcome)) return outcome
+      const { transferId, balance } = outcome
+      return { status: 201 as const, body: { transferId, balance: describeMoney(balance) } }
+    })
+  })
+}
+
+const describeMoney = ({ amountMinor, currency }: { amountMinor: bigint; currency: string }) => ({
+  amountMinor: String(amountMinor),
+  currency,
+})
+
+const describeMovement = (movement: Movement) => ({
+  id: movement.id,
+  kind: movement.kind,
+  direction: movement.direction,
+  amount: describeMoney(movement),
+  ...(movement.envelopeId === undefined ? {} : { envelopeId: movement.envelopeId }),
+  createdAt: new Date(movement.createdAtMs).toISOString(),
+})

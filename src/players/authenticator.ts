@@ -1,0 +1,110 @@
+/**
+ * Who is calling. The credential's prefix says which kind it is, so no credential is ever tried as another kind: `hbk_`
+ * is a merchant's key, `hbo_` the operator's, anything else a player's token. Refusals in this order: no or no valid
+ * credential (401), a kind that the operation is not for (403), a key without the scope (403).
+ */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { Operation } from '#protocol/operation.ts'
+import type { Clock } from '#platform/clock.ts'
+import { createId } from '#platform/id.ts'
+import type { Tx } from '#platform/postgres.ts'
+import { type Refusal, refuse } from '#platform/problem.ts'
+import type { Random } from '#platform/random.ts'
+import type { Caller, MerchantCaller, PlayerCaller } from './caller.ts'
+import type { PlayerRecord } from './player.ts'
+import { createTokenVerifier, type TokenSettings } from './token.ts'
+
+export type Authenticator = {
+  /** The binder's `authenticate`: the caller, or a 401 or 403. */
+  authenticate(authorization: string | undefined, operation: Operation): Promise<Caller | Refusal>
+  /** For the socket: a bare player token, without `Bearer`. */
+  authenticatePlayerToken(token: string): Promise<PlayerCaller | Refusal>
+}
+
+export type AuthenticatorPorts = {
+  jwt: TokenSettings
+  operatorKey: string
+  /** The merchants' key verifier: nothing unless the key is live. */
+  verifyApiKey: (secret: string) => Promise<MerchantCaller | undefined>
+  players: PlayerRecord
+  database: Tx
+  clock: Clock
+  random: Random
+}
+
+const bearer = /^Bearer +([\x21-\x7e]+)$/i
+
+export function createAuthenticator(ports: AuthenticatorPorts): Authenticator {
+  const authenticatePlayerToken = createPlayerAuthentication(ports)
+  const operatorDigest = digestOf(ports.operatorKey)
+
+  async function identify(credential: string): Promise<Caller | Refusal> {
+    if (credential.startsWith('hbk_')) {
+      const merchant = await ports.verifyApiKey(credential)
+      return merchant ?? refuse('unauthorized', { detail: 'The merchant key is unknown or revoked.' })
+    }
+    if (credential.startsWith('hbo_')) {
+      return timingSafeEqual(digestOf(credential), operatorDigest)
+        ? { kind: 'operator', id: 'operator' }
+        : refuse('unauthorized', { detail: 'The operator key is wrong.' })
+    }
+    return authenticatePlayerToken(credential)
+  }
+
+  return {
+    authenticatePlayerToken,
+    async authenticate(authorization, operation) {
+      const credential = bearer.exec(authorization ?? '')?.[1]
+      if (credential === undefined) {
+        return refuse('unauthorized', { detail: 'Send `Authorization: Bearer …`.' })
+      }
+      const caller = await identify(credential)
+      return 'code' in caller ? caller : permit(caller, operation)
+    },
+  }
+}
+
+function permit(caller: Caller, { callers, scope }: Operation): Caller | Refusal {
+  if (!callers.includes(caller.kind)) {
+    return refuse('forbidden', { detail: `This is for a ${callers.join(' or ')}, not for a ${caller.kind}.` })
+  }
+  if (caller.kind === 'merchant' && scope !== undefined && !caller.scopes.includes(scope)) {
+    return refuse('forbidden', { detail: `This key lacks the scope ${scope}.` })
+  }
+  return caller
+}
+
+type Remembered = { player: PlayerCaller; untilMs: number }
+
+const rememberedTokens = 50_000
+/** A signing key that the provider withdraws stops counting within this time, whatever `exp` says. */
+const rememberedForMs = 300_000
+
+/** Verified tokens are remembered by the digest of the whole token: no other token can ever find them. */
+function createPlayerAuthentication(ports: AuthenticatorPorts): Authenticator['authenticatePlayerToken'] {
+  const verifyToken = createTokenVerifier(ports.jwt, ports)
+  const remembered = new LRUCache<string, Remembered>({ max: rememberedTokens })
+
+  return async token => {
+    const digest = digestOf(token).toString('base64')
+    const nowMs = ports.clock.nowMs()
+    const known = remembered.get(digest)
+    if (known !== undefined && nowMs < known.untilMs) return known.player
+    const verdict = await verifyToken(token)
+    if (verdict.status === 'invalid') return refuse('unauthorized', { detail: verdict.detail })
+    const { expiresAtMs, deviceId } = verdict.claims
+    const first = { id: createId(ports), nowMs }
+    const { id, timeScale } = await ports.players.findOrAdd(ports.database, verdict.claims, first)
+    const player: PlayerCaller = {
+      kind: 'player',
+      id,
+      timeScale,
+      ...(deviceId === undefined ? {} : { deviceId }),
+    }
+    remembered.set(digest, { player, untilMs: Math.min(expiresAtMs, nowMs + rememberedForMs) })
+    return player
+  }
+}
+
+const digestOf = (secret: string): Buffer => createHash('sha256').update(secret).digest()

@@ -1,0 +1,48 @@
+/** The table of players. */
+import assert from 'node:assert/strict'
+import { loadStatements, type Tx } from '#platform/postgres.ts'
+import type { Identity, Player, PlayerRecord } from './player.ts'
+
+const sql = loadStatements(import.meta.url, ['find-player', 'get-player', 'add-player'])
+
+type PlayerRow = { id: string; time_scale: number; created_at: Date }
+
+export const playerRecord: PlayerRecord = {
+  async findOrAdd(database, identity, { id, nowMs }) {
+    const known = await findByIdentity(database, identity)
+    if (known !== undefined) return known
+    const added = await insert(database, { ...identity, id, timeScale: 1, nowMs })
+    const player = added ?? (await findByIdentity(database, identity))
+    assert(player !== undefined, 'an identity that conflicts belongs to a player')
+    return player
+  },
+
+  async add(tx, player) {
+    const added = await insert(tx, player)
+    assert(added !== undefined, 'a new player has a new identity')
+    return added
+  },
+
+  async find(tx, id) {
+    const [row] = await tx.query<PlayerRow>(sql['get-player'], [id])
+    return row && toPlayer(row)
+  },
+}
+
+async function findByIdentity(tx: Tx, { issuer, subject }: Identity): Promise<Player | undefined> {
+  const [row] = await tx.query<PlayerRow>(sql['find-player'], [issuer, subject])
+  return row && toPlayer(row)
+}
+
+async function insert(tx: Tx, player: Parameters<PlayerRecord['add']>[1]): Promise<Player | undefined> {
+  const { id, issuer, subject, timeScale, nowMs } = player
+  const values = [id, issuer, subject, timeScale, new Date(nowMs)]
+  const [row] = await tx.query<PlayerRow>(sql['add-player'], values)
+  return row && toPlayer(row)
+}
+
+const toPlayer = (row: PlayerRow): Player => ({
+  id: row.id,
+  timeScale: row.time_scale,
+  createdAtMs: row.created_at.getTime(),
+})
