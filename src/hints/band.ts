@@ -3,6 +3,7 @@
  * in 30, noise averages out. So a hint is a function of two res-10 cells and of nothing else. All points of one cell are
  * indistinguishable, whatever is asked and however often; and one table per cell serves every player in it.
  */
+import { limits } from '#protocol/limits.ts'
 import { LRUCache } from 'lru-cache'
 import { type Cell, centreOf } from '../geo/cell.ts'
 import { measureM } from '../geo/distance.ts'
@@ -20,10 +21,9 @@ export type Warmth = { within1Km: Count; within2Km: Count }
 const HOT_M = 150
 const WARM_M = 300
 /** The publish radius: beyond it an envelope is not listed. */
-const COOL_M = 500
+const COOL_M = limits.envelope.publishRadiusM
 
-const NEAR_M = 1000
-const FAR_M = 2000
+const [NEAR_M, FAR_M] = limits.hint.warmthRadiiM
 
 /** 55 entries each: 4,000 tables hold every cell of a large town. */
 const tables = new LRUCache<Cell, ReadonlyMap<Cell, Band>>({ max: 4000 })

@@ -4,6 +4,7 @@
  * crowd in one place does not run to the same envelope.
  */
 import { createHmac } from 'node:crypto'
+import { limits } from '#protocol/limits.ts'
 import { LRUCache } from 'lru-cache'
 import { type Band, BANDS } from './band.ts'
 
@@ -13,8 +14,6 @@ export type SelectHints = <Candidate extends HintCandidate>(
   candidates: readonly Candidate[],
   options: { playerId: string; limit?: number },
 ) => Candidate[]
-
-const HINTS_SHOWN = 50
 
 /** 50,000 ranks are about 8 MB, and spare a hash per envelope and tick while a player walks. */
 const RANKS_REMEMBERED = 50_000
@@ -35,7 +34,7 @@ export function createHintSelector(secret: Uint8Array | string): SelectHints {
     return rank
   }
 
-  return (candidates, { playerId, limit = HINTS_SHOWN }) => {
+  return (candidates, { playerId, limit = limits.hint.perSnapshot }) => {
     const selected: (typeof candidates)[number][] = []
     for (const band of BANDS) {
       if (selected.length >= limit) break

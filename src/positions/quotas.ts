@@ -6,6 +6,7 @@
  * Windows are fixed and start with what they count first: the hour of an envelope at the first failed try on it, a day
  * at the first try or permit after the previous one ended. They run at the player's pace. Plain data, stored as JSON.
  */
+import { limits } from '#protocol/limits.ts'
 import { elapsedMs, type Pace, waitMs } from './pace.ts'
 
 /** A count since a moment; worth nothing once its length has passed. */
@@ -30,9 +31,9 @@ export type PermitVerdict =
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
-const TRIES_OF_ENVELOPE = { lengthMs: HOUR_MS, limit: 10 }
-const TRIES_OF_DAY = { lengthMs: DAY_MS, limit: 150 }
-const PERMITS_OF_DAY = { lengthMs: DAY_MS, limit: 200 }
+const TRIES_OF_ENVELOPE = { lengthMs: HOUR_MS, limit: limits.claim.failedTriesPerEnvelopeHour }
+const TRIES_OF_DAY = { lengthMs: DAY_MS, limit: limits.claim.failedTriesPerDay }
+const PERMITS_OF_DAY = { lengthMs: DAY_MS, limit: limits.claim.perDay }
 
 type Quota = { lengthMs: number; limit: number }
 

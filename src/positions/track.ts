@@ -6,6 +6,7 @@
  *
  * A track is plain data, stored as JSON between two fixes; these functions return a new one.
  */
+import { limits } from '#protocol/limits.ts'
 import { type Cell, centreOf } from '../geo/cell.ts'
 import { measureM } from '../geo/distance.ts'
 import { type Anchor, type Anchors, measureCooldown } from './cooldown.ts'
@@ -32,9 +33,9 @@ export type FixVerdict =
 
 export const emptyTrack: Track = { accepted: [], candidates: [] }
 
-export const WORST_ACCURACY_M = 120
-/** 16 km/h: a runner passes, a car does not. */
-export const WALKING_LIMIT_MPS = 16 / 3.6
+const WORST_ACCURACY_M = limits.position.worstAccuracyM
+/** A runner passes, a car does not. */
+export const WALKING_LIMIT_MPS = limits.position.walkingSpeedKmh / 3.6
 
 const SLACK_M = 100
 const CONSISTENT_FIXES = 3

@@ -110,7 +110,7 @@ t.test('known answers', async t => {
 })
 
 /** 99th percentiles of the chi-square distribution by degrees of freedom (NIST e-Handbook, table 1.3.6.7.4). */
-const CHI_SQUARE_99 = { 4: 13.277, 9: 21.666 }
+const CHI_SQUARE_99 = { 9: 21.666 }
 
 function chiSquare(observed: readonly number[]): number {
   const expected = observed.reduce((a, b) => a + b, 0) / observed.length
@@ -137,12 +137,12 @@ t.test('every position is equally lucky, with and without a cap, and for tiny sh
 
 t.test('every way to cut is equally likely', async t => {
   const counts = new Map<string, number>()
-  for (let n = 0; n < 5000; n++) {
-    const key = splitLucky({ total: 6n, shares: 2, seed: numberedSeed(n) }).join()
+  for (let n = 0; n < 10_000; n++) {
+    const key = splitLucky({ total: 6n, shares: 3, seed: numberedSeed(n) }).join()
     counts.set(key, (counts.get(key) ?? 0) + 1)
   }
-  t.same([...counts.keys()].sort(), ['1,5', '2,4', '3,3', '4,2', '5,1'])
-  t.ok(chiSquare([...counts.values()]) < CHI_SQUARE_99[4], String(chiSquare([...counts.values()])))
+  t.equal(counts.size, 10, 'two of five places')
+  t.ok(chiSquare([...counts.values()]) < CHI_SQUARE_99[9], String(chiSquare([...counts.values()])))
 })
 
 function refuted(reason: string, shareNo?: number) {
