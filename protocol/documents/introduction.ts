@@ -21,11 +21,12 @@ export const restIntroduction = `Hide money at real places, walk, get warmer and
 - **Times** are RFC 3339 in UTC and end in \`At\`; durations end in \`Ms\` or \`S\`, distances in \`M\`.
 - **Lists** are pages: follow \`links.next\` until it is absent.
 - **Strict**: unknown fields are refused and nothing is coerced; bodies are exactly \`application/json\`.
-- **Errors** are \`application/problem+json\` with a \`code\` from one closed list, the same on the socket; \`type\` is the
-  address of the [error's page](/problems).
+- **Errors** are \`application/problem+json\` with a \`code\` from one closed list, the same on the socket; \`type\` is
+  the address of the [error's page](/problems).
 - **Retries**: claims are safe to repeat. Operations that move money otherwise require \`Idempotency-Key\`; its stored
   answer is given again.
-- **Live**: hints and wins arrive on the socket, described in [asyncapi.json](/asyncapi.json). Money is never only there.
+- **Live**: hints and wins arrive on the socket, described in [asyncapi.json](/asyncapi.json).
+  Money is never only there.
 
 ## Limits
 ${tabulateLimits(['money', 'envelope', 'claim', 'position', 'hint', 'http', 'idempotency', 'merchant', 'sandbox'])}
@@ -38,9 +39,11 @@ const closeRows = Object.entries(closeMeanings).map(
 export const socketIntroduction = `Hints, wins and positions, live. Frames are JSON text objects with a \`type\`.
 
 - **Connect** with the subprotocol \`${subprotocol}\`. The token stands beside it
-  (\`Sec-WebSocket-Protocol: ${subprotocol}, ${tokenProtocolPrefix}<token>\`) or in the first frame, \`hello\`; never in the URL.
+  (\`Sec-WebSocket-Protocol: ${subprotocol}, ${tokenProtocolPrefix}<token>\`) or in the first frame,
+  \`hello\`; never in the URL.
 - **Origin**: a browser's origin must be on the server's list, otherwise 403 before the upgrade.
-- **Answers** carry \`ref\`, the \`id\` that you gave your frame. Server frames carry \`seq\`, counted up within a session.
+- **Answers** carry \`ref\`, the \`id\` that you gave your frame. Server frames carry \`seq\`, counted up within
+  a session.
 - **Errors** have the codes of REST; each has a [page](/problems).
 - **Money** is never only on the socket: REST has it.
 

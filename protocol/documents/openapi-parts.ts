@@ -48,9 +48,9 @@ const text = (description: string, example: string): JsonObject => ({
 export const replyHeaders: JsonObject = {
   'RateLimit-Policy': text(
     'The budgets that hold for the caller.',
-    `"caller";q=${limits.http.perCredentialPerMinute};w=60`,
+    `"default";q=${limits.http.perCredentialPerMinute};w=60`,
   ),
-  RateLimit: text('What is left of them.', `"caller";r=${limits.http.perCredentialPerMinute - 13};t=41`),
+  RateLimit: text('What is left of them.', `"default";r=${limits.http.perCredentialPerMinute - 13};t=2`),
   'Retry-After': {
     description: 'Seconds to wait; `retryAfterMs` in the body is exact.',
     schema: { type: 'integer', minimum: 0 },
