@@ -3,18 +3,21 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { Client } from 'pg'
 import t from 'tap'
 import { withLock } from '#platform/embedded/crash-safe-lock.ts'
+import { findPostgres, findRedis, listBinaryFolders } from '#platform/embedded/find-binaries.ts'
 import { chooseInstallMode } from '#platform/embedded/install.ts'
+import { postgresServer } from '#platform/embedded/postgres-server.ts'
 import { identifyProcess, isRunning, type ProcessIdentity } from '#platform/embedded/process-identity.ts'
+import { redisServer } from '#platform/embedded/redis-server.ts'
 import {
   keepSecret,
   type RunFile,
@@ -22,6 +25,8 @@ import {
   type ServerRecord,
   updateRunFile,
 } from '#platform/embedded/run-file.ts'
+import { type Place, startServer, stopServer } from '#platform/embedded/server-process.ts'
+import { findAccount } from '#platform/embedded/service-account.ts'
 import { type JoinOptions, joinServices, type Services } from '#platform/embedded/services.ts'
 import { makeThrowawayFolder, startThrowawayServices } from '#platform/embedded/throwaway.ts'
 
@@ -170,32 +175,84 @@ t.test('a pid that belongs to somebody else by now is left alone', async t => {
   t.equal(stranger.exitCode ?? stranger.signalCode, null)
 })
 
-t.test('throw-away servers vanish with the last member', async t => {
+t.test(
+  'a throw-away is shared by the processes of a run, and removed by the next run when all were killed',
+  async t => {
+    const folder = await makeThrowawayFolder()
+    process.env.HEXBAO_TEST_SERVICES = folder
+    t.teardown(() => delete process.env.HEXBAO_TEST_SERVICES)
+    const [a, b] = await Promise.all([startThrowawayServices(), startThrowawayServices()])
+    t.equal(a.databaseUrl, b.databaseUrl)
+    await a.leave()
+    t.match(await ask(b, 'SELECT postgis_version() AS answer'), /^3\./)
+
+    await rm(await makeThrowawayFolder(), { recursive: true })
+    const run = await readRunFile(folder)
+    t.ok(isUp(run), 'a living run is left alone')
+    await updateRunFile(folder, run => ({ ...run, members: [{ pid: process.pid, startedAt: 'killed' }] }))
+    await rm(await makeThrowawayFolder(), { recursive: true })
+    t.notOk(isUp(run))
+    await t.rejects(stat(folder), { code: 'ENOENT' })
+  },
+)
+
+t.test('a server that finds its port taken, at the last moment, listens elsewhere', async t => {
   const folder = await makeThrowawayFolder()
-  process.env.HEXBAO_TEST_SERVICES = folder
-  t.teardown(() => delete process.env.HEXBAO_TEST_SERVICES)
-  const [a, b] = await Promise.all([startThrowawayServices(), startThrowawayServices()])
-  t.equal(a.databaseUrl, b.databaseUrl)
-  const run = await readRunFile(folder)
-  await a.leave()
-  t.match(await ask(b, 'SELECT postgis_version() AS answer'), /^3\./)
-  await b.leave()
-  t.notOk(isUp(run))
-  await t.rejects(stat(folder), { code: 'ENOENT' })
+  t.teardown(() => rm(folder, { recursive: true }))
+  const folders = await listBinaryFolders()
+  const cases = [
+    { name: 'postgres', kind: postgresServer, binary: await findPostgres(folders) },
+    { name: 'redis', kind: redisServer, binary: await findRedis(folders) },
+  ]
+  for (const { name, kind, binary = '' } of cases) {
+    let thief: Server | undefined
+    const onConnect = () => t.fail('somebody else was offered the password')
+    const prepare = async (place: Place) => {
+      await kind.prepare(place, binary)
+      thief ??= await occupy(place.port, onConnect)
+    }
+    const place = {
+      folder: join(folder, name),
+      logFile: join(folder, `${name}.log`),
+      account: await findAccount(undefined, kind.accounts),
+      password: 'secret',
+      port: 0,
+      throwaway: true,
+    }
+    const started: ProcessIdentity[] = []
+    const { port } = await startServer({ ...kind, prepare }, place, binary, async ({ process }) => {
+      started.push(process)
+    })
+    t.equal(started.length, 2, kind.title)
+    await kind.probe({ ...place, port })
+    thief?.close()
+    for (const server of started) await stopServer(kind, server)
+  }
 })
 
-t.test('a data folder that the servers cannot walk to has its data elsewhere', async t => {
-  if (process.getuid?.() !== 0) return
-  const hidden = await mkdtemp(join(tmpdir(), 'hexbao-hidden-'))
-  await chmod(hidden, 0o700)
-  const services = await joinServices({ ...options, dataDir: join(hidden, 'data'), throwaway: true })
-  const run = await readRunFile(join(hidden, 'data'))
+t.test('data without its run.json is not started over', async t => {
+  const folder = await makeThrowawayFolder()
+  t.teardown(() => rm(folder, { recursive: true }))
+  await mkdir(join(folder, 'postgres'))
+  await writeFile(join(folder, 'postgres', 'PG_VERSION'), '15')
+  await t.rejects(joinServices({ ...options, dataDir: folder }), {
+    message: /run\.json, which knew its password/,
+  })
+})
+
+t.test('the last member removes a throw-away, wherever its data had to go', async t => {
+  const parent = await mkdtemp(join(tmpdir(), 'hexbao-hidden-'))
+  t.teardown(() => rm(parent, { recursive: true }))
+  const hidden = join(parent, 'data')
+  const services = await joinServices({ ...options, dataDir: hidden, throwaway: true })
+  const run = await readRunFile(hidden)
   const folder = run.postgres?.folder ?? ''
-  t.match(folder, /^\/var\/lib\/hexbao-[0-9a-f]{16}\/postgres$/)
+  // The servers' accounts cannot walk through what mkdtemp makes; only root needs such accounts.
+  t.match(folder, process.getuid?.() === 0 ? /^\/var\/lib\/hexbao-[0-9a-f]{16}\/postgres$/ : /^postgres$/)
   t.match(await ask(services, 'SELECT postgis_version() AS answer'), /^3\./)
   await services.leave()
-  await t.rejects(stat(join(folder, '..')), { code: 'ENOENT' })
-  await rm(hidden, { recursive: true })
+  t.notOk(isUp(run))
+  for (const gone of [hidden, resolve(hidden, folder, '..')]) await t.rejects(stat(gone), { code: 'ENOENT' })
 })
 
 t.test('what is missing is said once, with every way to provide it', async t => {
@@ -344,8 +401,8 @@ async function accepts(host: string, port: number): Promise<boolean> {
   })
 }
 
-async function occupy(port: number | undefined): Promise<Server> {
-  const server = createServer().listen(port, '127.0.0.1')
+async function occupy(port: number | undefined, onConnect = () => {}): Promise<Server> {
+  const server = createServer(onConnect).listen(port, '127.0.0.1')
   await once(server, 'listening')
   return server
 }

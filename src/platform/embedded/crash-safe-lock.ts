@@ -9,6 +9,7 @@ import { mkdir, readdir, rename, rm, rmdir, unlink, writeFile } from 'node:fs/pr
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { identifyThisProcess, isRunning, type ProcessIdentity } from './process-identity.ts'
+import { tolerate } from './tolerate.ts'
 
 const POLL_MS = 10
 const SAY_AFTER_MS = 2_000
@@ -34,7 +35,7 @@ export async function withLock<T>(
 
 /** Removes a folder unless something is in it; one that is gone already is fine. */
 export async function removeIfEmpty(folder: string): Promise<void> {
-  await ignoring(['ENOENT', 'ENOTEMPTY', 'EEXIST'], rmdir(folder))
+  await tolerate(['ENOENT', 'ENOTEMPTY', 'EEXIST'], rmdir(folder))
 }
 
 async function takeLock(
@@ -59,23 +60,20 @@ async function takeLock(
 }
 
 async function renameOver(offer: string, path: string): Promise<boolean> {
-  try {
-    await rename(offer, path)
-    return true
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOTEMPTY' || code === 'EEXIST') return false
-    throw error
-  }
+  const taken = tolerate(
+    ['ENOTEMPTY', 'EEXIST'],
+    rename(offer, path).then(() => true),
+  )
+  return (await taken) ?? false
 }
 
 /** The living holder; undefined when the lock is free now. */
 async function evictIfDead(path: string): Promise<ProcessIdentity | undefined> {
-  const [token] = (await ignoring(['ENOENT'], readdir(path))) ?? []
+  const [token] = (await tolerate(['ENOENT'], readdir(path))) ?? []
   if (token === undefined) return undefined
   const holder = readToken(token)
   if (holder && isRunning(holder)) return holder
-  await ignoring(['ENOENT'], unlink(join(path, token)))
+  await tolerate(['ENOENT'], unlink(join(path, token)))
   return undefined
 }
 
@@ -97,13 +95,4 @@ function readToken(token: string): ProcessIdentity | undefined {
   const [pid, startedAt] = token.split('@')
   if (startedAt === undefined) return undefined
   return { pid: Number(pid), startedAt: decodeURIComponent(startedAt) }
-}
-
-async function ignoring<T>(codes: string[], action: Promise<T>): Promise<T | undefined> {
-  try {
-    return await action
-  } catch (error) {
-    if (codes.includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
-    throw error
-  }
 }

@@ -7,6 +7,7 @@ import { constants } from 'node:fs'
 import { access, readdir, readFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
+import { tolerate } from './tolerate.ts'
 
 const run = promisify(execFile)
 
@@ -56,12 +57,8 @@ export async function findRedis(folders: readonly string[]): Promise<string | un
 
 /** The version that made a data folder; undefined when there is none yet. */
 export async function readDataMajor(folder: string): Promise<number | undefined> {
-  try {
-    return Number.parseInt(await readFile(join(folder, 'PG_VERSION'), 'utf8'), 10)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
+  const version = await tolerate(['ENOENT'], readFile(join(folder, 'PG_VERSION'), 'utf8'))
+  return version === undefined ? undefined : Number.parseInt(version, 10)
 }
 
 async function hasPostgis(folder: string, major: number): Promise<boolean> {
@@ -87,12 +84,7 @@ async function listBrewFolders(prefix: string): Promise<string[]> {
 }
 
 async function listNames(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
+  return (await tolerate(['ENOENT'], readdir(folder))) ?? []
 }
 
 async function isExecutable(path: string): Promise<boolean> {

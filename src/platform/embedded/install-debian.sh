@@ -41,34 +41,37 @@ update() {
   apt-get update 9>&- || echo 'apt-get update had errors, going on'
 }
 
-list_packages() {
+# Fails when the lists at hand do not know all of them. An unknown version must not get through: to apt, a name that
+# ends in a minus means removal.
+find_packages() {
+  packages=
   if [ "$postgres" != none ]; then
     major=$postgres
     if [ "$major" = default ]; then
       major=$(apt-cache depends postgresql | sed -n 's/^ *Depends: postgresql-\([0-9][0-9]*\)$/\1/p' | head -n 1)
     fi
-    echo "postgresql-$major postgresql-$major-postgis-3"
+    [ -n "$major" ] || return 1
+    packages="postgresql-$major postgresql-$major-postgis-3"
   fi
-  if [ "$redis" != none ]; then echo redis-server; fi
+  if [ "$redis" != none ]; then packages="$packages redis-server"; fi
+  # Unquoted on purpose, here and below: one word a package.
+  apt-cache show $packages >/dev/null
 }
 
+# What is there already keeps its version: an upgrade could touch a server that somebody runs.
 install() {
-  packages=$(list_packages)
-  # Unquoted on purpose: one word a package. What is there already keeps its version.
-  apt-get install -y --no-install-recommends --no-upgrade -o DPkg::Lock::Timeout=300 \
-    -o Dpkg::Options::=--force-confold $packages 9>&-
+  find_packages && apt-get install -y --no-install-recommends --no-upgrade \
+    -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold $packages 9>&-
 }
 
 had_redis=no
 if dpkg -s redis-server >/dev/null 2>&1; then had_redis=yes; fi
 
-dpkg --configure -a 9>&-
-# Lists older than a day may name packages that the mirror replaced, or miss a security fix.
-if [ -z "$(find /var/lib/apt/lists -maxdepth 0 -mtime 0)" ] || ! apt-cache show $(list_packages) >/dev/null 2>&1; then
+dpkg --configure -a 9>&- || echo 'an earlier install is still unfinished, going on'
+# Lists older than a day may miss a security fix, or name packages that the mirror has replaced.
+if [ -z "$(find /var/lib/apt/lists -maxdepth 0 -mtime 0)" ] || ! install; then
   update
   install
-else
-  install || { update && install; }
 fi
 
 # A Redis that nobody asked for must not come up, without a password, at the next boot.

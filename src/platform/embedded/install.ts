@@ -43,7 +43,7 @@ export async function installMissing(options: {
   const { missing, mode } = options
   const plan = await planInstall(missing, options.folders)
   if (!plan || !(await mayInstall(plan, mode))) throw new Error(explainMissing(missing, plan))
-  options.progress(`${plan.title} (about 15 s) …`)
+  options.progress(`${plan.title} (about 20 s) …`)
   await runLogged(plan.command, join(options.dataDir, 'install.log'))
 }
 

@@ -12,6 +12,7 @@ import { readDataMajor } from './find-binaries.ts'
 import { identifyProcess, readCommandLine } from './process-identity.ts'
 import type { Place, ServerKind } from './server-process.ts'
 import { makePrivateFolder } from './service-account.ts'
+import { tolerate } from './tolerate.ts'
 
 const USER = 'hexbao'
 const DATABASE = 'hexbao'
@@ -29,8 +30,6 @@ const SETTINGS = {
   log_timezone: 'UTC',
 }
 
-/** cannot_connect_now (starting up, recovering, shutting down), and nobody listening yet. */
-const NOT_READY = new Set(['57P03', 'ECONNREFUSED', 'ECONNRESET'])
 const LEFTOVERS = /lock file "postmaster\.pid" already exists|pre-existing shared memory block|still in use/
 const PORT_TAKEN = /Address already in use|could not create any TCP\/IP sockets/
 
@@ -48,22 +47,21 @@ export const postgresServer: ServerKind = {
       ...Object.entries(SETTINGS).flatMap(([k, v]) => ['-c', `${k}=${v}`]),
     ],
   }),
+  listening: /listening on IPv4 address/,
   probe: async place => {
-    try {
-      await query(place, 'postgres', 'SELECT 1')
-      return true
-    } catch (error) {
-      if (NOT_READY.has(codeOf(error))) return false
-      throw error
-    }
+    await query(place, 'postgres', 'SELECT 1')
   },
+  // Class 28: invalid authorization. Anything else may pass: 57P03 while it recovers, 53300 while it is full.
+  isFinal: failure => String((failure as { code?: unknown }).code).startsWith('28'),
   complete: async place => {
     const found = await query(place, 'postgres', `SELECT 1 FROM pg_database WHERE datname = '${DATABASE}'`)
     if (found.rowCount === 0) await query(place, 'postgres', `CREATE DATABASE ${DATABASE}`)
     await query(place, DATABASE, 'CREATE EXTENSION IF NOT EXISTS postgis')
   },
   findForgotten: async folder => {
-    const lines = (await readFile(join(folder, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
+    const lines = (
+      (await tolerate(['ENOENT'], readFile(join(folder, 'postmaster.pid'), 'utf8'))) ?? ''
+    ).split('\n')
     // Lines 1 and 4 of postmaster.pid: pid and port (PostgreSQL's miscadmin.h).
     const [pid, port] = [Number(lines[0]), Number(lines[3])]
     const process = pid > 0 && readCommandLine(pid).includes(folder) ? identifyProcess(pid) : undefined
@@ -115,8 +113,4 @@ async function query({ port, password }: Place, database: string, sql: string): 
   } finally {
     await client.end()
   }
-}
-
-function codeOf(error: unknown): string {
-  return String((error as { code?: unknown }).code)
 }

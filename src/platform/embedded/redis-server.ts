@@ -8,6 +8,7 @@ import { Redis } from 'ioredis'
 import { identifyProcess, readCommandLine } from './process-identity.ts'
 import type { Place, ServerKind } from './server-process.ts'
 import { makePrivateFolder } from './service-account.ts'
+import { tolerate } from './tolerate.ts'
 
 const CONNECT_MS = 5_000
 
@@ -19,13 +20,15 @@ export const redisServer: ServerKind = {
     await writeConfig(place)
   },
   launch: ({ folder }, binary) => ({ file: binary, args: [`${folder}.conf`] }),
+  listening: /Ready to accept connections/,
   probe,
+  isFinal: failure => /WRONGPASS|NOAUTH/.test(String(failure)),
   complete: async () => {},
   findForgotten: async folder => {
-    const pid = Number(await readFile(join(folder, 'redis.pid'), 'utf8').catch(() => '0'))
+    const pid = Number(await readText(join(folder, 'redis.pid')))
     // Redis shows where it listens as its command line: `redis-server 127.0.0.1:6379`.
     const port = Number(/(?:redis|valkey)-server 127\.0\.0\.1:(\d+)/.exec(readCommandLine(pid))?.[1])
-    const config = await readFile(`${folder}.conf`, 'utf8').catch(() => '')
+    const config = await readText(`${folder}.conf`)
     const process = config.includes(`\nport ${port}\n`) ? identifyProcess(pid) : undefined
     return process && { process, port }
   },
@@ -46,6 +49,7 @@ function formatConfig({ folder, password, port }: Place): string {
     'bind 127.0.0.1',
     `port ${port}`,
     'protected-mode yes',
+    'loglevel notice',
     `requirepass ${password}`,
     `dir ${JSON.stringify(folder)}`,
     `pidfile ${JSON.stringify(join(folder, 'redis.pid'))}`,
@@ -57,7 +61,7 @@ function formatConfig({ folder, password, port }: Place): string {
   ].join('\n')
 }
 
-async function probe({ port, password }: Place): Promise<boolean> {
+async function probe({ port, password }: Place): Promise<void> {
   const redis = new Redis({
     host: '127.0.0.1',
     port,
@@ -69,22 +73,16 @@ async function probe({ port, password }: Place): Promise<boolean> {
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
   })
-  let failure: Error | undefined
+  // The reason, such as a refused password, comes as an event; the command only learns that the connection closed.
+  let reason: unknown
   redis.on('error', error => {
-    failure = error
+    reason = error
   })
   try {
     await redis.connect()
     await redis.ping()
-    return true
   } catch (error) {
-    const reason = `${String(failure)} ${String(error)}`
-    if (
-      /LOADING|ECONNREFUSED|ECONNRESET|Connection is closed/.test(reason) &&
-      !/WRONGPASS|NOAUTH/.test(reason)
-    )
-      return false
-    throw failure ?? error
+    throw reason ?? error
   } finally {
     redis.disconnect()
   }
@@ -95,4 +93,8 @@ async function writeConfig(place: Place): Promise<void> {
   const path = `${place.folder}.conf`
   await writeFile(path, formatConfig(place), { mode: 0o600 })
   if (place.account) await chown(path, place.account.uid, place.account.gid)
+}
+
+async function readText(path: string): Promise<string> {
+  return (await tolerate(['ENOENT'], readFile(path, 'utf8'))) ?? ''
 }

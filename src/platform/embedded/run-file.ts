@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { type Static, Type } from 'typebox'
 import { Check } from 'typebox/value'
 import { withLock } from './crash-safe-lock.ts'
+import { tolerate } from './tolerate.ts'
 
 const Identity = Type.Object({ pid: Type.Integer(), startedAt: Type.String() })
 
@@ -40,13 +41,8 @@ const EMPTY: RunFile = { members: [], throwaway: false, secrets: {} }
 /** What is remembered; an empty record for a folder that was never used. Throws when the file is damaged. */
 export async function readRunFile(dataDir: string): Promise<RunFile> {
   const path = join(dataDir, 'run.json')
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY
-    throw error
-  }
+  const text = await tolerate(['ENOENT'], readFile(path, 'utf8'))
+  if (text === undefined) return EMPTY
   const content = parseJson(text)
   if (Check(RunFile, content)) return content
   throw new Error(

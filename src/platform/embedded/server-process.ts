@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openLog, readLogTail } from './log-file.ts'
+import { logHas, openLog, readLogTail } from './log-file.ts'
 import { identifyProcess, isRunning, type ProcessIdentity } from './process-identity.ts'
 import type { Account } from './service-account.ts'
 
@@ -31,8 +31,12 @@ export type ServerKind = {
   /** Creates or completes what the server needs on disk; repeated before each start. */
   prepare(place: Place, binary: string): Promise<void>
   launch(place: Place, binary: string): Launch
-  /** Connects with the password. False: not ready yet. Throws when waiting cannot help. */
-  probe(place: Place): Promise<boolean>
+  /** What its log says once the port is its own: nobody sends a password there before. */
+  listening: RegExp
+  /** Connects with the password; throws as long as it does not answer. */
+  probe(place: Place): Promise<void>
+  /** Has the probe failed in a way that waiting cannot help? */
+  isFinal(failure: unknown): boolean
   /** Completes what is inside once it answers; repeated at each join. */
   complete(place: Place): Promise<void>
   /** A running server of this folder that nobody had the time to remember. */
@@ -67,7 +71,7 @@ export async function startServer(
     const { process, startByte } = await spawnDetached(kind.launch(attempt, binary), attempt)
     if (process) {
       await remember({ process, port })
-      if (await waitUntilReady(kind, attempt, process)) return attempt
+      if (await waitUntilReady(kind, attempt, process, startByte)) return attempt
     }
     const log = await readLogTail(place.logFile, startByte)
     if (!kind.mayRetry(log) || Date.now() > deadlineMs) {
@@ -78,18 +82,29 @@ export async function startServer(
   }
 }
 
-/** True when it answers, false when it died before. */
+/**
+ * True when it answers, false when it died before. `startByte`: where the log of this process begins; without it, the
+ * server is known to have its port already.
+ */
 export async function waitUntilReady(
   kind: ServerKind,
   place: Place,
   process: ProcessIdentity,
+  startByte?: number,
 ): Promise<boolean> {
   const deadlineMs = Date.now() + READY_MS
+  let isListening = startByte === undefined
+  let failure: unknown
   while (isRunning(process)) {
-    if (await kind.probe(place)) return true
+    isListening ||= await logHas(place.logFile, startByte ?? 0, kind.listening)
+    if (isListening) {
+      failure = await settle(kind.probe(place))
+      if (failure === undefined) return true
+      if (kind.isFinal(failure)) throw failure
+    }
     if (Date.now() > deadlineMs) {
       const log = await readLogTail(place.logFile)
-      throw new Error(`${kind.title} is not ready after ${READY_MS / 1000} s (${place.logFile}):\n${log}`)
+      throw new Error(`${kind.title} is not ready (${String(failure)}; ${place.logFile}):\n${log}`)
     }
     await sleep(POLL_MS)
   }
@@ -147,6 +162,14 @@ async function chooseFreePort(preferred: number): Promise<number> {
   await closed
   if (address === null || typeof address === 'string') throw new Error('no TCP port')
   return address.port
+}
+
+/** What it failed with, if it did. */
+async function settle(attempt: Promise<void>): Promise<unknown> {
+  return await attempt.then(
+    () => undefined,
+    (failure: unknown) => failure,
+  )
 }
 
 function sendSignal(pid: number, signal: NodeJS.Signals): void {

@@ -7,6 +7,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chown, lstat, mkdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { tolerate } from './tolerate.ts'
 
 export type Account = { uid: number; gid: number }
 
@@ -19,7 +20,7 @@ export async function findAccount(
   names: readonly string[],
 ): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined
-  const owner = folder === undefined ? undefined : await stat(folder).catch(() => undefined)
+  const owner = folder === undefined ? undefined : await tolerate(['ENOENT'], stat(folder))
   if (owner && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid }
   for (const name of names) {
     const ids = spawnSync('sh', ['-c', 'id -u "$1" && id -g "$1"', 'sh', name], { encoding: 'utf8' })

@@ -14,7 +14,7 @@ import { identifyThisProcess, isRunning, isSameProcess, type ProcessIdentity } f
 import { formatRedisUrl, redisServer } from './redis-server.ts'
 import { createPassword, type RunFile, readRunFile, type ServerRecord, updateRunFile } from './run-file.ts'
 import { type Place, type ServerKind, startServer, stopServer, waitUntilReady } from './server-process.ts'
-import { findAccount, makeDataDir, outsideParent, placeFolder } from './service-account.ts'
+import { type Account, findAccount, makeDataDir, outsideParent, placeFolder } from './service-account.ts'
 
 export type Progress = (line: string) => void
 
@@ -69,13 +69,22 @@ export async function joinServices(options: JoinOptions): Promise<Services> {
   }
 }
 
+/** Stops and removes a throw-away whose members were all killed; leaves anything else alone. */
+export async function removeAbandoned(dataDir: string): Promise<void> {
+  const run = await readRunFile(dataDir)
+  if (!run.throwaway || run.members.some(isRunning)) return
+  await withLock(lockOf(dataDir), () => stopUnused(dataDir))
+  await removeIfEmpty(dataDir)
+}
+
 async function startFor(member: ProcessIdentity, names: Name[], options: JoinOptions): Promise<RunFile> {
   const { dataDir, throwaway = false, progress } = options
   try {
     await updateRunFile(dataDir, run => {
       // Data that outlived a run once is never thrown away, whatever a later caller says.
       const isNew = !run.postgres && !run.redis && Object.keys(run.secrets).length === 0
-      return { ...run, throwaway: isNew ? throwaway : run.throwaway, members: run.members.filter(isRunning) }
+      const members = [...run.members.filter(isRunning), member]
+      return { ...run, throwaway: isNew ? throwaway : run.throwaway, members }
     })
     const found = await Promise.all(
       names.map(async name => ({ name, joined: await joinRunning(dataDir, name) })),
@@ -89,9 +98,9 @@ async function startFor(member: ProcessIdentity, names: Name[], options: JoinOpt
         `${absent.map(name => KINDS[name].title).join(' and ')} started in ${Date.now() - startedAtMs} ms`,
       )
     }
-    return await updateRunFile(dataDir, run => ({ ...run, members: [...run.members, member] }))
+    return await readRunFile(dataDir)
   } catch (error) {
-    await stopUnused(dataDir)
+    await removeMember(dataDir, member)
     throw error
   }
 }
@@ -120,10 +129,7 @@ async function start(dataDir: string, name: Name, binary: string): Promise<void>
   const run = await readRunFile(dataDir)
   const existing = run[name]
   const account = await findAccount(existing && resolve(dataDir, existing.folder), kind.accounts)
-  const record = existing ?? {
-    folder: await placeFolder(dataDir, name, account),
-    password: createPassword(),
-  }
+  const record = existing ?? (await createRecord(dataDir, name, account))
   // The password is on disk before the data that needs it.
   if (!existing) await rememberServer(dataDir, name, record)
   const place = { ...placeOf(dataDir, name, record), account, throwaway: run.throwaway }
@@ -131,6 +137,21 @@ async function start(dataDir: string, name: Name, binary: string): Promise<void>
     rememberServer(dataDir, name, { ...record, ...running }),
   )
   await kind.complete(started)
+}
+
+async function createRecord(
+  dataDir: string,
+  name: Name,
+  account: Account | undefined,
+): Promise<ServerRecord> {
+  const folder = await placeFolder(dataDir, name, account)
+  const path = resolve(dataDir, folder)
+  if ((await readDataMajor(path)) !== undefined) {
+    throw new Error(
+      `${path} has data, but ${dataDir}/run.json, which knew its password, is gone: restore it, or remove both`,
+    )
+  }
+  return { folder, password: createPassword() }
 }
 
 /** Paths of the binaries, after installing what is missing. */
@@ -161,11 +182,19 @@ function leaveOnce(dataDir: string, member: ProcessIdentity, progress: Progress)
   let left: Promise<void> | undefined
   return () => {
     left ??= withLock(lockOf(dataDir), async () => {
-      await updateRunFile(dataDir, run => ({ ...run, members: withoutOne(run.members, member) }))
-      if (await stopUnused(dataDir)) progress('PostgreSQL and Redis stopped')
+      if (await removeMember(dataDir, member)) progress('PostgreSQL and Redis stopped')
     }).then(() => removeIfEmpty(dataDir))
     return left
   }
+}
+
+/** Returns whether it was the last one, so that the servers were stopped. */
+async function removeMember(dataDir: string, member: ProcessIdentity): Promise<boolean> {
+  await updateRunFile(dataDir, run => {
+    const index = run.members.findIndex(one => isSameProcess(one, member))
+    return { ...run, members: run.members.filter((_, i) => i !== index) }
+  })
+  return await stopUnused(dataDir)
 }
 
 /** Stops the servers, and removes a throw-away, unless a living member needs them. Returns whether it did. */
@@ -220,11 +249,6 @@ function addressOf(record: ServerRecord | undefined): { password: string; port: 
 
 function lockOf(dataDir: string): string {
   return join(dataDir, 'services.lock')
-}
-
-function withoutOne(members: ProcessIdentity[], member: ProcessIdentity): ProcessIdentity[] {
-  const index = members.findIndex(one => isSameProcess(one, member))
-  return members.filter((_, i) => i !== index)
 }
 
 /** Like `Promise.all`, but nothing is still going on when it throws. */

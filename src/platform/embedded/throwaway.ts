@@ -2,15 +2,19 @@
  * Real servers for tests: one instance for a whole run when `HEXBAO_TEST_SERVICES` names a folder (the runner holds it
  * as a member while test files come and go), else one for this process alone.
  */
-import { mkdtemp, chmod } from 'node:fs/promises'
+import { chmod, lstat, mkdtemp, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chooseInstallMode } from './install.ts'
-import { joinServices, type Services } from './services.ts'
+import { joinServices, removeAbandoned, type Services } from './services.ts'
+import { tolerate } from './tolerate.ts'
 
-/** The folder to hand down as `HEXBAO_TEST_SERVICES`. */
+const PREFIX = 'hexbao-test-'
+
+/** A folder to hand down as `HEXBAO_TEST_SERVICES`. Takes the occasion to clean up after runs that were killed. */
 export async function makeThrowawayFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'hexbao-test-'))
+  await removeAllAbandoned()
+  const folder = await mkdtemp(join(tmpdir(), PREFIX))
   // As root, the servers' accounts walk through it to their own folders.
   if (process.getuid?.() === 0) await chmod(folder, 0o711)
   return folder
@@ -25,4 +29,15 @@ export async function startThrowawayServices(): Promise<Services> {
     install: chooseInstallMode(),
     progress: line => process.stderr.write(`${line}\n`),
   })
+}
+
+async function removeAllAbandoned(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(PREFIX)) continue
+    const folder = join(tmpdir(), name)
+    // Its last member may be removing it right now. Somebody else's folder is not to be trusted: it may name any pid.
+    const found = await tolerate(['ENOENT'], lstat(folder))
+    const isOurs = found?.isDirectory() && found.uid === process.getuid?.()
+    if (isOurs) await tolerate(['ENOENT'], removeAbandoned(folder))
+  }
 }
