@@ -1,16 +1,17 @@
 /**
- * How a total becomes shares, decided once, when the envelope is funded. The usual red-envelope rule ("up to twice the
- * average of what is left") is unfair by position and biased when shares are tiny; cutting a line at distinct random
- * places treats every share alike. All randomness comes from one 32-byte seed by the steps below, so that whoever
- * learns the seed later can recompute every amount (`commitment.ts`):
+ * How a total becomes shares, decided once, when the envelope is funded. The usual red-envelope rule ("up to
+ * twice the average of what is left") is unfair by position and biased when shares are tiny; cutting a line at
+ * distinct random places treats every share alike. All randomness comes from one 32-byte seed by the steps
+ * below, so that whoever learns the seed later can recompute every amount (`commitment.ts`):
  *
- * 1. Numbers. SHAKE256(seed) is an endless stream of bytes (FIPS 202; the extendable output makes one call of what would
- *    be thousands of HMACs). Every six bytes are an integer, big-endian. draw(n): take the next integers until one is
- *    below 2^48 - (2^48 mod n); the result is that one mod n, so no remainder is likelier than another.
- * 2. Cuts, Floyd's sampling: for j = total - shares + 1 … total - 1: c = 1 + draw(j); cut at c, or at j where c is
- *    already cut. Sorted, with 0 before and total behind them, their differences are the amounts.
- * 3. Cap: what amounts have above the cap is taken off and given to the smallest amounts (equal ones in order of their
- *    place), each filled to the cap before the next.
+ * 1. Numbers. SHAKE256(seed) is an endless stream of bytes (FIPS 202; the extendable output makes one call of
+ *    what would be thousands of HMACs). Every six bytes are an integer, big-endian. draw(n): take the next
+ *    integers until one is below 2^48 - (2^48 mod n); the result is that one mod n, so no remainder is likelier
+ *    than another.
+ * 2. Cuts, Floyd's sampling: for j = total - shares + 1 … total - 1: c = 1 + draw(j); cut at c, or at j where c
+ *    is already cut. Sorted, with 0 before and total behind them, their differences are the amounts.
+ * 3. Cap: what amounts have above the cap is taken off and given to the smallest amounts (equal ones in order
+ *    of their place), each filled to the cap before the next.
  * 4. Shuffle, Fisher and Yates: for i = shares - 1 … 1: swap amounts i and draw(i + 1).
  */
 import assert from 'node:assert/strict'
@@ -36,8 +37,9 @@ export function splitEqual(total: bigint, shares: number): bigint[] {
 }
 
 /**
- * Amounts in minor units by share number, every position with the same distribution. Sum is `total`, each at least 1 and
- * at most `capMinor`. Asserts shares ≤ total ≤ cap × shares and a seed of 32 bytes: callers refuse anything else before.
+ * Amounts in minor units by share number, every position with the same distribution. Sum is `total`, each at
+ * least 1 and at most `capMinor`. Asserts shares ≤ total ≤ cap × shares and a seed of 32 bytes: callers refuse
+ * anything else before.
  */
 export function splitLucky({ total, shares, capMinor, seed }: LuckySplit): bigint[] {
   assertSplittable({ total, shares, capMinor })

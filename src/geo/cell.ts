@@ -55,7 +55,10 @@ export function computeCentre(cell: Cell): Point {
   return { lat, lng }
 }
 
-/** A cell that came from outside (a key, a frame, a file): `undefined` unless it is a valid one in canonical spelling. */
+/**
+ * A cell that came from outside (a key, a frame, a file): `undefined` unless it is a valid one in canonical
+ * spelling.
+ */
 export function parseCell(text: unknown): Cell | undefined {
   return typeof text === 'string' && /^[0-9a-f]{15}$/.test(text) && isValidCell(text)
     ? (text as Cell)

@@ -1,8 +1,9 @@
 /**
- * Chinese maps do not speak WGS-84. GCJ-02 (the law's offset, used by AMap, Tencent and WeChat) lies 363-606 m off and
- * BD-09 (Baidu) farther still: more than any claim radius. Positions are converted here, at the edge, and are WGS-84
- * inside. The offset is secret by law; the formulas are the public reconstruction that open converters share
- * (googollee/eviltransform, wandergis/coordtransform). They have no closed inverse: it is found by fixed-point iteration.
+ * Chinese maps do not speak WGS-84. GCJ-02 (the law's offset, used by AMap, Tencent and WeChat) lies 363-606 m
+ * off and BD-09 (Baidu) farther still: more than any claim radius. Positions are converted here, at the edge,
+ * and are WGS-84 inside. The offset is secret by law; the formulas are the public reconstruction that open
+ * converters share (googollee/eviltransform, wandergis/coordtransform). They have no closed inverse: it is
+ * found by fixed-point iteration.
  */
 import type { Point } from './point.ts'
 

@@ -20,7 +20,10 @@ export function measureM(a: Point, b: Point): number {
   return 2 * EARTH_RADIUS_M * Math.asin(Math.min(1, Math.sqrt(h)))
 }
 
-/** The point reached by going `distanceM` from `start` at `bearingDeg`, clockwise from north (spherical direct formula). */
+/**
+ * The point reached by going `distanceM` from `start` at `bearingDeg`, clockwise from north (spherical direct
+ * formula).
+ */
 export function travelFrom(
   start: Point,
   { bearingDeg, distanceM }: { bearingDeg: number; distanceM: number },

@@ -1,6 +1,7 @@
 /**
- * A cell as GeoJSON, for clients without an H3 library. RFC 7946 asks for counter-clockwise rings (3.1.6) and for shapes
- * that cross the antimeridian to be cut in two (3.1.9); a cell around a pole becomes a cap that is cut open along it.
+ * A cell as GeoJSON, for clients without an H3 library. RFC 7946 asks for counter-clockwise rings (3.1.6) and
+ * for shapes that cross the antimeridian to be cut in two (3.1.9); a cell around a pole becomes a cap that is
+ * cut open along it.
  */
 import { cellToBoundary } from 'h3-js'
 import type { Cell } from './cell.ts'

@@ -1,7 +1,8 @@
 /**
- * A proximity hint is a location oracle: exact distances give an envelope away in 3 probes, bands of the true distance
- * in 30, noise averages out. So a hint is a function of two res-10 cells and of nothing else. All points of one cell are
- * indistinguishable, whatever is asked and however often; and one table per cell serves every player in it.
+ * A proximity hint is a location oracle: exact distances give an envelope away in 3 probes, bands of the true
+ * distance in 30, noise averages out. So a hint is a function of two res-10 cells and of nothing else. All
+ * points of one cell are indistinguishable, whatever is asked and however often; and one table per cell serves
+ * every player in it.
  */
 import { limits } from '#protocol/limits.ts'
 import { LRUCache } from 'lru-cache'
@@ -29,8 +30,8 @@ const [NEAR_M, FAR_M] = limits.hint.warmthRadiiM
 const tables = new LRUCache<Cell, ReadonlyMap<Cell, Band>>({ max: 4000 })
 
 /**
- * The band of an envelope's res-10 cell seen from a player's, by the great circle between the two centres (grid distance
- * fails near pentagons): same cell, up to 150 m, 300 m, 500 m; `undefined` beyond.
+ * The band of an envelope's res-10 cell seen from a player's, by the great circle between the two centres (grid
+ * distance fails near pentagons): same cell, up to 150 m, 300 m, 500 m; `undefined` beyond.
  */
 export function bandOf(playerCell10: Cell, envelopeCell10: Cell): Band | undefined {
   if (playerCell10 === envelopeCell10) return 'here'

@@ -1,7 +1,8 @@
 /**
- * Whoever was rewarded here cannot be rewarded far away a moment later. The farther, the longer the wait: about what the
- * journey takes, so that a traveller never notices it. The table is the one that players of location games know
- * (trainers' cool-down charts of Pokémon GO), made continuous: no distance gains from being a metre shorter.
+ * Whoever was rewarded here cannot be rewarded far away a moment later. The farther, the longer the wait: about
+ * what the journey takes, so that a traveller never notices it. The table is the one that players of location
+ * games know (trainers' cool-down charts of Pokémon GO), made continuous: no distance gains from being a metre
+ * shorter.
  */
 import { type Cell, centreOf } from '../geo/cell.ts'
 import { measureM } from '../geo/distance.ts'

@@ -47,7 +47,10 @@ const FASTEST = [
   { belowM: Infinity, mps: 270 },
 ] as const
 
-/** What a fast train keeps up for the whole window; the slack is granted once in it, or many small leaps made a big one. */
+/**
+ * What a fast train keeps up for the whole window; the slack is granted once in it, or many small leaps made a
+ * big one.
+ */
 const SUSTAINED_MPS = 100
 
 const SPEED_WINDOW_MS = 30_000
@@ -68,9 +71,10 @@ export function lastFixOf(track: Track): Fix | undefined {
 }
 
 /**
- * Judges one fix, in this order: `accuracy` (worse than 120 m), `stale` (its `at` is older than the last accepted one's;
- * an equal one is a retry), `jump`. The speed is that of the last 30 s, or since the last accepted fix where that is
- * longer ago; too fast is no refusal here: the fix counts, hints pause and a claim is refused.
+ * Judges one fix, in this order: `accuracy` (worse than 120 m), `stale` (its `at` is older than the last
+ * accepted one's; an equal one is a retry), `jump`. The speed is that of the last 30 s, or since the last
+ * accepted fix where that is longer ago; too fast is no refusal here: the fix counts, hints pause and a claim
+ * is refused.
  */
 export function judgeFix(track: Track, reported: ReportedFix, pace: Pace): FixVerdict {
   const fix: Fix = { ...reported, receivedAtMs: pace.nowMs }

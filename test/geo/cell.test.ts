@@ -234,7 +234,7 @@ t.test('a cell as GeoJSON', async t => {
         assert(ring && rings.length === 1 && ring.length >= 4)
         assert.deepEqual(ring[0], ring.at(-1), 'closed')
         assert(signedArea(ring) > 0, 'counter-clockwise')
-        assert(ring.every(([lng = NaN, lat = NaN]) => Math.abs(lng) <= 180 && Math.abs(lat) <= 90))
+        assert(ring.every(([lng, lat]) => Math.abs(lng) <= 180 && Math.abs(lat) <= 90))
       }
     }),
     { numRuns: 500 },

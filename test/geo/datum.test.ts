@@ -3,7 +3,10 @@ import t from 'tap'
 import { type Crs, fromWgs84, toWgs84 } from '../../src/geo/datum.ts'
 import { measureM } from '../../src/geo/distance.ts'
 
-/** Published pairs: the test suites of googollee/eviltransform (go/transform_test.go) and wandergis/coordtransform (test/app.js). */
+/**
+ * Published pairs: the test suites of googollee/eviltransform (go/transform_test.go) and
+ * wandergis/coordtransform (test/app.js).
+ */
 const GCJ02_PAIRS = [
   {
     from: 'eviltransform, Shanghai',

@@ -314,7 +314,10 @@ t.test('quotas run at the pace of the player', async t => {
   t.same(judgeTry(ten, 'a', at(3600, 60)), { status: 'allowed' })
 })
 
-/** A repeatable source of numbers in [0, 1) (mulberry32), so that a trace that fails can be found again by its number. */
+/**
+ * A repeatable source of numbers in [0, 1) (mulberry32), so that a trace that fails can be found again by its
+ * number.
+ */
 function createRolls(seed: number): () => number {
   let state = seed
   return () => {
