@@ -1,0 +1,72 @@
+import type { Static } from 'typebox'
+import { type HintFeature, listEnvelopes } from '#protocol/rest/envelopes.ts'
+import type { Bind } from '#platform/http.ts'
+import { refuse, Unavailable } from '#platform/problem.ts'
+import { type Cell, coarsen } from '../geo/cell.ts'
+import type { Caller } from '../players/caller.ts'
+import { cells7Around } from './area.ts'
+import type { Around, Hint, Surroundings, Viewer } from './around.ts'
+import type { LiveIndex } from './live-index.ts'
+import { zoneOf } from './zone.ts'
+
+export type HintRoutePorts = {
+  index: LiveIndex
+  around: Around
+  /** The res-12 cell of the last accepted fix, at most 60 s old. */
+  positions: { lastCell(playerId: string): Promise<Cell | undefined> }
+  /** The live envelopes that a player has won a share of. */
+  claims: { claimedIds(playerId: string): Promise<readonly string[]> }
+}
+
+export function registerHintRoutes(bind: Bind<Caller>, ports: HintRoutePorts): void {
+  bind(listEnvelopes, async ({ caller }) => {
+    const cell = await ports.positions.lastCell(caller.id)
+    if (cell === undefined) return refuse('position_needed')
+    const claimedIds = new Set(await ports.claims.claimedIds(caller.id))
+    const { hints, warmth } = await lookAround({ id: caller.id, claimedIds }, coarsen(cell, 10), ports)
+    const features = hints.map(describeHint)
+    const body = {
+      type: 'FeatureCollection' as const,
+      features,
+      numberReturned: features.length,
+      warmth,
+      links: { self: listEnvelopes.path },
+    }
+    return { status: 200 as const, body }
+  })
+}
+
+/** Whoever has no socket watches for the time of the request; the index keeps the cells for a while after it. */
+async function lookAround(
+  viewer: Viewer,
+  cell10: Cell,
+  { index, around }: HintRoutePorts,
+): Promise<Surroundings> {
+  const area = cells7Around(cell10)
+  index.watch(area)
+  try {
+    await index.whenLoaded(area)
+    const seen = around.hintsAround(viewer, cell10)
+    if (seen === undefined) throw new Unavailable('the live index is closed')
+    return seen
+  } finally {
+    index.unwatch(area)
+  }
+}
+
+function describeHint({ envelopeId, band, envelope }: Hint): Static<typeof HintFeature> {
+  const { cell10, kind, audience, brand, greeting, clue } = envelope
+  return {
+    type: 'Feature',
+    id: envelopeId,
+    geometry: zoneOf(cell10),
+    properties: {
+      band,
+      kind,
+      audience,
+      ...(brand !== undefined && { brand }),
+      ...(greeting !== undefined && { greeting }),
+      ...(clue !== undefined && { clue: { text: clue } }),
+    },
+  }
+}

@@ -1,0 +1,19 @@
+-- What the live index holds of the cells that players are in: hint cells and what a hint shows, never the point.
+-- Params: $1 bigint[] res-7 cells
+-- Returns: id, cell_r10, cell_r7, hider_kind, hider_id, audience, guests (only of audience 'players'), greeting, brand, clue
+select
+  id,
+  cell_r10,
+  cell_r7,
+  hider_kind,
+  hider_id,
+  audience,
+  case
+    when audience = 'players' then
+      array(select player_id::text from envelope_guests where envelope_id = envelopes.id order by player_id)
+  end as guests,
+  greeting,
+  brand,
+  clue
+from envelopes
+where state = 'live' and cell_r7 = any($1::bigint[])

@@ -1,0 +1,101 @@
+/**
+ * Announcements between servers over Redis pub/sub: one channel per res-7 cell and one per player, under a prefix,
+ * because pub/sub crosses Redis databases. A message is serialised once, where it is announced; what is meant for a
+ * player travels as the frame that the sockets will send.
+ */
+import type { Redis } from 'ioredis'
+import type { Logger } from 'pino'
+import type { Cell } from '../geo/cell.ts'
+import type { CellEvent, CellFeed } from '../hints/live-index.ts'
+import type { Announcer } from './announcer.ts'
+
+type ChannelOptions = {
+  /** Before every channel, for example `hx:`. */
+  prefix: string
+  log: Pick<Logger, 'warn'>
+}
+
+const cellChannel = (prefix: string, cell7: Cell) => `${prefix}c:${cell7}`
+const playerChannel = (prefix: string, playerId: string) => `${prefix}p:${playerId}`
+
+/** Publishes on a command connection; what cannot be published is logged and lost. */
+export function createAnnouncer(redis: Redis, { prefix, log }: ChannelOptions): Announcer {
+  function publish(channel: string, message: object): void {
+    redis
+      .publish(channel, JSON.stringify(message))
+      .catch((error: unknown) => log.warn({ err: error }, 'an announcement was lost'))
+  }
+  const tellCell = (cell7: Cell, event: CellEvent) => publish(cellChannel(prefix, cell7), event)
+  return {
+    envelopeOpened: envelope => tellCell(envelope.cell7, { type: 'opened', envelope }),
+    envelopeEnded: ended => tellCell(ended.cell7, { type: 'ended', ...ended }),
+    toPlayer: (playerId, frame) => publish(playerChannel(prefix, playerId), frame),
+  }
+}
+
+export type ChannelHandlers = {
+  onCell(event: CellEvent): void
+  /** `json` is the frame as it was serialised by the announcer. */
+  onPlayer(playerId: string, json: string): void
+  /** The connection came (back): whatever was announced before may have been missed. */
+  onRestored(): void
+}
+
+export type Channels = CellFeed & {
+  /** Resolves as `follow` does. */
+  followPlayer(playerId: string): Promise<void>
+  unfollowPlayer(playerId: string): void
+  /** Hands over the receivers; before it nothing is received. */
+  listen(handlers: ChannelHandlers): void
+}
+
+/** The receiving side, on a subscriber connection that the caller owns and closes. */
+export function createChannels(subscriber: Redis, { prefix, log }: ChannelOptions): Channels {
+  const followed = new Set<string>()
+  const warn = (error: unknown) => log.warn({ err: error }, 'the channels of Redis are out of reach')
+
+  async function follow(channels: readonly string[]): Promise<void> {
+    if (channels.length === 0) return
+    for (const channel of channels) followed.add(channel)
+    const subscribed = subscriber.subscribe(...channels)
+    // Without a connection the command waits for one, and `onRestored` follows: nobody waits here.
+    if (subscriber.status !== 'ready') return void subscribed.catch(warn)
+    await subscribed
+  }
+
+  function unfollow(channels: readonly string[]): void {
+    if (channels.length === 0) return
+    for (const channel of channels) followed.delete(channel)
+    subscriber.unsubscribe(...channels).catch(warn)
+  }
+
+  function dispatch({ onCell, onPlayer }: ChannelHandlers, channel: string, message: string): void {
+    if (!channel.startsWith(prefix) || !followed.has(channel)) return
+    const [kind, name = ''] = channel.slice(prefix.length).split(':')
+    if (kind === 'p') return onPlayer(name, message)
+    onCell(JSON.parse(message) as CellEvent)
+  }
+
+  /** The answer to a repeated SUBSCRIBE proves that the channels are on again; only then is there nothing to miss. */
+  async function restore(handlers: ChannelHandlers): Promise<void> {
+    if (followed.size > 0) await subscriber.subscribe(...followed)
+    handlers.onRestored()
+  }
+
+  return {
+    follow: cells7 => follow(cells7.map(cell7 => cellChannel(prefix, cell7))),
+    unfollow: cells7 => unfollow(cells7.map(cell7 => cellChannel(prefix, cell7))),
+    followPlayer: playerId => follow([playerChannel(prefix, playerId)]),
+    unfollowPlayer: playerId => unfollow([playerChannel(prefix, playerId)]),
+    listen(handlers) {
+      subscriber.on('ready', () => void restore(handlers).catch(warn))
+      subscriber.on('message', (channel: string, message: string) => {
+        try {
+          dispatch(handlers, channel, message)
+        } catch (error) {
+          log.warn({ err: error }, 'an announcement was not understood')
+        }
+      })
+    },
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * The fixed tick on which hints leave. Sessions that have something to say are collected and speak together at the next
+ * multiple of the tick on the clock: when a frame leaves tells nothing of when its cause happened. Only dirty sessions
+ * cost anything, and a session that sandbox time runs faster for has a tick of its own length.
+ */
+import type { Cancel, Clock } from '#platform/clock.ts'
+
+/** `tick` tells whether it still has something to say at the next tick. */
+export type Ticking = { readonly tickMs: number; tick(): boolean }
+
+export type Ticker = {
+  mark(session: Ticking): void
+  forget(session: Ticking): void
+  close(): void
+}
+
+type Round = { dirty: Set<Ticking>; cancel: Cancel | undefined }
+
+export function createTicker(clock: Clock): Ticker {
+  /** By length of the tick: one timer each. */
+  const rounds = new Map<number, Round>()
+  let isClosed = false
+
+  function roundOf(tickMs: number): Round {
+    const known = rounds.get(tickMs)
+    if (known) return known
+    const round: Round = { dirty: new Set(), cancel: undefined }
+    rounds.set(tickMs, round)
+    return round
+  }
+
+  function mark(session: Ticking): void {
+    if (isClosed) return
+    const round = roundOf(session.tickMs)
+    round.dirty.add(session)
+    round.cancel ??= clock.after(session.tickMs - (clock.nowMs() % session.tickMs), () => run(round))
+  }
+
+  function run(round: Round): void {
+    const sessions = [...round.dirty]
+    round.dirty.clear()
+    round.cancel = undefined
+    for (const session of sessions) if (session.tick()) mark(session)
+  }
+
+  return {
+    mark,
+    forget: session => rounds.get(session.tickMs)?.dirty.delete(session),
+    close() {
+      isClosed = true
+      for (const { cancel } of rounds.values()) cancel?.()
+      rounds.clear()
+    },
+  }
+}
