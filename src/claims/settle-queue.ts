@@ -1,13 +1,21 @@
 /**
  * One settle queue a process: what is reserved while one transaction commits leaves with the next, so a rush settles in
- * batches and a lone claim waits for nobody. When the oldest unsettled win is too old or too many wait, the queue is
- * full and the claim path stops reserving: exposure stays bounded.
+ * batches and a lone claim waits for nobody. While PostgreSQL is down the batch is tried again and everything waits;
+ * when the oldest unsettled win is too old or too many wait, the queue is full and the claim path stops reserving:
+ * exposure stays bounded. What a dying process leaves here is in the outbox, for another server's sweeper.
  */
 import { type Ask, createBatcher } from '#platform/batch.ts'
+import type { Clock } from '#platform/clock.ts'
 import type { Reservation } from './reservation.ts'
 import type { Settle, Settled } from './settle.ts'
 
-export const settleLimits = { batch: 200, concurrency: 2, waiting: 10_000, oldestMs: 5_000 }
+export const settleLimits = {
+  batch: 200,
+  concurrency: 2,
+  waiting: 10_000,
+  oldestMs: 5_000,
+  retryMs: [50, 1_000],
+} as const
 
 export type SettleQueue = {
   settle: Ask<Reservation, Settled>
@@ -17,20 +25,41 @@ export type SettleQueue = {
   drain(): Promise<void>
 }
 
-export function createSettleQueue(ports: { settle: Settle; nowMs: () => number }): SettleQueue {
+export type SettleQueuePorts = {
+  settle: Settle
+  clock: Clock
+  /** PostgreSQL is down or the outcome of COMMIT is unknown: settling again is safe and right. */
+  isOutage: (error: unknown) => boolean
+  onOutage: (error: unknown) => void
+}
+
+export function createSettleQueue({ settle, clock, isOutage, onOutage }: SettleQueuePorts): SettleQueue {
   const ask = createBatcher<Reservation, Settled>({
     maxSize: settleLimits.batch,
     concurrency: settleLimits.concurrency,
-    run: batch => ports.settle(batch),
+    run: settlePatiently,
   })
   // Insertion order is age order: the first value is the oldest.
   const waiting = new Map<symbol, number>()
   const idle = new Set<() => void>()
 
+  async function settlePatiently(batch: Reservation[]): Promise<Settled[]> {
+    const [firstMs, longestMs] = settleLimits.retryMs
+    for (let waitMs: number = firstMs; ; waitMs = Math.min(waitMs * 2, longestMs)) {
+      try {
+        return await settle(batch)
+      } catch (error) {
+        if (!isOutage(error)) throw error
+        if (waitMs === firstMs) onOutage(error)
+        await clock.sleep(waitMs)
+      }
+    }
+  }
+
   return {
     async settle(reservation) {
       const ticket = Symbol('settling')
-      waiting.set(ticket, ports.nowMs())
+      waiting.set(ticket, clock.nowMs())
       try {
         return await ask(reservation)
       } finally {
@@ -44,7 +73,7 @@ export function createSettleQueue(ports: { settle: Settle; nowMs: () => number }
     isFull() {
       if (waiting.size >= settleLimits.waiting) return true
       const { value: oldestMs } = waiting.values().next()
-      return oldestMs !== undefined && ports.nowMs() - oldestMs > settleLimits.oldestMs
+      return oldestMs !== undefined && clock.nowMs() - oldestMs > settleLimits.oldestMs
     },
     drain: () => (waiting.size === 0 ? Promise.resolve() : new Promise(resolve => idle.add(resolve))),
   }

@@ -1,0 +1,105 @@
+/**
+ * What one server remembers of envelopes, so that a rush does not ask PostgreSQL the same thing a thousand times: the
+ * rows of envelopes in play, and, for those that ended, who won. "Ended" is final, so that memory is never wrong; a row
+ * in play is read again whenever the gate disagrees with it.
+ */
+import { LRUCache } from 'lru-cache'
+import { createBatcher } from '#platform/batch.ts'
+import type { Claim, ClaimableEnvelope, ClaimRecord } from './record.ts'
+import type { EndReason } from './settlement.ts'
+
+export const memoryLimits = {
+  envelopes: 50_000,
+  /** How long "there is no such envelope" is believed: ids are random, so nobody waits for one to appear. */
+  unknownMs: 1_000,
+  /** A row in play is read again after this long, whatever the gate says: state moves without claims, too. */
+  envelopeMs: 10_000,
+  endedBytes: 64 * 2 ** 20,
+  bytesPerWinner: 300,
+  lookups: 500,
+}
+
+export type Ended = { reason: EndReason; winners: ReadonlyMap<string, Claim> }
+
+export type Memory = {
+  envelope(id: string): Promise<ClaimableEnvelope | undefined>
+  /** Reads the row again; callers that arrive together share one reading. */
+  refresh(id: string): Promise<ClaimableEnvelope | undefined>
+  /** What is known to have ended, without asking anybody. */
+  ended(id: string): Ended | undefined
+  /** Keeps that an envelope has ended, with its winners as they are on record. */
+  rememberEnd(id: string, reason: EndReason): Promise<Ended>
+  /** The player's own claim on record. */
+  ownClaim(envelopeId: string, playerId: string): Promise<Claim | undefined>
+}
+
+export function createMemory(
+  record: Pick<ClaimRecord<unknown>, 'findEnvelopes' | 'findClaims' | 'listWinners'>,
+): Memory {
+  const envelopes = new LRUCache<string, ClaimableEnvelope>({
+    max: memoryLimits.envelopes,
+    ttl: memoryLimits.envelopeMs,
+  })
+  const unknown = new LRUCache<string, true>({ max: memoryLimits.envelopes, ttl: memoryLimits.unknownMs })
+  const endings = new LRUCache<string, Ended>({
+    maxSize: memoryLimits.endedBytes,
+    sizeCalculation: ({ winners }) => memoryLimits.bytesPerWinner * (winners.size + 1),
+  })
+  const reading = new Map<string, Promise<ClaimableEnvelope | undefined>>()
+  const loading = new Map<string, Promise<Ended>>()
+
+  const findEnvelope = createBatcher<string, ClaimableEnvelope | undefined>({
+    maxSize: memoryLimits.lookups,
+    concurrency: 2,
+    run: async ids => {
+      const found = new Map((await record.findEnvelopes(ids)).map(e => [e.id, e]))
+      return ids.map(id => found.get(id))
+    },
+  })
+  const findClaim = createBatcher<{ envelopeId: string; playerId: string }, Claim | undefined>({
+    maxSize: memoryLimits.lookups,
+    concurrency: 2,
+    run: async pairs => {
+      const found = new Map((await record.findClaims(pairs)).map(c => [`${c.envelopeId}:${c.playerId}`, c]))
+      return pairs.map(p => found.get(`${p.envelopeId}:${p.playerId}`))
+    },
+  })
+
+  async function read(id: string): Promise<ClaimableEnvelope | undefined> {
+    const envelope = await findEnvelope(id)
+    if (envelope === undefined) unknown.set(id, true)
+    else envelopes.set(id, envelope)
+    return envelope
+  }
+
+  const refresh = (id: string) => shareWork(reading, id, () => read(id))
+
+  return {
+    refresh,
+    envelope: async id => envelopes.get(id) ?? (unknown.has(id) ? undefined : refresh(id)),
+    ended: id => endings.get(id),
+    rememberEnd: (id, reason) =>
+      shareWork(loading, id, async () => {
+        const known = endings.get(id)
+        if (known !== undefined) return known
+        const winners = new Map((await record.listWinners(id)).map(c => [c.playerId, c]))
+        const ended = { reason, winners }
+        endings.set(id, ended)
+        return ended
+      }),
+    ownClaim: (envelopeId, playerId) => findClaim({ envelopeId, playerId }),
+  }
+}
+
+/** One piece of work a key at a time: whoever arrives meanwhile waits for the same result. */
+export function shareWork<V>(
+  underWay: Map<string, Promise<V>>,
+  key: string,
+  work: () => Promise<V>,
+): Promise<V> {
+  const known = underWay.get(key)
+  if (known !== undefined) return known
+  const promise = work().finally(() => underWay.delete(key))
+  underWay.set(key, promise)
+  return promise
+}

@@ -1,0 +1,275 @@
+/** The record on real PostgreSQL. Owns `claims`, `outbox_cursors`, `dead_letters`; the locks and counters of envelopes. */
+import type { Database, Row, Tx } from '#platform/postgres.ts'
+import { loadStatements } from '#platform/postgres.ts'
+import { fromBigInt } from '../geo/cell.ts'
+import { escrowOf, walletOf } from '../ledger/account.ts'
+import type { Transfer } from '../ledger/transfer.ts'
+import type { Keyset } from '#platform/page.ts'
+import type { OutboxEntry } from './gate.ts'
+import type { Claim, ClaimableEnvelope, ClaimRecord, EnvelopeState, LockedEnvelope } from './record.ts'
+
+const sql = loadStatements(import.meta.url, [
+  'find-envelopes',
+  'find-claims',
+  'list-winners',
+  'lock-envelopes',
+  'find-rivals',
+  'insert-claims',
+  'count-claims',
+  'raise-epoch',
+  'list-free-shares',
+  'freeze-envelope',
+  'read-cursor',
+  'store-cursor',
+  'list-dead-letters',
+  'note-dead-letter',
+  'forget-dead-letters',
+  'list-gated',
+  'find-claim',
+  'list-claims',
+  'list-claimed-live',
+  'count-claims-since',
+])
+
+export type RecordPorts = {
+  database: Database
+  postTransfers: (tx: Tx, transfers: readonly Transfer[]) => Promise<void>
+}
+
+export function createClaimRecord({ database, postTransfers }: RecordPorts): ClaimRecord<Tx> {
+  return {
+    transact: database.transact,
+    withLock: (scope, id, run) => database.withLock({ scope, id }, run),
+
+    findEnvelopes: async ids =>
+      (await database.query<EnvelopeRow>(sql['find-envelopes'], [ids])).map(readEnvelope),
+    findClaims: async pairs => {
+      const params = [pairs.map(p => p.envelopeId), pairs.map(p => p.playerId)]
+      return (await database.query<ClaimRow>(sql['find-claims'], params)).map(readClaim)
+    },
+    listWinners: async id => (await database.query<ClaimRow>(sql['list-winners'], [id])).map(readClaim),
+
+    lockEnvelopes: async (tx, ids) =>
+      (await tx.query<LockedRow>(sql['lock-envelopes'], [ids])).map(readLocked),
+    findRivals: async (tx, reservations) => {
+      const params = [
+        reservations.map(r => r.envelopeId),
+        reservations.map(r => r.playerId),
+        reservations.map(r => r.shareNo),
+      ]
+      return (await tx.query<ClaimRow>(sql['find-rivals'], params)).map(readClaim)
+    },
+    insertClaims: async (tx, due) => {
+      const columns = [
+        due.map(c => c.id),
+        due.map(c => c.envelopeId),
+        due.map(c => c.playerId),
+        due.map(c => c.shareNo),
+      ]
+      const claimedAt = new Date(due[0]?.claimedAtMs ?? 0)
+      return (await tx.query<ClaimRow>(sql['insert-claims'], [...columns, claimedAt])).map(readClaim)
+    },
+    pay: (tx, claims) => postTransfers(tx, claims.map(payment)),
+    count: async (tx, claims, nowMs) => {
+      const won = new Map<string, { shares: number; amount: bigint }>()
+      for (const { envelopeId, amountMinor } of claims) {
+        const sum = won.get(envelopeId) ?? { shares: 0, amount: 0n }
+        won.set(envelopeId, { shares: sum.shares + 1, amount: sum.amount + amountMinor })
+      }
+      const sums = [...won.values()]
+      const columns = [[...won.keys()], sums.map(s => s.shares), sums.map(s => s.amount)]
+      await tx.query(sql['count-claims'], [...columns, new Date(nowMs)])
+    },
+
+    raiseEpoch: async (tx, envelopeId, aboveEpoch) => {
+      const [row] = await tx.query<{ epoch: bigint }>(sql['raise-epoch'], [envelopeId, aboveEpoch])
+      if (row === undefined) throw new Error('only a live envelope starts an epoch')
+      return Number(row.epoch)
+    },
+    listFreeShares: async (tx, envelopeId) =>
+      (await tx.query<{ share_no: number }>(sql['list-free-shares'], [envelopeId])).map(row => row.share_no),
+    listWinningShares: async (tx, envelopeId) =>
+      (await tx.query<ClaimRow>(sql['list-winners'], [envelopeId])).map(readClaim),
+    freeze: async envelopeId => void (await database.query(sql['freeze-envelope'], [envelopeId])),
+
+    ...sweeping(database),
+  }
+}
+
+/** The part that only the sweeper asks for. */
+function sweeping(database: Database) {
+  return {
+    readCursor: async (partition: number, identity: string) => {
+      const [row] = await database.query<{ entry_id: string }>(sql['read-cursor'], [partition, identity])
+      return row?.entry_id
+    },
+    storeCursor: async (partition: number, identity: string, entryId: string, nowMs: number) => {
+      await database.query(sql['store-cursor'], [partition, identity, entryId, new Date(nowMs)])
+    },
+    listDeadLetters: async (partition: number, identity: string) => {
+      type LetterRow = { entry: OutboxEntry; attempts: number }
+      const rows = await database.query<LetterRow>(sql['list-dead-letters'], [partition, identity])
+      return rows.map(row => ({ ...row.entry, attempts: row.attempts }))
+    },
+    noteDeadLetter: async (letter: Parameters<ClaimRecord<Tx>['noteDeadLetter']>[0], nowMs: number) => {
+      const { entry, redisIdentity, fault, attempts, buried } = letter
+      const name = [entry.partition, redisIdentity, entry.entryId]
+      const what = [JSON.stringify(entry), fault.slice(0, 500), attempts, buried, new Date(nowMs)]
+      await database.query(sql['note-dead-letter'], [...name, ...what])
+    },
+    forgetDeadLetters: async (partition: number, identity: string, entryIds: readonly string[]) => {
+      await database.query(sql['forget-dead-letters'], [partition, identity, entryIds])
+    },
+    listGated: async (afterId: string | undefined, limit: number) => {
+      const rows = await database.query<{ id: string; epoch: bigint }>(sql['list-gated'], [
+        afterId ?? null,
+        limit,
+      ])
+      return rows.map(row => ({ id: row.id, epoch: Number(row.epoch) }))
+    },
+  }
+}
+
+/** A cash claim is one transfer, and its id is the claim's. */
+const payment = (claim: Claim): Transfer => ({
+  id: claim.id,
+  kind: 'claim',
+  debit: escrowOf(claim.envelopeId, claim.currency),
+  credit: walletOf(claim.playerId, claim.currency),
+  amountMinor: claim.amountMinor,
+  currency: claim.currency,
+  envelopeId: claim.envelopeId,
+  createdAtMs: claim.claimedAtMs,
+})
+
+type ClaimRow = Row & {
+  id: string
+  envelope_id: string
+  player_id: string
+  share_no: number
+  amount: bigint
+  currency: string
+  claimed_at: Date
+}
+
+const readClaim = (row: ClaimRow): Claim => ({
+  id: row.id,
+  envelopeId: row.envelope_id,
+  playerId: row.player_id,
+  shareNo: row.share_no,
+  amountMinor: row.amount,
+  currency: row.currency,
+  claimedAtMs: row.claimed_at.getTime(),
+})
+
+type EnvelopeRow = Row & {
+  id: string
+  state: EnvelopeState
+  epoch: bigint
+  opens_at: Date
+  expires_at: Date
+  cell_r12: bigint
+  cell_r7: bigint
+  claim_radius_m: number
+  hider_kind: 'player' | 'merchant'
+  hider_id: string
+  audience: ClaimableEnvelope['audience']
+  guest_ids: string[]
+  passphrase_mac: Buffer | null
+}
+
+const readEnvelope = (row: EnvelopeRow): ClaimableEnvelope => ({
+  id: row.id,
+  state: row.state,
+  epoch: Number(row.epoch),
+  opensAtMs: row.opens_at.getTime(),
+  expiresAtMs: row.expires_at.getTime(),
+  cell12: fromBigInt(row.cell_r12),
+  cell7: fromBigInt(row.cell_r7),
+  claimRadiusM: row.claim_radius_m,
+  hiderKind: row.hider_kind,
+  hiderId: row.hider_id,
+  audience: row.audience,
+  guestIds: row.guest_ids,
+  passphraseMac: row.passphrase_mac,
+})
+
+type LockedRow = Row & {
+  id: string
+  state: EnvelopeState
+  epoch: bigint
+  currency: string
+  share_count: number
+  claimed_shares: number
+  hider_kind: 'player' | 'merchant'
+  hider_id: string
+  cell_r7: bigint
+}
+
+const readLocked = (row: LockedRow): LockedEnvelope => ({
+  id: row.id,
+  state: row.state,
+  epoch: Number(row.epoch),
+  currency: row.currency,
+  shareCount: row.share_count,
+  claimedShares: row.claimed_shares,
+  hiderKind: row.hider_kind,
+  hiderId: row.hider_id,
+  cell7: fromBigInt(row.cell_r7),
+})
+
+/** A win as its player sees it again, with the place. */
+export type RememberedClaim = {
+  id: string
+  envelopeId: string
+  amountMinor: bigint
+  currency: string
+  claimedAtMs: number
+  lat: number
+  lng: number
+  greeting: string | null
+}
+
+type RememberedRow = Row &
+  Pick<ClaimRow, 'id' | 'envelope_id' | 'amount' | 'currency' | 'claimed_at'> &
+  Pick<RememberedClaim, 'lat' | 'lng' | 'greeting'>
+
+const readRemembered = (row: RememberedRow): RememberedClaim => ({
+  id: row.id,
+  envelopeId: row.envelope_id,
+  amountMinor: row.amount,
+  currency: row.currency,
+  claimedAtMs: row.claimed_at.getTime(),
+  lat: row.lat,
+  lng: row.lng,
+  greeting: row.greeting,
+})
+
+export async function findClaim(
+  tx: Tx,
+  claimId: string,
+  playerId: string,
+): Promise<RememberedClaim | undefined> {
+  const [row] = await tx.query<RememberedRow>(sql['find-claim'], [claimId, playerId])
+  return row && readRemembered(row)
+}
+
+/** One more than `limit` rows when there is a next page. */
+export async function listClaims(
+  tx: Tx,
+  playerId: string,
+  { limit, after }: { limit: number; after?: Keyset },
+): Promise<RememberedClaim[]> {
+  const keyset = after === undefined ? [null, null] : [new Date(after.atMs), after.id]
+  const rows = await tx.query<RememberedRow>(sql['list-claims'], [playerId, limit + 1, ...keyset])
+  return rows.map(readRemembered)
+}
+
+/** Live envelopes that the player has won from. */
+export const listClaimedLive = async (tx: Tx, playerId: string): Promise<string[]> =>
+  (await tx.query<{ envelope_id: string }>(sql['list-claimed-live'], [playerId])).map(row => row.envelope_id)
+
+export async function countClaimsSince(tx: Tx, playerId: string, sinceMs: number): Promise<number> {
+  const [row] = await tx.query<{ claims: number }>(sql['count-claims-since'], [playerId, new Date(sinceMs)])
+  return row?.claims ?? 0
+}

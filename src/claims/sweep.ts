@@ -1,0 +1,130 @@
+/**
+ * The sweeper settles what a dead server reserved. It reads the outbox behind a cursor, asks the record, settles the
+ * rest, marks all in Redis and only then stores the cursor: the cursor may lag the marks, never lead them. Entries that
+ * PostgreSQL refuses for what they are go to the dead letters and never hold up the others; outages count for nothing.
+ */
+import type { Logger } from 'pino'
+import type { ClaimGate, OutboxEntry } from './gate.ts'
+import type { Claim, ClaimRecord } from './record.ts'
+import type { Reservation } from './reservation.ts'
+import type { Settle, Settled } from './settle.ts'
+
+export const sweepLimits = {
+  batch: 500,
+  minAgeMs: 3_000,
+  keptMs: 3_600_000,
+  attempts: 8,
+  unsettledMs: 10_000,
+  page: 200,
+}
+
+export type SweepPorts<T> = {
+  gate: ClaimGate
+  record: ClaimRecord<T>
+  settle: Settle
+  nowMs: () => number
+  log: Pick<Logger, 'error' | 'info'>
+  /** A win of somebody who may have heard nothing yet. */
+  onLateWin: (claim: Claim) => void
+}
+
+export async function sweepPartition<T>(ports: SweepPorts<T>, partition: number): Promise<{ more: boolean }> {
+  const { gate, record } = ports
+  const identity = await gate.identity()
+  const cursor = await record.readCursor(partition, identity)
+  const { batch: limit, minAgeMs, keptMs } = sweepLimits
+  const entries = await gate.readOutbox(partition, cursor ?? '0-0', { minAgeMs, limit })
+  await retryDeadLetters(ports, partition, identity)
+  const last = entries.at(-1)
+  if (last === undefined) return { more: false }
+
+  const failed = await settleAndMark(ports, entries)
+  for (const { entry, fault } of failed) await noteFailure(ports, { entry, fault, identity, attempts: 1 })
+  await record.storeCursor(partition, identity, last.entryId, ports.nowMs())
+  await gate.trimOutbox(partition, last.entryId, keptMs)
+  return { more: entries.length === limit }
+}
+
+type Failure<E> = { entry: E; fault: Error }
+
+/** Settles what the record does not have, marks what it has now; answers the entries that it refuses. */
+async function settleAndMark<T, E extends Reservation>(
+  ports: SweepPorts<T>,
+  entries: readonly E[],
+): Promise<Failure<E>[]> {
+  const settled = await settleMissing(ports, entries)
+  const isRecorded = ({ status }: Settled) => status === 'settled' || status === 'duplicate'
+  await ports.gate.mark(entries.filter((_, i) => isRecorded(settled[i] as Settled)))
+  return entries.flatMap((entry, i) => {
+    const outcome = settled[i] as Settled
+    return outcome.status === 'failed' ? [{ entry, fault: outcome.fault }] : []
+  })
+}
+
+/** One reading tells which entries are recorded already, which is nearly all of them; only the rest take locks. */
+async function settleMissing<T>(ports: SweepPorts<T>, entries: readonly Reservation[]): Promise<Settled[]> {
+  const keyOf = (claim: { envelopeId: string; playerId: string }) => `${claim.envelopeId}:${claim.playerId}`
+  const known = new Map((await ports.record.findClaims(entries)).map(claim => [keyOf(claim), claim]))
+  const missing = entries.filter(entry => !known.has(keyOf(entry)))
+  const outcomes = missing.length === 0 ? [] : await ports.settle(missing)
+  for (const outcome of outcomes) if (outcome.status === 'settled') ports.onLateWin(outcome.claim)
+  const byEntry = new Map(missing.map((entry, i) => [entry, outcomes[i] as Settled]))
+  return entries.map(entry => {
+    const claim = known.get(keyOf(entry))
+    return claim === undefined ? (byEntry.get(entry) as Settled) : { status: 'duplicate', claim }
+  })
+}
+
+async function retryDeadLetters<T>(ports: SweepPorts<T>, partition: number, identity: string): Promise<void> {
+  const letters = await ports.record.listDeadLetters(partition, identity)
+  if (letters.length === 0) return
+  const failed = await settleAndMark(ports, letters)
+  const stillFailing = new Set(failed.map(({ entry }) => entry.entryId))
+  const settled = letters.map(letter => letter.entryId).filter(id => !stillFailing.has(id))
+  await ports.record.forgetDeadLetters(partition, identity, settled)
+  for (const { entry, fault } of failed) {
+    await noteFailure(ports, { entry, fault, identity, attempts: entry.attempts + 1 })
+  }
+}
+
+type Noted = Failure<OutboxEntry> & { identity: string; attempts: number }
+
+async function noteFailure<T>(
+  ports: SweepPorts<T>,
+  { entry, fault, identity, attempts }: Noted,
+): Promise<void> {
+  const buried = attempts >= sweepLimits.attempts
+  const { partition, entryId, envelopeId, playerId, shareNo, epoch } = entry
+  const plain = { partition, entryId, envelopeId, playerId, shareNo, epoch }
+  const letter = { entry: plain, redisIdentity: identity, fault: fault.message, attempts, buried }
+  await ports.record.noteDeadLetter(letter, ports.nowMs())
+  if (!buried) return
+  ports.log.error(
+    { err: fault, envelopeId, entryId },
+    'a reservation cannot be settled; its envelope is frozen',
+  )
+  await ports.record.freeze(envelopeId)
+}
+
+/**
+ * The outbox key itself may be lost: players that the gate calls winners but the record does not know are settled from
+ * the gate, for every live envelope that has one.
+ */
+export async function settleForgotten<T>(ports: SweepPorts<T>): Promise<{ more: boolean }> {
+  const { page, unsettledMs } = sweepLimits
+  for (let afterId: string | undefined; ; ) {
+    const envelopes = await ports.record.listGated(afterId, page)
+    for (const { id, epoch } of envelopes) {
+      const unsettled = await ports.gate.findUnsettled(id, epoch, unsettledMs)
+      if (unsettled.length > 0) {
+        ports.log.info(
+          { envelopeId: id, reservations: unsettled.length },
+          'settling what the outbox has lost',
+        )
+        await settleAndMark(ports, unsettled)
+      }
+    }
+    afterId = envelopes.at(-1)?.id
+    if (envelopes.length < page) return { more: false }
+  }
+}
