@@ -1,6 +1,7 @@
 /** The ledger's tables: accounts are opened on first use, transfers are added in batches, nothing is ever changed. */
 import { loadStatements, type Tx, violatedConstraint } from '#platform/postgres.ts'
 import { type AccountRef, accountId, ownerOf } from './account.ts'
+import type { Figures, ReconcileRecord } from './reconcile.ts'
 import type { Transfer, TransferKind } from './transfer.ts'
 import type { Balance, Movement, WalletRecord } from './wallet.ts'
 
@@ -9,6 +10,14 @@ const sql = loadStatements(import.meta.url, [
   'insert-transfers',
   'list-balances',
   'list-transfers',
+  'reconcile-currencies',
+  'reconcile-accounts',
+  'reconcile-totals',
+  'reconcile-claims',
+  'reconcile-counters',
+  'reconcile-shares',
+  'reconcile-ended',
+  'count-reconciled',
 ])
 
 /**
@@ -87,3 +96,27 @@ const toMovement = (row: MovementRow): Movement => ({
   ...(row.envelope_id === null ? {} : { envelopeId: row.envelope_id }),
   createdAtMs: row.created_at.getTime(),
 })
+
+export const reconcileRecord: ReconcileRecord = {
+  async check(tx, name, envelopeId) {
+    const params = name === 'currencies' ? [] : [envelopeId ?? null]
+    const rows = await tx.query<FigureRow>(sql[`reconcile-${name}`], params)
+    return { name, differences: Number(rows[0]?.found ?? 0), examples: rows.map(toFigures) }
+  },
+
+  async count(tx, envelopeId) {
+    const [row] = await tx.query<{ envelopes: bigint; transfers: bigint }>(sql['count-reconciled'], [
+      envelopeId ?? null,
+    ])
+    return { envelopes: Number(row?.envelopes), transfers: Number(row?.transfers) }
+  },
+}
+
+type FigureRow = Record<string, string | number | bigint | null>
+
+const toFigures = (row: FigureRow): Figures =>
+  Object.fromEntries(
+    Object.entries(row)
+      .filter(([name]) => name !== 'found')
+      .map(([name, value]) => [name, typeof value === 'bigint' ? String(value) : value]),
+  )

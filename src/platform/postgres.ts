@@ -2,9 +2,10 @@
  * PostgreSQL at the edge: statements are files, prepared once per connection; a transaction is a value that each
  * owner's port receives. READ COMMITTED always: nothing may depend on SERIALIZABLE.
  */
+import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import pg from 'pg'
+import { type CustomTypesConfig, Pool, type PoolClient, types as standardTypes } from 'pg'
 
 /** One parameterised statement from a `.sql` file; the name lets PostgreSQL keep its plan. */
 export type Statement = { readonly name: string; readonly text: string }
@@ -19,6 +20,8 @@ export type Tx = {
 export type Database = Tx & {
   /** Commits what `run` did, or nothing. Throws {@link CommitUnknown} when the connection died at COMMIT. */
   transact<T>(run: (tx: Tx) => Promise<T>): Promise<T>
+  /** Runs `run` on one unmoving picture of the whole database, in which nothing can be written. */
+  snapshot<T>(run: (tx: Tx) => Promise<T>): Promise<T>
   /** Runs `run` while a transaction-level advisory lock is held, or says that another holds it. */
   withLock<T>(key: LockKey, run: () => Promise<T>): Promise<{ status: 'ran'; value: T } | { status: 'busy' }>
   close(): Promise<void>
@@ -41,14 +44,16 @@ export type DatabaseOptions = {
 }
 
 const int8Oid = 20
-const types: pg.CustomTypesConfig = {
+const types: CustomTypesConfig = {
   // int8 as bigint: money never passes through a double.
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    oid === int8Oid ? BigInt : pg.types.getTypeParser(oid, format)) as pg.CustomTypesConfig['getTypeParser'],
+    oid === int8Oid
+      ? BigInt
+      : standardTypes.getTypeParser(oid, format)) as CustomTypesConfig['getTypeParser'],
 }
 
 export function createDatabase(options: DatabaseOptions): Database {
-  const pool = new pg.Pool({
+  const pool = new Pool({
     connectionString: options.url,
     max: options.connections,
     types,
@@ -61,11 +66,13 @@ export function createDatabase(options: DatabaseOptions): Database {
   })
   pool.on('error', options.onIdleError)
 
-  async function transact<T>(run: (tx: Tx) => Promise<T>): Promise<T> {
+  async function transact<T>(run: (tx: Tx) => Promise<T>, begin = 'BEGIN'): Promise<T> {
     const client = await pool.connect()
     let fault: Error | undefined
+    // Between two statements nobody but us would hear that the connection died, and an unheard error ends the process.
+    client.on('error', options.onIdleError)
     try {
-      await client.query('BEGIN')
+      await client.query(begin)
       const value = await run(inside(client))
       await commit(client)
       return value
@@ -80,13 +87,15 @@ export function createDatabase(options: DatabaseOptions): Database {
       }
       throw error
     } finally {
+      client.off('error', options.onIdleError)
       client.release(fault)
     }
   }
 
   return {
     query: (statement, params) => runStatement(pool, statement, params),
-    transact,
+    transact: run => transact(run),
+    snapshot: run => transact(run, 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY'),
     withLock: (key, run) =>
       transact(async tx => {
         const [row] = await tx.query<{ locked: boolean }>(sql['try-lock'], [lockNumber(key)])
@@ -101,22 +110,22 @@ export function lockNumber({ scope, id }: LockKey): bigint {
   return createHash('sha256').update(`${scope}:${id}`).digest().readBigInt64BE() >> 1n
 }
 
-const inside = (client: pg.PoolClient): Tx => ({
+const inside = (client: PoolClient): Tx => ({
   query: (statement, params) => runStatement(client, statement, params),
 })
 
-async function commit(client: pg.PoolClient): Promise<void> {
-  try {
-    await client.query('COMMIT')
-  } catch (error) {
+async function commit(client: PoolClient): Promise<void> {
+  const { command } = await client.query('COMMIT').catch((error: unknown) => {
     // An answer with an SQLSTATE is PostgreSQL's own: it did not commit. Anything else is silence.
     if (sqlState(error) !== undefined && !isConnectionLoss(error)) throw error
     throw new CommitUnknown('the connection broke at COMMIT', { cause: error })
-  }
+  })
+  // PostgreSQL answers COMMIT with ROLLBACK, and no error, when a statement had failed and somebody went on.
+  assert.equal(command, 'COMMIT', 'a transaction in which a statement failed has to throw')
 }
 
 async function runStatement<R extends Row>(
-  target: pg.Pool | pg.PoolClient,
+  target: Pool | PoolClient,
   statement: Statement,
   params: readonly unknown[] = [],
 ): Promise<R[]> {
