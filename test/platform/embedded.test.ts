@@ -258,7 +258,8 @@ t.test('the last member removes a throw-away, wherever its data had to go', asyn
 t.test('what is missing is said once, with every way to provide it', async t => {
   const empty = await mkdtemp(join(tmpdir(), 'hexbao-empty-'))
   t.teardown(() => rm(empty, { recursive: true }))
-  const without = { ...options, dataDir: empty, install: 'no', binaryFolders: [empty] } as const
+  const dataDir = join(empty, 'data')
+  const without = { ...options, dataDir, throwaway: true, install: 'no', binaryFolders: [empty] } as const
   await t.rejects(joinServices(without), {
     message: /^PostgreSQL with PostGIS and Redis 7 or newer not found[^]*docker compose up[^]*DATABASE_URL/,
   })
@@ -275,6 +276,7 @@ t.test('what is missing is said once, with every way to provide it', async t => 
   await t.rejects(joinServices(without), {
     message: /^PostgreSQL with PostGIS and Redis 7 or newer not found/,
   })
+  await t.rejects(stat(dataDir), { code: 'ENOENT' }, 'nothing is left behind')
 })
 
 t.test('with both URLs given, nothing is started or written', async t => {

@@ -55,11 +55,13 @@ export async function joinServices(options: JoinOptions): Promise<Services> {
 
   await makeDataDir(dataDir)
   const member = identifyThisProcess()
-  const run = await withLock(
-    lockOf(dataDir),
-    () => startFor(member, names, options),
-    holder => {
-      progress(`Waiting for process ${holder.pid}, which is starting or stopping the same servers …`)
+  const sayWhy = ({ pid }: ProcessIdentity) => {
+    progress(`Waiting for process ${pid}, which is starting or stopping the same servers …`)
+  }
+  const run = await withLock(lockOf(dataDir), () => startFor(member, names, options), sayWhy).catch(
+    async error => {
+      await removeIfEmpty(dataDir)
+      throw error
     },
   )
   return {
