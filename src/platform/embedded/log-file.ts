@@ -5,7 +5,7 @@ const MAX_BYTES = 10 * 1024 * 1024
 const TAIL_BYTES = 2_000
 const HEAD_BYTES = 64 * 1024
 
-/** Opens for appending, readable by this user only; starts over when it has outgrown 10 MB. `startByte`: what follows is new. */
+/** Opens for appending, readable by this user only; starts over beyond 10 MB. What follows `startByte` is new. */
 export async function openLog(path: string): Promise<{ handle: FileHandle; startByte: number }> {
   const handle = await open(path, 'a', 0o600)
   let { size } = await handle.stat()

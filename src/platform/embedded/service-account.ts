@@ -32,7 +32,7 @@ export async function findAccount(
   )
 }
 
-/** Makes the data folder. Root's can be walked through, as its servers have other accounts; nothing inside can be read. */
+/** Makes the data folder. Root's can be walked through (its servers have other accounts), not listed or read. */
 export async function makeDataDir(dataDir: string): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
 }

@@ -1,4 +1,4 @@
-/** The result of a file operation, or undefined when it failed in one of the ways (`ENOENT`, …) that are no surprise. */
+/** Result of a file operation, or undefined when it failed in one of the ways (`ENOENT`, …) that are no surprise. */
 export async function tolerate<T>(codes: readonly string[], operation: Promise<T>): Promise<T | undefined> {
   try {
     return await operation
