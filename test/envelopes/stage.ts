@@ -1,0 +1,183 @@
+/** Envelopes over a real database, with people who have money and stand where the test puts them. */
+import { v5 as uuidV5 } from 'uuid'
+import type { Test } from 'tap'
+import type { HideBody } from '#protocol/rest/envelopes.ts'
+import { createId } from '#platform/id.ts'
+import { runOnce } from '#platform/idempotency.ts'
+import type { Row } from '#platform/postgres.ts'
+import { refuse } from '#platform/problem.ts'
+import { createEnvelopes } from '../../src/envelopes/envelopes.ts'
+import type { Positions } from '../../src/envelopes/ports.ts'
+import { envelopeRecord } from '../../src/envelopes/postgres.ts'
+import { locateCell } from '../../src/geo/cell.ts'
+import { travelFrom } from '../../src/geo/distance.ts'
+import type { Point } from '../../src/geo/point.ts'
+import { escrowOf, externalAccount, walletOf } from '../../src/ledger/account.ts'
+import { isInsufficientFunds, postTransfers } from '../../src/ledger/postgres.ts'
+import type { MerchantCaller, PlayerCaller } from '../../src/players/caller.ts'
+import type { Announcer } from '../../src/realtime/announcer.ts'
+import { createWorld } from '../helpers/world.ts'
+
+/** People's Square, Shanghai. */
+export const square: Point = { lat: 31.2304, lng: 121.4737 }
+export const goEast = (distanceM: number, from = square): Point =>
+  travelFrom(from, { bearingDeg: 90, distanceM })
+
+export type Stage = Awaited<ReturnType<typeof createStage>>
+type Hider = PlayerCaller | MerchantCaller
+
+export async function createStage(t: Test, options: { isSandbox?: boolean; connections?: number } = {}) {
+  const world = await createWorld(t, { connections: options.connections ?? 12 })
+  const { database, ownerDatabase, clock, random } = world
+  const standing = new Map<string, Point>()
+  const announced: unknown[] = []
+  const announce = (event: unknown) => void announced.push(event)
+  const announcer: Announcer = {
+    envelopeOpened: ({ id, ...rest }) => announce({ event: 'opened', id, ...rest }),
+    envelopeEnded: ({ id, reason }) => announce({ event: 'ended', id, reason }),
+    toPlayer: (playerId, frame) => announce({ event: 'frame', playerId, frame }),
+  }
+  const positions: Positions = {
+    async place(caller, fix) {
+      if (fix !== undefined) standing.set(caller.id, fix)
+      const point = standing.get(caller.id)
+      return point ? { status: 'ok', cell: locateCell(point) } : refuse('position_needed')
+    },
+    async lastCell(playerId) {
+      const point = standing.get(playerId)
+      return point && locateCell(point)
+    },
+  }
+  const envelopes = createEnvelopes({
+    database,
+    runOnce: (request, act) => runOnce(database, request, act),
+    record: envelopeRecord,
+    ledger: { post: postTransfers, isInsufficientFunds },
+    positions,
+    merchants: { coversPlace: async (_tx, _id, point) => point.lng < goEast(1_000).lng },
+    announcer,
+    clock,
+    random,
+    settings: {
+      isSandbox: options.isSandbox ?? true,
+      currencies: new Map([['CNY', 2]]),
+      dayZone: 'Asia/Shanghai',
+      hmacSecret: 'a secret for tests, long enough.',
+    },
+  })
+
+  const ask = <R extends Row>(text: string, params: unknown[] = []): Promise<R[]> =>
+    ownerDatabase.query<R>({ name: '', text }, params)
+
+  async function fund(ownerId: string, amountMinor: bigint): Promise<void> {
+    if (amountMinor === 0n) return
+    const money = { amountMinor, currency: 'CNY', createdAtMs: clock.nowMs() }
+    const accounts = { debit: externalAccount('CNY'), credit: walletOf(ownerId, 'CNY') }
+    await postTransfers(database, [{ id: createId(world), kind: 'test_money', ...accounts, ...money }])
+  }
+
+  /** A player with money who stands on the square. */
+  async function createPlayer({
+    minor = 1_000_000n,
+    at = square as Point | null,
+  } = {}): Promise<PlayerCaller> {
+    const id = createId(world)
+    await ask("insert into players (id, issuer, subject, created_at) values ($1, 'test', gen_random_uuid(), now())", [id])
+    await fund(id, minor)
+    if (at !== null) standing.set(id, at)
+    return { kind: 'player', id, timeScale: 1 }
+  }
+
+  async function createMerchant({ minor = 1_000_000n } = {}): Promise<MerchantCaller> {
+    const id = createId(world)
+    await ask("insert into merchants (id, name, created_at) values ($1, 'Shop', now())", [id])
+    await fund(id, minor)
+    return { kind: 'merchant', id, keyId: id, scopes: ['campaigns'] }
+  }
+
+  let keys = 0
+  const hide = (caller: Hider, changes: Partial<HideBody> = {}, idempotencyKey = `key-${++keys}`) =>
+    envelopes.hide({ caller, body: hideBody(changes), idempotencyKey })
+
+  /** Hides what must not be refused. */
+  async function hideWell(caller: Hider, changes: Partial<HideBody> = {}) {
+    const answer = await hide(caller, changes)
+    if (answer.status === 'refused') throw new Error(`refused: ${answer.code} ${answer.reason ?? ''}`)
+    return answer.body
+  }
+
+  /** Settles a share for a player, as the claims do: rows, counters and money in one transaction. */
+  async function settle(envelopeId: string, { playerId, shareNo }: { playerId: string; shareNo: number }) {
+    await ownerDatabase.transact(async tx => {
+      const amounts = await envelopeRecord.listShares(tx, envelopeId)
+      const amountMinor = amounts[shareNo - 1] ?? 0n
+      const id = uuidV5(playerId, envelopeId)
+      const now = new Date(clock.nowMs())
+      const claim = `insert into claims (id, envelope_id, player_id, share_no, amount, currency, claimed_at)
+        values ($1, $2, $3, $4, $5, 'CNY', $6)`
+      await tx.query({ name: '', text: claim }, [id, envelopeId, playerId, shareNo, amountMinor, now])
+      const count = `update envelopes set claimed_shares = claimed_shares + 1, claimed_amount = claimed_amount + $2,
+        state = case when claimed_shares + 1 = share_count then 'empty' else state end,
+        epoch = epoch + 1, ended_at = case when claimed_shares + 1 = share_count then $3::timestamptz end where id = $1`
+      await tx.query({ name: '', text: count }, [envelopeId, amountMinor, now])
+      const accounts = { debit: escrowOf(envelopeId, 'CNY'), credit: walletOf(playerId, 'CNY') }
+      const money = { amountMinor, currency: 'CNY', envelopeId, createdAtMs: clock.nowMs() }
+      await postTransfers(tx, [{ id, kind: 'claim', ...accounts, ...money }])
+    })
+  }
+
+  const balanceOf = async (ownerId: string): Promise<bigint> => {
+    const [row] = await ask<{ balance: bigint }>(
+      'select credits - debits as balance from accounts where owner_id = $1',
+      [ownerId],
+    )
+    return row?.balance ?? 0n
+  }
+
+  /** What is wrong in the books: nothing, at every commit. */
+  const findFaults = () => ask(faults)
+
+  async function stateOf(id: string) {
+    const [row] = await ask<{ state: string; epoch: bigint }>(
+      'select state, epoch from envelopes where id = $1',
+      [id],
+    )
+    return row
+  }
+
+  return {
+    ...{ world, clock, envelopes, standing, announced, ask, createPlayer, createMerchant },
+    ...{ hide, hideWell, settle, balanceOf, findFaults, stateOf },
+  }
+}
+
+export function hideBody({ place, ...changes }: Partial<HideBody> = {}): HideBody {
+  return {
+    place: place ?? pointOf(square),
+    total: { amountMinor: '1000', currency: 'CNY' },
+    shares: 10,
+    split: 'equal',
+    ...changes,
+  }
+}
+
+export const pointOf = ({ lat, lng }: Point): HideBody['place'] => ({
+  type: 'Point',
+  coordinates: [lng, lat],
+})
+
+/** Accounts that are not the sum of their transfers, currencies that do not cancel, envelopes that do not add up. */
+const faults = `
+  select 'account' as fault, id from accounts where (credits, debits) is distinct from (
+    (select coalesce(sum(amount), 0) from transfers where credit_account = accounts.id),
+    (select coalesce(sum(amount), 0) from transfers where debit_account = accounts.id))
+  union all
+  select 'currency', null from accounts group by currency having sum(credits) <> sum(debits)
+  union all
+  select 'envelope', e.id from envelopes e where
+    total <> (select coalesce(sum(amount), 0) from transfers where envelope_id = e.id and kind = 'escrow')
+    or (select credits - debits from accounts where kind = 'escrow' and owner_id = e.id)
+      <> case when ended_at is null then total - claimed_amount else 0 end
+    or claimed_amount <> (select coalesce(sum(amount), 0) from claims where envelope_id = e.id)
+    or claimed_shares <> (select count(*) from claims where envelope_id = e.id)
+    or total <> (select sum(amount) from envelope_shares where envelope_id = e.id)`
