@@ -1,14 +1,9 @@
 /** Tells players what a settlement changed, after its commit. */
-import { createHmac } from 'node:crypto'
+import { pseudonymOf } from '../envelopes/audience.ts'
 import type { Announcer } from '../realtime/announcer.ts'
+import { describeWin } from './describe.ts'
 import type { Claim } from './record.ts'
 import type { SettledBatch } from './settle.ts'
-
-const money = ({ amountMinor, currency }: Claim) => ({ amountMinor: amountMinor.toString(), currency })
-
-/** The same winner has the same name within one envelope, and another in the next. */
-export const pseudonymOf = (secret: string, scope: string, playerId: string): string =>
-  createHmac('sha256', secret).update(`pseudonym:${scope}:${playerId}`).digest('hex').slice(0, 12)
 
 export function createSettledAnnouncer({
   announcer,
@@ -18,32 +13,33 @@ export function createSettledAnnouncer({
   hmacSecret: string
 }) {
   return ({ claims, envelopes }: SettledBatch): void => {
-    const left = new Map(envelopes.map(e => [e.id, e.shareCount - e.claimedShares]))
-    const byId = new Map(envelopes.map(e => [e.id, e]))
+    const rows = new Map(envelopes.map(e => [e.id, { ...e, sharesLeft: e.shareCount - e.claimedShares }]))
     for (const claim of claims) {
-      const { envelopeId, playerId } = claim
-      const envelope = byId.get(envelopeId)
+      const envelope = rows.get(claim.envelopeId)
       if (envelope === undefined) continue
-      const sharesLeft = (left.get(envelopeId) ?? 1) - 1
-      left.set(envelopeId, sharesLeft)
-      announcer.toPlayer(playerId, {
-        type: 'wallet.changed',
-        kind: 'claim',
-        amount: money(claim),
-        envelopeId,
-      })
+      envelope.sharesLeft--
+      const { envelopeId, playerId } = claim
+      const { amount } = describeWin(claim)
+      announcer.toPlayer(playerId, { type: 'wallet.changed', kind: 'claim', amount, envelopeId })
       if (envelope.hiderKind === 'player') {
-        const winner = pseudonymOf(hmacSecret, envelopeId, playerId)
+        const hider = { kind: envelope.hiderKind, id: envelope.hiderId }
+        const winner = pseudonymOf(hmacSecret, { envelopeId, hider, playerId })
+        const { sharesLeft } = envelope
         announcer.toPlayer(envelope.hiderId, {
           type: 'envelope.found',
           envelopeId,
           winner,
-          amount: money(claim),
+          amount,
           sharesLeft,
         })
       }
-      if (sharesLeft === 0)
+      if (envelope.sharesLeft === 0) {
         announcer.envelopeEnded({ id: envelopeId, cell7: envelope.cell7, reason: 'empty' })
+      }
     }
   }
 }
+
+/** To a player who was told "pending", or who has heard nothing because a server died. */
+export const announceLateWin = (announcer: Announcer, claim: Claim): void =>
+  announcer.toPlayer(claim.playerId, { type: 'claim.settled', ...describeWin(claim) })

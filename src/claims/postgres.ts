@@ -5,6 +5,7 @@ import { fromBigInt } from '../geo/cell.ts'
 import { escrowOf, walletOf } from '../ledger/account.ts'
 import type { Transfer } from '../ledger/transfer.ts'
 import type { Keyset } from '#platform/page.ts'
+import type { RememberedClaim } from './describe.ts'
 import type { OutboxEntry } from './gate.ts'
 import type { Claim, ClaimableEnvelope, ClaimRecord, EnvelopeState, LockedEnvelope } from './record.ts'
 
@@ -217,18 +218,6 @@ const readLocked = (row: LockedRow): LockedEnvelope => ({
   hiderId: row.hider_id,
   cell7: fromBigInt(row.cell_r7),
 })
-
-/** A win as its player sees it again, with the place. */
-export type RememberedClaim = {
-  id: string
-  envelopeId: string
-  amountMinor: bigint
-  currency: string
-  claimedAtMs: number
-  lat: number
-  lng: number
-  greeting: string | null
-}
 
 type RememberedRow = Row &
   Pick<ClaimRow, 'id' | 'envelope_id' | 'amount' | 'currency' | 'claimed_at'> &

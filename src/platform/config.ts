@@ -195,7 +195,7 @@ const splitList = (list: string): string[] =>
 
 function checkZone(zone: string): void {
   try {
-    new Intl.DateTimeFormat('en', { timeZone: zone })
+    Intl.DateTimeFormat('en', { timeZone: zone })
   } catch (error) {
     throw new ConfigFault(`DAY_ZONE ${zone} is not an IANA time zone`, { cause: error })
   }

@@ -1,0 +1,128 @@
+/** The claim path, composed once from its ports: what a process runs, whether its ports are real or simulated. */
+import type { Logger } from 'pino'
+import { limits } from '#protocol/limits.ts'
+import { createBatcher } from '#platform/batch.ts'
+import type { Clock } from '#platform/clock.ts'
+import type { Job } from '#platform/jobs.ts'
+import type { Random } from '#platform/random.ts'
+import { opensWith } from '../envelopes/audience.ts'
+import type { Positions } from '../positions/positions.ts'
+import type { Announcer } from '../realtime/announcer.ts'
+import { announceLateWin, createSettledAnnouncer } from './announce.ts'
+import { type ClaimVerb, createClaim } from './claim.ts'
+import { type ClaimGate, maxReserveBatch, type ReserveRequest, type ReserveVerdict } from './gate.ts'
+import { createGrab } from './grab.ts'
+import { createMemory } from './memory.ts'
+import type { Claim, ClaimRecord } from './record.ts'
+import { partitionCount, partitionOf, type Reservation } from './reservation.ts'
+import { createSettle, type Settle, type Settled } from './settle.ts'
+import { createSettleQueue } from './settle-queue.ts'
+import { settleForgotten, sweepPartition } from './sweep.ts'
+
+export type ClaimsPorts<T> = {
+  gate: ClaimGate
+  record: ClaimRecord<T>
+  positions: Positions
+  announcer: Announcer
+  clock: Clock
+  random: Random
+  log: Logger
+  hmacSecret: string
+  /** PostgreSQL refuses the row itself, whoever asks and whenever. */
+  isRowError: (error: unknown) => boolean
+  /** PostgreSQL is down, or the outcome of COMMIT is unknown. */
+  isOutage: (error: unknown) => boolean
+}
+
+export type Claims = {
+  claim: ClaimVerb
+  jobs: readonly Job[]
+  /** Resolves when nothing that was reserved here waits for the record. */
+  drain(): Promise<void>
+}
+
+const sweepEveryMs = 1_000
+const forgottenEveryMs = 60_000
+
+export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
+  const { gate, record, announcer, clock, random, log, hmacSecret } = ports
+  const nowMs = () => clock.nowMs()
+  const onLateWin = (claim: Claim) => announceLateWin(announcer, claim)
+  const onFault = (error: unknown, what: string) => log.error({ err: error }, what)
+  const settle = createSettle({
+    record,
+    isRowError: ports.isRowError,
+    nowMs,
+    onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
+  })
+  const memory = createMemory(record)
+  const queue = createSettleQueue({
+    settle: settleAndMark(settle, gate, onFault),
+    clock,
+    isOutage: ports.isOutage,
+    onOutage: error => onFault(error, 'settlement waits for PostgreSQL'),
+  })
+  const pendingAfterMs = limits.claim.pendingAfterMs
+  const grab = createGrab({
+    gate,
+    record,
+    memory,
+    queue,
+    reserve: createReserve(gate, nowMs),
+    clock,
+    random,
+    pendingAfterMs,
+  })
+  const claim = createClaim({
+    memory,
+    grab,
+    positions: ports.positions,
+    clock,
+    opensWith: ({ id: envelopeId, passphraseMac: mac }, passphrase) =>
+      mac !== null && passphrase !== undefined && opensWith(hmacSecret, { envelopeId, passphrase, mac }),
+    onLateWin,
+    onFault,
+  })
+  const sweepPorts = { gate, record, settle, nowMs, log, onLateWin }
+  const jobs: Job[] = [
+    {
+      name: 'sweep',
+      everyMs: sweepEveryMs,
+      shards: partitionCount,
+      run: shard => sweepPartition(sweepPorts, shard),
+    },
+    { name: 'settle-forgotten', everyMs: forgottenEveryMs, run: () => settleForgotten(sweepPorts) },
+  ]
+  return { claim, jobs, drain: queue.drain }
+}
+
+/** Marks follow the commit; no answer waits for them, and the sweeper repeats those that fail. */
+function settleAndMark(
+  settle: Settle,
+  gate: ClaimGate,
+  onFault: (error: unknown, what: string) => void,
+): Settle {
+  return async reservations => {
+    const outcomes = await settle(reservations)
+    const isRecorded = ({ status }: Settled) => status === 'settled' || status === 'duplicate'
+    const recorded = reservations.filter((_: Reservation, i) => isRecorded(outcomes[i] as Settled))
+    gate.mark(recorded).catch((error: unknown) => onFault(error, 'settled wins are not marked yet'))
+    return outcomes
+  }
+}
+
+/** Claims of one partition that arrive together are one script call. */
+function createReserve(gate: ClaimGate, nowMs: () => number) {
+  const partitions = Array.from({ length: partitionCount }, (_, partition) =>
+    createBatcher<ReserveRequest, ReserveVerdict>({
+      maxSize: maxReserveBatch,
+      concurrency: 4,
+      run: requests => gate.reserve(partition, requests, nowMs()),
+    }),
+  )
+  return (request: ReserveRequest): Promise<ReserveVerdict> => {
+    const reserve = partitions[partitionOf(request.envelopeId)]
+    if (reserve === undefined) throw new RangeError('a partition is below the partition count')
+    return reserve(request)
+  }
+}

@@ -1,0 +1,39 @@
+/** A win and the other answers to a claim, as REST and the socket send them. */
+import type { Static } from 'typebox'
+import type { Claim as WireClaim, ClaimedAnswer, PendingAnswer } from '#protocol/rest/claims.ts'
+import { isRefusal, type Refusal } from '#platform/problem.ts'
+import type { ClaimAnswer } from './claim.ts'
+import type { Claim } from './record.ts'
+
+export const describeWin = (claim: Omit<Claim, 'playerId' | 'shareNo'>): ClaimedAnswer => ({
+  claimId: claim.id,
+  envelopeId: claim.envelopeId,
+  status: 'claimed',
+  amount: { amountMinor: claim.amountMinor.toString(), currency: claim.currency },
+  claimedAt: new Date(claim.claimedAtMs).toISOString(),
+})
+
+export type DescribedAnswer =
+  | { status: 200; body: ClaimedAnswer }
+  | { status: 202; body: Static<typeof PendingAnswer> }
+  | Refusal
+
+export function describeAnswer(answer: ClaimAnswer): DescribedAnswer {
+  if (isRefusal(answer)) return answer
+  if (answer.status === 'claimed') return { status: 200, body: describeWin(answer.claim) }
+  const { claimId, envelopeId } = answer
+  return { status: 202, body: { claimId, envelopeId, status: 'pending' } }
+}
+
+/** A win that its player looks back at: with the place, because they stood there. */
+export type RememberedClaim = Omit<Claim, 'playerId' | 'shareNo'> & {
+  lat: number
+  lng: number
+  greeting: string | null
+}
+
+export const describeRemembered = (claim: RememberedClaim): Static<typeof WireClaim> => ({
+  ...describeWin(claim),
+  place: { type: 'Point', coordinates: [claim.lng, claim.lat] },
+  ...(claim.greeting === null ? {} : { greeting: claim.greeting }),
+})
