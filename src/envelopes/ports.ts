@@ -7,7 +7,6 @@ import type { Refusal } from '#platform/problem.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Point } from '../geo/point.ts'
 import type { Transfer } from '../ledger/transfer.ts'
-import type { PlayerCaller } from '../players/caller.ts'
 import type { Envelope, Hider } from './envelope.ts'
 import type { EndedState } from './state.ts'
 
@@ -77,7 +76,10 @@ export type Ledger = {
 
 export type Positions = {
   /** The res-12 cell where the player stands: of this fix, once accepted, or of the last one, 60 s old at most. */
-  place(caller: PlayerCaller, fix: Fix | undefined): Promise<{ status: 'ok'; cell: Cell } | Refusal>
+  place(
+    player: { id: string; timeScale: number },
+    fix?: Fix,
+  ): Promise<{ status: 'ok'; cell: Cell } | Refusal>
   /** The res-12 cell of the last accepted fix, if it is 60 s old at most. */
   lastCell(playerId: string): Promise<Cell | undefined>
 }

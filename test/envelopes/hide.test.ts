@@ -6,12 +6,11 @@ import { isRefusal } from '#platform/problem.ts'
 import { coarsen, locateCell } from '../../src/geo/cell.ts'
 import { fromWgs84 } from '../../src/geo/datum.ts'
 import { travelFrom } from '../../src/geo/distance.ts'
+import { assertBooks } from '../helpers/books.ts'
 import { createStage, goEast, pointOf, square } from './stage.ts'
 
 const stage = await createStage(t)
 const { clock, hide, hideWell, createPlayer, createMerchant, balanceOf, ask } = stage
-
-t.afterEach(async () => assert.deepEqual(await stage.findFaults(), [], 'the books balance'))
 
 const codeOf = (answer: Awaited<ReturnType<typeof hide>>) =>
   isRefusal(answer)
@@ -214,7 +213,7 @@ t.test('fifty a day, at once or not; the next day begins in DAY_ZONE', async t =
   clock.set(Date.parse('2026-03-05T15:30:00Z'))
   const at = nextPlace()
   const player = await createPlayer({ minor: 10_000_000n, at })
-  const fast = { ...(await createPlayer({ at })), timeScale: 120 }
+  const fast = await createPlayer({ at, timeScale: 120 })
   await ask(
     `insert into envelopes (id, hider_kind, hider_id, place, cell_r12, claim_radius_m, currency, total, share_count, split,
        seed, commitment, audience, state, opens_at, expires_at, created_at)
@@ -277,3 +276,5 @@ t.test('of several faults the first in the documented order is answered', async 
   delete body.audience
   t.equal(codeOf(await hide(poor, body)), 'insufficient_funds')
 })
+
+t.test('the books are right after all of this', t => assertBooks(t, stage.world))

@@ -2,7 +2,6 @@
 import { v5 as uuidV5 } from 'uuid'
 import type { Test } from 'tap'
 import type { HideBody } from '#protocol/rest/envelopes.ts'
-import { createId } from '#platform/id.ts'
 import { runOnce } from '#platform/idempotency.ts'
 import type { Row } from '#platform/postgres.ts'
 import { refuse } from '#platform/problem.ts'
@@ -12,10 +11,12 @@ import { envelopeRecord } from '../../src/envelopes/postgres.ts'
 import { locateCell } from '../../src/geo/cell.ts'
 import { travelFrom } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
-import { escrowOf, externalAccount, walletOf } from '../../src/ledger/account.ts'
+import { escrowOf, walletOf } from '../../src/ledger/account.ts'
 import { isInsufficientFunds, postTransfers } from '../../src/ledger/postgres.ts'
 import type { MerchantCaller, PlayerCaller } from '../../src/players/caller.ts'
 import type { Announcer } from '../../src/realtime/announcer.ts'
+import { merchantRecord } from '../../src/merchants/postgres.ts'
+import { addMerchant, addPlayer, testCurrencies } from '../helpers/people.ts'
 import { createWorld } from '../helpers/world.ts'
 
 /** People's Square, Shanghai. */
@@ -38,9 +39,9 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
     toPlayer: (playerId, frame) => announce({ event: 'frame', playerId, frame }),
   }
   const positions: Positions = {
-    async place(caller, fix) {
-      if (fix !== undefined) standing.set(caller.id, fix)
-      const point = standing.get(caller.id)
+    async place({ id }, fix) {
+      if (fix !== undefined) standing.set(id, fix)
+      const point = standing.get(id)
       return point ? { status: 'ok', cell: locateCell(point) } : refuse('position_needed')
     },
     async lastCell(playerId) {
@@ -54,13 +55,13 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
     record: envelopeRecord,
     ledger: { post: postTransfers, isInsufficientFunds },
     positions,
-    merchants: { coversPlace: async (_tx, _id, point) => point.lng < goEast(1_000).lng },
+    merchants: merchantRecord,
     announcer,
     clock,
     random,
     settings: {
       isSandbox: options.isSandbox ?? true,
-      currencies: new Map([['CNY', 2]]),
+      currencies: testCurrencies,
       dayZone: 'Asia/Shanghai',
       hmacSecret: 'a secret for tests, long enough.',
     },
@@ -69,30 +70,25 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
   const ask = <R extends Row>(text: string, params: unknown[] = []): Promise<R[]> =>
     ownerDatabase.query<R>({ name: '', text }, params)
 
-  async function fund(ownerId: string, amountMinor: bigint): Promise<void> {
-    if (amountMinor === 0n) return
-    const money = { amountMinor, currency: 'CNY', createdAtMs: clock.nowMs() }
-    const accounts = { debit: externalAccount('CNY'), credit: walletOf(ownerId, 'CNY') }
-    await postTransfers(database, [{ id: createId(world), kind: 'test_money', ...accounts, ...money }])
-  }
-
   /** A player with money who stands on the square. */
-  async function createPlayer({
-    minor = 1_000_000n,
-    at = square as Point | null,
-  } = {}): Promise<PlayerCaller> {
-    const id = createId(world)
-    await ask("insert into players (id, issuer, subject, created_at) values ($1, 'test', gen_random_uuid(), now())", [id])
-    await fund(id, minor)
-    if (at !== null) standing.set(id, at)
-    return { kind: 'player', id, timeScale: 1 }
+  async function createPlayer({ minor = 1_000_000n, at = square as Point | null, timeScale = 1 } = {}) {
+    const player = await addPlayer(world, { walletMinor: minor, timeScale })
+    if (at !== null) standing.set(player.id, at)
+    return player
   }
 
-  async function createMerchant({ minor = 1_000_000n } = {}): Promise<MerchantCaller> {
-    const id = createId(world)
-    await ask("insert into merchants (id, name, created_at) values ($1, 'Shop', now())", [id])
-    await fund(id, minor)
-    return { kind: 'merchant', id, keyId: id, scopes: ['campaigns'] }
+  /** A merchant with money who may hide up to a kilometre east of the square. */
+  function createMerchant({ minor = 1_000_000n } = {}) {
+    const [west, east] = [goEast(-1_000).lng, goEast(1_000).lng]
+    const [south, north] = [square.lat - 0.01, square.lat + 0.01]
+    const ring: [number, number][] = [
+      [west, south],
+      [east, south],
+      [east, north],
+      [west, north],
+      [west, south],
+    ]
+    return addMerchant(world, { walletMinor: minor, area: { type: 'Polygon', coordinates: [ring] } })
   }
 
   let keys = 0
@@ -134,9 +130,6 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
     return row?.balance ?? 0n
   }
 
-  /** What is wrong in the books: nothing, at every commit. */
-  const findFaults = () => ask(faults)
-
   async function stateOf(id: string) {
     const [row] = await ask<{ state: string; epoch: bigint }>(
       'select state, epoch from envelopes where id = $1',
@@ -147,7 +140,7 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
 
   return {
     ...{ world, clock, envelopes, standing, announced, ask, createPlayer, createMerchant },
-    ...{ hide, hideWell, settle, balanceOf, findFaults, stateOf },
+    ...{ hide, hideWell, settle, balanceOf, stateOf },
   }
 }
 
@@ -165,19 +158,3 @@ export const pointOf = ({ lat, lng }: Point): HideBody['place'] => ({
   type: 'Point',
   coordinates: [lng, lat],
 })
-
-/** Accounts that are not the sum of their transfers, currencies that do not cancel, envelopes that do not add up. */
-const faults = `
-  select 'account' as fault, id from accounts where (credits, debits) is distinct from (
-    (select coalesce(sum(amount), 0) from transfers where credit_account = accounts.id),
-    (select coalesce(sum(amount), 0) from transfers where debit_account = accounts.id))
-  union all
-  select 'currency', null from accounts group by currency having sum(credits) <> sum(debits)
-  union all
-  select 'envelope', e.id from envelopes e where
-    total <> (select coalesce(sum(amount), 0) from transfers where envelope_id = e.id and kind = 'escrow')
-    or (select credits - debits from accounts where kind = 'escrow' and owner_id = e.id)
-      <> case when ended_at is null then total - claimed_amount else 0 end
-    or claimed_amount <> (select coalesce(sum(amount), 0) from claims where envelope_id = e.id)
-    or claimed_shares <> (select count(*) from claims where envelope_id = e.id)
-    or total <> (select sum(amount) from envelope_shares where envelope_id = e.id)`
