@@ -1,0 +1,90 @@
+/** Players, merchants and the ledger over HTTP, bound as the server binds them, in a world of their own. */
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Test } from 'tap'
+import { handleFaults } from '#platform/faults.ts'
+import { createBinder } from '#platform/http.ts'
+import { createLimiter } from '#platform/limiter.ts'
+import { createLogger } from '#platform/logger.ts'
+import { createSeal } from '#platform/seal.ts'
+import { isReferenceUsed, postTransfers, walletRecord } from '../../src/ledger/postgres.ts'
+import { registerLedgerRoutes } from '../../src/ledger/routes.ts'
+import { createKeyVerifier } from '../../src/merchants/keys.ts'
+import { merchantRecord } from '../../src/merchants/postgres.ts'
+import { registerMerchantRoutes } from '../../src/merchants/routes.ts'
+import { type Authenticator, createAuthenticator } from '../../src/players/authenticator.ts'
+import type { Caller } from '../../src/players/caller.ts'
+import { playerRecord } from '../../src/players/postgres.ts'
+import { registerPlayerRoutes } from '../../src/players/routes.ts'
+import { createTokenIssuer, type TokenSettings } from '../../src/players/token.ts'
+import type { World } from './world.ts'
+
+export const operatorKey = `hbo_${'o'.repeat(40)}`
+export const hmacSecret = 'h'.repeat(40)
+export const jwt: TokenSettings = {
+  secret: 's'.repeat(40),
+  jwksUrl: undefined,
+  issuer: 'hexbao',
+  audience: 'hexbao',
+}
+
+export type AccountApp = {
+  app: FastifyInstance
+  authenticator: Authenticator
+  /** Sends one request; `credential` goes behind `Bearer`, `key` is the Idempotency-Key. */
+  send(request: {
+    method?: 'GET' | 'POST' | 'DELETE'
+    url: string
+    credential?: string
+    key?: string
+    body?: object
+  }): Promise<{ status: number; body: Record<string, unknown>; headers: Record<string, unknown> }>
+}
+
+export async function createAccountApp(
+  t: Test,
+  world: World,
+  overrides: { sandbox?: boolean; jwt?: TokenSettings; currencies?: ReadonlyMap<string, number> } = {},
+): Promise<AccountApp> {
+  const { sandbox = true, currencies = new Map([['CNY', 2]]) } = overrides
+  const settings = overrides.jwt ?? jwt
+  const { database, clock, random } = world
+  const verifyApiKey = createKeyVerifier({
+    ...{ sandbox, merchants: merchantRecord, database, clock },
+    log: createLogger('silent'),
+  })
+  const identify = { jwt: settings, operatorKey, verifyApiKey, players: playerRecord }
+  const authenticator = createAuthenticator({ ...identify, database, clock, random })
+  const app = Fastify({ ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } })
+  const { authenticate } = authenticator
+  const bind = createBinder<Caller>(app, { sandbox, authenticate, admit: createLimiter({ clock, sandbox }) })
+  handleFaults(app, { sandbox })
+  const common = { sandbox, database, clock, random, currencies, postTransfers }
+  registerPlayerRoutes(bind, {
+    ...{ ...common, players: playerRecord, issuer: settings.issuer },
+    issueToken: createTokenIssuer(settings, { clock }),
+  })
+  const seal = createSeal(hmacSecret, { purpose: 'kept answers', random })
+  registerMerchantRoutes(bind, { ...common, merchants: merchantRecord, seal })
+  registerLedgerRoutes(bind, {
+    ...{ ...common, wallets: walletRecord, isReferenceUsed },
+    isPlayer: async (tx, id) => (await playerRecord.find(tx, id)) !== undefined,
+    isMerchant: async (tx, id) => (await merchantRecord.find(tx, id)) !== undefined,
+  })
+  t.teardown(() => app.close())
+
+  return {
+    app,
+    authenticator,
+    async send({ method = 'GET', url, credential, key, body }) {
+      const reply = await app.inject({
+        ...{ method, url },
+        headers: {
+          ...(credential === undefined ? {} : { authorization: `Bearer ${credential}` }),
+          ...(key === undefined ? {} : { 'idempotency-key': key }),
+        },
+        ...(body === undefined ? {} : { payload: body }),
+      })
+      return { status: reply.statusCode, body: reply.json(), headers: reply.headers }
+    },
+  }
+}
