@@ -45,7 +45,7 @@ const playerToken: JsonObject = {
   type: 'httpApiKey',
   in: 'header',
   name: 'Sec-WebSocket-Protocol',
-  description: `\`${subprotocol}, ${tokenProtocolPrefix}<token>\`, or only the subprotocol, and the token in \`hello\`.`,
+  description: `\`${subprotocol}, ${tokenProtocolPrefix}<token>\`; or the subprotocol, and the token in \`hello\`.`,
 }
 
 const describeChannel = (types: string[]): JsonObject => ({

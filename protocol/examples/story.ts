@@ -1,6 +1,6 @@
 /**
- * One story that every example tells: at New Year Lin hides 88 CNY on People's Square in Shanghai, in five lucky shares;
- * Mei walks there and grabs the second. The split is true: seed, amounts and commitment belong together.
+ * One story that every example tells: at New Year Lin hides 88 CNY on People's Square in Shanghai, in five lucky
+ * shares; Mei walks there and grabs the second. The split is true: seed, amounts and commitment belong together.
  */
 export const lin = '019c65b9-2bb8-72f4-98b8-81ea7073f1c6'
 export const mei = '019c69af-fd04-7771-97a5-7ec3d7fb939e'
