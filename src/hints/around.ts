@@ -52,7 +52,8 @@ export function createAround({ index, selectHints }: AroundPorts): Around {
     const known = remembered.get(cell10)
     if (known?.version === version) return known.surroundings
     const computed = { hints: gatherHints(cell10), warmth: measureWarmth(cell10, mergeCounts(area)) }
-    const latest = known !== undefined && saysTheSame(known.surroundings, computed) ? known.surroundings : computed
+    const latest =
+      known !== undefined && saysTheSame(known.surroundings, computed) ? known.surroundings : computed
     remembered.set(cell10, { version, surroundings: latest })
     return latest
   }

@@ -4,6 +4,7 @@
  * entry and every end is stamped with a moment of this process, and a read changes nothing that a message said after
  * it began. An end is final, except `frozen`.
  */
+import assert from 'node:assert/strict'
 import { LRUCache } from 'lru-cache'
 import type { Cell } from '../geo/cell.ts'
 import type { EndReason } from '../realtime/announcer.ts'
@@ -15,6 +16,15 @@ export type Moment = number
 type Entry = { envelope: LiveEnvelope; since: Moment }
 type CellContent = { entries: Map<string, Entry>; openCounts: Map<Cell, number>; version: Moment }
 
+export type Ended = { id: string; cell7: Cell; reason: EndReason }
+
+/** What a read of the record that began at `readAt` found, and why what it did not find is live no longer. */
+export type RecordRead = {
+  envelopes: readonly LiveEnvelope[]
+  ends: ReadonlyMap<string, EndReason>
+  readAt: Moment
+}
+
 export type LiveCells = {
   keep(cell7: Cell): void
   drop(cell7: Cell): void
@@ -22,12 +32,9 @@ export type LiveCells = {
   now(): Moment
   /** What a message says; `true` when something changed. Cells that are not kept are ignored. */
   open(envelope: LiveEnvelope): boolean
-  end(ended: { id: string; cell7: Cell; reason: EndReason }): boolean
-  /** Brings one cell to what a read that began at `readAt` saw; `ends` are those that it misses, with the reason. */
-  replace(
-    cell7: Cell,
-    read: { envelopes: readonly LiveEnvelope[]; ends: ReadonlyMap<string, EndReason>; readAt: Moment },
-  ): boolean
+  end(ended: Ended): boolean
+  /** Brings one cell to what the record said. */
+  replace(cell7: Cell, read: RecordRead): boolean
   idsIn(cell7: Cell): Iterable<string>
   envelopesAt(cell10: Cell): readonly LiveEnvelope[]
   openCountsIn(cell7: Cell): ReadonlyMap<Cell, number>
@@ -41,85 +48,96 @@ const ENDS_REMEMBERED = 50_000
 
 const nothing: ReadonlyMap<Cell, number> = new Map()
 
+type Memory = {
+  cells: Map<Cell, CellContent>
+  byCell10: Map<Cell, LiveEnvelope[]>
+  ends: LRUCache<string, { reason: EndReason; at: Moment }>
+  moment: Moment
+}
+
 export function createLiveCells(): LiveCells {
-  const cells = new Map<Cell, CellContent>()
-  const byCell10 = new Map<Cell, LiveEnvelope[]>()
-  const ends = new LRUCache<string, { reason: EndReason; at: Moment }>({ max: ENDS_REMEMBERED })
-  let moment: Moment = 0
-
-  function add(content: CellContent, envelope: LiveEnvelope, since: Moment): void {
-    content.entries.set(envelope.id, { envelope, since })
-    byCell10.set(envelope.cell10, [...(byCell10.get(envelope.cell10) ?? []), envelope])
-    countOpen(content, envelope, 1)
-    content.version = ++moment
+  const memory: Memory = {
+    cells: new Map(),
+    byCell10: new Map(),
+    ends: new LRUCache({ max: ENDS_REMEMBERED }),
+    moment: 0,
   }
-
-  function remove(content: CellContent, { envelope }: Entry): void {
-    content.entries.delete(envelope.id)
-    const others = (byCell10.get(envelope.cell10) ?? []).filter(other => other.id !== envelope.id)
-    if (others.length > 0) byCell10.set(envelope.cell10, others)
-    else byCell10.delete(envelope.cell10)
-    countOpen(content, envelope, -1)
-    content.version = ++moment
-  }
-
-  function open(envelope: LiveEnvelope): boolean {
-    const content = cells.get(envelope.cell7)
-    const end = ends.get(envelope.id)
-    if (end !== undefined && end.reason !== 'frozen') return false
-    ends.delete(envelope.id)
-    if (content === undefined || content.entries.has(envelope.id)) return false
-    add(content, envelope, ++moment)
-    return true
-  }
-
-  function end({ id, cell7, reason }: { id: string; cell7: Cell; reason: EndReason }): boolean {
-    ends.set(id, { reason, at: ++moment })
-    const content = cells.get(cell7)
-    const entry = content?.entries.get(id)
-    if (content === undefined || entry === undefined) return false
-    remove(content, entry)
-    return true
-  }
-
-  const replace: LiveCells['replace'] = (cell7, read) => {
-    const content = cells.get(cell7)
-    if (content === undefined) return false
-    let isChanged = false
-    for (const [id, reason] of read.ends) {
-      const entry = content.entries.get(id)
-      if (entry !== undefined && entry.since <= read.readAt) isChanged = end({ id, cell7, reason }) || isChanged
-    }
-    for (const envelope of read.envelopes) {
-      const hasEndedSince = (ends.get(envelope.id)?.at ?? 0) > read.readAt
-      if (hasEndedSince || content.entries.has(envelope.id)) continue
-      ends.delete(envelope.id)
-      add(content, envelope, read.readAt)
-      isChanged = true
-    }
-    return isChanged
-  }
-
+  const { cells, byCell10, ends } = memory
   return {
     keep: cell7 => {
-      if (!cells.has(cell7)) cells.set(cell7, { entries: new Map(), openCounts: new Map(), version: ++moment })
+      if (cells.has(cell7)) return
+      cells.set(cell7, { entries: new Map(), openCounts: new Map(), version: ++memory.moment })
     },
     drop: cell7 => {
-      const content = cells.get(cell7)
-      if (content === undefined) return
-      for (const entry of content.entries.values()) remove(content, entry)
+      for (const entry of cells.get(cell7)?.entries.values() ?? []) removeEntry(memory, entry)
       cells.delete(cell7)
     },
-    now: () => ++moment,
-    open,
-    end,
-    replace,
+    now: () => ++memory.moment,
+    open: envelope => openEnvelope(memory, envelope),
+    end: ended => endEnvelope(memory, ended),
+    replace: (cell7, read) => replaceCell(memory, cell7, read),
     idsIn: cell7 => cells.get(cell7)?.entries.keys() ?? [],
     envelopesAt: cell10 => byCell10.get(cell10) ?? [],
     openCountsIn: cell7 => cells.get(cell7)?.openCounts ?? nothing,
     versionOf: cell7 => cells.get(cell7)?.version ?? 0,
     endOf: id => ends.get(id)?.reason,
   }
+}
+
+function openEnvelope(memory: Memory, envelope: LiveEnvelope): boolean {
+  const end = memory.ends.get(envelope.id)
+  if (end !== undefined && end.reason !== 'frozen') return false
+  memory.ends.delete(envelope.id)
+  const content = memory.cells.get(envelope.cell7)
+  if (content === undefined || content.entries.has(envelope.id)) return false
+  addEntry(memory, content, { envelope, since: ++memory.moment })
+  return true
+}
+
+function endEnvelope(memory: Memory, { id, cell7, reason }: Ended): boolean {
+  memory.ends.set(id, { reason, at: ++memory.moment })
+  const entry = memory.cells.get(cell7)?.entries.get(id)
+  if (entry === undefined) return false
+  removeEntry(memory, entry)
+  return true
+}
+
+function replaceCell(memory: Memory, cell7: Cell, { envelopes, ends, readAt }: RecordRead): boolean {
+  const content = memory.cells.get(cell7)
+  if (content === undefined) return false
+  let isChanged = false
+  for (const [id, reason] of ends) {
+    const entry = content.entries.get(id)
+    if (entry === undefined || entry.since > readAt) continue
+    isChanged = endEnvelope(memory, { id, cell7, reason })
+  }
+  for (const envelope of envelopes) {
+    const hasEndedSince = (memory.ends.get(envelope.id)?.at ?? 0) > readAt
+    if (hasEndedSince || content.entries.has(envelope.id)) continue
+    memory.ends.delete(envelope.id)
+    addEntry(memory, content, { envelope, since: readAt })
+    isChanged = true
+  }
+  return isChanged
+}
+
+function addEntry(memory: Memory, content: CellContent, entry: Entry): void {
+  const { id, cell10 } = entry.envelope
+  content.entries.set(id, entry)
+  memory.byCell10.set(cell10, [...(memory.byCell10.get(cell10) ?? []), entry.envelope])
+  countOpen(content, entry.envelope, 1)
+  content.version = ++memory.moment
+}
+
+function removeEntry(memory: Memory, { envelope }: Entry): void {
+  const content = memory.cells.get(envelope.cell7)
+  assert(content, 'an entry lies in a cell that is kept')
+  content.entries.delete(envelope.id)
+  const others = (memory.byCell10.get(envelope.cell10) ?? []).filter(other => other.id !== envelope.id)
+  if (others.length > 0) memory.byCell10.set(envelope.cell10, others)
+  else memory.byCell10.delete(envelope.cell10)
+  countOpen(content, envelope, -1)
+  content.version = ++memory.moment
 }
 
 /** Only what everybody may claim is counted, so that the warmth of a cell is the same for all who stand in it. */

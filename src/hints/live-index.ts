@@ -6,7 +6,7 @@
  */
 import type { Logger } from 'pino'
 import { createBatcher } from '#platform/batch.ts'
-import type { Clock } from '#platform/clock.ts'
+import type { Cancel, Clock } from '#platform/clock.ts'
 import { Unavailable } from '#platform/problem.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { EndReason } from '../realtime/announcer.ts'
@@ -48,97 +48,39 @@ export type LiveIndex = Pick<LiveCells, 'envelopesAt' | 'openCountsIn' | 'versio
   close(): void
 }
 
-type Watch = { watchers: number; isIdle: boolean; loading: Promise<void>; isLoaded: boolean }
+type Watch = { watchers: number; isIdle: boolean; isLoaded: boolean; loading: Promise<void> }
+
+/** The watched cells, what is in them, and how both are brought in line with the record. */
+type Holding = {
+  cells: LiveCells
+  watches: Map<Cell, Watch>
+  listeners: Set<(cell7: Cell) => void>
+}
 
 const REREAD_EVERY_MS = 15_000
 const RETRY_AFTER_MS = 1_000
 const CELLS_PER_QUERY = 200
 
-export function createLiveIndex({ loadEnvelopes, findEnds, feed, clock, log }: LiveIndexPorts): LiveIndex {
-  const cells = createLiveCells()
-  const watches = new Map<Cell, Watch>()
-  const listeners = new Set<(cell7: Cell) => void>()
-  let isClosed = false
-  let cancelReread = clock.after(REREAD_EVERY_MS, turn)
-  let cancelRetry: (() => void) | undefined
+export function createLiveIndex(ports: LiveIndexPorts): LiveIndex {
+  const holding: Holding = { cells: createLiveCells(), watches: new Map(), listeners: new Set() }
+  const { cells, watches, listeners } = holding
+  const loader = createLoader(holding, ports)
+  const rereader = startRereading(holding, ports)
 
-  const notify = (cell7: Cell) => listeners.forEach(listener => listener(cell7))
-
-  const askToLoad = createBatcher<Cell, void>({
-    maxSize: CELLS_PER_QUERY,
-    concurrency: 4,
-    run: async cells7 => {
-      await feed.follow(cells7)
-      await read(cells7)
-      return cells7.map(() => undefined)
-    },
-  })
-
-  function load(cell7: Cell): Promise<void> {
-    const loading = askToLoad(cell7)
-    loading.catch((error: unknown) => retryLater(error))
-    return loading
-  }
-
-  /** One timer for all cells that failed: they failed together. */
-  function retryLater(error: unknown): void {
-    if (cancelRetry !== undefined || isClosed) return
-    log.warn({ err: error }, 'the live index could not be loaded')
-    cancelRetry = clock.after(RETRY_AFTER_MS, () => {
-      cancelRetry = undefined
-      for (const [cell7, watch] of watches) if (!watch.isLoaded) watch.loading = load(cell7)
-    })
-  }
-
-  /** Brings cells to what the record says; those that were dropped or watched anew meanwhile are left alone. */
-  async function read(cells7: readonly Cell[]): Promise<void> {
-    const before = cells7.map(cell7 => [cell7, watches.get(cell7)] as const)
-    const readAt = cells.now()
-    const envelopes = await loadEnvelopes(cells7)
-    const found = new Set(envelopes.map(({ id }) => id))
-    const missing = cells7.flatMap(cell7 => [...cells.idsIn(cell7)].filter(id => !found.has(id)))
-    const ends = missing.length === 0 ? new Map<string, EndReason>() : await findEnds(missing)
-    const byCell7 = new Map(cells7.map(cell7 => [cell7, [] as LiveEnvelope[]]))
-    for (const envelope of envelopes) byCell7.get(envelope.cell7)?.push(envelope)
-    for (const [cell7, watch] of before) {
-      if (watch === undefined || watches.get(cell7) !== watch) continue
-      const isChanged = cells.replace(cell7, { envelopes: byCell7.get(cell7) ?? [], ends, readAt })
-      const isNews = isChanged || !watch.isLoaded
-      watch.isLoaded = true
-      if (isNews) notify(cell7)
+  function watch(cell7: Cell): void {
+    const known = watches.get(cell7)
+    if (known !== undefined) {
+      known.watchers++
+      known.isIdle = false
+      return
     }
+    cells.keep(cell7)
+    watches.set(cell7, { watchers: 1, isIdle: false, isLoaded: false, loading: loader.load(cell7) })
   }
 
-  function turn(): void {
-    dropIdle()
-    void reread().finally(() => {
-      if (!isClosed) cancelReread = clock.after(REREAD_EVERY_MS, turn)
-    })
-  }
-
-  async function reread(): Promise<void> {
-    const all = [...watches.keys()]
-    try {
-      for (let from = 0; from < all.length && !isClosed; from += CELLS_PER_QUERY) {
-        await read(all.slice(from, from + CELLS_PER_QUERY))
-      }
-    } catch (error) {
-      log.warn({ err: error }, 'the live index could not be read again')
-    }
-  }
-
-  function dropIdle(): void {
-    const dropped: Cell[] = []
-    for (const [cell7, watch] of watches) {
-      if (watch.watchers > 0) continue
-      if (watch.isIdle) dropped.push(cell7)
-      watch.isIdle = true
-    }
-    if (dropped.length > 0) feed.unfollow(dropped)
-    for (const cell7 of dropped) {
-      watches.delete(cell7)
-      cells.drop(cell7)
-    }
+  function unwatch(cell7: Cell): void {
+    const known = watches.get(cell7)
+    if (known !== undefined) known.watchers--
   }
 
   return {
@@ -146,29 +88,13 @@ export function createLiveIndex({ loadEnvelopes, findEnds, feed, clock, log }: L
     openCountsIn: cells.openCountsIn,
     versionOf: cells.versionOf,
     endOf: cells.endOf,
-    watch(cells7) {
-      for (const cell7 of cells7) {
-        const watch = watches.get(cell7)
-        if (watch !== undefined) {
-          watch.watchers++
-          watch.isIdle = false
-          continue
-        }
-        cells.keep(cell7)
-        watches.set(cell7, { watchers: 1, isIdle: false, isLoaded: false, loading: load(cell7) })
-      }
-    },
-    unwatch(cells7) {
-      for (const cell7 of cells7) {
-        const watch = watches.get(cell7)
-        if (watch !== undefined) watch.watchers--
-      }
-    },
+    watch: cells7 => cells7.forEach(watch),
+    unwatch: cells7 => cells7.forEach(unwatch),
     isLoaded: cells7 => cells7.every(cell7 => watches.get(cell7)?.isLoaded),
     async whenLoaded(cells7) {
-      const unloaded = cells7.flatMap(cell7 => watches.get(cell7) ?? []).filter(watch => !watch.isLoaded)
+      const unloaded = cells7.flatMap(cell7 => watches.get(cell7) ?? []).filter(known => !known.isLoaded)
       try {
-        await Promise.all(unloaded.map(watch => watch.loading))
+        await Promise.all(unloaded.map(known => known.loading))
       } catch (error) {
         throw new Unavailable('the live index could not be loaded', { cause: error })
       }
@@ -180,16 +106,130 @@ export function createLiveIndex({ loadEnvelopes, findEnds, feed, clock, log }: L
     apply(event) {
       const cell7 = event.type === 'opened' ? event.envelope.cell7 : event.cell7
       const isChanged = event.type === 'opened' ? cells.open(event.envelope) : cells.end(event)
-      if (isChanged) notify(cell7)
+      if (isChanged) notify(holding, cell7)
     },
-    reread,
+    reread: rereader.reread,
     close() {
-      isClosed = true
-      cancelReread()
-      cancelRetry?.()
-      feed.unfollow([...watches.keys()])
-      for (const cell7 of watches.keys()) cells.drop(cell7)
-      watches.clear()
+      rereader.stop()
+      loader.stop()
+      drop(holding, ports.feed, [...watches.keys()])
     },
   }
+}
+
+/** Loads cells that are new, joined into few queries; what failed is tried again after a second. */
+function createLoader(holding: Holding, ports: LiveIndexPorts) {
+  const { clock, feed, log } = ports
+  let isStopped = false
+  /** One timer for all cells that failed: they failed together. */
+  let cancelRetry: Cancel | undefined
+
+  const ask = createBatcher<Cell, void>({
+    maxSize: CELLS_PER_QUERY,
+    concurrency: 4,
+    run: async cells7 => {
+      await feed.follow(cells7)
+      await readRecord(holding, ports, cells7)
+      return cells7.map(() => undefined)
+    },
+  })
+
+  function load(cell7: Cell): Promise<void> {
+    const loading = ask(cell7)
+    loading.catch(retryLater)
+    return loading
+  }
+
+  function retryLater(error: unknown): void {
+    if (cancelRetry !== undefined || isStopped) return
+    log.warn({ err: error }, 'the live index could not be loaded')
+    cancelRetry = clock.after(RETRY_AFTER_MS, () => {
+      cancelRetry = undefined
+      for (const [cell7, watch] of holding.watches) if (!watch.isLoaded) watch.loading = load(cell7)
+    })
+  }
+
+  return {
+    load,
+    stop() {
+      isStopped = true
+      cancelRetry?.()
+    },
+  }
+}
+
+/** Every 15 s: lets go of what nobody watched since the last turn, reads the rest again. */
+function startRereading(holding: Holding, ports: LiveIndexPorts) {
+  const { watches } = holding
+  let isStopped = false
+  let cancelTurn = ports.clock.after(REREAD_EVERY_MS, turn)
+
+  function turn(): void {
+    dropIdle(holding, ports.feed)
+    void reread().finally(() => {
+      if (!isStopped) cancelTurn = ports.clock.after(REREAD_EVERY_MS, turn)
+    })
+  }
+
+  async function reread(): Promise<void> {
+    const all = [...watches.keys()]
+    try {
+      for (let from = 0; from < all.length; from += CELLS_PER_QUERY) {
+        if (isStopped) return
+        await readRecord(holding, ports, all.slice(from, from + CELLS_PER_QUERY))
+      }
+    } catch (error) {
+      ports.log.warn({ err: error }, 'the live index could not be read again')
+    }
+  }
+
+  return {
+    reread,
+    stop() {
+      isStopped = true
+      cancelTurn()
+    },
+  }
+}
+
+/** Brings cells to what the record says; those that were dropped or watched anew meanwhile are left alone. */
+async function readRecord(holding: Holding, ports: LiveIndexPorts, cells7: readonly Cell[]): Promise<void> {
+  const { cells, watches } = holding
+  const before = cells7.map(cell7 => [cell7, watches.get(cell7)] as const)
+  const readAt = cells.now()
+  const envelopes = await ports.loadEnvelopes(cells7)
+  const found = new Set(envelopes.map(({ id }) => id))
+  const missing = cells7.flatMap(cell7 => [...cells.idsIn(cell7)].filter(id => !found.has(id)))
+  const ends = missing.length === 0 ? new Map<string, EndReason>() : await ports.findEnds(missing)
+  const byCell7 = new Map(cells7.map(cell7 => [cell7, [] as LiveEnvelope[]]))
+  for (const envelope of envelopes) byCell7.get(envelope.cell7)?.push(envelope)
+  for (const [cell7, watch] of before) {
+    if (watch === undefined || watches.get(cell7) !== watch) continue
+    const isChanged = cells.replace(cell7, { envelopes: byCell7.get(cell7) ?? [], ends, readAt })
+    const isNews = isChanged || !watch.isLoaded
+    watch.isLoaded = true
+    if (isNews) notify(holding, cell7)
+  }
+}
+
+function dropIdle(holding: Holding, feed: CellFeed): void {
+  const unwatched = [...holding.watches].filter(([, { watchers }]) => watchers === 0)
+  drop(
+    holding,
+    feed,
+    unwatched.filter(([, { isIdle }]) => isIdle).map(([cell7]) => cell7),
+  )
+  for (const [, watch] of unwatched) watch.isIdle = true
+}
+
+function drop({ cells, watches }: Holding, feed: CellFeed, cells7: readonly Cell[]): void {
+  if (cells7.length > 0) feed.unfollow(cells7)
+  for (const cell7 of cells7) {
+    watches.delete(cell7)
+    cells.drop(cell7)
+  }
+}
+
+function notify({ listeners }: Holding, cell7: Cell): void {
+  for (const listener of listeners) listener(cell7)
 }

@@ -5,7 +5,7 @@
  */
 import { limits } from '#protocol/limits.ts'
 import { closeCodes } from '#protocol/ws/frame.ts'
-import type { ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
+import type { Unnumbered } from '#protocol/ws/server.ts'
 import type { Cancel, Clock } from '#platform/clock.ts'
 
 /** The little of a WebSocket that we use. */

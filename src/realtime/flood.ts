@@ -1,0 +1,39 @@
+/**
+ * How many frames a socket may send: 10 a second, 20 at once. The first frame too many is answered, the next 20 are
+ * dropped unread, the one after that closes the socket; whoever falls silent long enough starts anew.
+ */
+import { limits } from '#protocol/limits.ts'
+import type { Clock } from '#platform/clock.ts'
+import { type Bucket, takeToken } from '#platform/limiter.ts'
+
+export type FloodVerdict =
+  | { status: 'admitted' | 'dropped' | 'flooding' }
+  | { status: 'warned'; retryAfterMs: number }
+
+export type FloodGuard = {
+  /** Judges one frame; `timeScale` multiplies the rate of a sandbox player. */
+  admit(timeScale: number): FloodVerdict
+}
+
+const { framesPerSecond, frameBurst } = limits.socket
+const EXCESS_FORGIVEN = 20
+
+export function createFloodGuard(clock: Clock): FloodGuard {
+  let bucket: Bucket | undefined
+  let excess = 0
+
+  return {
+    admit(timeScale) {
+      const burst = frameBurst * timeScale
+      const take = takeToken(bucket, { nowMs: clock.nowMs(), ratePerS: framesPerSecond * timeScale, burst })
+      bucket = take.bucket
+      if (take.status === 'taken') {
+        if (take.bucket.tokens >= burst - 1) excess = 0
+        return { status: 'admitted' }
+      }
+      excess++
+      if (excess === 1) return { status: 'warned', retryAfterMs: take.retryAfterMs }
+      return { status: excess > EXCESS_FORGIVEN ? 'flooding' : 'dropped' }
+    },
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * What a session sees: where its player stands, what the index holds around, what the client was told of it. All that
+ * says something about the surroundings leaves on the tick: hints, warmth, and the acknowledgement of the position
+ * that they belong to, so that the time of an answer tells nothing about what lies near.
+ */
+import type { ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
+import { limits } from '#protocol/limits.ts'
+import type { Clock } from '#platform/clock.ts'
+import { type Cell, coarsen } from '../geo/cell.ts'
+import { cells7Around } from '../hints/area.ts'
+import type { Around, Surroundings } from '../hints/around.ts'
+import type { LiveIndex } from '../hints/live-index.ts'
+import type { PlayerCaller } from '../players/caller.ts'
+import type { Areas } from './areas.ts'
+import type { Connection } from './connection.ts'
+import type { Ticker, Ticking } from './ticker.ts'
+import { createView } from './view.ts'
+
+export type LookoutPorts = {
+  clock: Clock
+  around: Around
+  index: Pick<LiveIndex, 'endOf'>
+  areas: Areas
+  ticker: Ticker
+}
+
+export type PositionAck = Unnumbered<Extract<ServerFrame, { type: 'position.ack' }>>
+
+export type Lookout = {
+  readonly tickMs: number
+  /** The player stands in this res-12 cell. */
+  place(cell: Cell): void
+  /** Hints pause: the player moves too fast. */
+  pause(isPaused: boolean): void
+  acknowledge(ack: PositionAck): void
+  /** This player has a share of the envelope. */
+  addClaimed(envelopeId: string): void
+  end(): void
+}
+
+/** So fast does no tick need to be, however fast a player's time runs. */
+const MIN_TICK_MS = 4
+/** An acknowledgement waits this long for hints that still have to be loaded. */
+const ACK_WAITS_MS = 2_000
+
+export function createLookout(
+  {
+    player,
+    connection,
+    claimedIds,
+  }: { player: PlayerCaller; connection: Connection; claimedIds: Set<string> },
+  { clock, around, index, areas, ticker }: LookoutPorts,
+): Lookout {
+  const view = createView()
+  const ticking: Ticking = { tickMs: Math.max(MIN_TICK_MS, limits.hint.tickMs / player.timeScale), tick }
+  let cell10: Cell | undefined
+  let isPaused = false
+  let isEnded = false
+  let acks: { sinceMs: number; frame: PositionAck }[] = []
+  /** What the view was brought to last; undefined when it has to be looked at again whatever it is. */
+  let told: Surroundings | undefined
+
+  function tick(): boolean {
+    if (!connection.isOpen()) return false
+    if (connection.isCongested()) return true
+    const stands = isPaused ? undefined : cell10
+    const seen = stands && around.surroundings(stands)
+    if (stands !== undefined && seen === undefined && areAcksFresh()) return true
+    for (const { frame } of acks) connection.send(frame)
+    acks = []
+    if (seen !== undefined && seen !== told) tell(seen)
+    return false
+  }
+
+  const areAcksFresh = (): boolean => acks.some(({ sinceMs }) => clock.nowMs() - sinceMs < ACK_WAITS_MS)
+
+  function tell(seen: Surroundings): void {
+    told = seen
+    const hints = around.select({ id: player.id, claimedIds }, seen)
+    for (const json of view.update({ hints, warmth: seen.warmth }, reasonOf)) connection.sendJson(json)
+  }
+
+  const reasonOf = (envelopeId: string) =>
+    claimedIds.has(envelopeId) ? 'claimed' : (index.endOf(envelopeId) ?? 'out_of_range')
+
+  return {
+    tickMs: ticking.tickMs,
+    place(cell) {
+      if (isEnded) return
+      cell10 = coarsen(cell, 10)
+      areas.move(ticking, cells7Around(cell10))
+      ticker.mark(ticking)
+    },
+    pause(paused) {
+      isPaused = paused
+    },
+    acknowledge(frame) {
+      if (isEnded) return
+      acks.push({ sinceMs: clock.nowMs(), frame })
+      ticker.mark(ticking)
+    },
+    addClaimed(envelopeId) {
+      if (isEnded || claimedIds.has(envelopeId)) return
+      claimedIds.add(envelopeId)
+      told = undefined
+      ticker.mark(ticking)
+    },
+    end() {
+      isEnded = true
+      ticker.forget(ticking)
+      areas.leave(ticking)
+    },
+  }
+}

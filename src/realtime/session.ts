@@ -1,0 +1,160 @@
+/**
+ * One player's session on one socket, from `welcome` on. Claims, pings and errors are answered at once; what a
+ * position leads to leaves with the lookout's tick.
+ */
+import type { Logger } from 'pino'
+import type { Static } from 'typebox'
+import { limits } from '#protocol/limits.ts'
+import type { ClaimedAnswer, PendingAnswer } from '#protocol/rest/claims.ts'
+import type { Fix } from '#protocol/scalars.ts'
+import type { ClientFrame } from '#protocol/ws/client.ts'
+import { closeCodes } from '#protocol/ws/frame.ts'
+import { refusalOf } from '#platform/faults.ts'
+import { isRefusal, type Refusal } from '#platform/problem.ts'
+import type { Cell } from '../geo/cell.ts'
+import type { PlayerCaller } from '../players/caller.ts'
+import type { PlayerFrame } from './announcer.ts'
+import type { Connection } from './connection.ts'
+import { describeRefusal, refer } from './error-frame.ts'
+import { createLookout, type LookoutPorts } from './lookout.ts'
+
+export type MoveAnswer =
+  /** `cell` is of resolution 12. */
+  | { status: 'accepted'; cell: Cell; paused?: 'speed' }
+  | { status: 'ignored'; reason: 'accuracy' | 'stale' | 'jump' }
+
+export type ClaimRequest = { envelopeId: string; fix: Fix; passphrase?: string }
+
+export type ClaimAnswer =
+  | { status: 200; body: Static<typeof ClaimedAnswer> }
+  | { status: 202; body: Static<typeof PendingAnswer> }
+  | Refusal
+
+export type SessionPorts = LookoutPorts & {
+  log: Pick<Logger, 'error'>
+  /** Whether refusals carry their figures. */
+  isSandbox: boolean
+  positions: { move(player: PlayerCaller, fix: Fix): Promise<MoveAnswer> }
+  claims: { claim(player: PlayerCaller, request: ClaimRequest): Promise<ClaimAnswer> }
+}
+
+/** What a client says once the session is open. */
+export type SessionFrame = Exclude<ClientFrame, { type: 'hello' }>
+
+export type Session = {
+  readonly playerId: string
+  welcome(ref: string | undefined): void
+  /** The player stands in this res-12 cell, as far as we know. */
+  place(cell: Cell): void
+  /** Answers one frame; a fault becomes an `error` frame and is logged. */
+  receive(frame: SessionFrame): Promise<void>
+  /** A frame for this player, from wherever it happened; `json` is the same, serialised. */
+  deliver(frame: PlayerFrame, json: string): void
+  /** A newer socket of the player takes its place. */
+  replace(): void
+  end(): void
+}
+
+export type Opening = {
+  id: string
+  player: PlayerCaller
+  connection: Connection
+  /** Live envelopes that the player has a share of. */
+  claimedIds: Iterable<string>
+}
+
+export function createSession({ id, player, connection, claimedIds }: Opening, ports: SessionPorts): Session {
+  const lookout = createLookout({ player, connection, claimedIds: new Set(claimedIds) }, ports)
+  const serverTime = () => new Date(ports.clock.nowMs()).toISOString()
+  let lastMove: Promise<void> = Promise.resolve()
+
+  async function move(ref: string | undefined, fix: Fix): Promise<void> {
+    const answer = await ports.positions.move(player, fix)
+    if (answer.status === 'accepted') {
+      lookout.pause(answer.paused !== undefined)
+      lookout.place(answer.cell)
+    }
+    lookout.acknowledge({ type: 'position.ack', ...refer(ref), ...describeMove(answer) })
+  }
+
+  async function claim(ref: string | undefined, request: ClaimRequest): Promise<void> {
+    const answer = await ports.claims.claim(player, request)
+    if (isRefusal(answer)) return connection.send(describeRefusal(answer, ref, ports))
+    connection.send({ type: 'claim.result', ...refer(ref), result: answer.body })
+    if (answer.status === 200) lookout.addClaimed(answer.body.envelopeId)
+  }
+
+  async function answer(frame: SessionFrame): Promise<void> {
+    switch (frame.type) {
+      case 'position': {
+        // One after the other: the order of fixes is what their plausibility is judged by.
+        const moved = lastMove.then(() => move(frame.id, frame.fix))
+        lastMove = moved.catch(() => undefined)
+        return moved
+      }
+      case 'claim':
+        return claim(frame.id, claimRequestOf(frame))
+      case 'ping':
+        return connection.send({ type: 'pong', ...refer(frame.id), serverTime: serverTime() })
+    }
+  }
+
+  return {
+    playerId: player.id,
+    place: lookout.place,
+    end: lookout.end,
+    welcome: ref =>
+      connection.send({
+        type: 'welcome',
+        ...refer(ref),
+        sessionId: id,
+        playerId: player.id,
+        serverTime: serverTime(),
+        limits: limitsOf(player, lookout.tickMs),
+      }),
+    async receive(frame) {
+      try {
+        await answer(frame)
+      } catch (error) {
+        const refusal = refusalOf(error as Error)
+        ports.log.error({ err: error, code: refusal.code, frame: frame.type }, 'a frame failed')
+        connection.send(describeRefusal(refusal, frame.id, ports))
+      }
+    },
+    deliver(frame, json) {
+      connection.sendJson(json)
+      if (isWin(frame)) lookout.addClaimed(frame.envelopeId)
+    },
+    replace() {
+      connection.send({ type: 'goodbye', reason: 'replaced', retryAfterMs: 0 })
+      connection.close(closeCodes.replaced, 'a newer socket took its place')
+    },
+  }
+}
+
+const isWin = (frame: PlayerFrame): boolean =>
+  frame.type === 'claim.settled' || (frame.type === 'wallet.changed' && frame.kind === 'claim')
+
+function limitsOf({ timeScale }: PlayerCaller, tickMs: number) {
+  const { payloadBytes, framesPerSecond, frameBurst } = limits.socket
+  return {
+    payloadBytes,
+    framesPerSecond: framesPerSecond * timeScale,
+    frameBurst: frameBurst * timeScale,
+    tickMs,
+    publishRadiusM: limits.envelope.publishRadiusM,
+  }
+}
+
+function describeMove(answer: MoveAnswer) {
+  if (answer.status === 'ignored') return { accepted: false, reason: answer.reason }
+  return { accepted: true, ...(answer.paused !== undefined && { paused: answer.paused }) }
+}
+
+function claimRequestOf({
+  envelopeId,
+  fix,
+  passphrase,
+}: Extract<SessionFrame, { type: 'claim' }>): ClaimRequest {
+  return { envelopeId, fix, ...(passphrase !== undefined && { passphrase }) }
+}

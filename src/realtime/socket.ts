@@ -1,0 +1,128 @@
+/**
+ * `GET /v1/play`: the handshake, and the thin layer between a WebSocket and a dialogue. Handlers are attached before anything
+ * is awaited, or early frames are lost; and what they throw reaches nobody, so each goes through one wrapper.
+ */
+import websocket from '@fastify/websocket'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { RawData, WebSocket } from 'ws'
+import { limits } from '#protocol/limits.ts'
+import { socketPath, subprotocol, tokenProtocolPrefix } from '#protocol/ws/frame.ts'
+import { sendRefusal } from '#platform/http.ts'
+import { type Refusal, refuse } from '#platform/problem.ts'
+import type { Logger } from 'pino'
+import { createConnection, type Wire } from './connection.ts'
+import { openDialogue } from './dialogue.ts'
+import { startHeartbeat } from './heartbeat.ts'
+import type { Hub } from './hub.ts'
+import type { ReceptionPorts } from './reception.ts'
+
+export type PlaySocketPorts = ReceptionPorts & {
+  hub: Hub
+  /** Browser origins that may open sockets; empty: any in the sandbox, none elsewhere. */
+  origins: readonly string[]
+  log: Pick<Logger, 'error' | 'debug'>
+}
+
+const INTERNAL_ERROR = 1011
+
+/**
+ * Registers the plugin on `app` and the route. Call it before other routes, so that an upgrade sent to one of them is
+ * answered and not left open. Closing the app says goodbye to every client.
+ */
+export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocketPorts): Promise<void> {
+  await app.register(websocket, {
+    options: {
+      maxPayload: limits.socket.payloadBytes,
+      perMessageDeflate: false,
+      // A frame of 4 KiB has no need of more pieces; each costs memory until the frame is complete.
+      maxFragments: 16,
+      maxBufferedChunks: 64,
+      handleProtocols: protocols => protocols.has(subprotocol) && subprotocol,
+    },
+    // ws has sent the close code (1009 and the like) when it reports an error: terminating would lose it.
+    errorHandler: error => ports.log.debug({ err: error }, 'a socket failed'),
+    // The default drops everyone without a code.
+    preClose: done => done(),
+  })
+  app.addHook('preClose', async () => {
+    await ports.hub.close()
+    app.websocketServer.close()
+  })
+  app.route({
+    method: 'GET',
+    url: socketPath,
+    onRequest: (request, reply, done) => {
+      const refusal = judgeHandshake(request, ports)
+      if (refusal === undefined) return done()
+      sendRefusal(reply, refusal, ports.isSandbox)
+    },
+    handler: (_request: FastifyRequest, reply: FastifyReply) =>
+      sendRefusal(reply, notASocket, ports.isSandbox),
+    wsHandler: (socket, request) => talk(socket, tokenOf(request), ports),
+  })
+}
+
+const notASocket = refuse('bad_request', {
+  detail: `This is a WebSocket: upgrade, with the subprotocol ${subprotocol}.`,
+})
+
+/** Who may not come in: told as HTTP, before the upgrade. */
+function judgeHandshake(
+  request: FastifyRequest,
+  { origins, isSandbox }: PlaySocketPorts,
+): Refusal | undefined {
+  const { origin } = request.headers
+  const isAnyAllowed = isSandbox && origins.length === 0
+  if (origin !== undefined && !isAnyAllowed && !origins.includes(origin)) return refuse('forbidden')
+  return offeredProtocols(request).includes(subprotocol) ? undefined : notASocket
+}
+
+const offeredProtocols = (request: FastifyRequest): string[] =>
+  (request.headers['sec-websocket-protocol'] ?? '').split(',').map(protocol => protocol.trim())
+
+const tokenOf = (request: FastifyRequest): string | undefined =>
+  offeredProtocols(request)
+    .find(protocol => protocol.startsWith(tokenProtocolPrefix))
+    ?.slice(tokenProtocolPrefix.length)
+
+function talk(socket: WebSocket, token: string | undefined, ports: PlaySocketPorts): void {
+  const connection = createConnection(wireOf(socket), ports.clock)
+  const heartbeat = startHeartbeat(connection, ports)
+  const dialogue = openDialogue(connection, token, ports)
+  ports.hub.connected(connection)
+
+  const fail = (error: unknown) => {
+    ports.log.error({ err: error }, 'a socket handler failed')
+    connection.close(INTERNAL_ERROR, 'internal error')
+  }
+  const guard = (handle: () => void | Promise<void>) => {
+    try {
+      Promise.resolve(handle()).catch(fail)
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  socket.on('message', (data, isBinary) => guard(() => dialogue.hear(isBinary ? undefined : textOf(data))))
+  socket.on('ping', () => guard(dialogue.hearControl))
+  socket.on('pong', () => guard(heartbeat.pong))
+  socket.on('close', () =>
+    guard(() => {
+      heartbeat.stop()
+      connection.ended()
+      dialogue.end()
+      ports.hub.disconnected(connection)
+    }),
+  )
+}
+
+/** Text arrives as one Buffer: `binaryType` is left at its default. */
+const textOf = (data: RawData): string => (data as Buffer).toString('utf8')
+
+const wireOf = (socket: WebSocket): Wire => ({
+  send: (text, onFlushed) => socket.send(text, onFlushed),
+  ping: () => socket.ping(),
+  close: (code, reason) => socket.close(code, reason),
+  terminate: () => socket.terminate(),
+  bufferedBytes: () => socket.bufferedAmount,
+})
