@@ -39,7 +39,7 @@ export type HidePorts = {
   runOnce: RunOnce
   record: Pick<EnvelopeRecord, 'lockHiding' | 'countAround' | 'findNthNewestHideMs' | 'insertEnvelope'>
   ledger: Ledger
-  positions: Pick<Positions, 'place'>
+  positions: Pick<Positions, 'standing'>
   merchants: Merchants
   announcer: Pick<Announcer, 'envelopeOpened'>
   clock: Clock
@@ -107,7 +107,7 @@ async function judge(ports: HidePorts, { caller, body }: HideRequest, nowMs: num
   const { currencies } = ports.settings
   const judged = judgeHide(body, { hiderKind: caller.kind, currencies, nowMs })
   if (judged.status === 'refused' || caller.kind === 'merchant') return judged
-  const standing = await ports.positions.place(caller, body.fix)
+  const standing = await ports.positions.standing(caller, body.fix)
   if (standing.status === 'refused') return standing
   const distanceM = measureM(judged.draft.place, centreOf(standing.cell))
   const limitM = limits.envelope.hideReachM

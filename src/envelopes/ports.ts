@@ -76,7 +76,7 @@ export type Ledger = {
 
 export type Positions = {
   /** The res-12 cell where the player stands: of this fix, once accepted, or of the last one, 60 s old at most. */
-  place(
+  standing(
     player: { id: string; timeScale: number },
     fix?: Fix,
   ): Promise<{ status: 'ok'; cell: Cell } | Refusal>

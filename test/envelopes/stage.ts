@@ -39,7 +39,7 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
     toPlayer: (playerId, frame) => announce({ event: 'frame', playerId, frame }),
   }
   const positions: Positions = {
-    async place({ id }, fix) {
+    async standing({ id }, fix) {
       if (fix !== undefined) standing.set(id, fix)
       const point = standing.get(id)
       return point ? { status: 'ok', cell: locateCell(point) } : refuse('position_needed')
