@@ -21,6 +21,8 @@ import { settleForgotten, sweepPartition } from './sweep.ts'
 
 export type ClaimsPorts<T> = {
   gate: ClaimGate
+  /** The same gate on a connection of its own, so that sweeping never queues before a claim. */
+  sweepGate: ClaimGate
   record: ClaimRecord<T>
   positions: Positions
   announcer: Announcer
@@ -83,7 +85,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     onLateWin,
     onFault,
   })
-  const sweepPorts = { gate, record, settle, nowMs, log, onLateWin }
+  const sweepPorts = { gate: ports.sweepGate, record, settle, nowMs, log, onLateWin }
   const jobs: Job[] = [
     {
       name: 'sweep',
