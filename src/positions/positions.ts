@@ -26,7 +26,7 @@ export type Positions = {
   /** The res-12 cell of the last accepted fix, at most 60 s old. */
   lastCell(playerId: string): Promise<Cell | undefined>
   /** Where a player stands who hides: the fix sent along, else the last one. */
-  place(player: Walker, fix: WireFix | undefined): Promise<{ status: 'ok'; cell: Cell } | Refusal>
+  standing(player: Walker, fix: WireFix | undefined): Promise<{ status: 'ok'; cell: Cell } | Refusal>
   /** The position gate of a claim; `entered` has taken a permit if the envelope is live. */
   enter(
     player: Walker,
@@ -87,7 +87,7 @@ export function createPositions({ store, clock, countClaimsSince }: PositionPort
     move,
     lastCell,
 
-    async place(player, fix) {
+    async standing(player, fix) {
       if (fix !== undefined) {
         const moved = await move(player, fix)
         if (moved.status === 'ignored') return refuse('position_refused', { reason: moved.reason })
