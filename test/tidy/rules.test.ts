@@ -172,7 +172,12 @@ const importCases: Record<string, Case> = {
   },
 }
 
-const later = 'TO' + 'DO'
+/** Written apart, so that this file does not break the rule. */
+const [later, broken, rough] = [
+  ['TO', 'DO'],
+  ['FIX', 'ME'],
+  ['HA', 'CK'],
+].map(parts => parts.join(''))
 
 const codeCases: Record<string, Case> = {
   filesAreShort: {
@@ -264,10 +269,10 @@ const codeCases: Record<string, Case> = {
     rule: code.nothingIsPutOff,
     breaks: [
       [{ 'src/a.ts': `\n// ${later}: later` }, /^src\/a\.ts:2/],
-      [{ 'src/lua/a.lua': `-- FIX${'ME'}` }, /do it now/],
-      [{ 'src/README.md': `* HA${'CK'}` }, /do it now/],
+      [{ 'src/lua/a.lua': `-- ${broken}` }, /do it now/],
+      [{ 'src/README.md': `* ${rough}` }, /do it now/],
     ],
-    keeps: [{ 'src/a.ts': "// a TODOS list, a hack\nconst currency = 'XXX'" }],
+    keeps: [{ 'src/a.ts': "const currency = 'XXX', hack = 'a hack' // nothing" }],
   },
   testsAllRun: {
     rule: code.testsAllRun,
@@ -306,7 +311,7 @@ const scriptCases: Record<string, Case> = {
       ],
       [lua(luaHeader.replace('gate', 'none'), luaBody), /KEYS\[1\] \(gate\) is not in the header/],
       [
-        lua(luaHeader, `${luaBody.replace('return', 'local a = 1\nf(KEYS[1])\nreturn')}`),
+        lua(luaHeader, luaBody.replace('return', 'local a = 1\nf(KEYS[1])\nreturn')),
         /KEYS\[1\] is used below/,
       ],
     ],
