@@ -3,7 +3,7 @@ import { v5 as uuidV5 } from 'uuid'
 import type { Test } from 'tap'
 import type { HideBody } from '#protocol/rest/envelopes.ts'
 import { runOnce } from '#platform/idempotency.ts'
-import type { Row } from '#platform/postgres.ts'
+import type { Row, Tx } from '#platform/postgres.ts'
 import { refuse } from '#platform/problem.ts'
 import { createEnvelopes } from '../../src/envelopes/envelopes.ts'
 import type { Positions } from '../../src/envelopes/ports.ts'
@@ -103,23 +103,28 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
   }
 
   /** Settles a share for a player, as the claims do: rows, counters and money in one transaction. */
-  async function settle(envelopeId: string, { playerId, shareNo }: { playerId: string; shareNo: number }) {
-    await ownerDatabase.transact(async tx => {
-      const amounts = await envelopeRecord.listShares(tx, envelopeId)
-      const amountMinor = amounts[shareNo - 1] ?? 0n
-      const id = uuidV5(playerId, envelopeId)
-      const now = new Date(clock.nowMs())
-      const claim = `insert into claims (id, envelope_id, player_id, share_no, amount, currency, claimed_at)
-        values ($1, $2, $3, $4, $5, 'CNY', $6)`
-      await tx.query({ name: '', text: claim }, [id, envelopeId, playerId, shareNo, amountMinor, now])
-      const count = `update envelopes set claimed_shares = claimed_shares + 1, claimed_amount = claimed_amount + $2,
-        state = case when claimed_shares + 1 = share_count then 'empty' else state end,
-        epoch = epoch + 1, ended_at = case when claimed_shares + 1 = share_count then $3::timestamptz end where id = $1`
-      await tx.query({ name: '', text: count }, [envelopeId, amountMinor, now])
-      const accounts = { debit: escrowOf(envelopeId, 'CNY'), credit: walletOf(playerId, 'CNY') }
-      const money = { amountMinor, currency: 'CNY', envelopeId, createdAtMs: clock.nowMs() }
-      await postTransfers(tx, [{ id, kind: 'claim', ...accounts, ...money }])
-    })
+  async function settle(
+    envelopeId: string,
+    { playerId, shareNo }: { playerId: string; shareNo: number },
+    within?: Tx,
+  ): Promise<void> {
+    if (within === undefined) {
+      return ownerDatabase.transact(tx => settle(envelopeId, { playerId, shareNo }, tx))
+    }
+    const amountMinor = (await envelopeRecord.listShares(within, envelopeId))[shareNo - 1] ?? 0n
+    const id = uuidV5(playerId, envelopeId)
+    const now = new Date(clock.nowMs())
+    const claim = `insert into claims (id, envelope_id, player_id, share_no, amount, currency, claimed_at)
+      values ($1, $2, $3, $4, $5, 'CNY', $6)`
+    await within.query({ name: '', text: claim }, [id, envelopeId, playerId, shareNo, amountMinor, now])
+    const isLast = 'claimed_shares + 1 = share_count'
+    const count = `update envelopes set claimed_shares = claimed_shares + 1, claimed_amount = claimed_amount + $2,
+      state = case when ${isLast} then 'empty' else state end, ended_at = case when ${isLast} then $3::timestamptz end,
+      epoch = epoch + case when ${isLast} then 1 else 0 end where id = $1`
+    await within.query({ name: '', text: count }, [envelopeId, amountMinor, now])
+    const accounts = { debit: escrowOf(envelopeId, 'CNY'), credit: walletOf(playerId, 'CNY') }
+    const money = { amountMinor, currency: 'CNY', envelopeId, createdAtMs: clock.nowMs() }
+    await postTransfers(within, [{ id, kind: 'claim', ...accounts, ...money }])
   }
 
   const balanceOf = async (ownerId: string): Promise<bigint> => {
@@ -139,7 +144,7 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
   }
 
   return {
-    ...{ world, clock, envelopes, standing, announced, ask, createPlayer, createMerchant },
+    ...{ world, clock, announcer, envelopes, standing, announced, ask, createPlayer, createMerchant },
     ...{ hide, hideWell, settle, balanceOf, stateOf },
   }
 }
