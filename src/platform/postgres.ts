@@ -170,7 +170,7 @@ export function isDatabaseDown(error: unknown): boolean {
   const { code, message = '' } = (error ?? {}) as { code?: string; message?: string }
   return (
     /^E(CONN|PIPE|TIMEDOUT|HOST)/.test(code ?? '') ||
-    /Connection terminated|timeout exceeded when trying/.test(message)
+    /Connection terminated|not queryable|timeout exceeded when trying/.test(message)
   )
 }
 
