@@ -5,7 +5,7 @@
 export const lin = '019c65b9-2bb8-72f4-98b8-81ea7073f1c6'
 export const mei = '019c69af-fd04-7771-97a5-7ec3d7fb939e'
 export const envelopeId = '019c69c1-461f-7b77-9349-bf1fa9b26d45'
-export const claimId = 'fd6a3d20-5f33-542b-9517-9c48e140124f'
+export const claimId = 'f84096b2-70ca-5593-8678-c358c2c3eb89'
 export const sessionId = '019c69c3-4360-73f3-9af1-ecebbd1410ab'
 export const merchantId = '019bafd3-01c0-79e7-986c-ce0d95f0f608'
 
