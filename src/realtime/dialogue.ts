@@ -9,7 +9,7 @@ import type { Connection } from './connection.ts'
 import { describeRefusal } from './error-frame.ts'
 import { createFloodGuard } from './flood.ts'
 import { parseFrame } from './frames.ts'
-import { createReception, type ReceptionPorts } from './reception.ts'
+import { type Authenticate, createReception, type ReceptionPorts } from './reception.ts'
 
 export type Dialogue = {
   /** One text frame; `undefined` stands for a binary one. */
@@ -19,14 +19,19 @@ export type Dialogue = {
   end(): void
 }
 
-/** `handshakeToken` is the one beside the subprotocol, where there was one. */
+export type Handshake = {
+  /** The one beside the subprotocol, where there was one. */
+  token: string | undefined
+  authenticate: Authenticate
+}
+
 export function openDialogue(
   connection: Connection,
-  handshakeToken: string | undefined,
+  { token: handshakeToken, authenticate }: Handshake,
   ports: ReceptionPorts,
 ): Dialogue {
   const guard = createFloodGuard(ports.clock)
-  const reception = createReception(connection, ports)
+  const reception = createReception(connection, authenticate, ports)
   const tell = (refusal: Refusal, ref?: string) => connection.send(describeRefusal(refusal, ref, ports))
 
   function isAdmitted(): boolean {

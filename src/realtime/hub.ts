@@ -1,86 +1,91 @@
 /**
- * Every connection and session of this server. A player may hold five sockets; what happens to a player is sent to each
- * of them, and this server listens for a player exactly as long as one of their sessions is here.
+ * The realtime side of one server, composed: connections become dialogues, dialogues sessions; the ticker lets hints
+ * out, the areas keep the live index where the players are, and the channels bring in what other servers announce.
  */
-import { limits } from '#protocol/limits.ts'
-import { closeCodes } from '#protocol/ws/frame.ts'
+import type { Logger } from 'pino'
+import type { Clock } from '#platform/clock.ts'
 import type { Random } from '#platform/random.ts'
-import type { PlayerFrame } from './announcer.ts'
-import type { Connection } from './connection.ts'
+import type { Around } from '../hints/around.ts'
+import type { LiveIndex } from '../hints/live-index.ts'
+import { createAreas } from './areas.ts'
+import { createConnection, type Wire } from './connection.ts'
+import { type Handshake, openDialogue } from './dialogue.ts'
+import { startHeartbeat } from './heartbeat.ts'
+import type { ReceptionPorts } from './reception.ts'
 import type { Channels } from './redis.ts'
-import type { Session } from './session.ts'
+import { createRoster } from './roster.ts'
+import { createTicker } from './ticker.ts'
+
+export type HubPorts = {
+  clock: Clock
+  random: Random
+  log: Pick<Logger, 'error'>
+  isSandbox: boolean
+  around: Around
+  index: LiveIndex
+  channels: Channels
+  positions: ReceptionPorts['positions']
+  claims: ReceptionPorts['claims']
+}
+
+/** One client, as the WebSocket brings it. */
+export type Visitor = {
+  /** Answers one text frame; `undefined` stands for a binary one. */
+  hear(text: string | undefined): Promise<void>
+  ping(): void
+  pong(): void
+  /** The socket is gone. */
+  end(): void
+  /** A fault of ours: closes the socket. */
+  fail(): void
+}
 
 export type Hub = {
-  /** Resolves when the server hears of the player; a sixth socket takes the place of the oldest. */
-  join(session: Session): Promise<void>
-  leave(session: Session): void
-  /** A frame for all sockets of a player, as the announcer serialised it. */
-  toPlayer(playerId: string, json: string): void
-  /** Connections are counted from the handshake on. */
-  connected(connection: Connection): void
-  disconnected(connection: Connection): void
-  /** Says goodbye to everyone; resolves when all connections are gone. */
+  connect(wire: Wire, handshake: Handshake): Visitor
+  /** Says goodbye to everyone; resolves when all sockets are gone. The index is its owner's to close. */
   close(): Promise<void>
 }
 
-export type HubPorts = { channels: Pick<Channels, 'followPlayer' | 'unfollowPlayer'>; random: Random }
+const INTERNAL_ERROR = 1011
 
-/** Reconnections after a restart are spread over this time. */
-const COME_BACK_MS = { min: 500, spread: 5_000 }
+export function createHub(ports: HubPorts): Hub {
+  const { clock, index, channels } = ports
+  const ticker = createTicker(clock)
+  const areas = createAreas({ index, ticker })
+  const roster = createRoster(ports)
+  channels.listen({
+    onCell: index.apply,
+    onPlayer: roster.toPlayer,
+    onRestored: () => void index.reread(),
+  })
 
-export function createHub({ channels, random }: HubPorts): Hub {
-  const connections = new Set<Connection>()
-  const sessionsOf = new Map<string, Session[]>()
-  let onEmpty: (() => void) | undefined
+  let closing: Promise<void> | undefined
 
-  function leave(session: Session): void {
-    const sessions = sessionsOf.get(session.playerId) ?? []
-    const others = sessions.filter(other => other !== session)
-    if (others.length === sessions.length) return
-    if (others.length > 0) return void sessionsOf.set(session.playerId, others)
-    sessionsOf.delete(session.playerId)
-    channels.unfollowPlayer(session.playerId)
-  }
-
-  function dismiss(connection: Connection): void {
-    const retryAfterMs = Math.round(COME_BACK_MS.min + COME_BACK_MS.spread * random.fraction())
-    connection.send({ type: 'goodbye', reason: 'shutdown', retryAfterMs })
-    connection.close(closeCodes.restarting, 'the server restarts')
+  async function closeAll(): Promise<void> {
+    await roster.close()
+    ticker.close()
+    areas.close()
   }
 
   return {
-    async join(session) {
-      const sessions = [...(sessionsOf.get(session.playerId) ?? []), session]
-      sessionsOf.set(session.playerId, sessions)
-      try {
-        await channels.followPlayer(session.playerId)
-      } catch (error) {
-        leave(session)
-        throw error
+    connect(wire, handshake) {
+      const connection = createConnection(wire, clock)
+      const heartbeat = startHeartbeat(connection, ports)
+      const dialogue = openDialogue(connection, handshake, { ...ports, ticker, areas, roster })
+      roster.connected(connection)
+      return {
+        hear: dialogue.hear,
+        ping: dialogue.hearControl,
+        pong: heartbeat.pong,
+        end() {
+          heartbeat.stop()
+          connection.ended()
+          dialogue.end()
+          roster.disconnected(connection)
+        },
+        fail: () => connection.close(INTERNAL_ERROR, 'internal error'),
       }
-      const [oldest] = sessionsOf.get(session.playerId) ?? []
-      if (oldest === undefined || (sessionsOf.get(session.playerId)?.length ?? 0) <= limits.socket.perPlayer)
-        return
-      leave(oldest)
-      oldest.replace()
     },
-    leave,
-    toPlayer(playerId, json) {
-      const sessions = sessionsOf.get(playerId)
-      if (sessions === undefined) return
-      const frame = JSON.parse(json) as PlayerFrame
-      for (const session of sessions) session.deliver(frame, json)
-    },
-    connected: connection => void connections.add(connection),
-    disconnected(connection) {
-      connections.delete(connection)
-      if (connections.size === 0) onEmpty?.()
-    },
-    async close() {
-      if (connections.size === 0) return
-      const emptied = new Promise<void>(resolve => (onEmpty = resolve))
-      connections.forEach(dismiss)
-      await emptied
-    },
+    close: () => (closing ??= closeAll()),
   }
 }

@@ -1,25 +1,26 @@
 /**
  * Who is there: a connection becomes a session once its token is verified, within 10 s. A wrong token closes the socket; what
- * fails on our side does not, and the client may say `hello` again.
+ * fails on our side does not, and the client may say `hello` again. The token is verified anew every five minutes, so
+ * that no session outlives what it was opened with by more than that.
  */
 import type { Logger } from 'pino'
 import { limits } from '#protocol/limits.ts'
 import { closeCodes } from '#protocol/ws/frame.ts'
+import type { Cancel } from '#platform/clock.ts'
 import { refusalOf } from '#platform/faults.ts'
 import { createId } from '#platform/id.ts'
+import type { Refusal } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { Connection } from './connection.ts'
 import { describeRefusal } from './error-frame.ts'
-import type { Hub } from './hub.ts'
+import type { Roster } from './roster.ts'
 import { createSession, type Session, type SessionPorts } from './session.ts'
 
 export type ReceptionPorts = SessionPorts & {
   random: Random
-  hub: Pick<Hub, 'join' | 'leave'>
-  /** The player behind a token; `undefined` where it is not valid. Throws when that cannot be told now. */
-  authenticate(token: string): Promise<PlayerCaller | undefined>
+  roster: Pick<Roster, 'join' | 'leave'>
   positions: {
     /** The res-12 cell of the last accepted fix, at most 60 s old. */
     lastCell(playerId: string): Promise<Cell | undefined>
@@ -31,6 +32,9 @@ export type ReceptionPorts = SessionPorts & {
   log: Pick<Logger, 'error'>
 }
 
+/** The player behind a token, or why there is none; throws when that cannot be told now. */
+export type Authenticate = (token: string) => Promise<PlayerCaller | Refusal>
+
 export type Reception = {
   /** Opens the session, once; `ref` is the hello that asks for it. */
   admit(token: string, ref: string | undefined): Promise<Session | undefined>
@@ -40,34 +44,54 @@ export type Reception = {
   end(): void
 }
 
-export function createReception(connection: Connection, ports: ReceptionPorts): Reception {
+const VERIFY_EVERY_MS = 300_000
+
+export function createReception(
+  connection: Connection,
+  authenticate: Authenticate,
+  ports: ReceptionPorts,
+): Reception {
   let player: PlayerCaller | undefined
   let opening: Promise<Session | undefined> = Promise.resolve(undefined)
   let isEnded = false
-  const cancelWait = ports.clock.after(limits.socket.helloWithinMs, () => {
-    connection.close(closeCodes.unauthorized, 'no hello in time')
-  })
+  let cancelTimer: Cancel = ports.clock.after(limits.socket.helloWithinMs, () => turnAway('no hello in time'))
+
+  const turnAway = (reason: string) => connection.close(closeCodes.unauthorized, reason)
+
+  async function identify(token: string): Promise<PlayerCaller | undefined> {
+    const caller = await authenticate(token)
+    if ('kind' in caller) return caller
+    turnAway('no valid token')
+    return undefined
+  }
 
   async function open(token: string, ref: string | undefined): Promise<Session | undefined> {
-    player = await ports.authenticate(token)
-    if (player === undefined) {
-      connection.close(closeCodes.unauthorized, 'no valid token')
-      return undefined
-    }
+    player = await identify(token)
+    if (player === undefined) return undefined
     const [claimedIds, cell] = await Promise.all([
       ports.claims.claimedIds(player.id),
       ports.positions.lastCell(player.id),
     ])
     const session = createSession({ id: createId(ports), player, connection, claimedIds }, ports)
-    await ports.hub.join(session)
+    await ports.roster.join(session)
     if (isEnded) {
-      ports.hub.leave(session)
+      ports.roster.leave(session)
       return undefined
     }
-    cancelWait()
+    cancelTimer()
+    verifyLater(token)
     session.welcome(ref)
     if (cell !== undefined) session.place(cell)
     return session
+  }
+
+  function verifyLater(token: string): void {
+    if (isEnded) return
+    cancelTimer = ports.clock.after(VERIFY_EVERY_MS, () => {
+      identify(token)
+        .catch((error: unknown) => ports.log.error({ err: error }, 'a token could not be verified again'))
+        .finally(() => verifyLater(token))
+    })
   }
 
   function explain(error: unknown, ref: string | undefined): undefined {
@@ -85,11 +109,11 @@ export function createReception(connection: Connection, ports: ReceptionPorts): 
     timeScale: () => player?.timeScale ?? 1,
     end() {
       isEnded = true
-      cancelWait()
+      cancelTimer()
       void opening.then(session => {
         if (session === undefined) return
         session.end()
-        ports.hub.leave(session)
+        ports.roster.leave(session)
       })
     },
   }

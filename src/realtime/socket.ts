@@ -9,21 +9,19 @@ import { limits } from '#protocol/limits.ts'
 import { socketPath, subprotocol, tokenProtocolPrefix } from '#protocol/ws/frame.ts'
 import { sendRefusal } from '#platform/http.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
-import type { Logger } from 'pino'
-import { createConnection, type Wire } from './connection.ts'
-import { openDialogue } from './dialogue.ts'
-import { startHeartbeat } from './heartbeat.ts'
+import type { PlayerCaller } from '../players/caller.ts'
+import type { Wire } from './connection.ts'
 import type { Hub } from './hub.ts'
-import type { ReceptionPorts } from './reception.ts'
 
-export type PlaySocketPorts = ReceptionPorts & {
+export type PlaySocketPorts = {
   hub: Hub
-  /** Browser origins that may open sockets; empty: any in the sandbox, none elsewhere. */
-  origins: readonly string[]
-  log: Pick<Logger, 'error' | 'debug'>
+  authenticator: {
+    /** The player behind a bare token, or a refusal. */
+    authenticatePlayerToken(token: string): Promise<PlayerCaller | Refusal>
+  }
+  /** Browser origins that may open sockets. A client that sends no Origin is no browser. */
+  origins: readonly string[] | 'any'
 }
-
-const INTERNAL_ERROR = 1011
 
 /**
  * Registers the plugin on `app` and the route. Call it before other routes, so that an upgrade sent to one of them is
@@ -40,7 +38,7 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
       handleProtocols: protocols => protocols.has(subprotocol) && subprotocol,
     },
     // ws has sent the close code (1009 and the like) when it reports an error: terminating would lose it.
-    errorHandler: error => ports.log.debug({ err: error }, 'a socket failed'),
+    errorHandler: error => app.log.debug({ err: error }, 'a socket failed'),
     // The default drops everyone without a code.
     preClose: done => done(),
   })
@@ -52,13 +50,12 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
     method: 'GET',
     url: socketPath,
     onRequest: (request, reply, done) => {
-      const refusal = judgeHandshake(request, ports)
+      const refusal = judgeHandshake(request, ports.origins)
       if (refusal === undefined) return done()
-      sendRefusal(reply, refusal, ports.isSandbox)
+      sendRefusal(reply, refusal, false)
     },
-    handler: (_request: FastifyRequest, reply: FastifyReply) =>
-      sendRefusal(reply, notASocket, ports.isSandbox),
-    wsHandler: (socket, request) => talk(socket, tokenOf(request), ports),
+    handler: (_request: FastifyRequest, reply: FastifyReply) => sendRefusal(reply, notASocket, false),
+    wsHandler: (socket, request) => talk(socket, request, ports),
   })
 }
 
@@ -67,13 +64,9 @@ const notASocket = refuse('bad_request', {
 })
 
 /** Who may not come in: told as HTTP, before the upgrade. */
-function judgeHandshake(
-  request: FastifyRequest,
-  { origins, isSandbox }: PlaySocketPorts,
-): Refusal | undefined {
+function judgeHandshake(request: FastifyRequest, origins: PlaySocketPorts['origins']): Refusal | undefined {
   const { origin } = request.headers
-  const isAnyAllowed = isSandbox && origins.length === 0
-  if (origin !== undefined && !isAnyAllowed && !origins.includes(origin)) return refuse('forbidden')
+  if (origin !== undefined && origins !== 'any' && !origins.includes(origin)) return refuse('forbidden')
   return offeredProtocols(request).includes(subprotocol) ? undefined : notASocket
 }
 
@@ -85,15 +78,15 @@ const tokenOf = (request: FastifyRequest): string | undefined =>
     .find(protocol => protocol.startsWith(tokenProtocolPrefix))
     ?.slice(tokenProtocolPrefix.length)
 
-function talk(socket: WebSocket, token: string | undefined, ports: PlaySocketPorts): void {
-  const connection = createConnection(wireOf(socket), ports.clock)
-  const heartbeat = startHeartbeat(connection, ports)
-  const dialogue = openDialogue(connection, token, ports)
-  ports.hub.connected(connection)
+function talk(socket: WebSocket, request: FastifyRequest, { hub, authenticator }: PlaySocketPorts): void {
+  const visitor = hub.connect(wireOf(socket), {
+    token: tokenOf(request),
+    authenticate: authenticator.authenticatePlayerToken,
+  })
 
   const fail = (error: unknown) => {
-    ports.log.error({ err: error }, 'a socket handler failed')
-    connection.close(INTERNAL_ERROR, 'internal error')
+    request.log.error({ err: error }, 'a socket handler failed')
+    visitor.fail()
   }
   const guard = (handle: () => void | Promise<void>) => {
     try {
@@ -103,17 +96,10 @@ function talk(socket: WebSocket, token: string | undefined, ports: PlaySocketPor
     }
   }
 
-  socket.on('message', (data, isBinary) => guard(() => dialogue.hear(isBinary ? undefined : textOf(data))))
-  socket.on('ping', () => guard(dialogue.hearControl))
-  socket.on('pong', () => guard(heartbeat.pong))
-  socket.on('close', () =>
-    guard(() => {
-      heartbeat.stop()
-      connection.ended()
-      dialogue.end()
-      ports.hub.disconnected(connection)
-    }),
-  )
+  socket.on('message', (data, isBinary) => guard(() => visitor.hear(isBinary ? undefined : textOf(data))))
+  socket.on('ping', () => guard(visitor.ping))
+  socket.on('pong', () => guard(visitor.pong))
+  socket.on('close', () => guard(visitor.end))
 }
 
 /** Text arrives as one Buffer: `binaryType` is left at its default. */
