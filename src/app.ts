@@ -70,13 +70,24 @@ export type App = {
 /** How long a shutdown waits for PostgreSQL to take what is reserved; the rest is another server's sweeper's. */
 const drainMs = 5_000
 
-export async function createApp({ config, clock, random, log, redisPrefix = 'hx:' }: AppOptions): Promise<App> {
+export async function createApp({
+  config,
+  clock,
+  random,
+  log,
+  redisPrefix = 'hx:',
+}: AppOptions): Promise<App> {
   const { isSandbox, currencies, dayZone, hmacSecret } = config
 
   // Connections
   const onError = (error: Error) => log.warn({ err: error }, 'connection')
   const connections = config.databaseConnections
-  const database = createDatabase({ url: config.databaseUrl, role: 'hexbao_game', connections, onIdleError: onError })
+  const database = createDatabase({
+    url: config.databaseUrl,
+    role: 'hexbao_game',
+    connections,
+    onIdleError: onError,
+  })
   const redis = connectRedis({ url: config.redisUrl, name: 'commands', onError })
   const sweepRedis = connectRedis({ url: config.redisUrl, name: 'sweeper', onError })
   const subscriber = connectRedis({ url: config.redisUrl, name: 'subscriber', onError, subscriber: true })
@@ -97,7 +108,12 @@ export async function createApp({ config, clock, random, log, redisPrefix = 'hx:
   const nowMs = () => clock.nowMs()
   const claims = createClaims<Tx>({
     gate: createClaimGate({ redis, runner, prefix: redisPrefix, nowMs }),
-    sweepGate: createClaimGate({ redis: sweepRedis, runner: createScriptRunner(sweepRedis), prefix: redisPrefix, nowMs }),
+    sweepGate: createClaimGate({
+      redis: sweepRedis,
+      runner: createScriptRunner(sweepRedis),
+      prefix: redisPrefix,
+      nowMs,
+    }),
     record: createClaimRecord({ database, postTransfers }),
     positions,
     announcer,
@@ -163,10 +179,13 @@ export async function createApp({ config, clock, random, log, redisPrefix = 'hx:
   await http.register(helmet, { contentSecurityPolicy: false, strictTransportSecurity: false })
   const anyOrigin = isSandbox && config.origins.length === 0
   await http.register(cors, { origin: anyOrigin ? true : [...config.origins] })
-  const hub = createHub({ clock, log, isSandbox, around, index, channels, positions, claims: {
-    claim: async (player, request) => describeAnswer(await claims.claim(player, request)),
-    claimedIds,
-  } })
+  const hub = createHub({
+    ...{ clock, random, log, isSandbox, around, index, channels, positions },
+    claims: {
+      claim: async (player, request) => describeAnswer(await claims.claim(player, request)),
+      claimedIds,
+    },
+  })
   await registerPlaySocket(http, { hub, authenticator, origins: anyOrigin ? 'any' : config.origins })
   await registerDocuments(http)
   const bind = createBinder<Caller>(http, {
@@ -202,7 +221,7 @@ export async function createApp({ config, clock, random, log, redisPrefix = 'hx:
     jobs,
     async close() {
       health.drain()
-      await hub.close()
+      // Closing HTTP says goodbye to the sockets first.
       await http.close()
       await jobs.stop()
       await Promise.race([claims.drain(), clock.sleep(drainMs)])

@@ -1,0 +1,140 @@
+/**
+ * The server. `npm start` runs it with `--local`: it joins or starts private PostgreSQL and Redis, keeps generated
+ * secrets in DATA_DIR, seeds a demo once, and prints a banner. Without it, everything comes from the environment.
+ *
+ * Usage: server [--local] [--migrate] [--banner text|json] [--yes]
+ */
+import { once } from 'node:events'
+import { mkdir } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import closeWithGrace from 'close-with-grace'
+import { findMoneyFaults, formatMoneyFaults, runChecks } from '#platform/checks.ts'
+import { systemClock } from '#platform/clock.ts'
+import { type Config, loadConfig, type ReadyConfig, requireReady } from '#platform/config.ts'
+import { chooseInstallMode } from '#platform/embedded/install.ts'
+import { createPassword, keepSecret } from '#platform/embedded/run-file.ts'
+import { joinServices } from '#platform/embedded/services.ts'
+import { createLogger } from '#platform/logger.ts'
+import { checkSchema, migrate } from '#platform/migrations.ts'
+import { systemRandom } from '#platform/random.ts'
+import { type App, createApp } from '../app.ts'
+import { printBanner } from './banner.ts'
+import { prepareDemo } from './demo.ts'
+
+const { values: flags } = parseArgs({
+  options: {
+    local: { type: 'boolean', default: false },
+    migrate: { type: 'boolean', default: false },
+    banner: { type: 'string', default: 'text' },
+    yes: { type: 'boolean', default: false },
+  },
+})
+
+/** Longer than this a shutdown does not take: what is left, another server's sweeper settles. */
+const shutdownMs = 20_000
+
+const progress = (line: string) => process.stderr.write(`hexbao: ${line}\n`)
+
+/** What has to be undone on the way out, the latest first. */
+const undo: (() => Promise<void>)[] = []
+
+async function shutDown(): Promise<void> {
+  for (const step of undo.splice(0).reverse()) {
+    await step().catch((error: unknown) => progress(`while stopping: ${(error as Error).message}`))
+  }
+}
+
+/** A private start fills in what the environment does not say: services, secrets, the sandbox. */
+async function provide(config: Config): Promise<ReadyConfig> {
+  const dataDir = resolve(config.dataDir)
+  await mkdir(dataDir, { recursive: true })
+  const services = await joinServices({
+    dataDir,
+    ...(config.databaseUrl === undefined ? {} : { databaseUrl: config.databaseUrl }),
+    ...(config.redisUrl === undefined ? {} : { redisUrl: config.redisUrl }),
+    install: chooseInstallMode({ yes: flags.yes }),
+    progress,
+  })
+  undo.push(() => services.leave())
+  const keep = (name: string) => keepSecret(dataDir, name, () => createPassword() + createPassword())
+  const { databaseUrl, redisUrl } = services
+  const secret =
+    config.jwt.jwksUrl === undefined ? (config.jwt.secret ?? (await keep('jwtSecret'))) : undefined
+  return requireReady({
+    ...config,
+    dataDir,
+    databaseUrl,
+    redisUrl,
+    jwt: { ...config.jwt, secret },
+    operatorKey: config.operatorKey ?? `hbo_${await keep('operatorKey')}`,
+    hmacSecret: config.hmacSecret ?? (await keep('hmacSecret')),
+  })
+}
+
+/** Brings the schema up to date, or says why this server must not run on it. */
+async function prepareSchema(config: ReadyConfig): Promise<void> {
+  if (flags.local || flags.migrate) {
+    const applied = await migrate(config.databaseUrl)
+    if (applied.length > 0) progress(`migrated: ${applied.join(', ')}`)
+  }
+  const fault = await checkSchema(config.databaseUrl)
+  if (fault !== undefined) throw new Error(fault)
+}
+
+async function refuseRiskyServices(config: ReadyConfig): Promise<void> {
+  const faults = findMoneyFaults(await runChecks({ ...config, clock: systemClock }))
+  if (faults.length > 0) throw new Error(formatMoneyFaults(faults))
+}
+
+async function listen(app: App, config: ReadyConfig): Promise<string> {
+  try {
+    await app.http.listen({ port: config.port, host: config.host })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    throw new Error(`port ${config.port} is taken: choose another with PORT=…, or 0 for a free one`, {
+      cause: error,
+    })
+  }
+  const { port } = app.http.server.address() as AddressInfo
+  const isEverywhere = config.host === '0.0.0.0' || config.host === '::'
+  const host = isEverywhere ? '127.0.0.1' : config.host
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+async function main(): Promise<void> {
+  if (flags.banner !== 'text' && flags.banner !== 'json') throw new Error('--banner is text or json')
+  const env = flags.local ? { MODE: 'sandbox', LOG_LEVEL: 'warn', ...process.env } : process.env
+  const loaded = loadConfig(env)
+  const config = flags.local ? await provide(loaded) : requireReady(loaded)
+  await prepareSchema(config)
+  await refuseRiskyServices(config)
+
+  const log = createLogger(config.logLevel)
+  const app = await createApp({ config, clock: systemClock, random: systemRandom, log })
+  undo.push(() => app.close())
+  const url = await listen(app, config)
+  if (config.runsJobs) app.jobs.start()
+
+  const demo = flags.local && config.isSandbox ? await prepareDemo({ ...config, url, progress }) : undefined
+  if (flags.local) await printBanner({ url, config, demo, format: flags.banner })
+  else log.info({ url, mode: config.mode }, 'hexbao listens')
+}
+
+closeWithGrace({ delay: shutdownMs, logger: false }, async ({ err, signal }) => {
+  if (err !== undefined) progress(`stopping after an error: ${err.stack ?? err.message}`)
+  else if (flags.local) progress(`${signal ?? 'closing'}: stopping …`)
+  await shutDown()
+})
+
+try {
+  await main()
+} catch (error) {
+  progress((error as Error).message)
+  await shutDown()
+  process.exitCode = 1
+  // Nothing is left to run; anything that still holds the process would only hide the failure.
+  if (process.stderr.writableNeedDrain) await once(process.stderr, 'drain')
+  process.exit()
+}
