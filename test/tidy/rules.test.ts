@@ -1,4 +1,4 @@
-/** A check that has never failed proves nothing: each rule is shown a small tree that breaks it, and one that does not. */
+/** A check that never failed proves nothing: each rule is shown a small tree that breaks it, and one that does not. */
 import t from 'tap'
 import * as code from './code.ts'
 import * as layers from './layers.ts'
