@@ -9,25 +9,28 @@ import { limits } from '#protocol/limits.ts'
 import type { Clock } from './clock.ts'
 import { type Refusal, refuse } from './problem.ts'
 
-/** `tokens` that were left at `atMs`; what refilled since is computed when the next one is taken. */
-export type Bucket = { tokens: number; atMs: number }
+/** A bucket is the moment at which it will be full again; every token taken puts that off by one interval (GCRA). */
+export type Bucket = { fullAtMs: number }
 
 export type Rate = { ratePerS: number; burst: number }
 
 /** A taken token, or how long until there is one. `bucket` replaces the old one either way. */
 export type Take = { bucket: Bucket } & ({ status: 'taken' } | { status: 'empty'; retryAfterMs: number })
 
-/** Takes one token; no bucket yet means a full one. A clock that steps back refills nothing and takes nothing away. */
+/** Times are whole milliseconds; what is less than this is the dust of floating point. */
+const dustMs = 1e-3
+
+/** Takes one token; no bucket yet means a full one. A clock that steps back leaves an empty bucket at worst. */
 export function takeToken(
   bucket: Bucket | undefined,
   { nowMs, ratePerS, burst }: { nowMs: number } & Rate,
 ): Take {
-  const elapsedMs = bucket === undefined ? 0 : Math.max(0, nowMs - bucket.atMs)
-  const atMs = bucket === undefined ? nowMs : Math.max(nowMs, bucket.atMs)
-  const tokens = Math.min(burst, (bucket?.tokens ?? burst) + (elapsedMs * ratePerS) / 1_000)
-  if (tokens >= 1) return { status: 'taken', bucket: { tokens: tokens - 1, atMs } }
-  const retryAfterMs = Math.ceil(((1 - tokens) * 1_000) / ratePerS)
-  return { status: 'empty', bucket: { tokens, atMs }, retryAfterMs }
+  const intervalMs = 1_000 / ratePerS
+  const refillMs = Math.min(burst * intervalMs, Math.max(0, (bucket?.fullAtMs ?? 0) - nowMs))
+  const waitMs = refillMs - (burst - 1) * intervalMs
+  return waitMs < dustMs
+    ? { status: 'taken', bucket: { fullAtMs: nowMs + refillMs + intervalMs } }
+    : { status: 'empty', bucket: { fullAtMs: nowMs + refillMs }, retryAfterMs: Math.ceil(waitMs) }
 }
 
 /** One limit with its buckets; the least recently used make room, and whoever comes back starts full. */
@@ -66,7 +69,10 @@ export function createLimiter({ clock, sandbox }: LimiterPorts): Admit {
     if (!sandbox) takes.push(takeFrom(addresses, networkOf(request.ip), clock.nowMs()))
     if (takes.length === 0) return undefined
     reply.header('ratelimit-policy', takes.map(({ quota }) => describePolicy(quota)).join(', '))
-    reply.header('ratelimit', takes.map(({ quota, take }) => describeBucket(quota, take.bucket)).join(', '))
+    reply.header(
+      'ratelimit',
+      takes.map(({ quota, take }) => describeBucket(quota, take.bucket, clock.nowMs())).join(', '),
+    )
     const waits = takes.map(({ take }) => (take.status === 'empty' ? take.retryAfterMs : 0))
     const retryAfterMs = Math.max(...waits)
     return retryAfterMs === 0 ? undefined : refuse('too_many_requests', { retryAfterMs })
@@ -84,9 +90,10 @@ function takeFrom(quota: Quota, key: string, nowMs: number): { quota: Quota; tak
 const describePolicy = ({ name, perMinute }: Quota): string => `"${name}";q=${perMinute};w=${windowS}`
 
 /** `r` requests are left; after `t` seconds of quiet the whole budget is back. */
-function describeBucket({ name, perMinute }: Quota, { tokens }: Bucket): string {
-  const refillS = Math.ceil(((perMinute - tokens) * windowS) / perMinute)
-  return `"${name}";r=${Math.floor(tokens)};t=${refillS}`
+function describeBucket({ name, perMinute }: Quota, { fullAtMs }: Bucket, nowMs: number): string {
+  const refillS = (fullAtMs - nowMs) / 1_000
+  const left = Math.floor(perMinute - (refillS * perMinute) / windowS + dustMs)
+  return `"${name}";r=${left};t=${Math.ceil(refillS)}`
 }
 
 /**
