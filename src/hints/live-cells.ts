@@ -89,9 +89,11 @@ function openEnvelope(memory: Memory, envelope: LiveEnvelope): boolean {
   if (end !== undefined && end.reason !== 'frozen') return false
   memory.ends.delete(envelope.id)
   const content = memory.cells.get(envelope.cell7)
-  if (content === undefined || content.entries.has(envelope.id)) return false
-  addEntry(memory, content, { envelope, since: ++memory.moment })
-  return true
+  if (content === undefined) return false
+  const known = content.entries.get(envelope.id)
+  if (known !== undefined) known.since = ++memory.moment
+  else addEntry(memory, content, { envelope, since: ++memory.moment })
+  return known === undefined
 }
 
 function endEnvelope(memory: Memory, { id, cell7, reason }: Ended): boolean {
