@@ -39,6 +39,7 @@ t.test('what a message says during a load wins over what the load saw before it'
   await settle()
   stage.index.apply(stage.end(old, 'empty'))
   stage.index.apply(stage.open(fresh))
+  stage.gate.beforeAnswer = () => Promise.resolve()
   answer()
   await stage.index.whenLoaded([old.cell7])
   t.same(stage.idsAt(old.cell10), [fresh.id], 'the ended one is not resurrected, the new one not lost')
