@@ -1,4 +1,4 @@
-/** `npm run verify-split`: recomputes a split from its published seed, without a server. Exit code 0: fair, 1: not, 2: usage. */
+/** Recomputes a split from its published seed, without a server. Exit code 0: fair, 1: not, 2: nothing checked. */
 import { readFileSync } from 'node:fs'
 import { type ProofReport, reportProof } from '../envelopes/proof-report.ts'
 

@@ -1,4 +1,4 @@
-/** The envelopes' tables. What is locked is read in a statement after the lock, so it is what the holder before left. */
+/** The tables of envelopes. What is locked is read in a statement after the lock: as the last holder left it. */
 import assert from 'node:assert/strict'
 import {
   loadStatements,

@@ -1,6 +1,6 @@
 /**
- * What may be hidden, judged from the request alone: no database, no position, no other envelope. The first rule that is
- * broken is the answer, in the order of {@link judgeHide}; the database checks what matters for money once more.
+ * What may be hidden, judged from the request alone: no database, no position, no other envelope. The first rule that
+ * is broken is the answer, in the order of {@link judgeHide}; the database checks what matters for money once more.
  */
 import { limits } from '#protocol/limits.ts'
 import type { Audience, HideBody } from '#protocol/rest/envelopes.ts'

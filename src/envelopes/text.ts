@@ -5,10 +5,10 @@
 
 export type TextVerdict = { status: 'ok'; text: string } | { status: 'refused'; detail: string }
 
-/** Chinese text needs three bytes a character; rows of emoji, of four bytes and many code points each, run out sooner. */
+/** Chinese text needs three bytes a character; emoji, of four bytes and often many code points, run out sooner. */
 const BYTES_PER_CHAR = 3
 
-/** Controls (line breaks too), direction marks and overrides, unpaired surrogates, private use, noncharacters, separators. */
+/** Controls, line breaks, direction marks and overrides, unpaired surrogates, private use, invisible separators. */
 const DECEPTIVE =
   /[\p{Cc}\p{Bidi_Control}\p{Cs}\p{Co}\p{Noncharacter_Code_Point}\p{Zl}\p{Zp}\u00ad\u180e\u200b\u2060-\u2064\ufeff]/u
 

@@ -44,7 +44,7 @@ export async function verifyEnvelope(
   return { status: 200, body: { ...proof, valid: checkProof(proof).status === 'verified' } }
 }
 
-/** Recomputes a proof as it was sent; numbers that are none count as impossible terms. Its own `valid` is not believed. */
+/** Recomputes a proof as it was sent; numbers that are none count as impossible terms. */
 export function checkProof(proof: Omit<SplitProof, 'valid'>): SplitVerdict {
   const { commitment, split, shares, shareCapMinor } = proof
   const numbers = [proof.total.amountMinor, ...(shareCapMinor === undefined ? [] : [shareCapMinor])]

@@ -305,7 +305,10 @@ t.test('what is said of a proof', async t => {
   t.match(fair.lines.join(), /7 shares, lucky, at most 20000.*Compare it with the one that was shown.*FAIR/)
   t.match(say({}, commitment.toUpperCase()), { status: 'fair', lines: [/./, /that you noted/] })
   t.match(say({}, '0'.repeat(64)), { status: 'unfair', lines: [/./, /NOT FAIR: the commitment is/] })
-  t.match(say({ shares: 6, valid: true }), { status: 'unfair', lines: [/./, /share \d is \d+, which is not/] })
+  t.match(say({ shares: 6, valid: true }), {
+    status: 'unfair',
+    lines: [/./, /share \d is \d+, which is not/],
+  })
   t.match(say({ seed: 'ab' }), { status: 'unfair', lines: [/./, /no split has such a seed/] })
   t.match(say({ commitment: 'x' }), { status: 'unfair', lines: [/./, /do not hash to the commitment x/] })
   for (const foreign of ['{}', 'null', 'no json', JSON.stringify({ ...proof, shares: '7' })]) {

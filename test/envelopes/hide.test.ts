@@ -64,7 +64,7 @@ t.test('a player hides, equal: money in escrow, shares stored, visible at once',
 })
 
 t.test('a lucky split of a merchant, with a brand, ahead of its time', async t => {
-  const merchant = await createMerchant({ minor: 99_999_999n })
+  const merchant = await createMerchant()
   stage.announced.length = 0
   const body = await hideWell(merchant, {
     place: pointOf(nextPlace()),
@@ -215,8 +215,8 @@ t.test('fifty a day, at once or not; the next day begins in DAY_ZONE', async t =
   const player = await createPlayer({ minor: 10_000_000n, at })
   const fast = await createPlayer({ at, timeScale: 120 })
   await ask(
-    `insert into envelopes (id, hider_kind, hider_id, place, cell_r12, claim_radius_m, currency, total, share_count, split,
-       seed, commitment, audience, state, opens_at, expires_at, created_at)
+    `insert into envelopes (id, hider_kind, hider_id, place, cell_r12, claim_radius_m, currency, total, share_count,
+       split, seed, commitment, audience, state, opens_at, expires_at, created_at)
      select gen_random_uuid(), 'player', hider, 'point(1 1)', 631243922056054783, 60, 'CNY', 1, 1, 'equal', sha256('s'),
        sha256('c'), 'anyone', 'draft', $2, $2::timestamptz + interval '1 day', $2
      from unnest($1::uuid[]) hider, generate_series(1, $3)`,

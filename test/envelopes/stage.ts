@@ -1,6 +1,6 @@
 /** Envelopes over a real database, with people who have money and stand where the test puts them. */
-import { v5 as uuidV5 } from 'uuid'
 import type { Test } from 'tap'
+import { v5 as uuidV5 } from 'uuid'
 import type { HideBody } from '#protocol/rest/envelopes.ts'
 import { runOnce } from '#platform/idempotency.ts'
 import type { Row, Tx } from '#platform/postgres.ts'
@@ -13,42 +13,37 @@ import { travelFrom } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { escrowOf, walletOf } from '../../src/ledger/account.ts'
 import { isInsufficientFunds, postTransfers } from '../../src/ledger/postgres.ts'
+import { merchantRecord } from '../../src/merchants/postgres.ts'
 import type { MerchantCaller, PlayerCaller } from '../../src/players/caller.ts'
 import type { Announcer } from '../../src/realtime/announcer.ts'
-import { merchantRecord } from '../../src/merchants/postgres.ts'
 import { addMerchant, addPlayer, testCurrencies } from '../helpers/people.ts'
-import { createWorld } from '../helpers/world.ts'
+import { createWorld, type World } from '../helpers/world.ts'
 
 /** People's Square, Shanghai. */
 export const square: Point = { lat: 31.2304, lng: 121.4737 }
 export const goEast = (distanceM: number, from = square): Point =>
   travelFrom(from, { bearingDeg: 90, distanceM })
 
-export type Stage = Awaited<ReturnType<typeof createStage>>
-type Hider = PlayerCaller | MerchantCaller
+export const pointOf = ({ lat, lng }: Point): HideBody['place'] => ({
+  type: 'Point',
+  coordinates: [lng, lat],
+})
+
+export function hideBody({ place, ...changes }: Partial<HideBody> = {}): HideBody {
+  return {
+    place: place ?? pointOf(square),
+    total: { amountMinor: '1000', currency: 'CNY' },
+    shares: 10,
+    split: 'equal',
+    ...changes,
+  }
+}
 
 export async function createStage(t: Test, options: { isSandbox?: boolean; connections?: number } = {}) {
   const world = await createWorld(t, { connections: options.connections ?? 12 })
-  const { database, ownerDatabase, clock, random } = world
-  const standing = new Map<string, Point>()
-  const announced: unknown[] = []
-  const announce = (event: unknown) => void announced.push(event)
-  const announcer: Announcer = {
-    envelopeOpened: ({ id, ...rest }) => announce({ event: 'opened', id, ...rest }),
-    envelopeEnded: ({ id, reason }) => announce({ event: 'ended', id, reason }),
-    toPlayer: (playerId, frame) => announce({ event: 'frame', playerId, frame }),
-  }
-  const positions: Positions = {
-    async standing({ id }, fix) {
-      if (fix !== undefined) standing.set(id, fix)
-      const point = standing.get(id)
-      return point ? { status: 'ok', cell: locateCell(point) } : refuse('position_needed')
-    },
-    async lastCell(playerId) {
-      const point = standing.get(playerId)
-      return point && locateCell(point)
-    },
-  }
+  const { database, clock, random } = world
+  const { standing, positions } = createStanding()
+  const { announced, announcer } = createRecorder()
   const envelopes = createEnvelopes({
     database,
     runOnce: (request, act) => runOnce(database, request, act),
@@ -67,9 +62,6 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
     },
   })
 
-  const ask = <R extends Row>(text: string, params: unknown[] = []): Promise<R[]> =>
-    ownerDatabase.query<R>({ name: '', text }, params)
-
   /** A player with money who stands on the square. */
   async function createPlayer({ minor = 1_000_000n, at = square as Point | null, timeScale = 1 } = {}) {
     const player = await addPlayer(world, { walletMinor: minor, timeScale })
@@ -77,89 +69,116 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
     return player
   }
 
-  /** A merchant with money who may hide up to a kilometre east of the square. */
-  function createMerchant({ minor = 1_000_000n } = {}) {
-    const [west, east] = [goEast(-1_000).lng, goEast(1_000).lng]
-    const [south, north] = [square.lat - 0.01, square.lat + 0.01]
-    const ring: [number, number][] = [
-      [west, south],
-      [east, south],
-      [east, north],
-      [west, north],
-      [west, south],
-    ]
-    return addMerchant(world, { walletMinor: minor, area: { type: 'Polygon', coordinates: [ring] } })
-  }
-
   let keys = 0
-  const hide = (caller: Hider, changes: Partial<HideBody> = {}, idempotencyKey = `key-${++keys}`) =>
-    envelopes.hide({ caller, body: hideBody(changes), idempotencyKey })
+  const hide = (
+    caller: PlayerCaller | MerchantCaller,
+    changes: Partial<HideBody> = {},
+    idempotencyKey = `key-${++keys}`,
+  ) => envelopes.hide({ caller, body: hideBody(changes), idempotencyKey })
 
   /** Hides what must not be refused. */
-  async function hideWell(caller: Hider, changes: Partial<HideBody> = {}) {
+  async function hideWell(caller: PlayerCaller | MerchantCaller, changes: Partial<HideBody> = {}) {
     const answer = await hide(caller, changes)
     if (answer.status === 'refused') throw new Error(`refused: ${answer.code} ${answer.reason ?? ''}`)
     return answer.body
   }
 
-  /** Settles a share for a player, as the claims do: rows, counters and money in one transaction. */
-  async function settle(
-    envelopeId: string,
-    { playerId, shareNo }: { playerId: string; shareNo: number },
-    within?: Tx,
-  ): Promise<void> {
+  const createMerchant = () => addShop(world)
+  const people = { createPlayer, createMerchant, standing, hide, hideWell, settle: createSettle(world) }
+  return { world, clock, envelopes, announcer, announced, ...people, ...createQuestions(world) }
+}
+
+/** Where everybody stands, in place of the position gate. */
+function createStanding() {
+  const standing = new Map<string, Point>()
+  const positions: Positions = {
+    async standing({ id }, fix) {
+      if (fix !== undefined) standing.set(id, fix)
+      const point = standing.get(id)
+      return point ? { status: 'ok', cell: locateCell(point) } : refuse('position_needed')
+    },
+    async lastCell(playerId) {
+      const point = standing.get(playerId)
+      return point && locateCell(point)
+    },
+  }
+  return { standing, positions }
+}
+
+/** Keeps what is announced, in order. */
+function createRecorder() {
+  const announced: unknown[] = []
+  const announce = (event: unknown) => void announced.push(event)
+  const announcer: Announcer = {
+    envelopeOpened: ({ id, ...rest }) => announce({ event: 'opened', id, ...rest }),
+    envelopeEnded: ({ id, reason }) => announce({ event: 'ended', id, reason }),
+    toPlayer: (playerId, frame) => announce({ event: 'frame', playerId, frame }),
+  }
+  return { announced, announcer }
+}
+
+/** A merchant with money who may hide up to a kilometre from the square. */
+function addShop(world: World): Promise<MerchantCaller> {
+  const [west, east] = [goEast(-1_000).lng, goEast(1_000).lng]
+  const [south, north] = [square.lat - 0.01, square.lat + 0.01]
+  const ring: [number, number][] = [
+    [west, south],
+    [east, south],
+    [east, north],
+    [west, north],
+    [west, south],
+  ]
+  const area = { type: 'Polygon' as const, coordinates: [ring] }
+  return addMerchant(world, { walletMinor: 99_999_999n, area })
+}
+
+/** What the tables say, asked as their owner. */
+function createQuestions({ ownerDatabase }: World) {
+  const ask = <R extends Row>(text: string, params: unknown[] = []): Promise<R[]> =>
+    ownerDatabase.query<R>({ name: '', text }, params)
+
+  async function balanceOf(ownerId: string): Promise<bigint> {
+    const query = 'select credits - debits as balance from accounts where owner_id = $1'
+    const [row] = await ask<{ balance: bigint }>(query, [ownerId])
+    return row?.balance ?? 0n
+  }
+
+  async function stateOf(id: string) {
+    const query = 'select state, epoch from envelopes where id = $1'
+    const [row] = await ask<{ state: string; epoch: bigint }>(query, [id])
+    return row
+  }
+
+  return { ask, balanceOf, stateOf }
+}
+
+type Settled = { playerId: string; shareNo: number }
+
+/** Settles a share for a player, as the claims do: rows, counters and money in one transaction. */
+function createSettle({ ownerDatabase, clock }: World) {
+  async function settle(envelopeId: string, { playerId, shareNo }: Settled, within?: Tx): Promise<void> {
     if (within === undefined) {
       return ownerDatabase.transact(tx => settle(envelopeId, { playerId, shareNo }, tx))
     }
     const amountMinor = (await envelopeRecord.listShares(within, envelopeId))[shareNo - 1] ?? 0n
     const id = uuidV5(playerId, envelopeId)
     const now = new Date(clock.nowMs())
-    const claim = `insert into claims (id, envelope_id, player_id, share_no, amount, currency, claimed_at)
-      values ($1, $2, $3, $4, $5, 'CNY', $6)`
-    await within.query({ name: '', text: claim }, [id, envelopeId, playerId, shareNo, amountMinor, now])
-    const isLast = 'claimed_shares + 1 = share_count'
-    const count = `update envelopes set claimed_shares = claimed_shares + 1, claimed_amount = claimed_amount + $2,
-      state = case when ${isLast} then 'empty' else state end, ended_at = case when ${isLast} then $3::timestamptz end,
-      epoch = epoch + case when ${isLast} then 1 else 0 end where id = $1`
-    await within.query({ name: '', text: count }, [envelopeId, amountMinor, now])
+    await within.query({ name: '', text: insertClaim }, [id, envelopeId, playerId, shareNo, amountMinor, now])
+    await within.query({ name: '', text: countClaim }, [envelopeId, amountMinor, now])
     const accounts = { debit: escrowOf(envelopeId, 'CNY'), credit: walletOf(playerId, 'CNY') }
     const money = { amountMinor, currency: 'CNY', envelopeId, createdAtMs: clock.nowMs() }
     await postTransfers(within, [{ id, kind: 'claim', ...accounts, ...money }])
   }
-
-  const balanceOf = async (ownerId: string): Promise<bigint> => {
-    const [row] = await ask<{ balance: bigint }>(
-      'select credits - debits as balance from accounts where owner_id = $1',
-      [ownerId],
-    )
-    return row?.balance ?? 0n
-  }
-
-  async function stateOf(id: string) {
-    const [row] = await ask<{ state: string; epoch: bigint }>(
-      'select state, epoch from envelopes where id = $1',
-      [id],
-    )
-    return row
-  }
-
-  return {
-    ...{ world, clock, announcer, envelopes, standing, announced, ask, createPlayer, createMerchant },
-    ...{ hide, hideWell, settle, balanceOf, stateOf },
-  }
+  return settle
 }
 
-export function hideBody({ place, ...changes }: Partial<HideBody> = {}): HideBody {
-  return {
-    place: place ?? pointOf(square),
-    total: { amountMinor: '1000', currency: 'CNY' },
-    shares: 10,
-    split: 'equal',
-    ...changes,
-  }
-}
+const insertClaim = `
+  insert into claims (id, envelope_id, player_id, share_no, amount, currency, claimed_at)
+  values ($1, $2, $3, $4, $5, 'CNY', $6)`
 
-export const pointOf = ({ lat, lng }: Point): HideBody['place'] => ({
-  type: 'Point',
-  coordinates: [lng, lat],
-})
+const countClaim = `
+  update envelopes set claimed_shares = claimed_shares + 1, claimed_amount = claimed_amount + $2,
+    state = case when claimed_shares + 1 = share_count then 'empty' else state end,
+    ended_at = case when claimed_shares + 1 = share_count then $3::timestamptz end,
+    epoch = epoch + case when claimed_shares + 1 = share_count then 1 else 0 end
+  where id = $1`
