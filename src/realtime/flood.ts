@@ -24,13 +24,12 @@ export function createFloodGuard(clock: Clock): FloodGuard {
 
   return {
     admit(timeScale) {
-      const burst = frameBurst * timeScale
-      const take = takeToken(bucket, { nowMs: clock.nowMs(), ratePerS: framesPerSecond * timeScale, burst })
+      const nowMs = clock.nowMs()
+      if (bucket !== undefined && bucket.fullAtMs <= nowMs) excess = 0
+      const rate = { ratePerS: framesPerSecond * timeScale, burst: frameBurst * timeScale }
+      const take = takeToken(bucket, { nowMs, ...rate })
       bucket = take.bucket
-      if (take.status === 'taken') {
-        if (take.bucket.tokens >= burst - 1) excess = 0
-        return { status: 'admitted' }
-      }
+      if (take.status === 'taken') return { status: 'admitted' }
       excess++
       if (excess === 1) return { status: 'warned', retryAfterMs: take.retryAfterMs }
       return { status: excess > EXCESS_FORGIVEN ? 'flooding' : 'dropped' }

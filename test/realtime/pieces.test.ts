@@ -1,0 +1,208 @@
+/** The parts of a socket's life that need no socket: flood, slow reader, heartbeat, tick, frames, the client's view. */
+import t from 'tap'
+import { limits } from '#protocol/limits.ts'
+import type { Surroundings } from '../../src/hints/around.ts'
+import type { Band } from '../../src/hints/band.ts'
+import { createConnection, type Wire } from '../../src/realtime/connection.ts'
+import { createFloodGuard } from '../../src/realtime/flood.ts'
+import { parseFrame } from '../../src/realtime/frames.ts'
+import { startHeartbeat } from '../../src/realtime/heartbeat.ts'
+import { createTicker } from '../../src/realtime/ticker.ts'
+import { createView } from '../../src/realtime/view.ts'
+import { envelopeAt, square } from '../hints/index-stage.ts'
+import { createManualClock } from './manual-clock.ts'
+
+t.test('flood: 20 at once, 10 a second, one warning, then closed', async t => {
+  const clock = createManualClock()
+  const guard = createFloodGuard(clock)
+  const admit = (times: number) => Array.from({ length: times }, () => guard.admit(1).status)
+  t.ok(admit(20).every(status => status === 'admitted'))
+  t.same(admit(20), ['warned', ...Array.from({ length: 19 }, () => 'dropped')])
+  t.same(admit(1), ['flooding'])
+  await clock.pass(1_000)
+  t.same(admit(11).slice(9), ['admitted', 'flooding'], 'a second of quiet forgives nothing')
+  await clock.pass(10_000)
+  t.same(admit(21).slice(19), ['admitted', 'warned'], 'but a full bucket does')
+  const scaled = createFloodGuard(clock)
+  const verdicts = Array.from({ length: 2_400 }, () => scaled.admit(120).status)
+  t.ok(
+    verdicts.every(status => status === 'admitted'),
+    'sandbox time multiplies the budget',
+  )
+})
+
+const fakeWire = () => {
+  const sent: string[] = []
+  const closed: number[] = []
+  const flushes: (() => void)[] = []
+  const wire: Wire & { buffered: number } = {
+    buffered: 0,
+    send(text, onFlushed) {
+      sent.push(text)
+      flushes.push(onFlushed)
+    },
+    ping: () => void sent.push('ping'),
+    close: code => void closed.push(code),
+    terminate: () => void closed.push(0),
+    bufferedBytes: () => wire.buffered,
+  }
+  return { wire, sent, closed, flush: () => flushes.splice(0).forEach(done => done()) }
+}
+
+t.test('connection: frames are numbered, and a reader who is too slow is closed', async t => {
+  const clock = createManualClock()
+  const { wire, sent, closed, flush } = fakeWire()
+  const connection = createConnection(wire, clock)
+  connection.send({ type: 'pong', serverTime: 'now' })
+  connection.sendJson('{"type":"pong"}')
+  t.same(
+    sent.map(text => JSON.parse(text)),
+    [
+      { seq: 1, type: 'pong', serverTime: 'now' },
+      { seq: 2, type: 'pong' },
+    ],
+  )
+  wire.buffered = limits.socket.coalesceBytes + 1
+  t.equal(connection.isCongested(), true)
+  connection.sendJson('{"type":"pong"}')
+  await clock.pass(9_000)
+  flush()
+  connection.sendJson('{"type":"pong"}')
+  await clock.pass(9_000)
+  t.same(closed, [], 'slow, but reading')
+  await clock.pass(1_000)
+  t.same(closed, [4408], 'ten seconds unread')
+  connection.sendJson('{"type":"pong"}')
+  t.equal(sent.length, 4, 'nothing more is sent')
+  await clock.pass(2_000)
+  t.same(closed, [4408, 0], 'who does not answer the close is cut off')
+  t.equal(clock.timersLeft(), 0)
+})
+
+t.test('connection: 256 KiB unread close at once', async t => {
+  const clock = createManualClock()
+  const { wire, closed } = fakeWire()
+  const connection = createConnection(wire, clock)
+  wire.buffered = limits.socket.slowReaderBytes + 1
+  connection.sendJson('{"type":"pong"}')
+  t.same(closed, [4408])
+  connection.ended()
+  t.equal(clock.timersLeft(), 0)
+})
+
+t.test('heartbeat: the dead are gone within 64 s, the living stay', async t => {
+  const clock = createManualClock()
+  const random = { bytes: (size: number) => Buffer.alloc(size), fraction: () => 1 }
+  const events: string[] = []
+  const peer = { ping: () => events.push('ping'), terminate: () => events.push('terminate') }
+  const heartbeat = startHeartbeat(peer, { clock, random })
+  for (let i = 0; i < 10; i++) {
+    await clock.pass(24_000)
+    heartbeat.pong()
+  }
+  t.same(
+    events,
+    Array.from({ length: 10 }, () => 'ping'),
+  )
+  await clock.pass(64_000)
+  t.same(events.slice(10), ['ping', 'ping', 'terminate'])
+  t.equal(clock.timersLeft(), 0)
+  const another = startHeartbeat(peer, { clock, random })
+  another.stop()
+  t.equal(clock.timersLeft(), 0)
+})
+
+t.test('ticker: the dirty speak together, on a fixed grid, once', async t => {
+  const clock = createManualClock(1_000)
+  const ticker = createTicker(clock)
+  const spoken: string[] = []
+  const make = (name: string, tickMs: number, again = 0) => {
+    let left = again
+    return { tickMs, tick: () => (spoken.push(`${name}@${clock.nowMs()}`), left-- > 0) }
+  }
+  const [a, b, fast, gone] = [make('a', 250), make('b', 250, 1), make('fast', 5), make('gone', 250)]
+  await clock.pass(30)
+  ticker.mark(a)
+  await clock.pass(100)
+  for (const session of [a, b, fast, gone]) ticker.mark(session)
+  ticker.forget(gone)
+  await clock.pass(1_000)
+  t.same(spoken, ['fast@1135', 'a@1250', 'b@1250', 'b@1500'])
+  t.equal(clock.timersLeft(), 0, 'nobody has anything to say: no timer')
+  ticker.mark(a)
+  ticker.close()
+  t.equal(clock.timersLeft(), 0)
+})
+
+t.test('frames: what is one, what is none, and that no name is inherited', async t => {
+  const fix = '"fix":{"lat":31.2,"lng":121.4,"accuracyM":8}'
+  const uuid = '018f0000-0000-7000-8000-000000000000'
+  for (const text of [
+    '{"type":"hello"}',
+    '{"type":"hello","id":"1","token":"x"}',
+    `{"type":"position",${fix}}`,
+    `{"type":"claim","envelopeId":"${uuid}",${fix},"passphrase":"open"}`,
+    '{"type":"ping","id":"p"}',
+  ]) {
+    t.equal(parseFrame(text).status, 'frame', text)
+  }
+  for (const text of ['', '{', 'hello', '{"type":"ping"}}', 'NaN', "{'type':'ping'}"]) {
+    t.equal(parseFrame(text).status, 'not_json', text)
+  }
+  for (const text of [
+    'null',
+    '1',
+    '[]',
+    '"ping"',
+    '{}',
+    '{"type":null}',
+    '{"type":"__proto__"}',
+    '{"type":"constructor"}',
+    '{"type":"toString"}',
+    '{"type":["ping"]}',
+    '{"type":"ping","x":1}',
+    '{"type":"ping","__proto__":{"isAdmin":true}}',
+    '{"type":"ping","constructor":{"prototype":{}}}',
+    `{"type":"position","__proto__":{},${fix}}`,
+    '{"type":"position","fix":{"lat":31.2,"lng":121.4,"accuracyM":8,"__proto__":{"x":1}}}',
+    '{"type":"position","fix":{"lat":31.2,"lng":121.4,"accuracyM":8,"constructor":1}}',
+    '{"type":"position","fix":{"__proto__":{"lat":31.2,"lng":121.4,"accuracyM":8}}}',
+    '{"type":"position","__proto__":{"fix":{"lat":31.2,"lng":121.4,"accuracyM":8}}}',
+    '{"type":"position","fix":{"lat":"31.2","lng":121.4,"accuracyM":8}}',
+    '{"type":"position","fix":{"lat":1e999,"lng":121.4,"accuracyM":8}}',
+    '{"type":"position","fix":{"lat":91,"lng":121.4,"accuracyM":8}}',
+    '{"type":"position","fix":{"lat":31.2,"lng":121.4,"accuracyM":8,"at":"yesterday"}}',
+    `{"type":"claim","envelopeId":"${uuid.toUpperCase()}",${fix}}`,
+  ]) {
+    const parsed = parseFrame(text)
+    t.equal(parsed.status, 'bad_frame', text)
+    t.ok(parsed.status === 'bad_frame' && parsed.errors.length > 0)
+    t.notMatch(JSON.stringify(parsed), /31\.2|121\.4/, 'a refusal repeats nothing of a position')
+  }
+  t.match(parseFrame('{"type":"dance","id":"7"}'), { ref: '7', errors: [{ pointer: '/type' }] })
+  t.equal(({} as { isAdmin?: boolean }).isAdmin, undefined)
+})
+
+t.test('view: first a snapshot, then what changed, zones once', async t => {
+  const [a, b] = [envelopeAt(square, { greeting: 'Hi', clue: 'Look up' }), envelopeAt(square)]
+  const view = createView()
+  const hint = (envelope: typeof a, band: Band) => ({ envelopeId: envelope.id, band, envelope })
+  const update = (hints: Surroundings['hints'], within1Km: '0' | '1+' = '0') =>
+    view
+      .update({ hints, warmth: { within1Km, within2Km: '1+' } }, () => 'empty')
+      .map(json => JSON.parse(json) as Record<string, unknown>)
+
+  const [snapshot, warmth] = update([hint(a, 'warm')])
+  t.match(snapshot, { type: 'snapshot', hints: [{ envelopeId: a.id, clue: { text: 'Look up' }, zone: {} }] })
+  t.same(warmth, { type: 'warmth', within1Km: '0', within2Km: '1+' })
+  t.same(update([hint(a, 'warm')]), [])
+  const [closer, fresh, ...none] = update([hint(a, 'hot'), hint(b, 'hot')])
+  t.match(closer, { type: 'hint', envelopeId: a.id, band: 'hot', greeting: 'Hi', cell: a.cell10 })
+  t.notOk('zone' in (closer ?? {}), 'the zone of that cell is known')
+  t.match(fresh, { type: 'hint', envelopeId: b.id })
+  t.same(none, [])
+  t.same(update([hint(b, 'hot')], '1+'), [
+    { type: 'gone', envelopeId: a.id, reason: 'empty' },
+    { type: 'warmth', within1Km: '1+', within2Km: '1+' },
+  ])
+})
