@@ -1,7 +1,7 @@
 /** HTTP: the wallet, its movements, and the operator's deposits. */
 import { deposit } from '#protocol/rest/merchants.ts'
 import { getWallet, listWalletTransfers } from '#protocol/rest/players.ts'
-import type { Bind } from '#platform/http.ts'
+import { answer, type Bind } from '#platform/http.ts'
 import { runOnce } from '#platform/idempotency.ts'
 import { readPage, toPage } from '#platform/page.ts'
 import type { Database } from '#platform/postgres.ts'
@@ -17,7 +17,7 @@ export function registerLedgerRoutes(bind: Bind<Caller>, ports: LedgerRoutePorts
 
   bind(getWallet, async ({ caller }) => {
     const balances = completeBalances(await wallets.listBalances(database, caller.id), currencies)
-    return { status: 200 as const, body: { balances: balances.map(describeMoney) } }
+    return answer(200, { balances: balances.map(describeMoney) })
   })
 
   bind(listWalletTransfers, async ({ caller, query }) => {
@@ -29,7 +29,7 @@ export function registerLedgerRoutes(bind: Bind<Caller>, ports: LedgerRoutePorts
       item: describeMovement,
       key: ({ createdAtMs, id }) => ({ atMs: createdAtMs, id }),
     })
-    return { status: 200 as const, body }
+    return answer(200, body)
   })
 
   bind(deposit, ({ caller, body, idempotencyKey }) => {
@@ -45,7 +45,7 @@ export function registerLedgerRoutes(bind: Bind<Caller>, ports: LedgerRoutePorts
       const outcome = await depositMoney(ports, tx, order)
       if (isRefusal(outcome)) return outcome
       const { transferId, balance } = outcome
-      return { status: 201 as const, body: { transferId, balance: describeMoney(balance) } }
+      return answer(201, { transferId, balance: describeMoney(balance) })
     })
   })
 }

@@ -6,7 +6,7 @@ import {
   listApiKeys,
   revokeApiKey,
 } from '#protocol/rest/merchants.ts'
-import type { Bind } from '#platform/http.ts'
+import { answer, type Bind } from '#platform/http.ts'
 import { runOnce } from '#platform/idempotency.ts'
 import type { Database } from '#platform/postgres.ts'
 import { isRefusal, refuse } from '#platform/problem.ts'
@@ -29,7 +29,7 @@ export function registerMerchantRoutes(bind: Bind<Caller>, ports: MerchantRouteP
   bind(getMerchant, async ({ caller }) => {
     const merchant = await merchants.find(database, caller.id)
     if (merchant === undefined) return refuse('unauthorized', { detail: 'The merchant is gone.' })
-    return { status: 200 as const, body: describeMerchant(merchant) }
+    return answer(200, describeMerchant(merchant))
   })
 
   bind(createApiKey, async ({ caller, body }) => {
@@ -37,18 +37,18 @@ export function registerMerchantRoutes(bind: Bind<Caller>, ports: MerchantRouteP
     const outcome = await database.transact(tx => rotateKey(ports, tx, request))
     if (isRefusal(outcome)) return outcome
     const { apiKey, secret } = outcome
-    return { status: 201 as const, body: { apiKey: describeKey(apiKey), secret } }
+    return answer(201, { apiKey: describeKey(apiKey), secret })
   })
 
   bind(listApiKeys, async ({ caller }) => {
     const keys = await merchants.listKeys(database, caller.id)
-    return { status: 200 as const, body: { items: keys.map(describeKey) } }
+    return answer(200, { items: keys.map(describeKey) })
   })
 
   bind(revokeApiKey, async ({ caller, params }) => {
     const which = { id: params.id, merchantId: caller.id, nowMs: clock.nowMs() }
     const key = await merchants.revokeKey(database, which)
-    return key === undefined ? refuse('not_found') : { status: 200 as const, body: describeKey(key) }
+    return key === undefined ? refuse('not_found') : answer(200, describeKey(key))
   })
 
   bind(createMerchant, async ({ caller, body, idempotencyKey }) => {
@@ -58,7 +58,7 @@ export function registerMerchantRoutes(bind: Bind<Caller>, ports: MerchantRouteP
       if (isRefusal(outcome)) return outcome
       const merchant = describeMerchant(outcome.merchant)
       const apiKey = describeKey(outcome.apiKey)
-      return { status: 201 as const, body: { merchant, apiKey, secret: seal.close(outcome.secret) } }
+      return answer(201, { merchant, apiKey, secret: seal.close(outcome.secret) })
     })
     return isRefusal(kept) ? kept : { ...kept, body: { ...kept.body, secret: seal.open(kept.body.secret) } }
   })

@@ -1,6 +1,6 @@
 /** HTTP: sandbox sign-up and oneself. */
 import { getMe, signUpPlayer as signUpPlayerOperation } from '#protocol/rest/players.ts'
-import type { Bind } from '#platform/http.ts'
+import { answer, type Bind } from '#platform/http.ts'
 import { isRefusal, refuse } from '#platform/problem.ts'
 import type { Caller } from './caller.ts'
 import type { Player } from './player.ts'
@@ -12,13 +12,13 @@ export function registerPlayerRoutes(bind: Bind<Caller>, ports: SignUpPorts): vo
     if (isRefusal(outcome)) return outcome
     const { player, token, expiresAtMs } = outcome
     const expiresAt = new Date(expiresAtMs).toISOString()
-    return { status: 201 as const, body: { player: describePlayer(player), token, expiresAt } }
+    return answer(201, { player: describePlayer(player), token, expiresAt })
   })
 
   bind(getMe, async ({ caller }) => {
     const player = await ports.players.find(ports.database, caller.id)
     if (player === undefined) return refuse('unauthorized', { detail: 'The player is gone.' })
-    return { status: 200 as const, body: describePlayer(player) }
+    return answer(200, describePlayer(player))
   })
 }
 

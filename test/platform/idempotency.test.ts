@@ -3,6 +3,8 @@ import t from 'tap'
 import { canonicalJson, type IdempotentRequest, runOnce } from '#platform/idempotency.ts'
 import { refuse } from '#platform/problem.ts'
 import type { Row, Tx } from '#platform/postgres.ts'
+import { systemRandom } from '#platform/random.ts'
+import { createSeal } from '#platform/seal.ts'
 import { createWorld } from '../helpers/world.ts'
 
 const world = await createWorld(t)
@@ -133,4 +135,24 @@ t.test('keys belong to a tenant and an operation', async t => {
 t.test('canonical JSON', async t => {
   t.equal(canonicalJson({ b: [{ d: 1, c: 2 }], a: null }), '{"a":null,"b":[{"c":2,"d":1}]}')
   t.not(canonicalJson([1, 2]), canonicalJson([2, 1]))
+})
+
+t.test('what a kept answer must not show is sealed', async t => {
+  const seal = createSeal('s'.repeat(32), { purpose: 'answers', random: systemRandom })
+  const sealed = seal.close('hbk_test_红包')
+  t.equal(seal.open(sealed), 'hbk_test_红包')
+  t.not(seal.close('hbk_test_红包'), sealed, 'no two seals are alike')
+  const bytes = Buffer.from(sealed, 'base64url')
+  for (let i = 0; i < bytes.length; i++) {
+    const changed = Buffer.from(bytes)
+    changed.writeUInt8(changed.readUInt8(i) ^ 1, i)
+    t.throws(() => seal.open(changed.toString('base64url')))
+  }
+  for (const others of [
+    createSeal('s'.repeat(32), { purpose: 'other', random: systemRandom }),
+    createSeal('t'.repeat(32), { purpose: 'answers', random: systemRandom }),
+  ]) {
+    t.throws(() => others.open(sealed))
+  }
+  t.throws(() => seal.open(''))
 })
