@@ -77,8 +77,7 @@ export function createClaimGate({ redis, runner, prefix, nowMs }: GatePorts): Cl
     },
 
     async readOutbox(partition, cursor, { minAgeMs, limit }) {
-      const [seconds] = await redis.time()
-      const newest = Number(seconds) * 1_000 - minAgeMs
+      const newest = (await readTimeMs(redis)) - minAgeMs
       const entries = await redis.xrange(keys.outbox(partition), `(${cursor}`, newest, 'COUNT', limit)
       return entries.map(([entryId, fields]) => readEntry(partition, entryId, fields))
     },
@@ -89,11 +88,11 @@ export function createClaimGate({ redis, runner, prefix, nowMs }: GatePorts): Cl
     },
 
     async findUnsettled(envelopeId, epoch, minAgeMs) {
-      const [[seconds], winners] = await Promise.all([
-        redis.time(),
+      const [redisMs, winners] = await Promise.all([
+        readTimeMs(redis),
         redis.hgetall(keys.winners(envelopeId, epoch)),
       ])
-      const newest = Number(seconds) * 1_000 - minAgeMs
+      const newest = redisMs - minAgeMs
       return Object.entries(winners).flatMap(([playerId, value]) => {
         const [shareNo, entryId = '0-0', settled] = value.split(':')
         const isDue = settled === '0' && Number(entryId.split('-')[0]) <= newest
@@ -180,6 +179,12 @@ async function loadLists(
     const winners = slice(load.winners).flatMap(w => [w.playerId, w.shareNo])
     await runner.run(scripts.load, lists, [i === 0 ? 'first' : 'next', shares.length, ...shares, ...winners])
   }
+}
+
+/** The age of an entry is judged by Redis' own time, which gave it its id. */
+async function readTimeMs(redis: Redis): Promise<number> {
+  const [seconds, microseconds] = await redis.time()
+  return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000)
 }
 
 function readEntry(partition: number, entryId: string, fields: readonly string[]): OutboxEntry {

@@ -1,0 +1,281 @@
+import t, { type Test } from 'tap'
+import type { Tx } from '#platform/postgres.ts'
+import { createSettle } from '../../src/claims/settle.ts'
+import { isRowError } from '#platform/postgres.ts'
+import { createClaimRecord } from '../../src/claims/postgres.ts'
+import { sweepLimits } from '../../src/claims/sweep.ts'
+import { postTransfers } from '../../src/ledger/postgres.ts'
+import type { PlayerCaller } from '../../src/players/caller.ts'
+import { assertBooks } from '../helpers/books.ts'
+import { createClaimStage, outcomeOf } from './stage.ts'
+
+/** Each row of the failure matrix that needs no second process: what a dead server or a forgetful Redis leaves behind. */
+t.test('recovery', async t => {
+  const stage = await createClaimStage(t)
+  const { claim, hideWell, createCrowd, createMerchant, ask, server, world } = stage
+  const { redis } = world
+  const hider = await createMerchant()
+  /** One scene; the books balance after each. */
+  const scene = (name: string, play: (t: Test) => Promise<void>) =>
+    t.test(name, async t => {
+      await play(t)
+      await server.drain()
+      await assertBooks(t, world)
+    })
+
+  const hide = (shares = 3) => hideWell(hider, { total: { amountMinor: '300', currency: 'CNY' }, shares })
+  const crowd = async (size: number) => {
+    const players = await createCrowd(size)
+    return players as [PlayerCaller, ...PlayerCaller[]]
+  }
+  const epochOf = async (id: string) => Number((await stage.stateOf(id))?.epoch)
+  /** Loads the gate and reserves, as a server does that dies before it settles. */
+  async function reserveAndDie(id: string, player: PlayerCaller) {
+    const epoch = await server.gate.storedEpoch(id)
+    if (epoch === undefined) throw new Error('no gate')
+    const partition = Number(/\{(\d+)\}/.exec(stage.outboxOf(id))?.[1])
+    const [verdict] = await server.gate.reserve(
+      partition,
+      [{ envelopeId: id, playerId: player.id, epoch }],
+      world.clock.nowMs(),
+    )
+    if (verdict?.status !== 'won') throw new Error(`not reserved: ${verdict?.status}`)
+    return verdict.reservation
+  }
+  /** Outbox entries are swept when they are old by Redis' own time: these are rewritten as older. */
+  async function age(id: string) {
+    const key = stage.outboxOf(id)
+    const entries = await redis.xrange(key, '-', '+')
+    await redis.del(key)
+    for (const [entryId, fields] of entries) {
+      const [ms, n] = entryId.split('-')
+      await redis.xadd(key, `${Number(ms) - sweepLimits.minAgeMs - 1}-${n}`, ...fields)
+    }
+  }
+  const claimsOf = (id: string) =>
+    ask<{ player_id: string; share_no: number }>(
+      'select player_id, share_no from claims where envelope_id = $1',
+      [id],
+    )
+
+  scene(
+    'a server dies after it reserved: another settles, the winner hears of it, the cursor follows',
+    async t => {
+      const { id } = await hide()
+      const [first, second] = await crowd(2)
+      await claim(first, id)
+      const reservation = await reserveAndDie(id, second as PlayerCaller)
+      await age(id)
+      stage.announced.length = 0
+      const other = stage.createServer()
+      await other.sweep(id)
+      t.same((await claimsOf(id)).map(c => c.player_id).sort(), [first.id, second?.id].sort())
+      t.ok(stage.announced.some(a => (a as { type?: string }).type === 'claim.settled'))
+      const answer = await claim(second as PlayerCaller, id, { on: other })
+      t.match(answer, { status: 'claimed', claim: { shareNo: reservation.shareNo } })
+      const cursors = await ask('select entry_id from outbox_cursors')
+      t.ok(cursors.length > 0)
+      await other.sweep(id)
+      t.equal((await claimsOf(id)).length, 2, 'sweeping again changes nothing')
+    },
+  )
+
+  scene('a server dies after the commit, before the marks: nobody waits on try_again for ever', async t => {
+    const { id } = await hide(1)
+    const [winner, loser] = await crowd(2)
+    await server.gate.storedEpoch(id)
+    const settle = createSettle<Tx>({
+      record: createClaimRecord({ database: world.database, postTransfers }),
+      isRowError,
+      nowMs: () => world.clock.nowMs(),
+      onSettled: () => {},
+    })
+    const other = stage.createServer()
+    // A lost first claim loads the gate.
+    const far = { lat: 0, lng: 0 }
+    t.equal(outcomeOf(await claim(loser as PlayerCaller, id, { at: far })), 'out_of_reach')
+    const outcome = await claim(winner, id)
+    t.equal(outcome.status, 'claimed')
+    t.same((await settle([])).length, 0)
+    t.equal(outcomeOf(await claim(winner, id, { on: other })), 'claimed')
+  })
+
+  scene('the outbox key is lost: the gate remembers who waits', async t => {
+    const { id } = await hide()
+    const [first, second] = await crowd(2)
+    await claim(first, id)
+    await reserveAndDie(id, second as PlayerCaller)
+    await redis.del(stage.outboxOf(id))
+    const winners = (await stage.keysOf(id)).find(key => key.includes(':w:')) as string
+    const held = await redis.hget(winners, second?.id as string)
+    const [share, entry, flag] = String(held).split(':')
+    await redis.hset(
+      winners,
+      second?.id as string,
+      `${share}:${Number(entry?.split('-')[0]) - 11_000}-0:${flag}`,
+    )
+    await stage.createServer().settleForgotten()
+    t.equal((await claimsOf(id)).length, 2)
+  })
+
+  scene('Redis forgets everything: the gate is rebuilt from the record', async t => {
+    const { id } = await hide()
+    const [first, second, third, late] = await crowd(4)
+    t.equal(outcomeOf(await claim(first, id)), 'claimed')
+    const before = await epochOf(id)
+    await redis.del(...(await stage.keysOf(id)), stage.outboxOf(id))
+    t.equal(outcomeOf(await claim(second as PlayerCaller, id)), 'claimed')
+    t.equal(await epochOf(id), before + 1, 'one new epoch')
+    t.equal(outcomeOf(await claim(third as PlayerCaller, id)), 'claimed')
+    t.equal(outcomeOf(await claim(late as PlayerCaller, id)), 'ended:empty')
+    t.equal((await claimsOf(id)).length, 3)
+  })
+
+  scene('each single key or field is lost or broken: the gate is rebuilt, nothing is sold twice', async t => {
+    const breakages: [string, (keys: { gate: string; free: string; winners: string }) => Promise<unknown>][] =
+      [
+        ['gate deleted', ({ gate }) => redis.del(gate)],
+        ['free shares deleted', ({ free }) => redis.del(free)],
+        ['winners deleted', ({ winners }) => redis.del(winners)],
+        ['a share pushed back', ({ free }) => redis.rpush(free, '1')],
+        [
+          'gate of another type',
+          async ({ gate }) => {
+            await redis.del(gate)
+            await redis.set(gate, 'x')
+          },
+        ],
+        [
+          'free shares of another type',
+          async ({ free }) => {
+            await redis.del(free)
+            await redis.set(free, 'x')
+          },
+        ],
+        [
+          'winners of another type',
+          async ({ winners }) => {
+            await redis.del(winners)
+            await redis.set(winners, 'x')
+          },
+        ],
+      ]
+    for (const [what, breakIt] of breakages) {
+      const { id } = await hide(4)
+      const [first, ...rest] = await crowd(6)
+      t.equal(outcomeOf(await claim(first, id)), 'claimed', what)
+      const keys = await stage.keysOf(id)
+      const key = (part: string) => keys.find(k => k.includes(part)) as string
+      await breakIt({
+        gate: keys.find(k => !/:[fw]:/.test(k)) as string,
+        free: key(':f:'),
+        winners: key(':w:'),
+      })
+      const outcomes = []
+      for (const player of rest) outcomes.push(outcomeOf(await claim(player, id)))
+      t.same(outcomes, ['claimed', 'claimed', 'claimed', 'ended:empty', 'ended:empty'], what)
+      t.equal(outcomeOf(await claim(first, id)), 'claimed', `${what}: the first winner keeps it`)
+      t.equal(new Set((await claimsOf(id)).map(c => c.share_no)).size, 4, what)
+    }
+  })
+
+  scene('Redis rolls back behind a commit: the share is not sold twice', async t => {
+    const { id } = await hide(2)
+    const [first, second, third] = await crowd(3)
+    await claim(first, id)
+    const keys = await stage.keysOf(id)
+    const dumps = await Promise.all(keys.map(async key => [key, await redis.dumpBuffer(key)] as const))
+    t.equal(outcomeOf(await claim(second as PlayerCaller, id)), 'claimed')
+    // The state of a moment ago, as an older replica or a lost fsync would have it.
+    for (const [key, dump] of dumps) if (dump !== null) await redis.restore(key, 0, dump, 'REPLACE')
+    const answer = await claim(third as PlayerCaller, id, { on: stage.createServer() })
+    t.equal(outcomeOf(answer), 'ended:empty')
+    t.equal((await claimsOf(id)).length, 2)
+    t.equal(outcomeOf(await claim(second as PlayerCaller, id)), 'claimed')
+  })
+
+  scene('a reservation of an older epoch is fenced', async t => {
+    const { id } = await hide(2)
+    const [first, second] = await crowd(2)
+    await claim(first, id)
+    await reserveAndDie(id, second as PlayerCaller)
+    await ask("update envelopes set epoch = epoch + 1 where id = $1 and state = 'live'", [id])
+    await age(id)
+    await server.sweep(id)
+    t.equal((await claimsOf(id)).length, 1, 'not settled')
+    t.equal(outcomeOf(await claim(second as PlayerCaller, id)), 'claimed', 'drawn again under the new epoch')
+  })
+
+  scene('two servers rebuild at once: one new epoch, one load', async t => {
+    const { id } = await hide(50)
+    const players = await crowd(40)
+    const servers = Array.from({ length: 4 }, () => stage.createServer())
+    const before = await epochOf(id)
+    const answers = await Promise.all(
+      players.map((p, i) => claim(p, id, { on: servers[i % 4] as typeof server })),
+    )
+    t.ok(
+      answers.every(a => a.status === 'claimed'),
+      answers.map(outcomeOf).join(),
+    )
+    t.equal(await epochOf(id), before + 1)
+    await Promise.all(servers.map(s => s.drain()))
+  })
+
+  scene(
+    'one bad row among many: the others settle, it is buried after eight tries and the envelope frozen',
+    async t => {
+      const { id } = await hide(3)
+      const { id: other } = await hide(3)
+      const [first, second] = await crowd(2)
+      await claim(first, id)
+      const stranger: PlayerCaller = {
+        kind: 'player',
+        id: '01890000-0000-7000-8000-0000000000ff',
+        timeScale: 1,
+      }
+      await reserveAndDie(id, stranger)
+      await reserveAndDie(id, second as PlayerCaller)
+      await age(id)
+      await server.sweep(id)
+      t.same((await claimsOf(id)).map(c => c.player_id).sort(), [first.id, second?.id].sort())
+      for (let attempt = 2; attempt <= sweepLimits.attempts; attempt++) await server.sweep(id)
+      t.match(await ask('select attempts, buried_at from dead_letters'), [{ attempts: 8, buried_at: Date }])
+      t.equal((await stage.stateOf(id))?.state, 'frozen')
+      t.equal((await stage.stateOf(other))?.state, 'live')
+      t.equal(outcomeOf(await claim(first, id)), 'claimed', 'a win survives the freeze')
+    },
+  )
+
+  scene('close races claims: shares and refund add up, every answer is final', async t => {
+    for (let round = 0; round < 10; round++) {
+      const { id } = await hide(30)
+      const players = await crowd(20)
+      const claims = players.map(player => claim(player, id))
+      const [closed, ...answers] = await Promise.all([
+        stage.envelopes.close({ caller: hider, id }),
+        ...claims,
+      ])
+      t.match(closed, { status: 200 })
+      const won = (await claimsOf(id)).length
+      const outcomes = answers.map(a => outcomeOf(a as never))
+      t.equal(outcomes.filter(o => o === 'claimed').length, won)
+      t.equal(outcomes.filter(o => o === 'ended:closed').length, 20 - won, outcomes.join())
+    }
+  })
+
+  scene('Redis refuses: an unavailable answer, nothing half-done', async t => {
+    const { id } = await hide(2)
+    const [first, second] = await crowd(2)
+    await claim(first, id)
+    await redis.set(`${stage.outboxOf(id)}:aside`, '1')
+    await redis.rename(stage.outboxOf(id), `${stage.outboxOf(id)}:kept`)
+    await redis.set(stage.outboxOf(id), 'not a stream')
+    const dumps = async () => Promise.all((await stage.keysOf(id)).sort().map(key => redis.dump(key)))
+    const before = await dumps()
+    await t.rejects(claim(second as PlayerCaller, id), { name: 'Unavailable' })
+    t.same(await dumps(), before)
+    await redis.rename(`${stage.outboxOf(id)}:kept`, stage.outboxOf(id))
+    t.equal(outcomeOf(await claim(second as PlayerCaller, id)), 'claimed')
+  })
+})

@@ -1,0 +1,46 @@
+/**
+ * `npm test`: one private PostgreSQL and Redis for the whole run, tap over every test file, and as the last line the
+ * runner's own totals. Arguments go to tap.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { chooseInstallMode } from '#platform/embedded/install.ts'
+import { joinServices } from '#platform/embedded/services.ts'
+import { makeThrowawayFolder } from '#platform/embedded/throwaway.ts'
+
+const require = createRequire(import.meta.url)
+const tap = join(require.resolve('tap/package.json'), '..', require('tap/package.json').bin.tap)
+
+const dataDir = await makeThrowawayFolder()
+const progress = (line: string) => process.stderr.write(`${line}\n`)
+const services = await joinServices({ dataDir, throwaway: true, install: chooseInstallMode(), progress })
+const results = join(dataDir, 'results.tap')
+
+/** The totals are the last comment of the raw results: `# { total: 12, pass: 11, fail: 1 }`. */
+async function readTotals(): Promise<string> {
+  const text = await readFile(results, 'utf8').catch(() => '')
+  const totals = text.match(/^# \{ total: .*\}$/gm)?.at(-1) ?? ''
+  const count = (name: string) => Number(new RegExp(`${name}: (\\d+)`).exec(totals)?.[1] ?? 0)
+  return `${count('pass')} passed, ${count('fail')} failed`
+}
+
+try {
+  const run = spawn(
+    process.execPath,
+    [tap, '--reporter=terse', `--output-file=${results}`, ...process.argv.slice(2)],
+    {
+      stdio: 'inherit',
+      env: { ...process.env, HEXBAO_TEST_SERVICES: dataDir },
+    },
+  )
+  // Ctrl-C reaches tap as well; it ends by itself, and the servers stop after it.
+  process.on('SIGINT', () => {})
+  const [code] = (await once(run, 'exit')) as [number | null]
+  process.stdout.write(`${await readTotals()}\n`)
+  process.exitCode = code ?? 1
+} finally {
+  await services.leave()
+}
