@@ -1,6 +1,6 @@
 /**
- * A deposit: money that arrived outside, booked once. The bank's reference is unique in the schema, so two operators who
- * book the same arrival with different Idempotency-Keys still add it once.
+ * A deposit: money that arrived outside, booked once. The bank's reference is unique in the schema, so two operators
+ * who book the same arrival with different Idempotency-Keys still add it once.
  */
 import type { Clock } from '#platform/clock.ts'
 import type { Currencies } from '#platform/config.ts'
@@ -35,8 +35,9 @@ const longestReference = 120
 export type Deposited = { status: 'deposited'; transferId: string; balance: Balance }
 
 /**
- * Refusals in this order: the reference is no plain text (`bad_request`), `deposit_refused` currency_unknown, `not_found`
- * for an unknown owner, `deposit_refused` reference_used. The last one leaves the transaction to be rolled back.
+ * Refusals in this order: the reference is no plain text (`bad_request`), `deposit_refused` currency_unknown,
+ * `not_found` for an unknown owner, `deposit_refused` reference_used. The last one leaves the transaction to be rolled
+ * back.
  */
 export async function depositMoney(
   ports: DepositPorts,

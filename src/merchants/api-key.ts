@@ -1,6 +1,6 @@
 /**
- * API keys: 256 random bits behind a prefix that says what they are, so that scanners find a leaked one. Only the SHA-256
- * is stored; a random key of this size needs no slow hash.
+ * API keys: 256 random bits behind a prefix that says what they are, so that scanners find a leaked one. Only the
+ * SHA-256 is stored; a random key of this size needs no slow hash.
  */
 import { createHash } from 'node:crypto'
 import type { Scope } from '#protocol/operation.ts'

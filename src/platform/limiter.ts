@@ -1,7 +1,7 @@
 /**
- * Rate limits by token bucket: a budget refills steadily and may be spent in one burst. The core is pure, so sockets and
- * HTTP share it; the HTTP part speaks draft-ietf-httpapi-ratelimit-headers-10. Buckets live in this process: a limit
- * protects a server, it is no rule of the game.
+ * Rate limits by token bucket: a budget refills steadily and may be spent in one burst. The core is pure, so sockets
+ * and HTTP share it; the HTTP part speaks draft-ietf-httpapi-ratelimit-headers-10. Buckets live in this process: a
+ * limit protects a server, it is no rule of the game.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'

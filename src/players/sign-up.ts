@@ -1,4 +1,4 @@
-/** Sandbox sign-up: a player, test money and a token in one step, so that anyone can play without an identity provider. */
+/** Sandbox sign-up: a player, test money and a token in one step, so anyone can play without an identity provider. */
 import { limits } from '#protocol/limits.ts'
 import type { Clock } from '#platform/clock.ts'
 import type { Currencies } from '#platform/config.ts'

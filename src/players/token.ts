@@ -1,7 +1,7 @@
 /**
- * Player tokens (RFC 7519): HS256 with our own secret, or the key set of an identity provider. The algorithms follow from
- * which of the two is configured and never from the token, so a public key can never serve as an HMAC secret; `iss`,
- * `aud`, `exp` and `sub` are required (RFC 8725, 3.1 and 3.8 to 3.10).
+ * Player tokens (RFC 7519): HS256 with our own secret, or the key set of an identity provider. The algorithms follow
+ * from which of the two is configured and never from the token, so a public key can never serve as an HMAC secret;
+ * `iss`, `aud`, `exp` and `sub` are required (RFC 8725, 3.1 and 3.8 to 3.10).
  */
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose'
 import type { Clock } from '#platform/clock.ts'

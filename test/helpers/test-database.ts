@@ -54,7 +54,8 @@ async function dropClone(serverUrl: string, name: string): Promise<void> {
 async function listSessions(admin: Client, name: string): Promise<string[]> {
   for (let attempt = 0; ; attempt++) {
     const { rows } = await admin.query<{ state: string; query: string }>(
-      "select coalesce(state, 'unknown') as state, query from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()",
+      `select coalesce(state, 'unknown') as state, query from pg_stat_activity
+       where datname = $1 and pid <> pg_backend_pid()`,
       [name],
     )
     if (rows.length === 0 || attempt === 20)

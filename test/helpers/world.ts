@@ -1,6 +1,6 @@
 /**
- * A world for one test file: its own clone of the migrated database, its own prefix in Redis, a clock that stands still.
- * Both servers are real. Whatever a test forgets to close, or leaves in Redis, fails it at the end.
+ * A world for one test file: its own clone of the migrated database, its own prefix in Redis, a clock that stands
+ * still. Both servers are real. Whatever a test forgets to close, or leaves in Redis, fails it at the end.
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'

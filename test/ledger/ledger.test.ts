@@ -115,7 +115,8 @@ t.test('nobody rewrites money', async t => {
   }
   for (const change of [
     'update accounts set credits = credits + 1',
-    "insert into accounts (id, kind, owner_id, currency, credits) values (gen_random_uuid(), 'wallet', gen_random_uuid(), 'CNY', 5)",
+    `insert into accounts (id, kind, owner_id, currency, credits)
+     values (gen_random_uuid(), 'wallet', gen_random_uuid(), 'CNY', 5)`,
     'delete from accounts',
     'alter table transfers disable trigger transfers_append_only',
     "select set_config('session_replication_role', 'replica', false)",

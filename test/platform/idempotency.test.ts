@@ -114,10 +114,10 @@ t.test('a fault after the effect undoes the effect, so the retry acts', async t 
 })
 
 t.test('a connection cut at COMMIT: the retry finds the effect with its answer, or neither', async t => {
-  const kill =
-    'create function die() returns trigger language plpgsql security definer as $$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$'
-  const arm =
-    'create constraint trigger die after insert on effects deferrable initially deferred for each row execute function die()'
+  const kill = `create function die() returns trigger language plpgsql security definer as $$
+     begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$`
+  const arm = `create constraint trigger die after insert on effects deferrable initially deferred
+     for each row execute function die()`
   for (const [i, sql] of [kill, arm].entries()) await ownerDatabase.query({ name: `die-${i}`, text: sql })
   await t.rejects(runOnce(database, request('g'), act(7)), { name: 'CommitUnknown' })
   await ownerDatabase.query({ name: 'disarm', text: 'drop trigger die on effects' })

@@ -1,4 +1,4 @@
-/** The edge to PostgreSQL: transactions that end well, badly or unknown, and every statement file against the schema. */
+/** The edge to PostgreSQL: transactions that end well, badly or unknown, and every statement file. */
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import {
@@ -85,7 +85,8 @@ t.test('a connection that dies', async t => {
     )
     await ask(
       ownerDatabase,
-      'create constraint trigger die after insert on numbers deferrable initially deferred for each row execute function die()',
+      `create constraint trigger die after insert on numbers deferrable initially deferred
+       for each row execute function die()`,
     )
     const error: unknown = await fragile.transact(tx => add(tx, 6)).catch((error: unknown) => error)
     t.ok(error instanceof CommitUnknown)
