@@ -190,7 +190,7 @@ t.test('a record that is down is asked again after a second; who cannot wait is 
 
 t.test(
   'whatever messages are lost, late or overtaken: after a quiet re-read the index is the record',
-  async t => {
+  async () => {
     const step = fc.record({
       act: fc.constantFrom('open', 'end', 'deliver', 'lose', 'answer', 'watch', 'unwatch', 'pass'),
       which: fc.nat({ max: 7 }),

@@ -1,0 +1,316 @@
+import t from 'tap'
+import { request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { refuse } from '#platform/problem.ts'
+import { travelFrom } from '../../src/geo/distance.ts'
+import type { Point } from '../../src/geo/point.ts'
+import { createManualClock } from './manual-clock.ts'
+import { createPlayStage, openClient, type PlayServer } from './play-stage.ts'
+
+const square: Point = { lat: 31.2304, lng: 121.4737 }
+const goEast = (distanceM: number, from = square): Point => travelFrom(from, { bearingDeg: 90, distanceM })
+
+const stage = await createPlayStage(t)
+const server = await stage.startServer()
+const fix = { lat: square.lat, lng: square.lng, accuracyM: 8 }
+let places = 0
+/** Far from all other tests of this file. */
+const newPlace = (): Point => goEast(30_000 * ++places)
+
+t.test('hello, welcome, snapshot and warmth', async t => {
+  const place = newPlace()
+  const near = await stage.plant(goEast(100, place), { greeting: 'Happy new year', clue: 'Under the tree' })
+  await stage.plant(goEast(1_500, place))
+  const playerId = await stage.signUp()
+  const client = openClient(t, server, { playerId })
+  const welcome = await client.frame('welcome')
+  t.match(welcome, {
+    ref: 'hello',
+    playerId,
+    limits: { tickMs: 250, payloadBytes: 4_096, framesPerSecond: 10 },
+  })
+  t.equal(client.socket.protocol, 'hexbao.v1')
+  const told = await client.stand(place)
+  t.same(
+    told.map(({ type }) => type),
+    ['position.ack', 'snapshot', 'warmth'],
+  )
+  t.match(told[0], { accepted: true })
+  t.match(told[1], {
+    hints: [
+      {
+        envelopeId: near.id,
+        band: 'hot',
+        greeting: 'Happy new year',
+        clue: { text: 'Under the tree' },
+        zone: {},
+      },
+    ],
+  })
+  t.match(told[2], { within1Km: '1+', within2Km: '1+' })
+
+  const second = openClient(t, server, { playerId })
+  t.match(await second.frame('snapshot'), { hints: [{ envelopeId: near.id }] }, 'the last fix is known')
+})
+
+t.test('a new envelope comes by itself, a missed one with the re-read, an ended one goes', async t => {
+  const place = newPlace()
+  const indexClock = createManualClock()
+  const own = await stage.startServer({ indexClock })
+  const client = openClient(t, own, { playerId: await stage.signUp() })
+  await client.frame('welcome')
+  await client.stand(place)
+  const fresh = await stage.plant(goEast(50, place))
+  stage.announcer.envelopeOpened(fresh)
+  t.match(await client.frame('hint', ({ envelopeId }) => envelopeId === fresh.id), { zone: {} })
+
+  const missed = await stage.plant(goEast(60, place))
+  await sleep(300)
+  t.notOk(client.texts.some(text => text.includes(missed.id)))
+  await indexClock.pass(15_000)
+  await client.frame('hint', ({ envelopeId }) => envelopeId === missed.id)
+
+  await stage.endInRecord(fresh.id, 'closed')
+  stage.announcer.envelopeEnded({ ...fresh, reason: 'closed' })
+  t.match(await client.frame('gone'), { envelopeId: fresh.id, reason: 'closed' })
+  await stage.endInRecord(missed.id, 'expired')
+  await indexClock.pass(15_000)
+  t.match(await client.frame('gone', ({ envelopeId }) => envelopeId === missed.id), { reason: 'expired' })
+  await own.close()
+})
+
+t.test('bands change on the way, zones are told once, and what is left behind is out of range', async t => {
+  const place = newPlace()
+  const hidden = await stage.plant(place)
+  const client = openClient(t, server, { playerId: await stage.signUp(60) })
+  await client.frame('welcome')
+  const bands: string[] = []
+  for (let distanceM = 700; distanceM >= -700; distanceM -= 50) {
+    for (const frame of await client.stand(goEast(distanceM, place))) {
+      if (frame.type === 'hint') bands.push(frame.band)
+      if (frame.type === 'gone') bands.push(frame.reason)
+    }
+  }
+  t.same(bands, ['cool', 'warm', 'hot', 'here', 'hot', 'warm', 'cool', 'out_of_range'])
+  const zones = client.texts.filter(text => text.includes(hidden.id) && text.includes('zone'))
+  t.equal(zones.length, 1)
+})
+
+t.test('claims: answered at once, as on REST, and what is won is gone', async t => {
+  const place = newPlace()
+  const [won, pending] = [await stage.plant(place), await stage.plant(place)]
+  const playerId = await stage.signUp()
+  const client = openClient(t, server, { playerId })
+  await client.frame('welcome')
+  await client.stand(place)
+  const [amount, claimedAt] = [{ amountMinor: '100', currency: 'CNY' }, '2026-03-01T08:00:00.000Z']
+  const bodyOf = (envelopeId: string) => ({
+    claimId: won.id,
+    envelopeId,
+    status: 'claimed' as const,
+    amount,
+    claimedAt,
+  })
+  stage.rules.claim = async (player, { envelopeId, passphrase }) => {
+    t.equal(player.id, playerId)
+    if (passphrase === 'boom') throw new Error('a fault')
+    if (passphrase !== undefined) {
+      const figures = { distanceM: 63, reachM: 60 }
+      return refuse('position_refused', { reason: 'cooldown', retryAfterMs: 1_500.4, figures, detail: 'no' })
+    }
+    if (envelopeId === won.id) return { status: 200, body: bodyOf(won.id) }
+    return { status: 202, body: { claimId: won.id, envelopeId, status: 'pending' } }
+  }
+  client.send({ type: 'claim', id: 'a', envelopeId: won.id, fix, passphrase: 'nope' })
+  t.match(await client.frame('error'), {
+    ref: 'a',
+    code: 'position_refused',
+    reason: 'cooldown',
+    retryAfterMs: 1_501,
+    figures: { distanceM: 63 },
+  })
+  client.send({ type: 'claim', id: 'b', envelopeId: won.id, fix, passphrase: 'boom' })
+  t.match(await client.frame('error', ({ ref }) => ref === 'b'), { code: 'internal' })
+  client.send({ type: 'claim', id: 'c', envelopeId: won.id, fix })
+  t.match(await client.frame('claim.result'), { ref: 'c', result: bodyOf(won.id) })
+  t.match(await client.frame('gone'), { envelopeId: won.id, reason: 'claimed' })
+  client.send({ type: 'claim', id: 'd', envelopeId: pending.id, fix })
+  t.match(await client.frame('claim.result', ({ ref }) => ref === 'd'), { result: { status: 'pending' } })
+  stage.announcer.toPlayer(playerId, { type: 'claim.settled', ...bodyOf(pending.id) })
+  t.match(await client.frame('claim.settled'), { envelopeId: pending.id })
+  t.match(await client.frame('gone', ({ envelopeId }) => envelopeId === pending.id), { reason: 'claimed' })
+
+  stage.claimed.set(playerId, [won.id, pending.id])
+  const again = openClient(t, server, { playerId })
+  t.match(await again.frame('snapshot'), { hints: [] }, 'a new session knows what was won before')
+})
+
+t.test('what a fix is worth: ignored, paused, and in order', async t => {
+  const place = newPlace()
+  const hidden = await stage.plant(place)
+  const client = openClient(t, server, { playerId: await stage.signUp(60) })
+  await client.frame('welcome')
+  const usual = stage.rules.move
+  t.teardown(() => (stage.rules.move = usual))
+  stage.rules.move = () => ({ status: 'ignored', reason: 'jump' })
+  t.match(await client.stand(place), [{ type: 'position.ack', accepted: false, reason: 'jump' }])
+  stage.rules.move = (player, point) =>
+    ({ ...usual(player, point), paused: 'speed' }) as ReturnType<typeof usual>
+  t.match(await client.stand(place), [{ type: 'position.ack', accepted: true, paused: 'speed' }])
+  await sleep(100)
+  t.notOk(
+    client.texts.some(text => text.includes(hidden.id)),
+    'hints pause',
+  )
+  stage.rules.move = usual
+  t.match(await client.stand(place), [{ type: 'position.ack' }, { type: 'snapshot' }, { type: 'warmth' }])
+})
+
+t.test('two servers: what is announced on one reaches the sockets of the other', async t => {
+  const place = newPlace()
+  const other = await stage.startServer()
+  const playerId = await stage.signUp()
+  const clients = [openClient(t, server, { playerId }), openClient(t, other, { playerId })]
+  for (const client of clients) {
+    await client.frame('welcome')
+    await client.stand(place)
+  }
+  const fresh = await stage.plant(place)
+  stage.announcer.envelopeOpened(fresh)
+  const amount = { amountMinor: '100', currency: 'CNY' }
+  stage.announcer.toPlayer(playerId, { type: 'wallet.changed', kind: 'refund', amount, envelopeId: fresh.id })
+  for (const client of clients) {
+    await client.frame('hint', ({ envelopeId }) => envelopeId === fresh.id)
+    t.match(await client.frame('wallet.changed'), { kind: 'refund', amount })
+  }
+  await other.close()
+  t.equal(await clients[1]?.closed(), 1012)
+  t.match(clients[1]?.frames.at(-1), { type: 'goodbye', reason: 'shutdown' })
+})
+
+t.test('after the connection to Redis broke, what was missed is read and what comes is heard', async t => {
+  const place = newPlace()
+  const own = await stage.startServer({ indexClock: createManualClock() })
+  const client = openClient(t, own, { playerId: await stage.signUp() })
+  await client.frame('welcome')
+  await client.stand(place)
+  own.subscriber.disconnect(true)
+  const missed = await stage.plant(place)
+  await client.frame('hint', ({ envelopeId }) => envelopeId === missed.id)
+  const fresh = await stage.plant(place)
+  stage.announcer.envelopeOpened(fresh)
+  await client.frame('hint', ({ envelopeId }) => envelopeId === fresh.id)
+  await own.close()
+})
+
+t.test('who may come in', async t => {
+  const strict = await stage.startServer({ origins: ['https://play.example'] })
+  const playerId = await stage.signUp()
+  const wrong = openClient(t, server, { playerId: 'wrong' })
+  t.equal(await wrong.closed(), 4401)
+  const wrongAtOnce = openClient(t, server, { protocols: ['hexbao.v1', 'bearer.wrong'] })
+  t.equal(await wrongAtOnce.closed(), 4401)
+  const none = openClient(t, server)
+  none.socket.on('open', () => none.send({ type: 'hello' }))
+  t.equal(await none.closed(), 4401)
+
+  const beside = openClient(t, strict, {
+    protocols: ['hexbao.v1', `bearer.${playerId}`],
+    origin: 'https://play.example',
+  })
+  await beside.frame('welcome')
+  t.equal(beside.socket.protocol, 'hexbao.v1', 'the token is not echoed')
+  beside.send({ type: 'hello', id: 'h' })
+  await beside.frame('welcome', ({ ref }) => ref === 'h')
+  beside.send({ type: 'hello', id: 'i', token: playerId })
+  t.match(await beside.frame('error'), { ref: 'i', code: 'bad_frame' })
+
+  const early = openClient(t, server)
+  early.socket.on('open', () => early.send({ type: 'ping', id: 'e' }))
+  t.match(await early.frame('error'), { ref: 'e', code: 'unauthorized' })
+
+  for (const origin of ['https://evil.example', 'https://play.example.evil', 'http://play.example', 'null']) {
+    t.match(await upgrade(strict, { origin }), { status: 403, body: { code: 'forbidden' } })
+  }
+  t.match(await upgrade(strict, { 'sec-websocket-protocol': 'hexbao.v2' }), { status: 400 })
+  const plain = await strict.app.inject({
+    url: '/v1/play',
+    headers: { 'sec-websocket-protocol': 'hexbao.v1' },
+  })
+  t.equal(plain.statusCode, 400)
+  await strict.close()
+})
+
+/** A handshake by hand: what is answered before the upgrade. */
+function upgrade(server: PlayServer, headers: Record<string, string>) {
+  return new Promise<{ status: number | undefined; body: unknown }>((resolve, reject) => {
+    const handshake = request(server.url.replace('ws:', 'http:'), {
+      agent: false,
+      headers: {
+        connection: 'Upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+        'sec-websocket-protocol': 'hexbao.v1',
+        ...headers,
+      },
+    })
+    handshake.on('response', response => {
+      let text = ''
+      response.on('data', chunk => (text += String(chunk)))
+      response.on('end', () => resolve({ status: response.statusCode, body: JSON.parse(text) }))
+    })
+    handshake.on('upgrade', () => reject(new Error('upgraded')))
+    handshake.on('error', reject)
+    handshake.end()
+  })
+}
+
+t.test('what may be said', async t => {
+  const playerId = await stage.signUp()
+  const open = async () => {
+    const client = openClient(t, server, { playerId })
+    await client.frame('welcome')
+    return client
+  }
+  const big = await open()
+  big.send(JSON.stringify({ type: 'ping', id: 'x'.repeat(5_000) }))
+  t.equal(await big.closed(), 1009)
+  const binary = await open()
+  binary.send(Buffer.from('{"type":"ping"}'))
+  t.equal(await binary.closed(), 4400)
+  t.match(binary.frames.at(-1), { type: 'error', code: 'bad_frame' })
+  const prose = await open()
+  prose.send('hello?')
+  t.equal(await prose.closed(), 4400)
+
+  const client = await open()
+  client.send({ type: 'dance', id: '7' })
+  t.match(await client.frame('error'), { ref: '7', code: 'bad_frame', errors: [{ pointer: '/type' }] })
+  client.send({ type: 'position', id: '8', fix: { lat: 91, lng: 0, accuracyM: 1 } })
+  t.match(await client.frame('error', ({ ref }) => ref === '8'), { errors: [{ pointer: '/fix/lat' }] })
+  client.send({ type: 'ping', id: '9' })
+  t.match(await client.frame('pong'), { ref: '9' }, 'the session lives')
+})
+
+t.test('a flood is warned once, then closed; a sixth socket takes the place of the first', async t => {
+  const flooding = openClient(t, server, { playerId: await stage.signUp() })
+  await flooding.frame('welcome')
+  for (let i = 0; i < 200; i++) flooding.send({ type: 'ping', id: `${i}` })
+  t.equal(await flooding.closed(), 4429)
+  const pongs = flooding.frames.filter(({ type }) => type === 'pong').length
+  t.ok(pongs < 20, `${pongs} answered, hello was the first of 20`)
+  t.equal(flooding.frames.filter(({ type }) => type === 'error').length, 1)
+
+  const playerId = await stage.signUp()
+  const clients = []
+  for (let i = 0; i < 6; i++) {
+    const client = openClient(t, server, { playerId })
+    await client.frame('welcome')
+    clients.push(client)
+  }
+  t.equal(await clients[0]?.closed(), 4409)
+  t.match(clients[0]?.frames.at(-1), { type: 'goodbye', reason: 'replaced' })
+  for (const client of clients.slice(1)) client.send({ type: 'ping' })
+  for (const client of clients.slice(1)) await client.frame('pong')
+})
