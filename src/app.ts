@@ -101,7 +101,7 @@ export async function createApp({
   const positions = createPositions({
     store: createStandingStore({ redis, runner, prefix: redisPrefix }),
     clock,
-    countClaimsSince: (playerId, sinceMs) => countClaimsSince(database, playerId, sinceMs),
+    countClaimsSince: asked => countClaimsSince(database, asked),
   })
 
   // Claims: Redis reserves, PostgreSQL decides

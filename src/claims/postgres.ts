@@ -26,6 +26,7 @@ const sql = loadStatements(import.meta.url, [
   'note-dead-letter',
   'forget-dead-letters',
   'list-gated',
+  'list-live',
   'find-claim',
   'list-claims',
   'list-claimed-live',
@@ -258,7 +259,15 @@ export async function listClaims(
 export const listClaimedLive = async (tx: Tx, playerId: string): Promise<string[]> =>
   (await tx.query<{ envelope_id: string }>(sql['list-claimed-live'], [playerId])).map(row => row.envelope_id)
 
-export async function countClaimsSince(tx: Tx, playerId: string, sinceMs: number): Promise<number> {
-  const [row] = await tx.query<{ claims: number }>(sql['count-claims-since'], [playerId, new Date(sinceMs)])
-  return row?.claims ?? 0
+/** Wins of each player since their moment, in one query. */
+export async function countClaimsSince(
+  tx: Tx,
+  asked: readonly { playerId: string; sinceMs: number }[],
+): Promise<number[]> {
+  const params = [asked.map(a => a.playerId), asked.map(a => new Date(a.sinceMs))]
+  return (await tx.query<{ claims: number }>(sql['count-claims-since'], params)).map(row => row.claims)
 }
+
+/** A page of live envelopes by id, for whoever looks at all of them. */
+export const listLive = async (tx: Tx, afterId: string | undefined, limit: number): Promise<string[]> =>
+  (await tx.query<{ id: string }>(sql['list-live'], [afterId ?? null, limit])).map(({ id }) => id)

@@ -1,6 +1,7 @@
 /** The gate on real Redis. Every key of a partition carries the tag {b}, so one script call touches one slot. */
 import type { Redis } from 'ioredis'
 import { loadScript, type ScriptRunner } from '#platform/redis.ts'
+import type { GateReader, GateView } from './audit.ts'
 import type { ClaimGate, GateLoad, OutboxEntry, ReserveRequest, ReserveVerdict } from './gate.ts'
 import { partitionOf } from './reservation.ts'
 
@@ -9,6 +10,7 @@ const scripts = {
   mark: loadScript(import.meta.url, 'mark'),
   load: loadScript(import.meta.url, 'load'),
   switch: loadScript(import.meta.url, 'switch'),
+  inspect: loadScript(import.meta.url, 'inspect'),
 }
 
 /** Lists of old epochs and of ended envelopes stay a day, for whoever still asks. */
@@ -104,6 +106,46 @@ export function createClaimGate({ redis, runner, prefix, nowMs }: GatePorts): Cl
       for (const key of keys.ofEpoch(envelopeId, epoch)) await redis.pexpire(key, keptMs, 'LT')
     },
   }
+}
+
+/** Looks at gates without touching them, for the audit. */
+export function createGateReader({ runner, prefix }: Pick<GatePorts, 'runner' | 'prefix'>): GateReader {
+  const keys = keyNames(prefix)
+  return {
+    inspect: async (envelopeId, epoch) =>
+      readView((await runner.run(scripts.inspect, keys.ofEpoch(envelopeId, epoch), [epoch])) as string[]),
+  }
+}
+
+function readView([status = '', ...values]: readonly string[]): GateView {
+  switch (status) {
+    case 'ABSENT':
+      return { status: 'absent' }
+    case 'UNREADABLE':
+      return { status: 'unreadable' }
+    case 'OTHER_EPOCH':
+      return { status: 'other_epoch', storedEpoch: Number(values[0]) }
+    case 'READ': {
+      const [shareCount, settled, free, ...pairs] = values
+      const winners = pairs.flatMap((value, i) =>
+        i % 2 === 0 ? [] : [readWinner(pairs[i - 1] ?? '', value)],
+      )
+      return {
+        status: 'read',
+        shareCount: Number(shareCount),
+        settled: Number(settled),
+        free: Number(free),
+        winners,
+      }
+    }
+    default:
+      throw new Error(`inspect.lua answered ${status}`)
+  }
+}
+
+function readWinner(playerId: string, value: string) {
+  const [shareNo, entryId = '0-0', settled] = value.split(':')
+  return { playerId, shareNo: Number(shareNo), entryId, isSettled: settled === '1' }
 }
 
 function keyNames(prefix: string) {

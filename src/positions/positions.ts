@@ -1,6 +1,7 @@
 /** Positions: the verbs over a player's standing. Every socket, list, hide and claim goes through here. */
 import { limits } from '#protocol/limits.ts'
 import type { Fix as WireFix } from '#protocol/scalars.ts'
+import { createBatcher } from '#platform/batch.ts'
 import type { Clock } from '#platform/clock.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import { type Cell, locateCell } from '../geo/cell.ts'
@@ -43,13 +44,16 @@ export type Positions = {
 export type PositionPorts = {
   store: StandingStore
   clock: Clock
-  /** Wins of a player since a moment: what Redis forgot of the permits. */
-  countClaimsSince: (playerId: string, sinceMs: number) => Promise<number>
+  /** Wins of each player since a moment, in one query: what Redis forgot of the permits. */
+  countClaimsSince: (asked: { playerId: string; sinceMs: number }[]) => Promise<number[]>
 }
 
 const dayMs = 86_400_000
+/** A crowd that arrives at once is counted together. */
+const seeding = { maxSize: 500, concurrency: 2 }
 
 export function createPositions({ store, clock, countClaimsSince }: PositionPorts): Positions {
+  const countClaims = createBatcher({ ...seeding, run: countClaimsSince })
   const paceOf = (player: Walker): Pace => ({ nowMs: clock.nowMs(), timeScale: player.timeScale })
 
   function update<A>(
@@ -58,8 +62,8 @@ export function createPositions({ store, clock, countClaimsSince }: PositionPort
   ): Promise<A> {
     const pace = paceOf(player)
     const fresh = async () => {
-      const claims = await countClaimsSince(player.id, pace.nowMs - dayMs / pace.timeScale)
-      return freshStanding(claims, pace)
+      const sinceMs = pace.nowMs - dayMs / pace.timeScale
+      return freshStanding(await countClaims({ playerId: player.id, sinceMs }), pace)
     }
     return store.update(player.id, fresh, standing => change(standing, pace))
   }

@@ -39,7 +39,7 @@ export async function createClaimStage(t: Test) {
     const store = createStandingStore({ redis, runner, prefix })
     const positions = createPositions({
       ...{ store, clock },
-      countClaimsSince: (playerId, sinceMs) => countClaimsSince(database, playerId, sinceMs),
+      countClaimsSince: asked => countClaimsSince(database, asked),
     })
     const log = createLogger('silent')
     const outside = { announcer, clock, random, log, hmacSecret, isRowError, isOutage: isDatabaseDown }

@@ -1,4 +1,7 @@
--- How many wins a player has had since the day began: seeds the permits when Redis has forgotten them.
--- Params: $1 player, $2 start of the day
--- Returns: claims
-select count(*)::int as claims from claims where player_id = $1 and claimed_at >= $2
+-- How many wins players have had since a moment each: seeds the permits that Redis has forgotten.
+-- Params: $1 players, $2 moments
+-- Returns: claims, in the order of the players
+select (
+  select count(*)::int from claims c where c.player_id = asked.player_id and c.claimed_at >= asked.since
+) as claims
+from unnest($1::uuid[], $2::timestamptz[]) with ordinality as asked (player_id, since, place) order by place
