@@ -168,7 +168,9 @@ function compareWinners(winners: readonly GateWinner[], claims: readonly Claim[]
     return [{ check, player, figures: { share, recorded_share: recorded ?? 'none', entry } }]
   })
   const ofRecord = claims.flatMap(({ playerId: player, shareNo: recorded_share }) =>
-    heldBy.has(player) ? [] : [{ check: 'forgotten' as const, player, figures: { recorded_share, entry: '' } }],
+    heldBy.has(player)
+      ? []
+      : [{ check: 'forgotten' as const, player, figures: { recorded_share, entry: '' } }],
   )
   return [...ofGate, ...ofRecord]
 }
@@ -194,7 +196,9 @@ async function findUnpaid({ record }: AuditPorts, entries: readonly OutboxEntry[
   const recorded = new Set((await record.findClaims(entries)).map(pairOf))
   const missing = entries.filter(entry => !recorded.has(pairOf(entry)))
   const envelopes = await record.findEnvelopes([...new Set(missing.map(({ envelopeId }) => envelopeId))])
-  const payable = new Map(envelopes.filter(({ state }) => state === 'live').map(({ id, epoch }) => [id, epoch]))
+  const payable = new Map(
+    envelopes.filter(({ state }) => state === 'live').map(({ id, epoch }) => [id, epoch]),
+  )
   return missing
     .filter(({ envelopeId, epoch }) => payable.get(envelopeId) === epoch)
     .map(({ partition, entryId, envelopeId, playerId, shareNo }) => ({
