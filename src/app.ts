@@ -4,7 +4,7 @@
  */
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import { limits } from '#protocol/limits.ts'
 import type { Clock } from '#platform/clock.ts'
@@ -165,7 +165,7 @@ export async function createApp({
   // HTTP and the socket
   const http = Fastify({
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.http.bodyBytes,
     requestTimeout: limits.http.requestTimeoutMs,
     trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,

@@ -33,7 +33,7 @@ export const signUpPlayer = operation({
     ),
   }),
   answers: { 201: Shape({ player: Player, token: Type.String(), expiresAt: Timestamp }) },
-  errors: [...commonErrors, ...bodyErrors],
+  errors: [...commonErrors, ...bodyErrors, 'not_found'],
 })
 
 export const getMe = operation({

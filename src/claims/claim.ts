@@ -9,7 +9,7 @@ import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
 import type { EntryPlace } from '../positions/entry.ts'
 import type { Positions, Walker } from '../positions/positions.ts'
 import type { Grab, Grabbed } from './grab.ts'
-import type { Ended, Memory } from './memory.ts'
+import { type Ended, type Memory, shareWork } from './memory.ts'
 import type { Claim, ClaimableEnvelope } from './record.ts'
 import { claimIdOf } from './reservation.ts'
 import type { Settled } from './settle.ts'
@@ -39,97 +39,119 @@ export type ClaimPorts = {
 
 export type ClaimVerb = (player: Walker, request: ClaimRequest) => Promise<ClaimAnswer>
 
+type Context = ClaimPorts & { grabbing: Map<string, Promise<Grabbed>> }
+
 export function createClaim(ports: ClaimPorts): ClaimVerb {
-  const { memory, positions, clock } = ports
-  const grabbing = new Map<string, Promise<Grabbed>>()
+  const context: Context = { ...ports, grabbing: new Map() }
+  return (player, request) => claim(context, player, request)
+}
 
-  async function claim(player: Walker, request: ClaimRequest): Promise<ClaimAnswer> {
-    const { envelopeId, fix } = request
-    const ended = memory.ended(envelopeId)
-    if (ended !== undefined) return answerEnd(ended, player)
+async function claim(context: Context, player: Walker, request: ClaimRequest): Promise<ClaimAnswer> {
+  const { memory, positions } = context
+  const { envelopeId, fix } = request
+  const ended = memory.ended(envelopeId)
+  if (ended !== undefined) return answerEnd(ended, player)
 
-    const envelope = await memory.envelope(envelopeId)
-    if (envelope?.hiderId === player.id) return refuse('own_envelope')
-    const place = envelope && placeFor(envelope, player, request)
-    const entry = await positions.enter(player, envelopeId, fix, place)
-    if (isRefusal(entry)) return (await findOwn(envelopeId, player)) ?? entry
-    if (envelope === undefined) return refuse('out_of_reach')
+  const envelope = await memory.envelope(envelopeId)
+  if (envelope?.hiderId === player.id) return refuse('own_envelope')
+  const place = envelope && placeFor(context, envelope, { player, passphrase: request.passphrase })
+  const entry = await positions.enter(player, envelopeId, fix, place)
+  if (isRefusal(entry)) return (await findOwn(context, envelopeId, player)) ?? entry
+  if (envelope === undefined) return refuse('out_of_reach')
 
-    switch (envelope.state) {
-      case 'live':
-        return goOn(player, request, envelope)
-      case 'empty':
-      case 'expired':
-      case 'closed':
-        return answerEnd(await memory.rememberEnd(envelopeId, envelope.state), player)
-      default:
-        return (await findOwn(envelopeId, player)) ?? refuse('frozen')
-    }
+  switch (envelope.state) {
+    case 'live':
+      return goOn(context, player, { request, envelope })
+    case 'empty':
+    case 'expired':
+    case 'closed':
+      return answerEnd(await memory.rememberEnd(envelopeId, envelope.state), player)
+    default:
+      return (await findOwn(context, envelopeId, player)) ?? refuse('frozen')
   }
+}
 
-  /** Everything about the envelope that decides whether this player may enter. */
-  function placeFor(envelope: ClaimableEnvelope, player: Walker, { passphrase }: ClaimRequest): EntryPlace {
-    const isOpen =
-      envelope.state !== 'draft' && envelope.state !== 'funded' && envelope.opensAtMs <= clock.nowMs()
-    const isInvited = {
-      anyone: () => true,
-      players: () => envelope.guestIds.includes(player.id),
-      passphrase: () => ports.opensWith(envelope, passphrase),
-    }[envelope.audience]()
-    const { cell12, claimRadiusM } = envelope
-    return { cell12, claimRadiusM, isOpenToPlayer: isOpen && isInvited, isLive: envelope.state === 'live' }
+/** Everything about the envelope that decides whether this player may enter. */
+function placeFor(
+  { clock, opensWith }: Context,
+  envelope: ClaimableEnvelope,
+  { player, passphrase }: { player: Walker; passphrase: string | undefined },
+): EntryPlace {
+  const { cell12, claimRadiusM, state, opensAtMs } = envelope
+  const isOpen = state !== 'draft' && state !== 'funded' && opensAtMs <= clock.nowMs()
+  const isInvited = {
+    anyone: () => true,
+    players: () => envelope.guestIds.includes(player.id),
+    passphrase: () => opensWith(envelope, passphrase),
+  }[envelope.audience]()
+  return { cell12, claimRadiusM, isOpenToPlayer: isOpen && isInvited, isLive: state === 'live' }
+}
+
+/** Equal calls that are under way together are one grab; only the one that began it has used its permit. */
+async function goOn(
+  context: Context,
+  player: Walker,
+  { request: { envelopeId, fix }, envelope }: { request: ClaimRequest; envelope: ClaimableEnvelope },
+): Promise<ClaimAnswer> {
+  const { grabbing, memory, positions } = context
+  const key = claimIdOf(envelopeId, player.id)
+  const isFirst = !grabbing.has(key)
+  const grabbed = await keepPermit(context, player, {
+    work: shareWork(grabbing, key, () => context.grab(player, envelope)),
+    isFirst,
+  })
+  switch (grabbed.status) {
+    case 'claimed':
+      if (grabbed.isNew && isFirst) await positions.reward(player, fix)
+      return { status: 'claimed', claim: grabbed.claim }
+    case 'pending':
+      if (isFirst) followUp(context, player, { fix, outcome: grabbed.outcome })
+      return { status: 'pending', claimId: grabbed.claimId, envelopeId }
+    case 'ended':
+      return answerEnd(await memory.rememberEnd(envelopeId, grabbed.reason), player)
+    case 'refused':
+      return (await findOwn(context, envelopeId, player)) ?? grabbed
   }
+}
 
-  /** Equal calls that are under way together are one grab; only the one that began it has used its permit. */
-  async function goOn(player: Walker, { envelopeId, fix }: ClaimRequest, envelope: ClaimableEnvelope) {
-    const key = claimIdOf(envelopeId, player.id)
-    const joined = grabbing.get(key)
-    const work = joined ?? ports.grab(player, envelope).finally(() => grabbing.delete(key))
-    if (joined === undefined) grabbing.set(key, work)
-    const grabbed = await keepPermit(player, work, joined === undefined)
-    switch (grabbed.status) {
-      case 'claimed':
-        if (grabbed.isNew && joined === undefined) await positions.reward(player, fix)
-        return { status: 'claimed' as const, claim: grabbed.claim }
-      case 'pending':
-        if (joined === undefined) followUp(player, fix, grabbed.outcome)
-        return { status: 'pending' as const, claimId: grabbed.claimId, envelopeId }
-      case 'ended':
-        return answerEnd(await memory.rememberEnd(envelopeId, grabbed.reason), player)
-      case 'refused':
-        return (await findOwn(envelopeId, player)) ?? grabbed
-    }
+/** The permit stays used for a win that is new or may come; otherwise it is given back, and nobody waits for that. */
+async function keepPermit(
+  { positions, onFault }: Context,
+  player: Walker,
+  { work, isFirst }: { work: Promise<Grabbed>; isFirst: boolean },
+): Promise<Grabbed> {
+  let isUsed = false
+  try {
+    const grabbed = await work
+    isUsed = isFirst && (grabbed.status === 'pending' || (grabbed.status === 'claimed' && grabbed.isNew))
+    return grabbed
+  } finally {
+    if (!isUsed) positions.leave(player).catch((error: unknown) => onFault(error, 'permit not given back'))
   }
+}
 
-  /** The permit stays used for a win that is new or may come; otherwise it is given back, and nobody waits for that. */
-  async function keepPermit(player: Walker, work: Promise<Grabbed>, isFirst: boolean): Promise<Grabbed> {
-    let isUsed = false
-    try {
-      const grabbed = await work
-      isUsed = isFirst && (grabbed.status === 'pending' || (grabbed.status === 'claimed' && grabbed.isNew))
-      return grabbed
-    } finally {
-      if (!isUsed)
-        positions.leave(player).catch((error: unknown) => ports.onFault(error, 'permit not given back'))
-    }
-  }
+/** A win that is recorded after its claim was answered "pending": the player hears of it, the reward is noted. */
+function followUp(
+  { positions, onLateWin, onFault }: Context,
+  player: Walker,
+  { fix, outcome }: { fix: ClaimRequest['fix']; outcome: Promise<Settled> },
+): void {
+  outcome
+    .then(async settled => {
+      if (settled.status !== 'settled') return
+      onLateWin(settled.claim)
+      await positions.reward(player, fix)
+    })
+    .catch((error: unknown) => onFault(error, 'a pending claim was not settled here'))
+}
 
-  function followUp(player: Walker, fix: ClaimRequest['fix'], outcome: Promise<Settled>): void {
-    outcome
-      .then(async settled => {
-        if (settled.status !== 'settled') return
-        ports.onLateWin(settled.claim)
-        await positions.reward(player, fix)
-      })
-      .catch((error: unknown) => ports.onFault(error, 'pending claim not settled here'))
-  }
-
-  async function findOwn(envelopeId: string, player: Walker): Promise<ClaimAnswer | undefined> {
-    const own = await memory.ownClaim(envelopeId, player.id)
-    return own && { status: 'claimed', claim: own }
-  }
-
-  return claim
+async function findOwn(
+  { memory }: Context,
+  envelopeId: string,
+  player: Walker,
+): Promise<ClaimAnswer | undefined> {
+  const own = await memory.ownClaim(envelopeId, player.id)
+  return own && { status: 'claimed', claim: own }
 }
 
 function answerEnd({ reason, winners }: Ended, player: Walker): ClaimAnswer {

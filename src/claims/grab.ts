@@ -7,7 +7,7 @@ import { type Refusal, refuse } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
 import type { ClaimGate, ReserveRequest, ReserveVerdict } from './gate.ts'
 import { type Memory, shareWork } from './memory.ts'
-import { type RebuildPorts, rebuildGate } from './rebuild.ts'
+import { rebuildGate } from './rebuild.ts'
 import type { Claim, ClaimableEnvelope, ClaimRecord } from './record.ts'
 import { claimIdOf, type Reservation } from './reservation.ts'
 import type { EndReason } from './settlement.ts'
@@ -45,129 +45,142 @@ const lockWaitMs = { least: 20, most: 80 }
 /** What the next round starts from: the row as read last, or the final word. */
 type Step = { next: ClaimableEnvelope } | { done: Grabbed }
 
-export function createGrab<T>(ports: GrabPorts<T>): Grab {
-  const { gate, memory, queue, reserve, clock, random } = ports
-  const rebuilding = new Map<string, Promise<unknown>>()
-  const softEmpty = new Map<string, Promise<ClaimableEnvelope | undefined>>()
+/** The ports, and the work that claims on one envelope share while it is under way. */
+type Context<T> = GrabPorts<T> & {
+  rebuilding: Map<string, Promise<unknown>>
+  rereading: Map<string, Promise<ClaimableEnvelope | undefined>>
+}
 
-  async function grab(player: { id: string }, envelope: ClaimableEnvelope): Promise<Grabbed> {
+export function createGrab<T>(ports: GrabPorts<T>): Grab {
+  const context: Context<T> = { ...ports, rebuilding: new Map(), rereading: new Map() }
+  return async (player, envelope) => {
     let current = envelope
     for (let round = 0; round < rounds; round++) {
-      if (queue.isFull()) return overloaded
-      const verdict = await reserve({ envelopeId: current.id, playerId: player.id, epoch: current.epoch })
-      const step = await follow(verdict, current)
+      if (ports.queue.isFull()) return overloaded
+      const { id: envelopeId, epoch } = current
+      const verdict = await ports.reserve({ envelopeId, playerId: player.id, epoch })
+      const step = await follow(context, verdict, current)
       if ('done' in step) return step.done
       current = step.next
     }
     return tryAgain
   }
+}
 
-  async function follow(verdict: ReserveVerdict, envelope: ClaimableEnvelope): Promise<Step> {
-    switch (verdict.status) {
-      case 'won':
-      case 'have':
-        return settle(verdict.reservation, envelope, verdict.status === 'won')
-      case 'stale': {
-        const fresh = await memory.refresh(envelope.id)
-        if (fresh?.state !== 'live') return conclude(fresh)
-        return fresh.epoch === verdict.storedEpoch ? { next: fresh } : rebuild(fresh, undefined)
-      }
-      case 'expired':
-      case 'closed': {
-        const fresh = await memory.refresh(envelope.id)
-        if (fresh?.state !== 'live') return conclude(fresh)
-        // The row has not ended yet: its end is a matter of moments, or the gate was loaded with other times.
-        return fresh.epoch === envelope.epoch ? { done: tryAgain } : { next: fresh }
-      }
-      case 'corrupt':
-        return rebuild(envelope, envelope.epoch)
-      case 'empty':
-      case 'soft_empty': {
-        // One waiter an envelope: the losers of a rush share its reading of the row.
-        const fresh = await shareWork(softEmpty, envelope.id, async () => {
-          if (verdict.status === 'soft_empty') await clock.sleep(softEmptyWaitMs)
-          return memory.refresh(envelope.id)
-        })
-        return fresh?.state === 'live' && fresh.epoch === envelope.epoch
-          ? { done: tryAgain }
-          : conclude(fresh)
-      }
+/** What a verdict of the gate leads to. Refreshing is enough where only this server is behind; else Redis is. */
+async function follow<T>(
+  context: Context<T>,
+  verdict: ReserveVerdict,
+  envelope: ClaimableEnvelope,
+): Promise<Step> {
+  switch (verdict.status) {
+    case 'won':
+    case 'have':
+      return settle(context, { envelope, ...verdict })
+    case 'stale': {
+      const fresh = await context.memory.refresh(envelope.id)
+      if (fresh?.state !== 'live') return conclude(fresh)
+      return fresh.epoch === verdict.storedEpoch ? { next: fresh } : rebuild(context, fresh, undefined)
+    }
+    case 'corrupt':
+      return rebuild(context, envelope, envelope.epoch)
+    case 'expired':
+    case 'closed':
+    case 'empty':
+    case 'soft_empty': {
+      const fresh = await reread(context, envelope.id, verdict.status === 'soft_empty' ? softEmptyWaitMs : 0)
+      // While the row is live under the same epoch, its end is a matter of moments and not ours to foretell.
+      const isUnchanged = fresh?.state === 'live' && fresh.epoch === envelope.epoch
+      return isUnchanged ? { done: tryAgain } : conclude(fresh)
     }
   }
+}
 
-  /** Where a row that is read again leads: on, or to the end. */
-  function conclude(envelope: ClaimableEnvelope | undefined): Step {
-    switch (envelope?.state) {
-      case 'live':
-        return { next: envelope }
-      case 'empty':
-      case 'expired':
-      case 'closed':
-        return { done: { status: 'ended', reason: envelope.state } }
-      case 'frozen':
-        return { done: refuse('frozen') }
-      default:
-        return { done: refuse('out_of_reach') }
-    }
+/** The losers of a rush share one wait and one reading of the row. */
+function reread<T>({ rereading, memory, clock }: Context<T>, envelopeId: string, waitMs: number) {
+  return shareWork(rereading, envelopeId, async () => {
+    if (waitMs > 0) await clock.sleep(waitMs)
+    return memory.refresh(envelopeId)
+  })
+}
+
+/** Where a row that is read again leads: on, or to the end. */
+function conclude(envelope: ClaimableEnvelope | undefined): Step {
+  switch (envelope?.state) {
+    case 'live':
+      return { next: envelope }
+    case 'empty':
+    case 'expired':
+    case 'closed':
+      return { done: { status: 'ended', reason: envelope.state } }
+    case 'frozen':
+      return { done: refuse('frozen') }
+    default:
+      return { done: refuse('out_of_reach') }
   }
+}
 
-  async function rebuild(envelope: ClaimableEnvelope, badEpoch: number | undefined): Promise<Step> {
-    const rebuildPorts: RebuildPorts<T> = ports
-    await shareWork(rebuilding, envelope.id, async () => {
-      const outcome = await rebuildGate(rebuildPorts, envelope, badEpoch)
-      const { least, most } = lockWaitMs
-      if (outcome === 'busy') await clock.sleep(least + random.fraction() * (most - least))
-    })
-    return conclude(await memory.refresh(envelope.id))
-  }
+async function rebuild<T>(
+  context: Context<T>,
+  envelope: ClaimableEnvelope,
+  badEpoch: number | undefined,
+): Promise<Step> {
+  const { rebuilding, clock, random, memory } = context
+  await shareWork(rebuilding, envelope.id, async () => {
+    const outcome = await rebuildGate(context, envelope, badEpoch)
+    const { least, most } = lockWaitMs
+    if (outcome === 'busy') await clock.sleep(least + random.fraction() * (most - least))
+  })
+  return conclude(await memory.refresh(envelope.id))
+}
 
-  async function settle(
-    reservation: Reservation,
-    envelope: ClaimableEnvelope,
-    isNew: boolean,
-  ): Promise<Step> {
-    const outcome = queue.settle(reservation)
-    const settled = await within(outcome, ports.pendingAfterMs)
-    if (settled === undefined) {
+type Held = { envelope: ClaimableEnvelope; reservation: Reservation; status: 'won' | 'have' }
+
+async function settle<T>(context: Context<T>, { envelope, reservation, status }: Held): Promise<Step> {
+  const { queue, gate, clock, pendingAfterMs } = context
+  const outcome = queue.settle(reservation)
+  const settled = await within(outcome, clock, pendingAfterMs)
+  switch (settled?.status) {
+    case undefined: {
       const claimId = claimIdOf(reservation.envelopeId, reservation.playerId)
       return { done: { status: 'pending', claimId, outcome } }
     }
-    switch (settled.status) {
-      case 'settled':
-        return { done: { status: 'claimed', claim: settled.claim, isNew } }
-      case 'duplicate':
-        return { done: { status: 'claimed', claim: settled.claim, isNew: false } }
-      case 'ended':
-        return { done: settled }
-      case 'frozen':
-        return { done: refuse('frozen') }
-      case 'fenced':
-        await gate.void([reservation])
-        return rebuild(envelope, undefined)
-      case 'conflict':
-        await gate.void([reservation])
-        return rebuild(envelope, reservation.epoch)
-      case 'failed':
-        // The sweeper tries again and buries it in the end, with the fault.
-        return { done: overloaded }
-    }
+    case 'settled':
+      return { done: { status: 'claimed', claim: settled.claim, isNew: status === 'won' } }
+    case 'duplicate':
+      return { done: { status: 'claimed', claim: settled.claim, isNew: false } }
+    case 'ended':
+      return { done: settled }
+    case 'frozen':
+      return { done: refuse('frozen') }
+    case 'fenced':
+      await gate.void([reservation])
+      return rebuild(context, envelope, undefined)
+    case 'conflict':
+      await gate.void([reservation])
+      return rebuild(context, envelope, reservation.epoch)
+    case 'failed':
+      // The sweeper tries again and buries it in the end, with the fault.
+      return { done: overloaded }
   }
+}
 
-  /** The value, or nothing when it takes longer or its outcome is unknown: the win may still be recorded. */
-  async function within(outcome: Promise<Settled>, limitMs: number): Promise<Settled | undefined> {
-    let cancel: () => void = () => {}
-    const late = new Promise<undefined>(resolve => {
-      cancel = clock.after(limitMs, () => resolve(undefined))
-    })
-    try {
-      return await Promise.race([outcome, late])
-    } catch {
-      // Logged by the queue; the reservation stays in the outbox and is answered by a retry.
-      return undefined
-    } finally {
-      cancel()
-    }
+/** The value, or nothing when it takes longer or its outcome is unknown: the win may still be recorded. */
+async function within(
+  outcome: Promise<Settled>,
+  clock: Clock,
+  limitMs: number,
+): Promise<Settled | undefined> {
+  let cancel: () => void = () => {}
+  const late = new Promise<undefined>(resolve => {
+    cancel = clock.after(limitMs, () => resolve(undefined))
+  })
+  try {
+    return await Promise.race([outcome, late])
+  } catch {
+    // Whoever waits for the outcome logs it; the reservation stays in the outbox and is answered by a retry.
+    return undefined
+  } finally {
+    cancel()
   }
-
-  return grab
 }

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { loadScript, type ScriptRunner } from '#platform/redis.ts'
 import type { GateReader, GateView } from './audit.ts'
 import type { ClaimGate, GateLoad, OutboxEntry, ReserveRequest, ReserveVerdict } from './gate.ts'
-import { partitionOf } from './reservation.ts'
+import { partitionOf, type Reservation } from './reservation.ts'
 
 const scripts = {
   reserve: loadScript(import.meta.url, 'reserve'),
@@ -78,18 +78,29 @@ export function createClaimGate({ redis, runner, prefix, nowMs }: GatePorts): Cl
       return reply === 'SWITCHED'
     },
 
-    async readOutbox(partition, cursor, { minAgeMs, limit }) {
+    ...createOutbox(redis, keys),
+  }
+}
+
+/** What the sweeper reads and trims, and what goes when an envelope has ended. */
+function createOutbox(redis: Redis, keys: KeyNames) {
+  return {
+    async readOutbox(
+      partition: number,
+      cursor: string,
+      { minAgeMs, limit }: { minAgeMs: number; limit: number },
+    ) {
       const newest = (await readTimeMs(redis)) - minAgeMs
       const entries = await redis.xrange(keys.outbox(partition), `(${cursor}`, newest, 'COUNT', limit)
       return entries.map(([entryId, fields]) => readEntry(partition, entryId, fields))
     },
 
-    async trimOutbox(partition, cursor, keepMs) {
+    async trimOutbox(partition: number, cursor: string, keepMs: number) {
       const oldest = Number(cursor.split('-')[0]) - keepMs
       if (oldest > 0) await redis.xtrim(keys.outbox(partition), 'MINID', '~', oldest)
     },
 
-    async findUnsettled(envelopeId, epoch, minAgeMs) {
+    async findUnsettled(envelopeId: string, epoch: number, minAgeMs: number): Promise<Reservation[]> {
       const [redisMs, winners] = await Promise.all([
         readTimeMs(redis),
         redis.hgetall(keys.winners(envelopeId, epoch)),
@@ -102,7 +113,7 @@ export function createClaimGate({ redis, runner, prefix, nowMs }: GatePorts): Cl
       })
     },
 
-    async retire(envelopeId, epoch) {
+    async retire(envelopeId: string, epoch: number) {
       for (const key of keys.ofEpoch(envelopeId, epoch)) await redis.pexpire(key, keptMs, 'LT')
     },
   }
@@ -147,6 +158,8 @@ function readWinner(playerId: string, value: string) {
   const [shareNo, entryId = '0-0', settled] = value.split(':')
   return { playerId, shareNo: Number(shareNo), entryId, isSettled: settled === '1' }
 }
+
+type KeyNames = ReturnType<typeof keyNames>
 
 function keyNames(prefix: string) {
   const envelope = (id: string) => `${prefix}e:{${partitionOf(id)}}:${id}`
@@ -208,11 +221,7 @@ function readVerdict(
 }
 
 /** Loads shares, then winners, in chunks that never hold Redis for long. */
-async function loadLists(
-  runner: ScriptRunner,
-  keys: ReturnType<typeof keyNames>,
-  load: GateLoad,
-): Promise<void> {
+async function loadLists(runner: ScriptRunner, keys: KeyNames, load: GateLoad): Promise<void> {
   const lists = keys.ofEpoch(load.envelopeId, load.epoch).slice(1)
   const chunks = Math.max(1, Math.ceil(Math.max(load.freeShares.length, load.winners.length) / loadChunk))
   for (let i = 0; i < chunks; i++) {

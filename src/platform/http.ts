@@ -27,7 +27,10 @@ export type Answer<O extends Operation> =
   | Refusal
 
 /** An answer with its status as a literal, which an object in a handler would lose. */
-export const answer = <const S extends number, B>(status: S, body: B): { status: S; body: B } => ({ status, body })
+export const answer = <const S extends number, B>(status: S, body: B): { status: S; body: B } => ({
+  status,
+  body,
+})
 
 export type Bind<C> = <const O extends Operation>(
   operation: O,
@@ -49,27 +52,34 @@ export function createBinder<C extends { kind: CallerKind }>(
   app: FastifyInstance,
   ports: BinderPorts<C>,
 ): Bind<C> {
+  const callers = new WeakMap<FastifyRequest, C>()
+
+  /** Before the body is read: who calls, and whether they may call so often. */
+  async function receive(operation: Operation, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const identified =
+      operation.callers.length === 0
+        ? undefined
+        : await ports.authenticate(request.headers.authorization, operation)
+    const refusal = identified !== undefined && isRefused(identified) ? identified : undefined
+    const caller = identified !== undefined && !isRefused(identified) ? identified : undefined
+    // A wrong credential is charged to its address.
+    const stop = ports.admit?.(request, reply, caller) ?? refusal
+    if (stop !== undefined) return void sendRefusal(reply, stop, ports.sandbox)
+    if (caller !== undefined) callers.set(request, caller)
+  }
+
   return (operation, handle) => {
     if (operation.sandboxOnly && !ports.sandbox) return
     app.route({
       method: operation.method,
       url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
       schema: routeSchema(operation),
+      onRequest: (request, reply) => receive(operation, request, reply),
       handler: async (request: FastifyRequest, reply: FastifyReply) => {
-        const caller = await identify(operation, request, ports)
-        if (caller !== undefined && isRefused(caller)) return sendRefusal(reply, caller, ports.sandbox)
-        const overload = ports.admit?.(request, reply, caller)
-        if (overload !== undefined) return sendRefusal(reply, overload, ports.sandbox)
         const idempotencyKey = readIdempotencyKey(operation, request)
         if (typeof idempotencyKey === 'object') return sendRefusal(reply, idempotencyKey, ports.sandbox)
-        const call = {
-          params: request.params,
-          query: request.query,
-          body: request.body,
-          caller,
-          idempotencyKey,
-          requestId: request.id,
-        }
+        const { params, query, body, id: requestId } = request
+        const call = { params, query, body, caller: callers.get(request), idempotencyKey, requestId }
         const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
         return reply.code(outcome.status as number).send(outcome.body)
@@ -79,15 +89,6 @@ export function createBinder<C extends { kind: CallerKind }>(
 }
 
 const isRefused = (value: object): value is Refusal => 'code' in value && 'status' in value
-
-async function identify<C extends { kind: CallerKind }>(
-  operation: Operation,
-  request: FastifyRequest,
-  ports: BinderPorts<C>,
-): Promise<C | Refusal | undefined> {
-  if (operation.callers.length === 0) return undefined
-  return ports.authenticate(request.headers.authorization, operation)
-}
 
 const printable = /^[\x21-\x7e]+$/
 

@@ -1,7 +1,8 @@
 #!lua
 -- Adds a chunk to the lists of an epoch that is not in force yet; the epoch in their names hides them until `switch`.
 -- KEYS: free, winners
--- ARGV: "first" (clears what a broken load left) or "next", number of free shares, the shares, then winner, share pairs
+-- ARGV: place ("first" clears what a broken load left, or "next"); count of free shares; then per share: its number;
+--   then per winner: player, share
 -- Returns: "OK"
 local free, winners, place, count = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2])
 if place == 'first' then redis.call('DEL', free, winners) end
