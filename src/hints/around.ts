@@ -1,6 +1,6 @@
 /**
- * What a player is told of the envelopes around: a function of the player's res-10 cell, the envelopes' res-10 cells and
- * who the player is, never of a point. All players in one cell share one computation, which is made again only when
+ * What a player is told of the envelopes around: a function of the player's res-10 cell, the envelopes' res-10 cells
+ * and who the player is, never of a point. All players in one cell share one computation, which is made again only when
  * the index changed within 2 km, and whose result is the same object as long as it says the same.
  */
 import { LRUCache } from 'lru-cache'

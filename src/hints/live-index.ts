@@ -1,8 +1,9 @@
 /**
  * The live index: the envelopes near the players of this server, in memory, by cell. A cell is followed over pub/sub
- * first and read from the record then, so that nothing falls between the two; and because pub/sub forgets, everything is
- * read again every 15 s and after each reconnect. Memory is bounded by the cells that somebody watches; a cell that
- * nobody watches any more is dropped at the second re-read, so that a walk along a border does not load it over and over.
+ * first and read from the record then, so that nothing falls between the two; and because pub/sub forgets, everything
+ * is read again every 15 s and after each reconnect. Memory is bounded by the cells that somebody watches; a cell that
+ * nobody watches any more is dropped at the second re-read, so that a walk along a border does not load it again and
+ * again.
  */
 import type { Logger } from 'pino'
 import { createBatcher } from '#platform/batch.ts'

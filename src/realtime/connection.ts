@@ -1,7 +1,7 @@
 /**
  * The way out to one client: numbers the frames and does not let a slow reader fill the memory. What may be replaced by
- * something newer is held back by the caller while `isCongested`; what is sent is sent in order, and who leaves 256 KiB or
- * 10 s of it unread is closed. Money is never only on the socket, so nothing of value is lost.
+ * something newer is held back by the caller while `isCongested`; what is sent is sent in order, and who leaves 256 KiB
+ * or 10 s of it unread is closed. Money is never only on the socket, so nothing of value is lost.
  */
 import { limits } from '#protocol/limits.ts'
 import { closeCodes } from '#protocol/ws/frame.ts'

@@ -1,6 +1,7 @@
 /**
  * What is said on one connection, from the first frame on: who floods, who speaks another protocol, what is for whom.
- * `hello` opens the session; where the handshake carried the token it opens by itself, and a `hello` is answered all the same.
+ * `hello` opens the session; where the handshake carried the token it opens by itself, and a `hello` is answered all
+ * the same.
  */
 import { closeCodes } from '#protocol/ws/frame.ts'
 import type { ClientFrame } from '#protocol/ws/client.ts'

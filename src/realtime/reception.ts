@@ -1,7 +1,7 @@
 /**
- * Who is there: a connection becomes a session once its token is verified, within 10 s. A wrong token closes the socket; what
- * fails on our side does not, and the client may say `hello` again. The token is verified anew every five minutes, so
- * that no session outlives what it was opened with by more than that.
+ * Who is there: a connection becomes a session once its token is verified, within 10 s. A wrong token closes the
+ * socket; what fails on our side does not, and the client may say `hello` again. The token is verified anew every five
+ * minutes, so that no session outlives what it was opened with by more than that.
  */
 import type { Logger } from 'pino'
 import { limits } from '#protocol/limits.ts'
@@ -68,10 +68,8 @@ export function createReception(
   async function open(token: string, ref: string | undefined): Promise<Session | undefined> {
     player = await identify(token)
     if (player === undefined) return undefined
-    const [claimedIds, cell] = await Promise.all([
-      ports.claims.claimedIds(player.id),
-      ports.positions.lastCell(player.id),
-    ])
+    const cell = await ports.positions.lastCell(player.id)
+    const claimedIds = await ports.claims.claimedIds(player.id)
     const session = createSession({ id: createId(ports), player, connection, claimedIds }, ports)
     await ports.roster.join(session)
     if (isEnded) {

@@ -1,6 +1,6 @@
 /**
- * `GET /v1/play`: the handshake, and the thin layer between a WebSocket and a dialogue. Handlers are attached before anything
- * is awaited, or early frames are lost; and what they throw reaches nobody, so each goes through one wrapper.
+ * `GET /v1/play`: the handshake, and the thin layer between a WebSocket and a dialogue. Handlers are attached before
+ * anything is awaited, or early frames are lost; and what they throw reaches nobody, so each goes through one wrapper.
  */
 import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'

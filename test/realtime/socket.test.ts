@@ -5,7 +5,8 @@ import { refuse } from '#platform/problem.ts'
 import { travelFrom } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { createManualClock } from './manual-clock.ts'
-import { createPlayStage, openClient, type PlayServer } from './play-stage.ts'
+import { openClient } from './client.ts'
+import { createPlayStage, type PlayServer } from './play-stage.ts'
 
 const square: Point = { lat: 31.2304, lng: 121.4737 }
 const goEast = (distanceM: number, from = square): Point => travelFrom(from, { bearingDeg: 90, distanceM })

@@ -1,6 +1,6 @@
 -- What the live index holds of the cells that players are in: hint cells and what a hint shows, never the point.
 -- Params: $1 bigint[] res-7 cells
--- Returns: id, cell_r10, cell_r7, hider_kind, hider_id, audience, guests (only of audience 'players'), greeting, brand, clue
+-- Returns: id, cell_r10, cell_r7, hider_kind, hider_id, audience, guests (of audience 'players'), greeting, brand, clue
 select
   id,
   cell_r10,
