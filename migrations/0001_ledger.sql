@@ -60,7 +60,8 @@ create trigger transfers_append_only before update or delete or truncate on tran
   for each statement execute function refuse_change();
 
 -- Locks in id order, in a statement of its own, so that two batches that share accounts never deadlock.
-create function post_transfers() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
+create function post_transfers() returns trigger language plpgsql
+security definer set search_path = public, pg_temp as $$
 begin
   perform 1 from accounts
     where id in (select debit_account from posted union select credit_account from posted)

@@ -41,7 +41,8 @@ create table envelopes (
   constraint envelopes_empty check ((state = 'empty') = (claimed_shares = share_count))
 );
 create index envelopes_live_by_cell on envelopes (cell_r7) where state = 'live';
-create index envelopes_live_by_hint_cell on envelopes (cell_r9, cell_r10) where state in ('funded', 'live') and hider_kind = 'player';
+create index envelopes_live_by_hint_cell on envelopes (cell_r9, cell_r10)
+  where state in ('funded', 'live') and hider_kind = 'player';
 create index envelopes_by_opening on envelopes (opens_at, id) where state = 'funded';
 create index envelopes_by_expiry on envelopes (expires_at, id) where state in ('funded', 'live');
 create index envelopes_by_hider on envelopes (hider_id, created_at desc, id desc);
@@ -79,7 +80,8 @@ begin
   if new.state is distinct from old.state and not exists (
     select from envelope_transitions where from_state = old.state and to_state = new.state
   ) then
-    raise exception 'envelope %: % -> % is not a transition', new.id, old.state, new.state using errcode = 'check_violation';
+    raise exception 'envelope %: % -> % is not a transition', new.id, old.state, new.state
+      using errcode = 'check_violation';
   end if;
   if new.epoch < old.epoch then
     raise exception 'envelope %: the epoch only grows', new.id using errcode = 'check_violation';
@@ -100,7 +102,8 @@ declare
 begin
   select count(*), coalesce(sum(amount), 0) into n, sum_amount from envelope_shares where envelope_id = new.id;
   if n <> new.share_count or sum_amount <> new.total then
-    raise exception 'envelope %: % shares of % in sum, expected % of %', new.id, n, sum_amount, new.share_count, new.total
+    raise exception 'envelope %: % shares of % in sum, expected % of %',
+      new.id, n, sum_amount, new.share_count, new.total
       using errcode = 'check_violation';
   end if;
   return null;

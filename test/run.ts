@@ -19,18 +19,23 @@ const progress = (line: string) => process.stderr.write(`${line}\n`)
 const services = await joinServices({ dataDir, throwaway: true, install: chooseInstallMode(), progress })
 const results = join(dataDir, 'results.tap')
 
-/** The totals are the last comment of the raw results: `# { total: 12, pass: 11, fail: 1 }`. */
-async function readTotals(): Promise<string> {
-  const text = await readFile(results, 'utf8').catch(() => '')
+/** The raw results end in a line for each file and `# { total: 12, pass: 11, fail: 1 }`. */
+function summarise(text: string): string {
+  const files = text.match(/^(not )?ok \d+ - .*$/gm) ?? []
   const totals = text.match(/^# \{ total: .*\}$/gm)?.at(-1) ?? ''
   const count = (name: string) => Number(new RegExp(`${name}: (\\d+)`).exec(totals)?.[1] ?? 0)
-  return `${count('pass')} passed, ${count('fail')} failed`
+  return [...files, '', `${count('pass')} passed, ${count('fail')} failed`, ''].join('\n')
 }
 
 try {
   const run = spawn(
     process.execPath,
-    [tap, '--reporter=terse', `--output-file=${results}`, ...process.argv.slice(2)],
+    [
+      tap,
+      `--reporter=${process.stdout.isTTY ? 'base' : 'min'}`,
+      `--output-file=${results}`,
+      ...process.argv.slice(2),
+    ],
     {
       stdio: 'inherit',
       env: { ...process.env, HEXBAO_TEST_SERVICES: dataDir },
@@ -39,7 +44,7 @@ try {
   // Ctrl-C reaches tap as well; it ends by itself, and the servers stop after it.
   process.on('SIGINT', () => {})
   const [code] = (await once(run, 'exit')) as [number | null]
-  process.stdout.write(`${await readTotals()}\n`)
+  process.stdout.write(summarise(await readFile(results, 'utf8').catch(() => '')))
   process.exitCode = code ?? 1
 } finally {
   await services.leave()

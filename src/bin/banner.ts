@@ -56,7 +56,10 @@ function describeDemo(url: string, { playerToken, merchantKey, envelope }: Demo)
     '',
     `  Grab a share of the envelope at ${envelope.name}:`,
     '',
-    `  curl -s ${url}/v1/envelopes/${envelope.id}/claims -H 'Authorization: Bearer ${playerToken}' -H 'Content-Type: application/json' -d '${fix}'`,
+    [
+      `  curl -s ${url}/v1/envelopes/${envelope.id}/claims`,
+      `-H 'Authorization: Bearer ${playerToken}' -H 'Content-Type: application/json' -d '${fix}'`,
+    ].join(' '),
     '',
     '  See hints as they come:',
     '',

@@ -48,7 +48,7 @@ export async function prepareDemo(options: DemoOptions): Promise<Demo> {
   return { playerToken, playerId, merchantKey, envelope: { id, ...first } }
 }
 
-/** The key in the data folder, or a new merchant's; asking twice gives the same one, because the operation is idempotent. */
+/** The key in the data folder, or a new merchant's: asking twice gives the same one, the operation is idempotent. */
 async function findMerchantKey({ url, dataDir, operatorKey }: DemoOptions, scope: string): Promise<string> {
   const known = (await readRunFile(dataDir)).secrets.demoMerchantKey
   if (known !== undefined) return known

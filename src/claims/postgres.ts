@@ -1,4 +1,4 @@
-/** The record on real PostgreSQL. Owns `claims`, `outbox_cursors`, `dead_letters`; the locks and counters of envelopes. */
+/** The record on PostgreSQL. Owns `claims`, `outbox_cursors`, `dead_letters`; locks and counts envelopes. */
 import type { Database, Row, Tx } from '#platform/postgres.ts'
 import { loadStatements } from '#platform/postgres.ts'
 import { fromBigInt } from '../geo/cell.ts'

@@ -1,7 +1,7 @@
 /**
- * Settlement: a batch of reservations becomes claims and transfers in one transaction, or is told why not. The lock, the
- * reading and the writing are separate statements: under READ COMMITTED only a statement that starts after the lock was
- * granted sees what the lock waited for. A row that PostgreSQL refuses is found by halving; the others settle.
+ * Settlement: a batch of reservations becomes claims and transfers in one transaction, or is told why not. The lock,
+ * the reading and the writing are separate statements: under READ COMMITTED only a statement that starts after the lock
+ * was granted sees what the lock waited for. A row that PostgreSQL refuses is found by halving; the others settle.
  */
 import type { Claim, ClaimRecord, LockedEnvelope, UnsettledClaim } from './record.ts'
 import { claimIdOf, type Reservation } from './reservation.ts'

@@ -1,4 +1,4 @@
-/** What Fastify or a handler throws becomes one documented refusal; a fault of ours is logged once, without positions. */
+/** What a handler throws becomes one documented refusal; a fault of ours is logged once, without positions. */
 import type { FastifyError, FastifyInstance } from 'fastify'
 import { sendRefusal } from './http.ts'
 import { type Refusal, refuse, Unavailable } from './problem.ts'

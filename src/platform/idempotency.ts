@@ -21,8 +21,8 @@ export type IdempotentRequest = {
 type Kept = { status: number; body: unknown }
 
 /**
- * Runs `act` at most once per key inside one transaction. Refusals are not kept: they changed nothing, so the client may
- * send the same key again once the reason is gone.
+ * Runs `act` at most once per key inside one transaction. Refusals are not kept: they changed nothing, so the client
+ * may send the same key again once the reason is gone.
  */
 export function runOnce<A extends Kept>(
   database: Database,

@@ -1,4 +1,4 @@
-/** Structured logs on standard error, so that standard output stays free for banners. Positions and secrets never appear. */
+/** Structured logs on standard error: standard output stays free for banners. Positions and secrets never appear. */
 import { type DestinationStream, destination, type Logger, pino } from 'pino'
 
 const hidden = [

@@ -1,6 +1,6 @@
 /**
- * Everything the game remembers of where a player is: the track and the quotas, one small value per account. Rules judge
- * it and return the next one; the store replaces it only if nobody else did meanwhile.
+ * Everything the game remembers of where a player is: the track and the quotas, one small value per account. Rules
+ * judge it and return the next one; the store replaces it only if nobody else did meanwhile.
  */
 import { type Quotas, reseedPermits, unusedQuotas } from './quotas.ts'
 import { emptyTrack, type Track } from './track.ts'

@@ -9,7 +9,7 @@ import type { PlayerCaller } from '../../src/players/caller.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createClaimStage, outcomeOf } from './stage.ts'
 
-/** Each row of the failure matrix that needs no second process: what a dead server or a forgetful Redis leaves behind. */
+/** The rows of the failure matrix that need no second process: what a dead server or a forgetful Redis leaves. */
 t.test('recovery', async t => {
   const stage = await createClaimStage(t)
   const { claim, hideWell, createCrowd, createMerchant, ask, server, world } = stage

@@ -13,7 +13,8 @@ for i = 1, marks do
   if held == share and settled == '0' and not seen[winners .. player] then
     seen[winners .. player] = true
     local current = redis.call('HGET', gate, 'epoch') == epoch
-    fresh[#fresh + 1] = { gate = current and gate, winners = winners, player = player, value = held .. ':' .. entry .. ':1' }
+    local value = held .. ':' .. entry .. ':1'
+    fresh[#fresh + 1] = { gate = current and gate, winners = winners, player = player, value = value }
   end
 end
 for _, mark in ipairs(fresh) do
