@@ -61,9 +61,8 @@ async function seed(): Promise<ExitCode> {
 
   const seeded = await seedPlaces({
     url: readUrl(values.url),
-    merchantKey: await findKey(values.key),
+    ...(await findMerchant(values.key)),
     places,
-    idempotencyScope: 'seed',
     split,
     ...(total !== undefined && { totalMinor: BigInt(total) }),
     ...(shares !== undefined && { shares }),
@@ -89,12 +88,19 @@ function findPlaces([source, ...more]: readonly string[], around: string | undef
     : shiftAll(places, { from: centroidOf(places), to: readAround(around) })
 }
 
-async function findKey(given: string | undefined): Promise<string> {
-  const key = given ?? (await findSecret('demoMerchantKey'))
-  if (key !== undefined) return key
-  throw new UsageFault(
-    `there is no merchant's key in ${findDataDir()}: start the server with npm start, or pass --key`,
-  )
+/** The demo merchant's seeds count as what the first start hid; anybody else's are their own. */
+async function findMerchant(
+  given: string | undefined,
+): Promise<{ merchantKey: string; idempotencyScope: string }> {
+  if (given !== undefined) return { merchantKey: given, idempotencyScope: 'seed' }
+  const merchantKey = await findSecret('demoMerchantKey')
+  if (merchantKey === undefined) {
+    const dataDir = findDataDir()
+    throw new UsageFault(
+      `there is no merchant's key in ${dataDir}: start the server with npm start, or pass --key`,
+    )
+  }
+  return { merchantKey, idempotencyScope: (await findSecret('demoScope')) ?? 'seed' }
 }
 
 const unitsMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 }

@@ -45,7 +45,7 @@ export function createRestClient({ url, credential }: { url: string; credential?
 
   async function send(operation: Operation, call: AnyCall): Promise<Response> {
     const path = operation.path.replace('{id}', encodeURIComponent(call.id ?? ''))
-    const query = call.query === undefined ? '' : `?${new URLSearchParams(call.query)}`
+    const query = call.query === undefined ? '' : `?${new URLSearchParams(call.query).toString()}`
     try {
       return await fetch(`${base}${path}${query}`, {
         method: operation.method,

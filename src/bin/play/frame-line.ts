@@ -1,0 +1,52 @@
+/** A server frame as one line for people: its type and what matters of it. */
+import type { HintItem, ServerFrame } from '#protocol/ws/server.ts'
+import { formatMoney } from './money.ts'
+
+export const describeFrame = (frame: ServerFrame): string => `${frame.type.padEnd(15)} ${tellFrame(frame)}`
+
+function tellFrame(frame: ServerFrame): string {
+  switch (frame.type) {
+    case 'welcome':
+      return `player ${frame.playerId}, a tick every ${frame.limits.tickMs} ms`
+    case 'snapshot':
+      return frame.hints.length === 0 ? 'no envelope within 500 m' : frame.hints.map(tellHint).join('; ')
+    case 'hint':
+      return tellHint(frame)
+    case 'warmth':
+      return `within 1 km ${frame.within1Km}, within 2 km ${frame.within2Km}`
+    case 'gone':
+      return `${frame.envelopeId} ${frame.reason}`
+    case 'position.ack':
+      return tellParts(frame.accepted ? 'accepted' : 'ignored', frame.reason, frame.paused && 'hints pause')
+    case 'claim.result':
+      return `${frame.result.envelopeId} ${'amount' in frame.result ? tellMoney(frame.result) : 'pending'}`
+    case 'claim.settled':
+      return `${frame.envelopeId} ${tellMoney(frame)}`
+    case 'envelope.found':
+      return `${frame.envelopeId} ${tellMoney(frame)} by ${frame.winner}, ${frame.sharesLeft} shares left`
+    case 'wallet.changed':
+      return `${frame.kind} of ${tellMoney(frame)} from ${frame.envelopeId}`
+    case 'error':
+      return tellParts(frame.code, frame.reason, ...(frame.errors ?? []).map(tellFault), tellWait(frame))
+    case 'goodbye':
+      return tellParts(frame.reason, tellWait(frame))
+    case 'pong':
+      return frame.serverTime
+  }
+}
+
+function tellHint({ band, envelopeId, brand, greeting, clue }: HintItem): string {
+  const words = [brand, greeting && `"${greeting}"`, clue && `clue: ${clue.text}`]
+  return [band, envelopeId, ...words].filter(Boolean).join(' ')
+}
+
+const tellMoney = ({ amount }: { amount: { amountMinor: string; currency: string } }): string =>
+  formatMoney(BigInt(amount.amountMinor), amount.currency)
+
+const tellFault = ({ pointer, message }: { pointer: string; message: string }): string =>
+  `${pointer} ${message}`.trim()
+
+const tellWait = ({ retryAfterMs = 0 }: { retryAfterMs?: number }): string | undefined =>
+  retryAfterMs > 0 ? `again in ${retryAfterMs} ms` : undefined
+
+const tellParts = (...parts: (string | undefined)[]): string => parts.filter(Boolean).join(', ')
