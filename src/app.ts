@@ -13,7 +13,7 @@ import { registerDocuments } from '#platform/documents.ts'
 import { handleFaults } from '#platform/faults.ts'
 import { registerHealthRoutes } from '#platform/health.ts'
 import { createBinder } from '#platform/http.ts'
-import { runOnce } from '#platform/idempotency.ts'
+import { createForgettingJob, runOnce } from '#platform/idempotency.ts'
 import { createJobs, type Jobs } from '#platform/jobs.ts'
 import { createLimiter } from '#platform/limiter.ts'
 import { createDatabase, isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
@@ -214,7 +214,11 @@ export async function createApp({
   registerClaimRoutes(bind, { claim: claims.claim, database })
   const health = registerHealthRoutes(bind, { database, redis })
 
-  const jobs = createJobs([...claims.jobs, ...envelopes.jobs], { clock, database, log })
+  const jobs = createJobs([...claims.jobs, ...envelopes.jobs, createForgettingJob({ database, clock })], {
+    clock,
+    database,
+    log,
+  })
 
   return {
     http,

@@ -14,10 +14,10 @@ import { type ClaimGate, maxReserveBatch, type ReserveRequest, type ReserveVerdi
 import { createGrab } from './grab.ts'
 import { createMemory } from './memory.ts'
 import type { Claim, ClaimRecord } from './record.ts'
-import { partitionCount, partitionOf, type Reservation } from './reservation.ts'
-import { createSettle, type Settle, type Settled } from './settle.ts'
+import { partitionCount, partitionOf } from './reservation.ts'
+import { createSettle, isMarked, type Settle, type Settled } from './settle.ts'
 import { createSettleQueue } from './settle-queue.ts'
-import { settleForgotten, sweepPartition } from './sweep.ts'
+import { createForgottenSweep, findDuePartitions, sweepPartition } from './sweep.ts'
 
 export type ClaimsPorts<T> = {
   gate: ClaimGate
@@ -57,7 +57,12 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     nowMs,
     onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
   })
-  const memory = createMemory(record)
+  const memory = createMemory({
+    record,
+    onEnd: envelopeId => {
+      gate.retire(envelopeId).catch((error: unknown) => onFault(error, 'the gate of an ended envelope stays'))
+    },
+  })
   const queue = createSettleQueue({
     settle: settleAndMark(settle, gate, onFault),
     clock,
@@ -90,10 +95,10 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     {
       name: 'sweep',
       everyMs: sweepEveryMs,
-      shards: partitionCount,
+      due: () => findDuePartitions(sweepPorts),
       run: shard => sweepPartition(sweepPorts, shard),
     },
-    { name: 'settle-forgotten', everyMs: forgottenEveryMs, run: () => settleForgotten(sweepPorts) },
+    { name: 'settle-forgotten', everyMs: forgottenEveryMs, run: createForgottenSweep(sweepPorts) },
   ]
   return { claim, jobs, drain: queue.drain }
 }
@@ -106,8 +111,7 @@ function settleAndMark(
 ): Settle {
   return async reservations => {
     const outcomes = await settle(reservations)
-    const isRecorded = ({ status }: Settled) => status === 'settled' || status === 'duplicate'
-    const recorded = reservations.filter((_: Reservation, i) => isRecorded(outcomes[i] as Settled))
+    const recorded = reservations.filter((reservation, i) => isMarked(reservation, outcomes[i] as Settled))
     gate.mark(recorded).catch((error: unknown) => onFault(error, 'settled wins are not marked yet'))
     return outcomes
   }

@@ -45,12 +45,14 @@ export type ClaimGate = {
     cursor: string,
     options: { minAgeMs: number; limit: number },
   ): Promise<OutboxEntry[]>
+  /** Partitions that have an entry after their cursor that is older than `minAgeMs`. */
+  findPending(cursors: ReadonlyMap<number, string>, minAgeMs: number): Promise<number[]>
   /** Drops entries older than `keptMs` behind the cursor. */
   trimOutbox(partition: number, cursor: string, keptMs: number): Promise<void>
   /** Reservations of an envelope that are not settled after `minAgeMs`; finds those whose outbox entry was lost. */
   findUnsettled(envelopeId: string, epoch: number, minAgeMs: number): Promise<Reservation[]>
-  /** Lets the keys of ended envelopes go a day later. */
-  retire(envelopeId: string, epoch: number): Promise<void>
+  /** Lets the keys of an ended envelope go a day later; those that nobody asks for again go a day after its expiry. */
+  retire(envelopeId: string): Promise<void>
   /** Which Redis this is: cursors belong to one. */
   identity(): Promise<string>
 }

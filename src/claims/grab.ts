@@ -84,17 +84,23 @@ async function follow<T>(
     }
     case 'corrupt':
       return rebuild(context, envelope, envelope.epoch)
+    case 'empty': {
+      // Marks follow commits, and the last commit ends the row: a live one means that the gate is wrong.
+      const fresh = await reread(context, envelope.id, 0)
+      return isSame(fresh, envelope) ? rebuild(context, envelope, envelope.epoch) : conclude(fresh)
+    }
     case 'expired':
     case 'closed':
-    case 'empty':
     case 'soft_empty': {
       const fresh = await reread(context, envelope.id, verdict.status === 'soft_empty' ? softEmptyWaitMs : 0)
       // While the row is live under the same epoch, its end is a matter of moments and not ours to foretell.
-      const isUnchanged = fresh?.state === 'live' && fresh.epoch === envelope.epoch
-      return isUnchanged ? { done: tryAgain } : conclude(fresh)
+      return isSame(fresh, envelope) ? { done: tryAgain } : conclude(fresh)
     }
   }
 }
+
+const isSame = (fresh: ClaimableEnvelope | undefined, known: ClaimableEnvelope): boolean =>
+  fresh?.state === 'live' && fresh.epoch === known.epoch
 
 /** The losers of a rush share one wait and one reading of the row. */
 function reread<T>({ rereading, memory, clock }: Context<T>, envelopeId: string, waitMs: number) {

@@ -33,9 +33,13 @@ export type Memory = {
   ownClaim(envelopeId: string, playerId: string): Promise<Claim | undefined>
 }
 
-export function createMemory(
-  record: Pick<ClaimRecord<unknown>, 'findEnvelopes' | 'findClaims' | 'listWinners'>,
-): Memory {
+export type MemoryPorts = {
+  record: Pick<ClaimRecord<unknown>, 'findEnvelopes' | 'findClaims' | 'listWinners'>
+  /** Called once when this server learns that an envelope has ended. */
+  onEnd: (envelopeId: string) => void
+}
+
+export function createMemory({ record, onEnd }: MemoryPorts): Memory {
   const envelopes = new LRUCache<string, ClaimableEnvelope>({
     max: memoryLimits.envelopes,
     ttl: memoryLimits.envelopeMs,
@@ -85,6 +89,7 @@ export function createMemory(
         const winners = new Map((await record.listWinners(id)).map(c => [c.playerId, c]))
         const ended = { reason, winners }
         endings.set(id, ended)
+        onEnd(id)
         return ended
       }),
     ownClaim: (envelopeId, playerId) => findClaim({ envelopeId, playerId }),

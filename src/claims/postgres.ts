@@ -21,6 +21,7 @@ const sql = loadStatements(import.meta.url, [
   'list-free-shares',
   'freeze-envelope',
   'read-cursor',
+  'read-progress',
   'store-cursor',
   'list-dead-letters',
   'note-dead-letter',
@@ -104,6 +105,17 @@ function sweeping(database: Database) {
     readCursor: async (partition: number, identity: string) => {
       const [row] = await database.query<{ entry_id: string }>(sql['read-cursor'], [partition, identity])
       return row?.entry_id
+    },
+    readProgress: async (identity: string) => {
+      type ProgressRow = { partition: number; entry_id: string | null; has_retries: boolean }
+      const rows = await database.query<ProgressRow>(sql['read-progress'], [identity])
+      const cursors = rows.flatMap(({ partition, entry_id: id }) =>
+        id === null ? [] : [[partition, id] as const],
+      )
+      return {
+        cursors: new Map(cursors),
+        retries: rows.filter(row => row.has_retries).map(row => row.partition),
+      }
     },
     storeCursor: async (partition: number, identity: string, entryId: string, nowMs: number) => {
       await database.query(sql['store-cursor'], [partition, identity, entryId, new Date(nowMs)])

@@ -82,6 +82,8 @@ export type ClaimRecord<T> = {
   freeze(envelopeId: string): Promise<void>
 
   readCursor(partition: number, redisIdentity: string): Promise<string | undefined>
+  /** All cursors of one Redis, and the partitions that have dead letters to try again. */
+  readProgress(redisIdentity: string): Promise<{ cursors: Map<number, string>; retries: number[] }>
   storeCursor(partition: number, redisIdentity: string, entryId: string, nowMs: number): Promise<void>
   listDeadLetters(partition: number, redisIdentity: string): Promise<(OutboxEntry & { attempts: number })[]>
   /** Notes a failed attempt; `buried` ends the attempts. */

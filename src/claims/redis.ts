@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { loadScript, type ScriptRunner } from '#platform/redis.ts'
 import type { GateReader, GateView } from './audit.ts'
 import type { ClaimGate, GateLoad, OutboxEntry, ReserveRequest, ReserveVerdict } from './gate.ts'
-import { partitionOf, type Reservation } from './reservation.ts'
+import { partitionCount, partitionOf, type Reservation } from './reservation.ts'
 
 const scripts = {
   reserve: loadScript(import.meta.url, 'reserve'),
@@ -59,12 +59,7 @@ export function createClaimGate({ redis, runner, prefix, nowMs }: GatePorts): Cl
       }
     },
 
-    async storedEpoch(envelopeId) {
-      const key = keys.gate(envelopeId)
-      // A gate of another type is no gate: the switch will replace it.
-      const stored = (await redis.type(key)) === 'hash' ? await redis.hget(key, 'epoch') : null
-      return stored === null ? undefined : Number(stored)
-    },
+    storedEpoch: envelopeId => readEpoch(redis, keys.gate(envelopeId)),
 
     async load(load, previousEpoch) {
       await loadLists(runner, keys, load)
@@ -76,6 +71,12 @@ export function createClaimGate({ redis, runner, prefix, nowMs }: GatePorts): Cl
         [...args, keptMs, Math.max(load.expiresAtMs - nowMs(), 0) + keptMs],
       )
       return reply === 'SWITCHED'
+    },
+
+    async retire(envelopeId) {
+      const epoch = await readEpoch(redis, keys.gate(envelopeId))
+      if (epoch === undefined) return
+      await Promise.all(keys.ofEpoch(envelopeId, epoch).map(key => redis.pexpire(key, keptMs, 'LT')))
     },
 
     ...createOutbox(redis, keys),
@@ -113,8 +114,16 @@ function createOutbox(redis: Redis, keys: KeyNames) {
       })
     },
 
-    async retire(envelopeId: string, epoch: number) {
-      for (const key of keys.ofEpoch(envelopeId, epoch)) await redis.pexpire(key, keptMs, 'LT')
+    async findPending(cursors: ReadonlyMap<number, string>, minAgeMs: number) {
+      const newest = (await readTimeMs(redis)) - minAgeMs
+      const partitions = Array.from({ length: partitionCount }, (_, partition) => partition)
+      const heads = await Promise.all(
+        partitions.map(partition => {
+          const after = `(${cursors.get(partition) ?? '0-0'}`
+          return redis.xrange(keys.outbox(partition), after, newest, 'COUNT', 1)
+        }),
+      )
+      return partitions.filter(partition => (heads[partition]?.length ?? 0) > 0)
     },
   }
 }
@@ -230,6 +239,12 @@ async function loadLists(runner: ScriptRunner, keys: KeyNames, load: GateLoad): 
     const winners = slice(load.winners).flatMap(w => [w.playerId, w.shareNo])
     await runner.run(scripts.load, lists, [i === 0 ? 'first' : 'next', shares.length, ...shares, ...winners])
   }
+}
+
+/** A gate of another type is no gate: the switch will replace it. */
+async function readEpoch(redis: Redis, gate: string): Promise<number | undefined> {
+  const stored = (await redis.type(gate)) === 'hash' ? await redis.hget(gate, 'epoch') : null
+  return stored === null ? undefined : Number(stored)
 }
 
 /** The age of an entry is judged by Redis' own time, which gave it its id. */

@@ -13,6 +13,11 @@ export type Settled =
   /** The row itself cannot be recorded; trying again cannot help. */
   | { status: 'failed'; fault: Error }
 
+/** Whether the gate may note the reservation as settled: the record has this claim, with this very share. */
+export const isMarked = (reservation: Reservation, outcome: Settled): boolean =>
+  (outcome.status === 'settled' || outcome.status === 'duplicate') &&
+  outcome.claim.shareNo === reservation.shareNo
+
 /** What a commit changed, for those who tell the players. */
 export type SettledBatch = { claims: readonly Claim[]; envelopes: readonly LockedEnvelope[] }
 

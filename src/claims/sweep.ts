@@ -7,7 +7,8 @@ import type { Logger } from 'pino'
 import type { ClaimGate, OutboxEntry } from './gate.ts'
 import type { Claim, ClaimRecord } from './record.ts'
 import type { Reservation } from './reservation.ts'
-import type { Settle, Settled } from './settle.ts'
+import { rebuildGate } from './rebuild.ts'
+import { isMarked, type Settle, type Settled } from './settle.ts'
 
 export const sweepLimits = {
   batch: 500,
@@ -26,6 +27,13 @@ export type SweepPorts<T> = {
   log: Pick<Logger, 'error' | 'info'>
   /** A win of somebody who may have heard nothing yet. */
   onLateWin: (claim: Claim) => void
+}
+
+/** Which partitions have something to sweep: two questions for all, so that an idle server asks little. */
+export async function findDuePartitions<T>({ gate, record }: SweepPorts<T>): Promise<number[]> {
+  const { cursors, retries } = await record.readProgress(await gate.identity())
+  const pending = await gate.findPending(cursors, sweepLimits.minAgeMs)
+  return [...new Set([...pending, ...retries])]
 }
 
 export async function sweepPartition<T>(ports: SweepPorts<T>, partition: number): Promise<{ more: boolean }> {
@@ -47,18 +55,32 @@ export async function sweepPartition<T>(ports: SweepPorts<T>, partition: number)
 
 type Failure<E> = { entry: E; fault: Error }
 
-/** Settles what the record does not have, marks what it has now; answers the entries that it refuses. */
+/**
+ * Settles what the record does not have, marks what it has now, and rebuilds the gates that hold a share for one player
+ * which the record gave to another; answers the entries that the record refuses.
+ */
 async function settleAndMark<T, E extends Reservation>(
   ports: SweepPorts<T>,
   entries: readonly E[],
 ): Promise<Failure<E>[]> {
   const settled = await settleMissing(ports, entries)
-  const isRecorded = ({ status }: Settled) => status === 'settled' || status === 'duplicate'
-  await ports.gate.mark(entries.filter((_, i) => isRecorded(settled[i] as Settled)))
-  return entries.flatMap((entry, i) => {
-    const outcome = settled[i] as Settled
-    return outcome.status === 'failed' ? [{ entry, fault: outcome.fault }] : []
-  })
+  const pairs = entries.map((entry, i) => ({ entry, outcome: settled[i] as Settled }))
+  await ports.gate.mark(pairs.filter(pair => isMarked(pair.entry, pair.outcome)).map(pair => pair.entry))
+  for (const { entry, outcome } of pairs) if (isTorn(entry, outcome)) await rebuildTorn(ports, entry)
+  return pairs.flatMap(({ entry, outcome }) =>
+    outcome.status === 'failed' ? [{ entry, fault: outcome.fault }] : [],
+  )
+}
+
+/** The gate holds a share for this player, and the record gave it to another or gave the player another. */
+const isTorn = (entry: Reservation, outcome: Settled): boolean =>
+  outcome.status === 'conflict' || (outcome.status === 'duplicate' && outcome.claim.shareNo !== entry.shareNo)
+
+async function rebuildTorn<T>(ports: SweepPorts<T>, { envelopeId, epoch }: Reservation): Promise<void> {
+  const [envelope] = await ports.record.findEnvelopes([envelopeId])
+  if (envelope?.state !== 'live') return
+  ports.log.info({ envelopeId, epoch }, 'the gate contradicts the record and is rebuilt')
+  await rebuildGate(ports, envelope, epoch)
 }
 
 /** One reading tells which entries are recorded already, which is nearly all of them; only the rest take locks. */
@@ -108,23 +130,21 @@ async function noteFailure<T>(
 
 /**
  * The outbox key itself may be lost: players that the gate calls winners but the record does not know are settled from
- * the gate, for every live envelope that has one.
+ * the gate, for every live envelope that has one; a page at each call, so that no lock is held for long.
  */
-export async function settleForgotten<T>(ports: SweepPorts<T>): Promise<{ more: boolean }> {
+export function createForgottenSweep<T>(ports: SweepPorts<T>): () => Promise<{ more: boolean }> {
   const { page, unsettledMs } = sweepLimits
-  for (let afterId: string | undefined; ; ) {
+  let afterId: string | undefined
+  return async () => {
     const envelopes = await ports.record.listGated(afterId, page)
     for (const { id, epoch } of envelopes) {
       const unsettled = await ports.gate.findUnsettled(id, epoch, unsettledMs)
-      if (unsettled.length > 0) {
-        ports.log.info(
-          { envelopeId: id, reservations: unsettled.length },
-          'settling what the outbox has lost',
-        )
-        await settleAndMark(ports, unsettled)
-      }
+      if (unsettled.length === 0) continue
+      ports.log.info({ envelopeId: id, reservations: unsettled.length }, 'settling what the outbox has lost')
+      await settleAndMark(ports, unsettled)
     }
-    afterId = envelopes.at(-1)?.id
-    if (envelopes.length < page) return { more: false }
+    const more = envelopes.length === page
+    afterId = more ? envelopes.at(-1)?.id : undefined
+    return { more }
   }
 }

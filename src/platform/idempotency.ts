@@ -3,10 +3,13 @@
  * A second request with the key gets that answer; with another body it is refused; while the first runs, too.
  */
 import { createHash } from 'node:crypto'
+import { limits } from '#protocol/limits.ts'
+import type { Clock } from './clock.ts'
+import type { Job } from './jobs.ts'
 import { type Database, loadStatements, lockNumber, type Tx } from './postgres.ts'
 import { isRefusal, type Refusal, refuse } from './problem.ts'
 
-const sql = loadStatements(import.meta.url, ['try-lock', 'find-answer', 'keep-answer'])
+const sql = loadStatements(import.meta.url, ['try-lock', 'find-answer', 'keep-answer', 'forget-answers'])
 
 export type IdempotentRequest = {
   /** Whose keys these are: callers never meet each other's. */
@@ -84,3 +87,16 @@ export const canonicalJson = (value: unknown): string =>
       ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
       : item,
   )
+
+const forgetting = { everyMs: 600_000, batch: 5_000 }
+
+/** Answers are kept for 30 days; after that a key may be used again. */
+export const createForgettingJob = ({ database, clock }: { database: Database; clock: Clock }): Job => ({
+  name: 'forget-answers',
+  everyMs: forgetting.everyMs,
+  run: async () => {
+    const before = new Date(clock.nowMs() - limits.idempotency.keptMs)
+    const forgotten = await database.query(sql['forget-answers'], [before, forgetting.batch])
+    return { more: forgotten.length === forgetting.batch }
+  },
+})

@@ -10,6 +10,8 @@ export type Job = {
   name: string
   everyMs: number
   shards?: number
+  /** Which shards have work, asked before any lock is taken; all where it is not told. */
+  due?(): Promise<readonly number[]>
   /** Runs one batch; a full batch asks to be called again at once. */
   run(shard: number): Promise<{ more: boolean }>
 }
@@ -24,7 +26,8 @@ export function createJobs(
   const running = new Set<Promise<void>>()
 
   async function runShards(job: Job): Promise<void> {
-    for (let shard = 0; shard < (job.shards ?? 1) && !isStopping; shard++) {
+    const shards = (await job.due?.()) ?? Array.from({ length: job.shards ?? 1 }, (_, shard) => shard)
+    for (const shard of shards) {
       for (let more = true; more && !isStopping; ) {
         const key = { scope: `job:${job.name}`, id: shard }
         const turn = await ports.database.withLock(key, () => job.run(shard))

@@ -1,10 +1,5 @@
 import t, { type Test } from 'tap'
-import type { Tx } from '#platform/postgres.ts'
-import { createSettle } from '../../src/claims/settle.ts'
-import { isRowError } from '#platform/postgres.ts'
-import { createClaimRecord } from '../../src/claims/postgres.ts'
 import { sweepLimits } from '../../src/claims/sweep.ts'
-import { postTransfers } from '../../src/ledger/postgres.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createClaimStage, outcomeOf } from './stage.ts'
@@ -83,21 +78,19 @@ t.test('recovery', async t => {
   scene('a server dies after the commit, before the marks: nobody waits on try_again for ever', async t => {
     const { id } = await hide(1)
     const [winner, loser] = await crowd(2)
-    await server.gate.storedEpoch(id)
-    const settle = createSettle<Tx>({
-      record: createClaimRecord({ database: world.database, postTransfers }),
-      isRowError,
-      nowMs: () => world.clock.nowMs(),
-      onSettled: () => {},
-    })
-    const other = stage.createServer()
-    // A lost first claim loads the gate.
-    const far = { lat: 0, lng: 0 }
-    t.equal(outcomeOf(await claim(loser as PlayerCaller, id, { at: far })), 'out_of_reach')
-    const outcome = await claim(winner, id)
-    t.equal(outcome.status, 'claimed')
-    t.same((await settle([])).length, 0)
-    t.equal(outcomeOf(await claim(winner, id, { on: other })), 'claimed')
+    t.equal(outcomeOf(await claim(winner, id)), 'claimed')
+    const keys = await stage.keysOf(id)
+    const gate = keys.find(key => !/:[fw]:/.test(key)) as string
+    const winners = keys.find(key => key.includes(':w:')) as string
+    const marked = String(await redis.hget(winners, winner.id))
+    t.match(marked, /:1$/, 'marked after the commit')
+    await redis.hset(winners, winner.id, marked.replace(/:1$/, ':0'))
+    await redis.hset(gate, 'settled', '0')
+    t.equal(outcomeOf(await claim(loser as PlayerCaller, id, { on: stage.createServer() })), 'ended:empty')
+    await age(id)
+    await server.sweep(id)
+    t.match(await redis.hget(winners, winner.id), /:1$/, 'the sweeper marks')
+    t.equal(await redis.hget(gate, 'settled'), '1')
   })
 
   scene('the outbox key is lost: the gate remembers who waits', async t => {
@@ -193,6 +186,27 @@ t.test('recovery', async t => {
     t.equal((await claimsOf(id)).length, 2)
     t.equal(outcomeOf(await claim(second as PlayerCaller, id)), 'claimed')
   })
+
+  scene(
+    'Redis rolled back and a server died on the share of another: the sweeper mends the gate',
+    async t => {
+      const { id } = await hide(3)
+      const [first, second, third, fourth] = await crowd(4)
+      await claim(first, id)
+      const keys = await stage.keysOf(id)
+      const dumps = await Promise.all(keys.map(async key => [key, await redis.dumpBuffer(key)] as const))
+      t.equal(outcomeOf(await claim(second as PlayerCaller, id)), 'claimed')
+      for (const [key, dump] of dumps) if (dump !== null) await redis.restore(key, 0, dump, 'REPLACE')
+      await reserveAndDie(id, third as PlayerCaller)
+      const before = await epochOf(id)
+      await age(id)
+      await server.sweep(id)
+      t.equal((await claimsOf(id)).length, 2, 'not sold twice')
+      t.equal(await epochOf(id), before + 1, 'rebuilt without anybody asking')
+      t.equal(outcomeOf(await claim(fourth as PlayerCaller, id)), 'claimed', 'the last share is not stuck')
+      t.equal(outcomeOf(await claim(third as PlayerCaller, id)), 'ended:empty')
+    },
+  )
 
   scene('a reservation of an older epoch is fenced', async t => {
     const { id } = await hide(2)
