@@ -49,12 +49,13 @@ function write({ url, config, demo }: BannerOptions): string {
 }
 
 function describeDemo(url: string, { playerToken, merchantKey, envelope }: Demo): string[] {
-  const fix = `{"fix":{"lat":${envelope.lat},"lng":${envelope.lng},"accuracyM":8}}`
+  const { name, lat, lng } = envelope.place
+  const fix = `{"fix":{"lat":${lat},"lng":${lng},"accuracyM":8}}`
   return [
     `  merchant     ${merchantKey}`,
     `  player       ${playerToken}`,
     '',
-    `  Grab a share of the envelope at ${envelope.name}:`,
+    `  Grab a share of the envelope at ${name}:`,
     '',
     [
       `  curl -s ${url}/v1/envelopes/${envelope.id}/claims`,
@@ -63,6 +64,6 @@ function describeDemo(url: string, { playerToken, merchantKey, envelope }: Demo)
     '',
     '  See hints as they come:',
     '',
-    `  npm run listen -- --at ${envelope.lat},${envelope.lng} --url ${url}`,
+    `  npm run listen -- --at ${lat},${lng} --url ${url}`,
   ]
 }

@@ -1,11 +1,15 @@
 /**
- * The sandbox's demo: a merchant with a key, a player with a token, and envelopes at public places, made once through
- * the API like anybody's. The data folder remembers who they are, so a second start shows the same keys.
+ * The sandbox's demo: a merchant with a key, a player with a token, and an envelope at each built-in place, made through
+ * the API like anybody's. The data folder remembers who they are, so every start shows the same keys; what was found
+ * or has expired since the last start is hidden again.
  */
-import { createPassword, keepSecret, readRunFile } from '#platform/embedded/run-file.ts'
+import { createMerchant } from '#protocol/rest/merchants.ts'
+import { signUpPlayer } from '#protocol/rest/players.ts'
 import { systemClock } from '#platform/clock.ts'
+import { createPassword, keepSecret, readRunFile } from '#platform/embedded/run-file.ts'
 import { createTokenIssuer, type TokenSettings } from '../players/token.ts'
-import { builtInPlaces } from './play/places.ts'
+import { builtInPlaces, type Place } from './play/places.ts'
+import { createRestClient, demand } from './play/rest-client.ts'
 import { seedPlaces } from './play/seed-places.ts'
 
 export type Demo = {
@@ -13,7 +17,7 @@ export type Demo = {
   playerId: string
   merchantKey: string
   /** A place with an envelope, for the ready-made curl. */
-  envelope: { id: string; name: string; lat: number; lng: number }
+  envelope: { id: string; place: Place }
 }
 
 export type DemoOptions = {
@@ -31,54 +35,32 @@ export async function prepareDemo(options: DemoOptions): Promise<Demo> {
   const merchantKey = await findMerchantKey(options, scope)
   const playerId = await findPlayer(options)
   const issueToken = createTokenIssuer(options.jwt, { clock: systemClock })
-  if (issueToken === undefined)
-    throw new Error('the demo needs JWT_SECRET: a player token cannot be made with JWKS_URL')
+  if (issueToken === undefined) throw new Error('a demo token cannot be signed for JWKS_URL')
   const { token: playerToken } = await issueToken({ id: playerId })
 
-  const seededId = (await readRunFile(dataDir)).secrets.demoEnvelope
-  const [first] = builtInPlaces
-  if (first === undefined) throw new Error('there is no built-in place')
-  if (seededId !== undefined)
-    return { playerToken, playerId, merchantKey, envelope: { id: seededId, ...first } }
-  progress(`Hiding ${builtInPlaces.length} demo envelopes …`)
-  const seeded = await seedPlaces({ url, merchantKey, places: builtInPlaces, idempotencyScope: scope })
-  const id = seeded.hidden[0]?.id
-  if (id === undefined) throw new Error('the demo envelopes were refused')
-  await keepSecret(dataDir, 'demoEnvelope', () => id)
-  return { playerToken, playerId, merchantKey, envelope: { id, ...first } }
+  progress(`Hiding demo envelopes at ${builtInPlaces.length} public places …`)
+  const { hidden } = await seedPlaces({ url, merchantKey, places: builtInPlaces, idempotencyScope: scope })
+  const [envelope] = hidden
+  if (envelope === undefined) throw new Error('the demo envelopes were refused')
+  return { playerToken, playerId, merchantKey, envelope }
 }
 
 /** The key in the data folder, or a new merchant's: asking twice gives the same one, the operation is idempotent. */
 async function findMerchantKey({ url, dataDir, operatorKey }: DemoOptions, scope: string): Promise<string> {
   const known = (await readRunFile(dataDir)).secrets.demoMerchantKey
   if (known !== undefined) return known
-  const created = await post<{ secret: string }>(`${url}/v1/operator/merchants`, {
-    credential: operatorKey,
-    idempotencyKey: `demo-merchant-${scope}`,
-    body: { name: 'Demo merchant' },
-  })
-  return keepSecret(dataDir, 'demoMerchantKey', () => created.secret)
+  const client = createRestClient({ url, credential: operatorKey })
+  const order = { body: { name: 'Demo merchant' }, idempotencyKey: `demo-merchant-${scope}` }
+  const { secret } = demand(await client.call(createMerchant, order), 'the demo merchant')
+  return keepSecret(dataDir, 'demoMerchantKey', () => secret)
 }
 
 async function findPlayer({ url, dataDir }: DemoOptions): Promise<string> {
   const known = (await readRunFile(dataDir)).secrets.demoPlayerId
   if (known !== undefined) return known
-  const signedUp = await post<{ player: { id: string } }>(`${url}/v1/players`, { body: {} })
-  return keepSecret(dataDir, 'demoPlayerId', () => signedUp.player.id)
-}
-
-type Post = { body: object; credential?: string; idempotencyKey?: string }
-
-async function post<A>(url: string, { body, credential, idempotencyKey }: Post): Promise<A> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      ...(credential === undefined ? {} : { authorization: `Bearer ${credential}` }),
-      ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
-    },
-    body: JSON.stringify(body),
-  })
-  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`)
-  return (await response.json()) as A
+  const { player } = demand(
+    await createRestClient({ url }).call(signUpPlayer, { body: {} }),
+    'the demo player',
+  )
+  return keepSecret(dataDir, 'demoPlayerId', () => player.id)
 }

@@ -117,7 +117,8 @@ async function main(): Promise<void> {
   const url = await listen(app, config)
   if (config.runsJobs) app.jobs.start()
 
-  const demo = flags.local && config.isSandbox ? await prepareDemo({ ...config, url, progress }) : undefined
+  const hasDemo = flags.local && config.isSandbox && config.jwt.secret !== undefined
+  const demo = hasDemo ? await prepareDemo({ ...config, url, progress }) : undefined
   if (flags.local) await printBanner({ url, config, demo, format: flags.banner })
   else log.info({ url, mode: config.mode }, 'hexbao listens')
 }
