@@ -110,8 +110,9 @@ function openSocket(address: string, token: string): WebSocket {
 }
 
 /** `once` would throw at the first error; the close that follows it says more. */
-const closed = (socket: WebSocket): Promise<[code: number, reason: Buffer]> =>
-  new Promise(resolve => socket.once('close', (code, reason) => resolve([code, reason])))
+function closed(socket: WebSocket): Promise<[code: number, reason: Buffer]> {
+  return new Promise(resolve => socket.once('close', (code, reason) => resolve([code, reason])))
+}
 
 function explainEnd(
   address: string,
@@ -123,7 +124,9 @@ function explainEnd(
   return `the server closed the socket with ${code}${reason === '' ? '' : `: ${reason}`}`
 }
 
-const printRaw = (text: string): void => void process.stdout.write(`${text}\n`)
+function printRaw(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
 
 function printLine(text: string): void {
   const time = new Date().toISOString().slice(11, 23)
