@@ -83,7 +83,7 @@ function describeFault(error: unknown): string {
   return message || code || String(error)
 }
 
-type ServerSettings = Row & {
+export type ServerSettings = Row & {
   version: number
   version_name: string
   fsync: string
@@ -99,7 +99,7 @@ type ServerSettings = Row & {
   postgis: string | null
 }
 
-function judgeSettings(settings: ServerSettings): Check[] {
+export function judgeSettings(settings: ServerSettings): Check[] {
   return [
     settings.version >= 150_000
       ? passed('PostgreSQL', settings.version_name)
