@@ -34,8 +34,6 @@ const usage = `Usage: npm run seed -- [file.geojson|-] [options]
   --radius M         claim radius, ${envelope.claimRadiusM.min} to ${envelope.claimRadiusM.max} m, default ${envelope.claimRadiusM.default}
   --expires 72h      minutes (m), hours (h) or days (d), rounded up to the full hour; default 72h`
 
-await runCommand(usage, seed)
-
 async function seed(): Promise<ExitCode> {
   const { values, positionals } = parseCommandLine({
     allowPositionals: true,
@@ -122,3 +120,5 @@ function describeOutcome(outcome: SeedOutcome): string {
   if (outcome.status === 'refused') return `refused  ${where}: ${describeProblem(outcome.problem)}`
   return `${outcome.isNew ? 'hidden ' : 'already'}  ${where}: ${outcome.id}`
 }
+
+await runCommand(usage, seed)

@@ -41,8 +41,6 @@ const usage = `Usage: npm run walk -- [walk.csv|-] [options]
 
 const toStdout = (line: string): void => void process.stdout.write(`${line}\n`)
 
-await runCommand(usage, walk)
-
 async function walk(): Promise<ExitCode> {
   const { values, positionals } = parseCommandLine({
     allowPositionals: true,
@@ -156,3 +154,5 @@ function describeLedger(ledger: LedgerCheck): string[] {
 
 const formatJson = (end: End): string =>
   JSON.stringify(end, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value), 2)
+
+await runCommand(usage, walk)

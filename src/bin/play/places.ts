@@ -49,7 +49,7 @@ function parseCollection(text: string): Static<typeof Collection> {
     throw new UsageFault(`not JSON: ${(error as Error).message}`, { cause: error })
   }
   if (Check(Collection, content)) return content
-  throw new UsageFault(`a GeoJSON FeatureCollection is needed, not ${nameType(content)}`)
+  throw new UsageFault(`a GeoJSON FeatureCollection is needed, this is ${nameType(content)}`)
 }
 
 /** The place of a feature, or why it has none. */
@@ -57,7 +57,7 @@ function readFeature(feature: unknown, index: number): Place | string {
   if (!Check(PointFeature, feature)) {
     const geometry = (feature as { geometry?: unknown } | null)?.geometry
     const isFeature = Check(Typed, feature) && feature.type === 'Feature'
-    return isFeature ? `its geometry is ${nameType(geometry)}, not a Point` : 'is not a Feature'
+    return isFeature ? `its geometry is ${nameType(geometry)}, and has to be a Point` : 'is not a Feature'
   }
   const { coordinates } = feature.geometry
   const point = parsePosition(coordinates)
@@ -70,7 +70,10 @@ function readFeature(feature: unknown, index: number): Place | string {
   return `[${lng}, ${lat}] is not on Earth${isTurned ? '; GeoJSON puts the longitude first' : ''}`
 }
 
-const nameType = (value: unknown): string => (Check(Typed, value) ? `a ${value.type}` : 'something else')
+function nameType(value: unknown): string {
+  if (Check(Typed, value)) return `a ${value.type}`
+  return value === null || value === undefined ? 'missing' : 'something else'
+}
 
 export const builtInPlaces: readonly Place[] = readPlaces(
   readFileSync(new URL('../data/places.geojson', import.meta.url), 'utf8'),
