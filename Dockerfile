@@ -8,7 +8,7 @@ FROM node:24-slim
 WORKDIR /hexbao
 ENV NODE_ENV=production MODE=production HOST=0.0.0.0 PORT=8080
 COPY --from=dependencies /hexbao/node_modules ./node_modules
-COPY package.json ./
+COPY package.json LICENSE ./
 COPY migrations ./migrations
 COPY protocol ./protocol
 COPY src ./src

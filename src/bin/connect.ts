@@ -1,6 +1,6 @@
 /**
- * Where the tools find PostgreSQL and Redis: the environment says it, or else the data folder of `npm start` does, whose
- * servers are joined while they run and started for the time of the tool when they do not.
+ * Where the tools find PostgreSQL and Redis: the environment says it, or else the data folder of `npm start` does.
+ * Its servers are joined while they run, and started for the time of the tool when they do not.
  */
 import { resolve } from 'node:path'
 import { type Config, loadConfig } from '#platform/config.ts'

@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
 import t, { type Test } from 'tap'
-import { ConfigSchema } from '#platform/config.ts'
+import { ConfigSchema, loadConfig, requireReady } from '#platform/config.ts'
 import { startThrowawayServices } from '#platform/embedded/throwaway.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -179,15 +179,14 @@ t.test('the image starts, is healthy, and stops', async t => {
 t.test('production does not start with a secret missing', async t => {
   const urls = { DATABASE_URL: 'postgres://127.0.0.1:1/none', REDIS_URL: 'redis://127.0.0.1:1' }
   const whole = { MODE: 'production', ...urls, ...createSecrets() }
-  const argv = ['node', '--import', 'tsx', 'src/bin/server.ts']
-  await Promise.all(
-    (['JWT_SECRET', 'OPERATOR_KEY', 'HMAC_SECRET'] as const).map(async name => {
-      const { [name]: _, ...env } = whole
-      const server = start({ argv, cwd: root, env })
-      t.match(await server.exited, { code: 1 })
-      t.match(server.readOutput(), new RegExp(`${name}.* must be set`), `names ${name}`)
-    }),
-  )
+  for (const name of ['JWT_SECRET', 'OPERATOR_KEY', 'HMAC_SECRET'] as const) {
+    const { [name]: _, ...env } = whole
+    t.throws(() => requireReady(loadConfig(env)), { message: new RegExp(`${name}.* must be set`) })
+  }
+  const { OPERATOR_KEY: _, ...env } = whole
+  const server = start({ argv: ['node', '--import', 'tsx', 'src/bin/server.ts'], cwd: root, env })
+  t.match(await server.exited, { code: 1 })
+  t.equal(server.readOutput(), 'hexbao: OPERATOR_KEY must be set\n', 'before it asks any other server')
 })
 
 t.test('the image holds what it needs and runs as nobody special', async t => {
