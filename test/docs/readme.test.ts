@@ -12,7 +12,8 @@ import { findUnlike } from './likeness.ts'
 import { anchorOf, type Block, listLinks, type Page, readPage, readTable, root } from './page.ts'
 import { openShell, openSocket, type PlayedSocket, type Shell } from './round.ts'
 
-const folders = ['.', 'src', 'test', ...readdirSync(join(root, 'src')).map(name => `src/${name}`)]
+const listFolders = (path: string): string[] => readdirSync(join(root, path)).map(name => `${path}/${name}`)
+const folders = ['.', 'src', 'test', ...listFolders('src'), ...listFolders('test')]
 const pages = folders
   .flatMap(folder => ['README.md', 'CHANGELOG.md'].map(name => join(folder, name)))
   .filter(path => existsSync(join(root, path)))
