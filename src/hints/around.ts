@@ -1,15 +1,14 @@
 /**
  * What a player is told of the envelopes around: a function of the player's res-10 cell, the envelopes' res-10 cells
  * and who the player is, never of a point. All players in one cell share one computation, which is made again only when
- * the index changed within 2 km, and whose result is the same object as long as it says the same.
+ * something changed that can be seen from there.
  */
-import { LRUCache } from 'lru-cache'
 import type { Cell } from '../geo/cell.ts'
-import { cells7Around } from './area.ts'
-import { type Band, bandsAround, measureWarmth, type Warmth } from './band.ts'
+import { type Band, bandsAround, type Warmth } from './band.ts'
 import type { LiveEnvelope } from './live-envelope.ts'
 import type { LiveIndex } from './live-index.ts'
 import type { SelectHints } from './order.ts'
+import { createStandpoints, type Standpoints, type StandpointIndex } from './standpoints.ts'
 
 /** One envelope as seen from one cell; shared by all players there. */
 export type Hint = { readonly envelopeId: string; readonly band: Band; readonly envelope: LiveEnvelope }
@@ -23,8 +22,10 @@ export type Viewer = {
   claimedIds: ReadonlySet<string>
 }
 
-export type Around = {
-  /** `undefined` until the index has loaded `cells7Around(cell10)`, which the caller watches. */
+export type Around = Pick<Standpoints, 'watch' | 'unwatch'> & {
+  /** Calls `listener` with each watched cell from which something else is seen than before. */
+  onChange(listener: (cell10: Cell) => void): void
+  /** Of a watched cell: the same object until it changes; `undefined` until all of it is loaded. */
   surroundings(cell10: Cell): Surroundings | undefined
   /** What of it one player may see, at most 50, in the order of display. */
   select(viewer: Viewer, surroundings: Surroundings): Hint[]
@@ -33,29 +34,26 @@ export type Around = {
 }
 
 export type AroundPorts = {
-  index: Pick<LiveIndex, 'envelopesAt' | 'openCountsIn' | 'versionOf' | 'isLoaded'>
+  index: StandpointIndex & Pick<LiveIndex, 'envelopesAt'>
   selectHints: SelectHints
 }
 
-const CELLS_REMEMBERED = 5_000
-
 export function createAround({ index, selectHints }: AroundPorts): Around {
-  const remembered = new LRUCache<Cell, { version: number; surroundings: Surroundings }>({
-    max: CELLS_REMEMBERED,
+  const computed = new Map<Cell, Surroundings>()
+  const listeners: ((cell10: Cell) => void)[] = []
+  const standpoints = createStandpoints(index, cell10 => {
+    computed.delete(cell10)
+    for (const listener of listeners) listener(cell10)
   })
 
   function surroundings(cell10: Cell): Surroundings | undefined {
-    const area = cells7Around(cell10)
-    if (!index.isLoaded(area)) return undefined
-    // Versions only grow, over all cells: the newest tells whether any changed.
-    const version = Math.max(...area.map(index.versionOf))
-    const known = remembered.get(cell10)
-    if (known?.version === version) return known.surroundings
-    const computed = { hints: gatherHints(cell10), warmth: measureWarmth(cell10, mergeCounts(area)) }
-    const latest =
-      known !== undefined && saysTheSame(known.surroundings, computed) ? known.surroundings : computed
-    remembered.set(cell10, { version, surroundings: latest })
-    return latest
+    const known = computed.get(cell10)
+    if (known !== undefined) return known
+    const warmth = standpoints.warmthAt(cell10)
+    if (warmth === undefined) return undefined
+    const now = { hints: gatherHints(cell10), warmth }
+    computed.set(cell10, now)
+    return now
   }
 
   function gatherHints(cell10: Cell): Hint[] {
@@ -66,16 +64,18 @@ export function createAround({ index, selectHints }: AroundPorts): Around {
     return hints
   }
 
-  function mergeCounts(area: readonly Cell[]): Map<Cell, number> {
-    return new Map(area.flatMap(cell7 => [...index.openCountsIn(cell7)]))
-  }
-
   function select(viewer: Viewer, { hints }: Surroundings): Hint[] {
     const visible = hints.filter(({ envelope }) => isVisibleTo(viewer, envelope))
     return selectHints(visible, { playerId: viewer.id })
   }
 
   return {
+    watch: standpoints.watch,
+    unwatch(cell10) {
+      standpoints.unwatch(cell10)
+      if (standpoints.warmthAt(cell10) === undefined) computed.delete(cell10)
+    },
+    onChange: listener => void listeners.push(listener),
     surroundings,
     select,
     hintsAround(viewer, cell10) {
@@ -90,13 +90,4 @@ function isVisibleTo({ id, claimedIds }: Viewer, envelope: LiveEnvelope): boolea
   if (envelope.kind === 'player' && envelope.hiderId === id) return false
   if (claimedIds.has(envelope.id)) return false
   return envelope.audience !== 'players' || envelope.guestIds?.includes(id) === true
-}
-
-function saysTheSame(a: Surroundings, b: Surroundings): boolean {
-  return (
-    a.warmth.within1Km === b.warmth.within1Km &&
-    a.warmth.within2Km === b.warmth.within2Km &&
-    a.hints.length === b.hints.length &&
-    a.hints.every((hint, i) => hint.envelope === b.hints[i]?.envelope)
-  )
 }

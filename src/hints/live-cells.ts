@@ -14,7 +14,10 @@ import type { LiveEnvelope } from './live-envelope.ts'
 export type Moment = number
 
 type Entry = { envelope: LiveEnvelope; since: Moment }
-type CellContent = { entries: Map<string, Entry>; openCounts: Map<Cell, number>; version: Moment }
+type CellContent = { entries: Map<string, Entry>; openCounts: Map<Cell, number> }
+
+/** What became of one envelope in a cell that is kept. */
+export type CellChange = { type: 'added' | 'removed'; envelope: LiveEnvelope }
 
 export type Ended = { id: string; cell7: Cell; reason: EndReason }
 
@@ -30,16 +33,15 @@ export type LiveCells = {
   drop(cell7: Cell): void
   /** The moment that a read of the record is given when it begins. */
   now(): Moment
-  /** What a message says; `true` when something changed. Cells that are not kept are ignored. */
-  open(envelope: LiveEnvelope): boolean
-  end(ended: Ended): boolean
+  /** What a message says. Cells that are not kept are ignored. */
+  open(envelope: LiveEnvelope): void
+  end(ended: Ended): void
   /** Brings one cell to what the record said. */
-  replace(cell7: Cell, read: RecordRead): boolean
+  replace(cell7: Cell, read: RecordRead): void
   idsIn(cell7: Cell): Iterable<string>
   envelopesAt(cell10: Cell): readonly LiveEnvelope[]
+  /** How many envelopes for everybody lie in each res-10 cell of a res-7 cell. */
   openCountsIn(cell7: Cell): ReadonlyMap<Cell, number>
-  /** Changes with everything that changes in the cell, and never returns to an earlier value. */
-  versionOf(cell7: Cell): Moment
   endOf(id: string): EndReason | undefined
 }
 
@@ -53,10 +55,13 @@ type Memory = {
   byCell10: Map<Cell, LiveEnvelope[]>
   ends: LRUCache<string, { reason: EndReason; at: Moment }>
   moment: Moment
+  onChange(change: CellChange): void
 }
 
-export function createLiveCells(): LiveCells {
+/** `onChange` hears of every envelope that comes or goes, but not of cells that are dropped. */
+export function createLiveCells(onChange: (change: CellChange) => void): LiveCells {
   const memory: Memory = {
+    onChange,
     cells: new Map(),
     byCell10: new Map(),
     ends: new LRUCache({ max: ENDS_REMEMBERED }),
@@ -65,8 +70,7 @@ export function createLiveCells(): LiveCells {
   const { cells, byCell10, ends } = memory
   return {
     keep: cell7 => {
-      if (cells.has(cell7)) return
-      cells.set(cell7, { entries: new Map(), openCounts: new Map(), version: ++memory.moment })
+      if (!cells.has(cell7)) cells.set(cell7, { entries: new Map(), openCounts: new Map() })
     },
     drop: cell7 => {
       for (const entry of cells.get(cell7)?.entries.values() ?? []) removeEntry(memory, entry)
@@ -79,48 +83,42 @@ export function createLiveCells(): LiveCells {
     idsIn: cell7 => cells.get(cell7)?.entries.keys() ?? [],
     envelopesAt: cell10 => byCell10.get(cell10) ?? [],
     openCountsIn: cell7 => cells.get(cell7)?.openCounts ?? nothing,
-    versionOf: cell7 => cells.get(cell7)?.version ?? 0,
     endOf: id => ends.get(id)?.reason,
   }
 }
 
-function openEnvelope(memory: Memory, envelope: LiveEnvelope): boolean {
+function openEnvelope(memory: Memory, envelope: LiveEnvelope): void {
   const end = memory.ends.get(envelope.id)
-  if (end !== undefined && end.reason !== 'frozen') return false
+  if (end !== undefined && end.reason !== 'frozen') return
   memory.ends.delete(envelope.id)
   const content = memory.cells.get(envelope.cell7)
-  if (content === undefined) return false
+  if (content === undefined) return
   const known = content.entries.get(envelope.id)
   if (known !== undefined) known.since = ++memory.moment
   else addEntry(memory, content, { envelope, since: ++memory.moment })
-  return known === undefined
 }
 
-function endEnvelope(memory: Memory, { id, cell7, reason }: Ended): boolean {
+function endEnvelope(memory: Memory, { id, cell7, reason }: Ended): void {
   memory.ends.set(id, { reason, at: ++memory.moment })
   const entry = memory.cells.get(cell7)?.entries.get(id)
-  if (entry === undefined) return false
+  if (entry === undefined) return
   removeEntry(memory, entry)
-  return true
+  memory.onChange({ type: 'removed', envelope: entry.envelope })
 }
 
-function replaceCell(memory: Memory, cell7: Cell, { envelopes, ends, readAt }: RecordRead): boolean {
+function replaceCell(memory: Memory, cell7: Cell, { envelopes, ends, readAt }: RecordRead): void {
   const content = memory.cells.get(cell7)
-  if (content === undefined) return false
-  let isChanged = false
+  if (content === undefined) return
   for (const [id, reason] of ends) {
     const entry = content.entries.get(id)
-    if (entry === undefined || entry.since > readAt) continue
-    isChanged = endEnvelope(memory, { id, cell7, reason })
+    if (entry !== undefined && entry.since <= readAt) endEnvelope(memory, { id, cell7, reason })
   }
   for (const envelope of envelopes) {
     const hasEndedSince = (memory.ends.get(envelope.id)?.at ?? 0) > readAt
     if (hasEndedSince || content.entries.has(envelope.id)) continue
     memory.ends.delete(envelope.id)
     addEntry(memory, content, { envelope, since: readAt })
-    isChanged = true
   }
-  return isChanged
 }
 
 function addEntry(memory: Memory, content: CellContent, entry: Entry): void {
@@ -128,7 +126,7 @@ function addEntry(memory: Memory, content: CellContent, entry: Entry): void {
   content.entries.set(id, entry)
   memory.byCell10.set(cell10, [...(memory.byCell10.get(cell10) ?? []), entry.envelope])
   countOpen(content, entry.envelope, 1)
-  content.version = ++memory.moment
+  memory.onChange({ type: 'added', envelope: entry.envelope })
 }
 
 function removeEntry(memory: Memory, { envelope }: Entry): void {
@@ -139,7 +137,6 @@ function removeEntry(memory: Memory, { envelope }: Entry): void {
   if (others.length > 0) memory.byCell10.set(envelope.cell10, others)
   else memory.byCell10.delete(envelope.cell10)
   countOpen(content, envelope, -1)
-  content.version = ++memory.moment
 }
 
 /** Only what everybody may claim is counted, so that the warmth of a cell is the same for all who stand in it. */

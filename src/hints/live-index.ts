@@ -11,7 +11,7 @@ import type { Cancel, Clock } from '#platform/clock.ts'
 import { Unavailable } from '#platform/problem.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { EndReason } from '../realtime/announcer.ts'
-import { createLiveCells, type LiveCells } from './live-cells.ts'
+import { type CellChange, createLiveCells, type LiveCells } from './live-cells.ts'
 import type { LiveEnvelope } from './live-envelope.ts'
 
 export type CellEvent =
@@ -34,15 +34,17 @@ export type LiveIndexPorts = {
   log: Pick<Logger, 'warn'>
 }
 
-export type LiveIndex = Pick<LiveCells, 'envelopesAt' | 'openCountsIn' | 'versionOf' | 'endOf'> & {
+export type IndexChange = CellChange | { type: 'loaded'; cell7: Cell }
+
+export type LiveIndex = Pick<LiveCells, 'envelopesAt' | 'openCountsIn' | 'endOf'> & {
   /** Counted: each watch needs its unwatch. Loading begins at once. */
   watch(cells7: readonly Cell[]): void
   unwatch(cells7: readonly Cell[]): void
   isLoaded(cells7: readonly Cell[]): boolean
   /** Of watched cells; throws {@link Unavailable} when the record cannot be read now. */
   whenLoaded(cells7: readonly Cell[]): Promise<void>
-  /** Calls `listener` with each cell that changed or was loaded; the returned function ends that. */
-  onChange(listener: (cell7: Cell) => void): () => void
+  /** Calls `listener` with what comes, goes and is loaded in watched cells. */
+  onChange(listener: (change: IndexChange) => void): void
   apply(event: CellEvent): void
   /** Reads everything again, now; a failure is logged and left to the next turn. */
   reread(): Promise<void>
@@ -55,7 +57,7 @@ type Watch = { watchers: number; isIdle: boolean; isLoaded: boolean; loading: Pr
 type Holding = {
   cells: LiveCells
   watches: Map<Cell, Watch>
-  listeners: Set<(cell7: Cell) => void>
+  notify(change: IndexChange): void
 }
 
 const REREAD_EVERY_MS = 15_000
@@ -63,8 +65,10 @@ const RETRY_AFTER_MS = 1_000
 const CELLS_PER_QUERY = 200
 
 export function createLiveIndex(ports: LiveIndexPorts): LiveIndex {
-  const holding: Holding = { cells: createLiveCells(), watches: new Map(), listeners: new Set() }
-  const { cells, watches, listeners } = holding
+  const listeners: ((change: IndexChange) => void)[] = []
+  const notify = (change: IndexChange) => listeners.forEach(listener => listener(change))
+  const holding: Holding = { cells: createLiveCells(notify), watches: new Map(), notify }
+  const { cells, watches } = holding
   const loader = createLoader(holding, ports)
   const rereader = startRereading(holding, ports)
 
@@ -87,7 +91,6 @@ export function createLiveIndex(ports: LiveIndexPorts): LiveIndex {
   return {
     envelopesAt: cells.envelopesAt,
     openCountsIn: cells.openCountsIn,
-    versionOf: cells.versionOf,
     endOf: cells.endOf,
     watch: cells7 => cells7.forEach(watch),
     unwatch: cells7 => cells7.forEach(unwatch),
@@ -100,15 +103,8 @@ export function createLiveIndex(ports: LiveIndexPorts): LiveIndex {
         throw new Unavailable('the live index could not be loaded', { cause: error })
       }
     },
-    onChange(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    apply(event) {
-      const cell7 = event.type === 'opened' ? event.envelope.cell7 : event.cell7
-      const isChanged = event.type === 'opened' ? cells.open(event.envelope) : cells.end(event)
-      if (isChanged) notify(holding, cell7)
-    },
+    onChange: listener => void listeners.push(listener),
+    apply: event => (event.type === 'opened' ? cells.open(event.envelope) : cells.end(event)),
     reread: rereader.reread,
     close() {
       rereader.stop()
@@ -195,7 +191,7 @@ function startRereading(holding: Holding, ports: LiveIndexPorts) {
 
 /** Brings cells to what the record says; those that were dropped or watched anew meanwhile are left alone. */
 async function readRecord(holding: Holding, ports: LiveIndexPorts, cells7: readonly Cell[]): Promise<void> {
-  const { cells, watches } = holding
+  const { cells, watches, notify } = holding
   const before = cells7.map(cell7 => [cell7, watches.get(cell7)] as const)
   const readAt = cells.now()
   const envelopes = await ports.loadEnvelopes(cells7)
@@ -206,10 +202,10 @@ async function readRecord(holding: Holding, ports: LiveIndexPorts, cells7: reado
   for (const envelope of envelopes) byCell7.get(envelope.cell7)?.push(envelope)
   for (const [cell7, watch] of before) {
     if (watch === undefined || watches.get(cell7) !== watch) continue
-    const isChanged = cells.replace(cell7, { envelopes: byCell7.get(cell7) ?? [], ends, readAt })
-    const isNews = isChanged || !watch.isLoaded
+    cells.replace(cell7, { envelopes: byCell7.get(cell7) ?? [], ends, readAt })
+    if (watch.isLoaded) continue
     watch.isLoaded = true
-    if (isNews) notify(holding, cell7)
+    notify({ type: 'loaded', cell7 })
   }
 }
 
@@ -229,8 +225,4 @@ function drop({ cells, watches }: Holding, feed: CellFeed, cells7: readonly Cell
     watches.delete(cell7)
     cells.drop(cell7)
   }
-}
-
-function notify({ listeners }: Holding, cell7: Cell): void {
-  for (const listener of listeners) listener(cell7)
 }

@@ -10,7 +10,7 @@ import type { LiveIndex } from './live-index.ts'
 import { zoneOf } from './zone.ts'
 
 export type HintRoutePorts = {
-  index: LiveIndex
+  index: Pick<LiveIndex, 'whenLoaded'>
   around: Around
   /** The res-12 cell of the last accepted fix, at most 60 s old. */
   positions: { lastCell(playerId: string): Promise<Cell | undefined> }
@@ -42,15 +42,14 @@ async function lookAround(
   cell10: Cell,
   { index, around }: HintRoutePorts,
 ): Promise<Surroundings> {
-  const area = cells7Around(cell10)
-  index.watch(area)
+  around.watch(cell10)
   try {
-    await index.whenLoaded(area)
+    await index.whenLoaded(cells7Around(cell10))
     const seen = around.hintsAround(viewer, cell10)
     if (seen === undefined) throw new Unavailable('the live index is closed')
     return seen
   } finally {
-    index.unwatch(area)
+    around.unwatch(cell10)
   }
 }
 

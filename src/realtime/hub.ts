@@ -1,14 +1,14 @@
 /**
  * The realtime side of one server, composed: connections become dialogues, dialogues sessions; the ticker lets hints
- * out, the areas keep the live index where the players are, and the channels bring in what other servers announce.
+ * out, the crowd keeps the live index where the players are, and the channels bring in what other servers announce.
  */
 import type { Logger } from 'pino'
 import type { Clock } from '#platform/clock.ts'
 import type { Random } from '#platform/random.ts'
 import type { Around } from '../hints/around.ts'
 import type { LiveIndex } from '../hints/live-index.ts'
-import { createAreas } from './areas.ts'
 import { createConnection, type Wire } from './connection.ts'
+import { createCrowd } from './crowd.ts'
 import { type Handshake, openDialogue } from './dialogue.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import type { ReceptionPorts } from './reception.ts'
@@ -49,9 +49,9 @@ export type Hub = {
 const INTERNAL_ERROR = 1011
 
 export function createHub(ports: HubPorts): Hub {
-  const { clock, index, channels } = ports
+  const { clock, index, around, channels } = ports
   const ticker = createTicker(clock)
-  const areas = createAreas({ index, ticker })
+  const crowd = createCrowd({ around, ticker })
   const roster = createRoster(ports)
   channels.listen({
     onCell: index.apply,
@@ -64,14 +64,13 @@ export function createHub(ports: HubPorts): Hub {
   async function closeAll(): Promise<void> {
     await roster.close()
     ticker.close()
-    areas.close()
   }
 
   return {
     connect(wire, handshake) {
       const connection = createConnection(wire, clock)
       const heartbeat = startHeartbeat(connection, ports)
-      const dialogue = openDialogue(connection, handshake, { ...ports, ticker, areas, roster })
+      const dialogue = openDialogue(connection, handshake, { ...ports, ticker, crowd, roster })
       roster.connected(connection)
       return {
         hear: dialogue.hear,

@@ -7,12 +7,11 @@ import type { ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
 import { limits } from '#protocol/limits.ts'
 import type { Clock } from '#platform/clock.ts'
 import { type Cell, coarsen } from '../geo/cell.ts'
-import { cells7Around } from '../hints/area.ts'
 import type { Around, Surroundings } from '../hints/around.ts'
 import type { LiveIndex } from '../hints/live-index.ts'
 import type { PlayerCaller } from '../players/caller.ts'
-import type { Areas } from './areas.ts'
 import type { Connection } from './connection.ts'
+import type { Crowd } from './crowd.ts'
 import type { Ticker, Ticking } from './ticker.ts'
 import { createView } from './view.ts'
 
@@ -20,7 +19,7 @@ export type LookoutPorts = {
   clock: Clock
   around: Around
   index: Pick<LiveIndex, 'endOf'>
-  areas: Areas
+  crowd: Crowd
   ticker: Ticker
 }
 
@@ -49,7 +48,7 @@ export function createLookout(
     connection,
     claimedIds,
   }: { player: PlayerCaller; connection: Connection; claimedIds: Set<string> },
-  { clock, around, index, areas, ticker }: LookoutPorts,
+  { clock, around, index, crowd, ticker }: LookoutPorts,
 ): Lookout {
   const view = createView()
   const ticking: Ticking = { tickMs: Math.max(MIN_TICK_MS, limits.hint.tickMs / player.timeScale), tick }
@@ -88,7 +87,7 @@ export function createLookout(
     place(cell) {
       if (isEnded) return
       cell10 = coarsen(cell, 10)
-      areas.move(ticking, cells7Around(cell10))
+      crowd.move(ticking, cell10)
       ticker.mark(ticking)
     },
     pause(paused) {
@@ -108,7 +107,7 @@ export function createLookout(
     end() {
       isEnded = true
       ticker.forget(ticking)
-      areas.leave(ticking)
+      crowd.leave(ticking)
     },
   }
 }

@@ -7,6 +7,7 @@ import { neighboursWithin } from '../../src/geo/neighbourhood.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { cells7Around } from '../../src/hints/area.ts'
 import { createAround } from '../../src/hints/around.ts'
+import { measureWarmth } from '../../src/hints/band.ts'
 import type { LiveEnvelope } from '../../src/hints/live-envelope.ts'
 import { createHintSelector } from '../../src/hints/order.ts'
 import { createIndexStage, envelopeAt, square } from './index-stage.ts'
@@ -19,11 +20,10 @@ async function lookAt(envelopes: readonly LiveEnvelope[], cell10 = cell10Of(squa
   const stage = createIndexStage()
   const around = createAround({ index: stage.index, selectHints: createHintSelector('s'.repeat(32)) })
   for (const envelope of envelopes) stage.open(envelope)
-  const area = cells7Around(cell10)
-  stage.index.watch(area)
+  around.watch(cell10)
   t.equal(around.hintsAround(anyone, cell10), undefined, 'nothing is said before all is loaded')
-  await stage.index.whenLoaded(area)
-  return { stage, around, cell10, area }
+  await stage.index.whenLoaded(cells7Around(cell10))
+  return { stage, around, cell10 }
 }
 
 t.test('the watched area holds every cell that the warmth counts', async () => {
@@ -113,4 +113,46 @@ t.test('one computation is shared until something near changes, and kept when it
   stage.index.apply(stage.end(near))
   t.strictNotSame(around.surroundings(cell10)?.hints, before?.hints)
   stage.index.close()
+})
+
+t.test('the warmth that is kept up is the warmth that is counted anew', async () => {
+  const place = fc.record({ bearingDeg: fc.nat({ max: 359 }), distanceM: fc.nat({ max: 3_000 }) })
+  const step = fc.record({
+    place,
+    copies: fc.integer({ min: 1, max: 60 }),
+    isGuest: fc.boolean(),
+    ends: fc.boolean(),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 12 }), place, async (steps, away) => {
+      const stage = createIndexStage()
+      const around = createAround({ index: stage.index, selectHints: createHintSelector('s'.repeat(32)) })
+      const cells = [cell10Of(square), cell10Of(travelFrom(square, away))]
+      for (const cell10 of cells) around.watch(cell10)
+      const live: LiveEnvelope[] = []
+      for (const [i, { place: where, copies, isGuest, ends }] of steps.entries()) {
+        // Half of it is there before the cells are loaded.
+        if (i === Math.floor(steps.length / 2)) await stage.index.whenLoaded(cells.flatMap(cells7Around))
+        for (let copy = 0; copy < copies; copy++) {
+          const more = isGuest ? { audience: 'players' as const, guestIds: [] } : {}
+          const envelope = envelopeAt(travelFrom(square, where), more)
+          stage.index.apply(stage.open(envelope))
+          live.push(envelope)
+        }
+        if (ends) for (const envelope of live.splice(0, copies)) stage.index.apply(stage.end(envelope))
+      }
+      await stage.index.whenLoaded(cells.flatMap(cells7Around))
+      const counts = new Map<Cell, number>()
+      for (const { audience, cell10 } of live) {
+        if (audience !== 'players') counts.set(cell10, (counts.get(cell10) ?? 0) + 1)
+      }
+      const isTrue = cells.every(cell10 => {
+        const [kept, counted] = [around.surroundings(cell10)?.warmth, measureWarmth(cell10, counts)]
+        return kept?.within1Km === counted.within1Km && kept.within2Km === counted.within2Km
+      })
+      stage.index.close()
+      return isTrue
+    }),
+    { numRuns: 60 },
+  )
 })

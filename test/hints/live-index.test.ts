@@ -93,7 +93,7 @@ t.test('missed messages are repaired by the re-read after 15 s, with the reason 
   stage.index.watch([gone.cell7])
   await stage.index.whenLoaded([gone.cell7])
   const changed: string[] = []
-  stage.index.onChange(cell7 => changed.push(cell7))
+  stage.index.onChange(change => changed.push(change.type))
   stage.open(lost)
   stage.end(gone, 'expired')
   await stage.clock.pass(14_000)
@@ -101,9 +101,9 @@ t.test('missed messages are repaired by the re-read after 15 s, with the reason 
   await stage.clock.pass(1_000)
   t.same(stage.idsAt(gone.cell10), [lost.id])
   t.equal(stage.index.endOf(gone.id), 'expired')
-  t.same(changed, [gone.cell7])
+  t.same(changed, ['removed', 'added'])
   await stage.clock.pass(15_000)
-  t.same(changed, [gone.cell7], 'a re-read that finds nothing new tells nobody')
+  t.same(changed.length, 2, 'a re-read that finds nothing new tells nobody')
   stage.index.close()
 })
 
