@@ -10,10 +10,11 @@ import { limits } from '#protocol/limits.ts'
 import type { Clock } from '#platform/clock.ts'
 import type { ReadyConfig } from '#platform/config.ts'
 import { registerDocuments } from '#platform/documents.ts'
-import { handleFaults } from '#platform/faults.ts'
+import { describeEarlyFaults, handleFaults } from '#platform/faults.ts'
 import { registerHealthRoutes } from '#platform/health.ts'
 import { createBinder } from '#platform/http.ts'
 import { createForgettingJob, runOnce } from '#platform/idempotency.ts'
+import { acceptJsonOnly } from '#platform/json-body.ts'
 import { createJobs, type Jobs } from '#platform/jobs.ts'
 import { createLimiter } from '#platform/limiter.ts'
 import { createDatabase, isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
@@ -169,13 +170,12 @@ export async function createApp({
     bodyLimit: limits.http.bodyBytes,
     requestTimeout: limits.http.requestTimeoutMs,
     trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
-    onProtoPoisoning: 'error',
-    onConstructorPoisoning: 'error',
     return503OnClosing: true,
+    ...describeEarlyFaults({ sandbox: isSandbox }),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   })
   handleFaults(http, { sandbox: isSandbox })
-  http.removeContentTypeParser('text/plain')
+  acceptJsonOnly(http)
   await http.register(helmet, { contentSecurityPolicy: false, strictTransportSecurity: false })
   const anyOrigin = isSandbox && config.origins.length === 0
   await http.register(cors, { origin: anyOrigin ? true : [...config.origins] })

@@ -1,7 +1,8 @@
 /** What a handler throws becomes one documented refusal; a fault of ours is logged once, without positions. */
-import type { FastifyError, FastifyInstance } from 'fastify'
+import type { Socket } from 'node:net'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { sendRefusal } from './http.ts'
-import { type Refusal, refuse, Unavailable } from './problem.ts'
+import { type Refusal, refuse, toProblem, Unavailable } from './problem.ts'
 import { isDatabaseDown } from './postgres.ts'
 
 export function handleFaults(app: FastifyInstance, { sandbox }: { sandbox: boolean }): void {
@@ -15,6 +16,29 @@ export function handleFaults(app: FastifyInstance, { sandbox }: { sandbox: boole
   })
 }
 
+/** Options of Fastify: what it would answer in its own words before there is a route, or a request at all. */
+export const describeEarlyFaults = ({ sandbox }: { sandbox: boolean }) => ({
+  frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void => {
+    sendRefusal(reply, refusalOf(error), sandbox)
+  },
+  clientErrorHandler: refuseNoise,
+})
+
+/** Bytes that are no HTTP, headers without end, requests that never finish: there is a socket and nothing else. */
+function refuseNoise(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  const problem = toProblem(refuse('bad_request', { detail: 'This is not a request in HTTP.' }), false)
+  const body = JSON.stringify(problem)
+  const head = [
+    'HTTP/1.1 400 Bad Request',
+    'Connection: close',
+    'Content-Type: application/problem+json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ]
+  if (socket.writable) socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
+  socket.destroy()
+}
+
 /** The refusal that a thrown error amounts to. */
 export function refusalOf(error: FastifyError | Error): Refusal {
   if (error instanceof Unavailable) return refuse('unavailable', { retryAfterMs: error.retryAfterMs })
@@ -26,6 +50,11 @@ export function refusalOf(error: FastifyError | Error): Refusal {
       return refuse('payload_too_large')
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return refuse('unsupported_media_type')
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      // Nothing that we name is that long.
+      return refuse('not_found')
+    case 'FST_ERR_BAD_URL':
+      return refuse('bad_request', { detail: 'The address is not one that can be decoded.' })
     default:
   }
   const { statusCode } = error as FastifyError

@@ -11,17 +11,17 @@ export function readPage(query: {
   limit?: string
   cursor?: string
 }): ({ status: 'ok' } & PageRequest) | Refusal {
-  const limit = Math.min(Number(query.limit ?? limits.http.page.default), limits.http.page.max)
+  const limit = Number(query.limit ?? limits.http.page.default)
+  if (limit > limits.http.page.max) return refuseQuery('limit', `must be <= ${limits.http.page.max}`)
   if (query.cursor === undefined) return { status: 'ok', limit }
   const [, atMs, id] =
     /^(\d{1,15}):([0-9a-f-]{36})$/.exec(Buffer.from(query.cursor, 'base64url').toString()) ?? []
-  if (atMs === undefined || id === undefined) {
-    return refuse('bad_request', {
-      errors: [{ pointer: '/querystring/cursor', message: 'is not a cursor of ours' }],
-    })
-  }
+  if (atMs === undefined || id === undefined) return refuseQuery('cursor', 'is not a cursor of ours')
   return { status: 'ok', limit, after: { atMs: Number(atMs), id } }
 }
+
+const refuseQuery = (name: string, message: string): Refusal =>
+  refuse('bad_request', { errors: [{ pointer: `/querystring/${name}`, message }] })
 
 /** The page as the protocol sends it; `rows` may hold one more than `limit`, which proves that there is a next page. */
 export function toPage<R, I>(
