@@ -46,7 +46,7 @@ export function openPlay(t: Test, { socketUrl, token, onText }: PlayOptions): Pl
   socket.on('close', code => (closeCode = code))
   t.teardown(() => {
     socket.terminate()
-    t.same(faults, [], 'the socket spoke the protocol')
+    if (faults.length > 0) throw new Error(`the socket did not speak the protocol: ${faults.join('; ')}`)
   })
 
   const explain = () => `${JSON.stringify(frames)} ${faults.join('; ')} close ${closeCode}`
