@@ -19,7 +19,7 @@ import { createJobs, type Jobs } from '#platform/jobs.ts'
 import { createLimiter } from '#platform/limiter.ts'
 import { createDatabase, isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
 import type { Random } from '#platform/random.ts'
-import { awaitRedis, connectRedis, createScriptRunner } from '#platform/redis.ts'
+import { awaitRedis, connectRedis, createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { createSeal } from '#platform/seal.ts'
 import { createClaims } from './claims/claims.ts'
 import { describeAnswer } from './claims/describe.ts'
@@ -76,7 +76,7 @@ export async function createApp({
   clock,
   random,
   log,
-  redisPrefix = 'hx:',
+  redisPrefix = defaultPrefix,
 }: AppOptions): Promise<App> {
   const { isSandbox, currencies, dayZone, hmacSecret } = config
 

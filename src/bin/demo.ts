@@ -38,7 +38,7 @@ export async function prepareDemo(options: DemoOptions): Promise<Demo> {
   if (issueToken === undefined) throw new Error('a demo token cannot be signed for JWKS_URL')
   const { token: playerToken } = await issueToken({ id: playerId })
 
-  progress(`Hiding demo envelopes at ${builtInPlaces.length} public places …`)
+  progress(`Preparing the demo at ${builtInPlaces.length} public places …`)
   const { hidden } = await seedPlaces({ url, merchantKey, places: builtInPlaces, idempotencyScope: scope })
   const [envelope] = hidden
   if (envelope === undefined) throw new Error('the demo envelopes were refused')

@@ -8,7 +8,7 @@ import { systemClock } from '#platform/clock.ts'
 import type { Config } from '#platform/config.ts'
 import { createLogger } from '#platform/logger.ts'
 import { createDatabase, type Database, type DatabaseOptions } from '#platform/postgres.ts'
-import { awaitRedis, connectRedis, createScriptRunner } from '#platform/redis.ts'
+import { awaitRedis, connectRedis, createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { type Audit, auditGates } from '../claims/audit.ts'
 import { createClaimRecord, listLive } from '../claims/postgres.ts'
 import { createClaimGate, createGateReader } from '../claims/redis.ts'
@@ -20,8 +20,6 @@ import { formatReport } from './reconcile-report.ts'
 /** Whole tables are read, which the server itself never does. */
 const statementTimeoutMs = 600_000
 const livePage = 1_000
-/** The server's own: `createApp` has it as its default. */
-const redisPrefix = 'hx:'
 
 const toStderr = (error: Error) => process.stderr.write(`hexbao: ${error.message}\n`)
 
@@ -67,7 +65,7 @@ async function auditRedis(redisUrl: string, database: Database, scope: Scope): P
   const redis = connectRedis({ url: redisUrl, name: 'reconcile', onError: toStderr })
   try {
     await awaitRedis(redis)
-    const [runner, prefix] = [createScriptRunner(redis), redisPrefix]
+    const [runner, prefix] = [createScriptRunner(redis), defaultPrefix]
     const gate = createClaimGate({ redis, runner, prefix, nowMs: () => systemClock.nowMs() })
     const record = createClaimRecord({ database, postTransfers })
     const reader = createGateReader({ runner, prefix })

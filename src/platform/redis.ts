@@ -7,6 +7,9 @@ import { readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import { Unavailable } from './problem.ts'
 
+/** Before every key and channel, for servers and tools alike; tests have their own. */
+export const defaultPrefix = 'hx:'
+
 /** One Lua file: its text, digest, and the contract that its opening comment states. */
 export type Script = { readonly name: string; readonly text: string; readonly sha: string }
 
