@@ -1,7 +1,7 @@
 /**
  * The res-10 cells that players stand in, and how many envelopes lie within 1 and 2 km of each. A disk of 2 km is a
- * thousand cells: counted once when somebody comes to stand there, and from then on each envelope that comes or goes is
- * one distance for each cell that is stood in nearby. So a change costs little, and reaches only those whom it concerns.
+ * thousand cells: counted once when somebody comes to stand there, and from then on each envelope that comes or goes
+ * is one distance for each cell that is stood in nearby. So a change costs little, and reaches only whom it concerns.
  */
 import { limits } from '#protocol/limits.ts'
 import { type Cell, centreOf } from '../geo/cell.ts'

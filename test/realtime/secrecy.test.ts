@@ -16,7 +16,7 @@ const cell10Of = (point: Point): Cell => coarsen(locateCell(point), 10)
 const goFrom = (start: Point, bearingDeg: number, distanceM: number): Point =>
   travelFrom(start, { bearingDeg, distanceM })
 
-/** All that a walker is sent, over socket and REST, on a way past an envelope that then ends; the index starts empty. */
+/** All that a walker is sent, over socket and REST, on a way past an envelope that then ends; with an empty index. */
 async function walkPast(t: Test, hidden: Cell, cell10: Cell): Promise<string[]> {
   const envelope = await stage.plant(hidden, { greeting: 'Hi', clue: 'Look up' })
   const server = await stage.startServer()
