@@ -1,4 +1,4 @@
-/** A page of the documentation as a test reads it: headings, fenced blocks, tables and links of the Markdown we write. */
+/** A page of the documentation as a test reads it: the headings, fenced blocks, tables and links of its Markdown. */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
