@@ -143,6 +143,22 @@ t.test('no wandering spends more than ten failed tries in an hour', async () => 
   )
 })
 
+t.test('whoever walks up and down in one place does not try there again', async t => {
+  const ends = [place(90, 0), place(90, 30)]
+  const pacing = Array.from({ length: 40 }, (_, i) => fixAt(ends[i % 2] ?? square, i * 20))
+  const walker = createWalker({ accuracyM: 8 })
+  walker.hear(hintOf(square, 'here'))
+  let tries = 0
+  for (const fix of pacing) {
+    walker.stand(fix, { isAccepted: true, isPaused: false })
+    for (const id of walker.chooseTries()) {
+      tries++
+      walker.conclude(id, { status: 'out_of_reach' })
+    }
+  }
+  t.ok(tries >= 1 && tries <= 2, `${tries} tries`)
+})
+
 t.test('a try crosses off what was within reach of it, until nothing is left', async t => {
   const cell10 = coarsen(locateCell(square), 10)
   const search = createSearch(cell10)
@@ -285,7 +301,7 @@ t.test('a socket that closes is opened again, and what had no answer is asked ag
       limits: { payloadBytes: 1, framesPerSecond: 1, frameBurst: 1, tickMs: 1, publishRadiusM: 1 },
     })
     socket.on('message', data => {
-      const { id } = JSON.parse(String(data)) as { id: string }
+      const { id } = JSON.parse((data as Buffer).toString()) as { id: string }
       if (session === 3) return socket.close(4401)
       if (session === 2) return send({ type: 'pong', ref: id, serverTime: win.claimedAt })
       send({ type: 'goodbye', reason: 'shutdown', retryAfterMs: 1 })

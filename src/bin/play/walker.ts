@@ -76,7 +76,8 @@ export function createWalker({ accuracyM }: { accuracyM: number }): Walker {
     if (!standing.isPaused && band !== 'here' && band !== 'hot') return 0
     const triesLeft = TRIES_AN_HOUR - failedAtMs.filter(atMs => at.atMs - atMs < HOUR_MS).length
     const gain = search.gainAt(locateCell(at))
-    return triesLeft > 0 && gain >= search.left() / triesLeft ? gain : 0
+    // With no try left, no gain is enough.
+    return gain >= search.left() / triesLeft ? gain : 0
   }
 
   return {
