@@ -52,7 +52,7 @@ async function claim(context: Context, player: Walker, request: ClaimRequest): P
   const ended = memory.ended(envelopeId)
   if (ended !== undefined) return answerEnd(ended, player)
 
-  const envelope = await memory.envelope(envelopeId)
+  const envelope = await findEnvelope(context, envelopeId)
   if (envelope?.hiderId === player.id) return refuse('own_envelope')
   const place = envelope && placeFor(context, envelope, { player, passphrase: request.passphrase })
   const entry = await positions.enter(player, envelopeId, fix, place)
@@ -69,6 +69,13 @@ async function claim(context: Context, player: Walker, request: ClaimRequest): P
     default:
       return (await findOwn(context, envelopeId, player)) ?? refuse('frozen')
   }
+}
+
+/** The remembered row, but one whose opening was still to come is read again once that moment has passed. */
+async function findEnvelope({ memory, clock }: Context, id: string): Promise<ClaimableEnvelope | undefined> {
+  const known = await memory.envelope(id)
+  const hasOpenedSince = known?.state === 'funded' && known.opensAtMs <= clock.nowMs()
+  return hasOpenedSince ? memory.refresh(id) : known
 }
 
 /** Everything about the envelope that decides whether this player may enter. */
