@@ -25,7 +25,7 @@ export type Rest = {
   /** The body of an answer that has to be a good one. */
   get<O extends Operation>(operation: O, call?: Call): Promise<AnswerOf<O>>
   /** Code and reason of an answer that has to be a refusal: `ended empty`. */
-  refusal<O extends Operation>(operation: O, call?: Call): Promise<string>
+  refusal(operation: Operation, call?: Call): Promise<string>
 }
 
 export type RestOptions = {

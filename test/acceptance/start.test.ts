@@ -1,6 +1,6 @@
 /**
- * The README's start, as a user lives it: a first start, Ctrl-C, a second start on what the first left, the plug pulled,
- * a third start. One data folder goes through all of it, so the tests run in this order.
+ * The README's start, as a user lives it: a first start, Ctrl-C, a second start on what the first left, the plug
+ * pulled, a third start. One data folder goes through all of it, so the tests run in this order.
  */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
@@ -245,7 +245,7 @@ t.test(`Node ${newest} starts on the same folder`, async t => {
   assertGone(t, tree)
 })
 
-/** This Node, the one in HEXBAO_NODE24, or the registry's: the package of this platform holds nothing but the binary. */
+/** This Node, the one in HEXBAO_NODE24, or the registry's: its package for this platform is just the binary. */
 async function findNewestNode(t: Test): Promise<string | undefined> {
   if (process.version.startsWith(`v${newest}.`)) return process.execPath
   const { HEXBAO_NODE24: given } = process.env
@@ -258,12 +258,7 @@ async function findNewestNode(t: Test): Promise<string | undefined> {
     await execute('npm', ['install', ...options, `${name}@${newest}`], { timeout: 90_000 })
   } catch (error) {
     t.comment(`NOT TRIED with Node ${newest}: HEXBAO_NODE24 is not set and the registry does not answer`)
-    t.comment(
-      String((error as Error).message)
-        .split('\n')
-        .slice(0, 3)
-        .join(' '),
-    )
+    t.comment((error as Error).message.split('\n').slice(0, 3).join(' '))
     return undefined
   }
   const bin = join(folder, 'node_modules', name, 'bin')
