@@ -2,6 +2,7 @@
  * From "you stand there" to a share, or to the reason why not: reserve in Redis, settle in PostgreSQL, and wherever the
  * two disagree believe PostgreSQL and bring Redis in line. Every path through here ends; every round is counted.
  */
+import { type Ask, createBatcher } from '#platform/batch.ts'
 import type { Clock } from '#platform/clock.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
@@ -41,18 +42,26 @@ const tryAgain = refuse('try_again', { retryAfterMs: 500 })
 const overloaded = refuse('unavailable', { retryAfterMs: 2_000 })
 const softEmptyWaitMs = 60
 const lockWaitMs = { least: 20, most: 80 }
+const rebuildsAtOnce = 3
 
 /** What the next round starts from: the row as read last, or the final word. */
 type Step = { next: ClaimableEnvelope } | { done: Grabbed }
 
 /** The ports, and the work that claims on one envelope share while it is under way. */
 type Context<T> = GrabPorts<T> & {
+  /** Rebuilds take turns: each holds a connection for its lock while it works on another. */
+  takeTurn: Ask<() => Promise<void>, void>
   rebuilding: Map<string, Promise<unknown>>
   rereading: Map<string, Promise<ClaimableEnvelope | undefined>>
 }
 
 export function createGrab<T>(ports: GrabPorts<T>): Grab {
-  const context: Context<T> = { ...ports, rebuilding: new Map(), rereading: new Map() }
+  const takeTurn = createBatcher<() => Promise<void>, void>({
+    maxSize: 1,
+    concurrency: rebuildsAtOnce,
+    run: async works => Promise.all(works.map(work => work())),
+  })
+  const context: Context<T> = { ...ports, takeTurn, rebuilding: new Map(), rereading: new Map() }
   return async (player, envelope) => {
     let current = envelope
     for (let round = 0; round < rounds; round++) {
@@ -131,12 +140,13 @@ async function rebuild<T>(
   envelope: ClaimableEnvelope,
   badEpoch: number | undefined,
 ): Promise<Step> {
-  const { rebuilding, clock, random, memory } = context
-  await shareWork(rebuilding, envelope.id, async () => {
+  const { rebuilding, takeTurn, clock, random, memory } = context
+  const work = async () => {
     const outcome = await rebuildGate(context, envelope, badEpoch)
     const { least, most } = lockWaitMs
     if (outcome === 'busy') await clock.sleep(least + random.fraction() * (most - least))
-  })
+  }
+  await shareWork(rebuilding, envelope.id, () => takeTurn(work))
   return conclude(await memory.refresh(envelope.id))
 }
 

@@ -166,6 +166,16 @@ t.test('claims', async t => {
     )
   })
 
+  scene('many cold envelopes at once do not starve the pool', async t => {
+    const envelopes = []
+    for (let i = 0; i < 40; i++) envelopes.push(await hideWell(hider))
+    const players = await createCrowd(40)
+    const answers = await Promise.all(
+      envelopes.map(({ id }, i) => claim(players[i] as (typeof players)[number], id)),
+    )
+    t.same(tally(answers), { claimed: 40 })
+  })
+
   scene('announcements follow the commit', async t => {
     const owner = await createPlayer()
     const { id } = await hideWell(owner, { total: { amountMinor: '7', currency: 'CNY' }, shares: 1 })
