@@ -22,6 +22,7 @@ import { centroidOf, readAround, shiftAll } from './play/shift.ts'
 import { UsageFault } from './play/usage-fault.ts'
 
 const { envelope } = limits
+const radius = envelope.claimRadiusM
 
 const usage = `Usage: npm run seed -- [file.geojson|-] [options]
   file.geojson       a FeatureCollection of Points with a name each, - for standard input; default: the Bund, Shanghai
@@ -31,7 +32,7 @@ const usage = `Usage: npm run seed -- [file.geojson|-] [options]
   --total MINOR      in each envelope, in minor units, default 10000
   --shares N         of each envelope, default 10
   --split lucky|equal
-  --radius M         claim radius, ${envelope.claimRadiusM.min} to ${envelope.claimRadiusM.max} m, default ${envelope.claimRadiusM.default}
+  --radius M         of the claim, ${radius.min} to ${radius.max} m, default ${radius.default}
   --expires 72h      minutes (m), hours (h) or days (d), rounded up to the full hour; default 72h`
 
 async function seed(): Promise<ExitCode> {
@@ -53,7 +54,7 @@ async function seed(): Promise<ExitCode> {
   const max = Number(limits.money.maxMinor)
   const total = readWhole(values.total, { option: '--total', min: 1, max })
   const shares = readWhole(values.shares, { option: '--shares', min: 1, max: envelope.merchantShares })
-  const radius = readWhole(values.radius, { option: '--radius', ...envelope.claimRadiusM })
+  const claimRadiusM = readWhole(values.radius, { option: '--radius', ...radius })
   const expiresAt = readExpiry(values.expires)
   const places = findPlaces(positionals, values.around)
 
@@ -64,7 +65,7 @@ async function seed(): Promise<ExitCode> {
     split,
     ...(total !== undefined && { totalMinor: BigInt(total) }),
     ...(shares !== undefined && { shares }),
-    ...(radius !== undefined && { claimRadiusM: radius }),
+    ...(claimRadiusM !== undefined && { claimRadiusM }),
     ...(expiresAt !== undefined && { expiresAt }),
     onPlace: outcome => process.stdout.write(`${describeOutcome(outcome)}\n`),
   })
@@ -103,7 +104,7 @@ async function findMerchant(
 
 const unitsMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** Rounded up to the full hour, so that two runs within it ask for the same; nothing where it is the server's default. */
+/** Up to the full hour, so that two runs within it ask for the same; nothing where it is the server's default. */
 function readExpiry(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
   const [, count, unit] = /^([1-9]\d{0,4})([mhd])$/.exec(text) ?? []

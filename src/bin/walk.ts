@@ -1,7 +1,7 @@
 /**
- * `npm run walk`: plays one honest player along a recorded walk: sends the fixes in time, prints the hints as they come,
- * claims what comes within reach, and counts the money at the end. Exit code 0: every cent is where it belongs, 1: not,
- * 2: usage.
+ * `npm run walk`: plays one honest player along a recorded walk: sends the fixes in time, prints the hints as they
+ * come, claims what comes within reach, and counts the money at the end. Exit code 0: every cent is where it belongs,
+ * 1: not, 2: usage.
  */
 import { limits } from '#protocol/limits.ts'
 import { getMe, getWallet, signUpPlayer } from '#protocol/rest/players.ts'
@@ -32,7 +32,7 @@ const { maxTimeScale } = limits.sandbox
 const usage = `Usage: npm run walk -- [walk.csv|-] [options]
   walk.csv           fixes as at,lat,lng, - for standard input; default: past the places of npm run seed
   --around=LAT,LNG   moves the walk there; with the built-in one, to where npm run seed -- --around moved the places
-  --speed N          how fast the walk's clock runs, 1 to ${maxTimeScale}; default 60, with --token that player's time scale
+  --speed N          how fast the walk's clock runs, 1 to ${maxTimeScale}; default 60, with --token the player's own
   --accuracy M       of the fixes, in metres, default 8
   --url URL          the server, default ${defaultUrl}
   --token TOKEN      plays an existing player; default: a new one of the sandbox

@@ -45,15 +45,7 @@ export function createClaimant({ request, client, speed, tell, conclude }: Claim
   /** Envelopes whose claim has been promised an answer. */
   const pending = new Set<string>()
 
-  async function claim(envelopeId: string, fix: WireFix): Promise<Answer> {
-    for (let repeat = 0; ; repeat++) {
-      const frame = await request({ type: 'claim', envelopeId, fix })
-      if (frame.type === 'claim.result') return frame.result
-      if (frame.type !== 'error') throw new ServerFault(`a claim was answered with ${frame.type}`)
-      if (!passing.includes(frame.code) || repeat === REPEATS) return frame
-      await sleep(Math.min(frame.retryAfterMs ?? ASK_AGAIN_MS, LONGEST_WAIT_MS))
-    }
-  }
+  const claim = (envelopeId: string, fix: WireFix) => askForShare(request, { envelopeId, fix })
 
   /** Notes a win once; answers whether it is new. */
   function take({ claimId, envelopeId, amount, claimedAt }: Static<typeof ClaimedAnswer>): boolean {
@@ -111,6 +103,20 @@ export function createClaimant({ request, client, speed, tell, conclude }: Claim
       return pending.size
     },
     wins: () => [...wins.values()],
+  }
+}
+
+/** Asks again while the answer may change in a moment. */
+async function askForShare(
+  request: PlaySocket['request'],
+  { envelopeId, fix }: { envelopeId: string; fix: WireFix },
+): Promise<Answer> {
+  for (let repeat = 0; ; repeat++) {
+    const frame = await request({ type: 'claim', envelopeId, fix })
+    if (frame.type === 'claim.result') return frame.result
+    if (frame.type !== 'error') throw new ServerFault(`a claim was answered with ${frame.type}`)
+    if (!passing.includes(frame.code) || repeat === REPEATS) return frame
+    await sleep(Math.min(frame.retryAfterMs ?? ASK_AGAIN_MS, LONGEST_WAIT_MS))
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Hides one envelope at each place, as a merchant, so that afterwards a live one lies at every place, however often and
- * whenever this runs: the Idempotency-Key is made of what is hidden where, so a rerun is answered with the envelope that
- * is there already, and only where that one has ended is the next one hidden.
+ * whenever this runs: the Idempotency-Key is made of what is hidden where, so a rerun is answered with the envelope
+ * that is there already, and only where that one has ended is the next one hidden.
  */
 import { createHash } from 'node:crypto'
 import type { Problem } from '#protocol/errors.ts'
