@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -52,6 +52,11 @@ function assertGone(t: Test, tree: readonly Process[]): void {
   )
   t.same(listLeft(tree), [], 'nothing that it started is left')
 }
+
+t.test("the README's first command is the one that is tried here", async t => {
+  t.match(await readFile(new URL('../../README.md', import.meta.url), 'utf8'), /^npm ci && npm start$/m)
+  t.same(npmStart.slice(0, 2), ['npm', 'start'])
+})
 
 t.test('a first start: the pasted curl wins a share, and Ctrl-C ends everything', async t => {
   const server = run(t, npmStart, env)
