@@ -120,12 +120,13 @@ type End = {
 }
 
 function formatEnd({ report, wallet, ledger, isBalanced }: End): string[] {
+  const balanced = ledger.status === 'unseen' ? 'The wallet is right.' : 'Every cent is where it belongs.'
   return [
     '',
     ...describeReport(report),
     ...wallet.map(describeWallet),
     ...describeLedger(ledger),
-    isBalanced ? 'Every cent is where it belongs.' : 'THE MONEY DOES NOT ADD UP.',
+    isBalanced ? balanced : 'THE MONEY DOES NOT ADD UP.',
   ]
 }
 
