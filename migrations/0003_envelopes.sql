@@ -43,6 +43,7 @@ create table envelopes (
 create index envelopes_live_by_cell on envelopes (cell_r7) where state = 'live';
 create index envelopes_live_by_hint_cell on envelopes (cell_r9, cell_r10)
   where state in ('funded', 'live') and hider_kind = 'player';
+create index envelopes_live_by_id on envelopes (id) where state = 'live';
 create index envelopes_by_opening on envelopes (opens_at, id) where state = 'funded';
 create index envelopes_by_expiry on envelopes (expires_at, id) where state in ('funded', 'live');
 create index envelopes_by_hider on envelopes (hider_id, created_at desc, id desc);

@@ -19,7 +19,7 @@ import { createJobs, type Jobs } from '#platform/jobs.ts'
 import { createLimiter } from '#platform/limiter.ts'
 import { createDatabase, isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
 import type { Random } from '#platform/random.ts'
-import { awaitRedis, connectRedis, createScriptRunner, defaultPrefix } from '#platform/redis.ts'
+import { awaitRedis, closeRedis, connectRedis, createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { createSeal } from '#platform/seal.ts'
 import { createClaims } from './claims/claims.ts'
 import { describeAnswer } from './claims/describe.ts'
@@ -68,6 +68,8 @@ export type App = {
   close(): Promise<void>
 }
 
+/** So long balancers are told before anything closes; a sandbox has none. */
+const noticeMs = 2_000
 /** How long a shutdown waits for PostgreSQL to take what is reserved; the rest is another server's sweeper's. */
 const drainMs = 5_000
 
@@ -225,12 +227,13 @@ export async function createApp({
     jobs,
     async close() {
       health.drain()
+      if (!isSandbox) await clock.sleep(noticeMs)
       // Closing HTTP says goodbye to the sockets first.
       await http.close()
       await jobs.stop()
       await Promise.race([claims.drain(), clock.sleep(drainMs)])
       index.close()
-      await Promise.all([redis.quit(), sweepRedis.quit(), subscriber.quit()])
+      await Promise.all([redis, sweepRedis, subscriber].map(closeRedis))
       await database.close()
     },
   }

@@ -33,8 +33,8 @@ export type ClaimPorts = {
   ) => boolean
   /** A win was recorded after its claim had been answered "pending". */
   onLateWin: (claim: Claim) => void
-  /** Work that no answer waits for has failed. */
-  onFault: (error: unknown, what: string) => void
+  /** Work that no answer waits for, only a shutdown; `what` names it where it fails. */
+  inBackground: (work: Promise<unknown>, what: string) => void
 }
 
 export type ClaimVerb = (player: Walker, request: ClaimRequest) => Promise<ClaimAnswer>
@@ -100,7 +100,7 @@ async function goOn(
   player: Walker,
   { request: { envelopeId, fix }, envelope }: { request: ClaimRequest; envelope: ClaimableEnvelope },
 ): Promise<ClaimAnswer> {
-  const { grabbing, memory, positions } = context
+  const { grabbing, memory, positions, inBackground } = context
   const key = claimIdOf(envelopeId, player.id)
   const isFirst = !grabbing.has(key)
   const grabbed = await keepPermit(context, player, {
@@ -109,47 +109,48 @@ async function goOn(
   })
   switch (grabbed.status) {
     case 'claimed':
-      if (grabbed.isNew && isFirst) await positions.reward(player, fix)
+      // The win stands whatever becomes of the note: a cool-down may be missed, not the money.
+      if (grabbed.isNew && isFirst) inBackground(positions.reward(player, fix), 'a reward was not noted')
       return { status: 'claimed', claim: grabbed.claim }
     case 'pending':
-      if (isFirst) followUp(context, player, { fix, outcome: grabbed.outcome })
+      if (isFirst) followUp(context, player, { fix, ...grabbed })
       return { status: 'pending', claimId: grabbed.claimId, envelopeId }
     case 'ended':
       return answerEnd(await memory.rememberEnd(envelopeId, grabbed.reason), player)
     case 'refused':
+      // Neither hides a win: the client asks again, and nobody is sent to the record for it.
+      if (grabbed.code === 'try_again' || grabbed.code === 'unavailable') return grabbed
       return (await findOwn(context, envelopeId, player)) ?? grabbed
   }
 }
 
 /** The permit stays used for a win that is new or may come; otherwise it is given back, and nobody waits for that. */
 async function keepPermit(
-  { positions, onFault }: Context,
+  { positions, inBackground }: Context,
   player: Walker,
   { work, isFirst }: { work: Promise<Grabbed>; isFirst: boolean },
 ): Promise<Grabbed> {
   let isUsed = false
   try {
     const grabbed = await work
-    isUsed = isFirst && (grabbed.status === 'pending' || (grabbed.status === 'claimed' && grabbed.isNew))
+    isUsed = isFirst && (grabbed.status === 'pending' || grabbed.status === 'claimed') && grabbed.isNew
     return grabbed
   } finally {
-    if (!isUsed) positions.leave(player).catch((error: unknown) => onFault(error, 'permit not given back'))
+    if (!isUsed) inBackground(positions.leave(player), 'a permit was not given back')
   }
 }
 
+type Late = { fix: ClaimRequest['fix']; outcome: Promise<Settled>; isNew: boolean }
+
 /** A win that is recorded after its claim was answered "pending": the player hears of it, the reward is noted. */
-function followUp(
-  { positions, onLateWin, onFault }: Context,
-  player: Walker,
-  { fix, outcome }: { fix: ClaimRequest['fix']; outcome: Promise<Settled> },
-): void {
-  outcome
-    .then(async settled => {
-      if (settled.status !== 'settled') return
-      onLateWin(settled.claim)
-      await positions.reward(player, fix)
-    })
-    .catch((error: unknown) => onFault(error, 'a pending claim was not settled here'))
+function followUp(context: Context, player: Walker, { fix, outcome, isNew }: Late): void {
+  const { positions, inBackground, onLateWin } = context
+  const work = outcome.then(async settled => {
+    if (settled.status !== 'settled' && settled.status !== 'duplicate') return
+    onLateWin(settled.claim)
+    if (isNew) await positions.reward(player, fix)
+  })
+  inBackground(work, 'a pending claim was not settled here')
 }
 
 async function findOwn(

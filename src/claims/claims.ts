@@ -1,6 +1,7 @@
 /** The claim path, composed once from its ports: what a process runs, whether its ports are real or simulated. */
 import type { Logger } from 'pino'
 import { limits } from '#protocol/limits.ts'
+import { type Background, createBackground } from '#platform/background.ts'
 import { createBatcher } from '#platform/batch.ts'
 import type { Clock } from '#platform/clock.ts'
 import type { Job } from '#platform/jobs.ts'
@@ -39,7 +40,7 @@ export type ClaimsPorts<T> = {
 export type Claims = {
   claim: ClaimVerb
   jobs: readonly Job[]
-  /** Resolves when nothing that was reserved here waits for the record. */
+  /** Resolves when nothing that was reserved here waits for the record, and nothing runs behind the answers. */
   drain(): Promise<void>
 }
 
@@ -50,7 +51,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
   const { gate, record, announcer, clock, random, log, hmacSecret } = ports
   const nowMs = () => clock.nowMs()
   const onLateWin = (claim: Claim) => announceLateWin(announcer, claim)
-  const onFault = (error: unknown, what: string) => log.error({ err: error }, what)
+  const background = createBackground(log)
   const settle = createSettle({
     record,
     isRowError: ports.isRowError,
@@ -59,15 +60,14 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
   })
   const memory = createMemory({
     record,
-    onEnd: envelopeId => {
-      gate.retire(envelopeId).catch((error: unknown) => onFault(error, 'the gate of an ended envelope stays'))
-    },
+    nowMs,
+    onEnd: envelopeId => background.run(gate.retire(envelopeId), 'the gate of an ended envelope stays'),
   })
   const queue = createSettleQueue({
-    settle: settleAndMark(settle, gate, onFault),
+    settle: settleAndMark(settle, gate, background),
     clock,
     isOutage: ports.isOutage,
-    onOutage: error => onFault(error, 'settlement waits for PostgreSQL'),
+    onOutage: error => log.error({ err: error }, 'settlement waits for PostgreSQL'),
   })
   const pendingAfterMs = limits.claim.pendingAfterMs
   const grab = createGrab({
@@ -88,7 +88,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     opensWith: ({ id: envelopeId, passphraseMac: mac }, passphrase) =>
       mac !== null && passphrase !== undefined && opensWith(hmacSecret, { envelopeId, passphrase, mac }),
     onLateWin,
-    onFault,
+    inBackground: background.run,
   })
   const sweepPorts = { gate: ports.sweepGate, record, settle, nowMs, log, onLateWin }
   const jobs: Job[] = [
@@ -100,19 +100,19 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     },
     { name: 'settle-forgotten', everyMs: forgottenEveryMs, run: createForgottenSweep(sweepPorts) },
   ]
-  return { claim, jobs, drain: queue.drain }
+  const drain = async () => {
+    await queue.drain()
+    await background.finish()
+  }
+  return { claim, jobs, drain }
 }
 
 /** Marks follow the commit; no answer waits for them, and the sweeper repeats those that fail. */
-function settleAndMark(
-  settle: Settle,
-  gate: ClaimGate,
-  onFault: (error: unknown, what: string) => void,
-): Settle {
+function settleAndMark(settle: Settle, gate: ClaimGate, background: Background): Settle {
   return async reservations => {
     const outcomes = await settle(reservations)
     const recorded = reservations.filter((reservation, i) => isMarked(reservation, outcomes[i] as Settled))
-    gate.mark(recorded).catch((error: unknown) => onFault(error, 'settled wins are not marked yet'))
+    background.run(gate.mark(recorded), 'settled wins are not marked yet')
     return outcomes
   }
 }

@@ -16,11 +16,11 @@ import type { SettleQueue } from './settle-queue.ts'
 import type { Settled } from './settle.ts'
 
 export type Grabbed =
-  /** `isNew`: won by this call, not known before. */
+  /** `isNew`: this call reserved the very share, so its permit is used, whoever settled it. */
   | { status: 'claimed'; claim: Claim; isNew: boolean }
   | { status: 'ended'; reason: EndReason }
   /** Reserved, the record has not answered yet; `outcome` will. */
-  | { status: 'pending'; claimId: string; outcome: Promise<Settled> }
+  | { status: 'pending'; claimId: string; outcome: Promise<Settled>; isNew: boolean }
   | Refusal
 
 export type GrabPorts<T> = {
@@ -159,12 +159,13 @@ async function settle<T>(context: Context<T>, { envelope, reservation, status }:
   switch (settled?.status) {
     case undefined: {
       const claimId = claimIdOf(reservation.envelopeId, reservation.playerId)
-      return { done: { status: 'pending', claimId, outcome } }
+      return { done: { status: 'pending', claimId, outcome, isNew: status === 'won' } }
     }
     case 'settled':
-      return { done: { status: 'claimed', claim: settled.claim, isNew: status === 'won' } }
-    case 'duplicate':
-      return { done: { status: 'claimed', claim: settled.claim, isNew: false } }
+    case 'duplicate': {
+      const isNew = status === 'won' && settled.claim.shareNo === reservation.shareNo
+      return { done: { status: 'claimed', claim: settled.claim, isNew } }
+    }
     case 'ended':
       return { done: settled }
     case 'frozen':

@@ -212,6 +212,8 @@ type LockedRow = Row & {
   id: string
   state: EnvelopeState
   epoch: bigint
+  opens_at: Date
+  expires_at: Date
   currency: string
   share_count: number
   claimed_shares: number
@@ -224,6 +226,8 @@ const readLocked = (row: LockedRow): LockedEnvelope => ({
   id: row.id,
   state: row.state,
   epoch: Number(row.epoch),
+  opensAtMs: row.opens_at.getTime(),
+  expiresAtMs: row.expires_at.getTime(),
   currency: row.currency,
   shareCount: row.share_count,
   claimedShares: row.claimed_shares,

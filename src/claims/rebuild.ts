@@ -29,11 +29,11 @@ export async function rebuildGate<T>(
       // Statements of their own, after the lock: they see every settlement that committed before it.
       const freeShares = await record.listFreeShares(tx, envelope.id)
       const winners = await record.listWinningShares(tx, envelope.id)
-      return { epoch, freeShares, winners, shareCount: row.shareCount }
+      const { shareCount, opensAtMs, expiresAtMs } = row
+      return { epoch, freeShares, winners, shareCount, opensAtMs, expiresAtMs }
     })
     if (typeof load === 'string') return load
-    const { id: envelopeId, opensAtMs, expiresAtMs } = envelope
-    const isInForce = await gate.load({ envelopeId, opensAtMs, expiresAtMs, ...load }, stored)
+    const isInForce = await gate.load({ envelopeId: envelope.id, ...load }, stored)
     return isInForce ? 'loaded' : 'done_by_another'
   })
   return turn.status === 'busy' ? 'busy' : turn.value

@@ -41,6 +41,8 @@ export type LockedEnvelope = {
   id: string
   state: EnvelopeState
   epoch: number
+  opensAtMs: number
+  expiresAtMs: number
   currency: string
   shareCount: number
   claimedShares: number

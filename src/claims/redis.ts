@@ -102,12 +102,11 @@ function createOutbox(redis: Redis, keys: KeyNames) {
     },
 
     async findUnsettled(envelopeId: string, epoch: number, minAgeMs: number): Promise<Reservation[]> {
-      const [redisMs, winners] = await Promise.all([
-        readTimeMs(redis),
-        redis.hgetall(keys.winners(envelopeId, epoch)),
-      ])
-      const newest = redisMs - minAgeMs
-      return Object.entries(winners).flatMap(([playerId, value]) => {
+      const key = keys.winners(envelopeId, epoch)
+      const [newest, type] = [(await readTimeMs(redis)) - minAgeMs, await redis.type(key)]
+      // Absent, or a broken gate, which the next claim rebuilds.
+      if (type !== 'hash') return []
+      return Object.entries(await redis.hgetall(key)).flatMap(([playerId, value]) => {
         const [shareNo, entryId = '0-0', settled] = value.split(':')
         const isDue = settled === '0' && Number(entryId.split('-')[0]) <= newest
         return isDue ? [{ envelopeId, playerId, shareNo: Number(shareNo), epoch, entryId }] : []
@@ -237,7 +236,13 @@ async function loadLists(runner: ScriptRunner, keys: KeyNames, load: GateLoad): 
     const slice = <T>(items: readonly T[]) => items.slice(i * loadChunk, (i + 1) * loadChunk)
     const shares = slice(load.freeShares)
     const winners = slice(load.winners).flatMap(w => [w.playerId, w.shareNo])
-    await runner.run(scripts.load, lists, [i === 0 ? 'first' : 'next', shares.length, ...shares, ...winners])
+    await runner.run(scripts.load, lists, [
+      i === 0 ? 'first' : 'next',
+      keptMs,
+      shares.length,
+      ...shares,
+      ...winners,
+    ])
   }
 }
 

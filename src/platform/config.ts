@@ -43,7 +43,7 @@ export const ConfigSchema = Type.Object({
     minimum: 4,
     maximum: 200,
     default: 16,
-    description: 'Pooled connections of this process.',
+    description: 'Pooled connections of this process, beside ten for locks.',
   }),
   JWT_SECRET: Type.Optional(
     Type.String({ ...secret, description: 'HS256 secret of player tokens, 32 characters at least.' }),

@@ -4,6 +4,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { sendRefusal } from './http.ts'
 import { type Refusal, refuse, toProblem, Unavailable } from './problem.ts'
 import { isDatabaseDown } from './postgres.ts'
+import { isRedisDown } from './redis.ts'
 
 export function handleFaults(app: FastifyInstance, { sandbox }: { sandbox: boolean }): void {
   app.setNotFoundHandler((_request, reply) => sendRefusal(reply, refuse('not_found'), sandbox))
@@ -42,7 +43,7 @@ function refuseNoise(error: NodeJS.ErrnoException, socket: Socket): void {
 /** The refusal that a thrown error amounts to. */
 export function refusalOf(error: FastifyError | Error): Refusal {
   if (error instanceof Unavailable) return refuse('unavailable', { retryAfterMs: error.retryAfterMs })
-  if (isDatabaseDown(error)) return refuse('unavailable', { retryAfterMs: 1_000 })
+  if (isDatabaseDown(error) || isRedisDown(error)) return refuse('unavailable', { retryAfterMs: 1_000 })
   if ('validation' in error && error.validation !== undefined)
     return refuse('bad_request', { errors: pointers(error) })
   switch ('code' in error ? error.code : undefined) {

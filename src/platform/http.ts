@@ -44,7 +44,7 @@ export type BinderPorts<C extends { kind: CallerKind }> = {
     authorization: string | undefined,
     operation: Operation,
   ) => Promise<C | Refusal> | C | Refusal
-  /** Takes one request from the caller's budget; see the limiter. */
+  /** Takes one request from the address's budget, without a caller, or from the caller's; see the limiter. */
   admit?: (request: FastifyRequest, reply: FastifyReply, caller: C | undefined) => Refusal | undefined
 }
 
@@ -54,18 +54,18 @@ export function createBinder<C extends { kind: CallerKind }>(
 ): Bind<C> {
   const callers = new WeakMap<FastifyRequest, C>()
 
-  /** Before the body is read: who calls, and whether they may call so often. */
+  /** Before the body is read: is the address in its budget, who calls, and is the caller in theirs. */
   async function receive(operation: Operation, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const identified =
-      operation.callers.length === 0
-        ? undefined
-        : await ports.authenticate(request.headers.authorization, operation)
-    const refusal = identified !== undefined && isRefused(identified) ? identified : undefined
-    const caller = identified !== undefined && !isRefused(identified) ? identified : undefined
-    // A wrong credential is charged to its address.
-    const stop = ports.admit?.(request, reply, caller) ?? refusal
-    if (stop !== undefined) return void sendRefusal(reply, stop, ports.sandbox)
-    if (caller !== undefined) callers.set(request, caller)
+    const stop = ports.admit?.(request, reply, undefined) ?? (await identify(operation, request, reply))
+    if (stop !== undefined) sendRefusal(reply, stop, ports.sandbox)
+  }
+
+  async function identify(operation: Operation, request: FastifyRequest, reply: FastifyReply) {
+    if (operation.callers.length === 0) return undefined
+    const caller = await ports.authenticate(request.headers.authorization, operation)
+    if (isRefused(caller)) return caller
+    callers.set(request, caller)
+    return ports.admit?.(request, reply, caller)
   }
 
   return (operation, handle) => {

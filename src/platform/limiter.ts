@@ -51,7 +51,10 @@ export type LimiterPorts = {
   sandbox: boolean
 }
 
-/** The binder's `admit`: one request from the credential's budget and, outside the sandbox, from the address's. */
+/**
+ * The binder's `admit`, asked twice: before anybody is identified, for the address (outside the sandbox), and then for
+ * the caller. So a wrong credential costs its address and is not even looked up once that is spent.
+ */
 export type Admit = (
   request: FastifyRequest,
   reply: FastifyReply,
@@ -64,19 +67,24 @@ export function createLimiter({ clock, sandbox }: LimiterPorts): Admit {
   const addresses = createQuota('address', limits.http.perAddressPerMinute)
 
   return (request, reply, caller) => {
-    const takes: { quota: Quota; take: Take }[] = []
-    if (caller !== undefined) takes.push(takeFrom(credentials, `${caller.kind}:${caller.id}`, clock.nowMs()))
-    if (!sandbox) takes.push(takeFrom(addresses, networkOf(request.ip), clock.nowMs()))
-    if (takes.length === 0) return undefined
-    reply.header('ratelimit-policy', takes.map(({ quota }) => describePolicy(quota)).join(', '))
-    reply.header(
-      'ratelimit',
-      takes.map(({ quota, take }) => describeBucket(quota, take.bucket, clock.nowMs())).join(', '),
-    )
-    const waits = takes.map(({ take }) => (take.status === 'empty' ? take.retryAfterMs : 0))
-    const retryAfterMs = Math.max(...waits)
-    return retryAfterMs === 0 ? undefined : refuse('too_many_requests', { retryAfterMs })
+    if (caller === undefined && sandbox) return undefined
+    const nowMs = clock.nowMs()
+    const { quota, take } =
+      caller === undefined
+        ? takeFrom(addresses, networkOf(request.ip), nowMs)
+        : takeFrom(credentials, `${caller.kind}:${caller.id}`, nowMs)
+    append(reply, 'ratelimit-policy', describePolicy(quota))
+    append(reply, 'ratelimit', describeBucket(quota, take.bucket, nowMs))
+    return take.status === 'empty'
+      ? refuse('too_many_requests', { retryAfterMs: take.retryAfterMs })
+      : undefined
   }
+}
+
+/** Both headers are lists: one item for each quota that counted. */
+function append(reply: FastifyReply, header: string, item: string): void {
+  const before = reply.getHeader(header)
+  reply.header(header, before === undefined ? item : `${String(before)}, ${item}`)
 }
 
 function takeFrom(quota: Quota, key: string, nowMs: number): { quota: Quota; take: Take } {

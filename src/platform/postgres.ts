@@ -52,10 +52,35 @@ const types: CustomTypesConfig = {
       : standardTypes.getTypeParser(oid, format)) as CustomTypesConfig['getTypeParser'],
 }
 
+/** As many locks as a process holds at once: its jobs, its rebuilds, and the rebuild that a sweep asks for. */
+export const lockConnections = 10
+
 export function createDatabase(options: DatabaseOptions): Database {
+  const pool = createPool(options, options.connections)
+  // Whoever holds a lock works on other connections: with one pool for both, holders could wait for each other.
+  const locks = createPool(options, lockConnections)
+  return {
+    query: (statement, params) => runStatement(pool, statement, params),
+    transact: run => transactOn(pool, options, { run }),
+    snapshot: run =>
+      transactOn(pool, options, { run, begin: 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY' }),
+    withLock: (key, run) =>
+      transactOn(locks, options, {
+        run: async tx => {
+          const [row] = await tx.query<{ locked: boolean }>(sql['try-lock'], [lockNumber(key)])
+          return row?.locked ? { status: 'ran' as const, value: await run() } : { status: 'busy' as const }
+        },
+      }),
+    close: async () => {
+      await Promise.all([pool.end(), locks.end()])
+    },
+  }
+}
+
+function createPool(options: DatabaseOptions, max: number): Pool {
   const pool = new Pool({
     connectionString: options.url,
-    max: options.connections,
+    max,
     types,
     connectionTimeoutMillis: 5_000,
     statement_timeout: options.statementTimeoutMs ?? 5_000,
@@ -66,42 +91,38 @@ export function createDatabase(options: DatabaseOptions): Database {
   })
   pool.on('error', options.onIdleError)
 
-  async function transact<T>(run: (tx: Tx) => Promise<T>, begin = 'BEGIN'): Promise<T> {
-    const client = await pool.connect()
-    let fault: Error | undefined
-    // Between two statements nobody but us would hear that the connection died, and an unheard error ends the process.
-    client.on('error', options.onIdleError)
-    try {
-      await client.query(begin)
-      const value = await run(inside(client))
-      await commit(client)
-      return value
-    } catch (error) {
-      fault = error as Error
-      // A connection that cannot even roll back is thrown away below; PostgreSQL rolls back for it.
-      if (!(error instanceof CommitUnknown)) {
-        await client.query('ROLLBACK').then(
-          () => (fault = undefined),
-          () => undefined,
-        )
-      }
-      throw error
-    } finally {
-      client.off('error', options.onIdleError)
-      client.release(fault)
-    }
-  }
+  return pool
+}
 
-  return {
-    query: (statement, params) => runStatement(pool, statement, params),
-    transact: run => transact(run),
-    snapshot: run => transact(run, 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY'),
-    withLock: (key, run) =>
-      transact(async tx => {
-        const [row] = await tx.query<{ locked: boolean }>(sql['try-lock'], [lockNumber(key)])
-        return row?.locked ? { status: 'ran' as const, value: await run() } : { status: 'busy' as const }
-      }),
-    close: () => pool.end(),
+type Transaction<T> = { run: (tx: Tx) => Promise<T>; begin?: string }
+
+async function transactOn<T>(
+  pool: Pool,
+  { onIdleError }: DatabaseOptions,
+  { run, begin = 'BEGIN' }: Transaction<T>,
+): Promise<T> {
+  const client = await pool.connect()
+  let fault: Error | undefined
+  // Between two statements nobody but us would hear that the connection died, and an unheard error ends the process.
+  client.on('error', onIdleError)
+  try {
+    await client.query(begin)
+    const value = await run(inside(client))
+    await commit(client)
+    return value
+  } catch (error) {
+    fault = error as Error
+    // A connection that cannot even roll back is thrown away below; PostgreSQL rolls back for it.
+    if (!(error instanceof CommitUnknown)) {
+      await client.query('ROLLBACK').then(
+        () => (fault = undefined),
+        () => undefined,
+      )
+    }
+    throw error
+  } finally {
+    client.off('error', onIdleError)
+    client.release(fault)
   }
 }
 
@@ -149,7 +170,9 @@ export function loadStatements<const N extends string>(
 /** PostgreSQL's five-character error code, if the error is PostgreSQL's. */
 export function sqlState(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
+  // EPIPE has five capitals, too: every class of SQLSTATE but these begins with a digit.
+  const isState = typeof code === 'string' && /^(\d|F0|HV|P0|XX)[0-9A-Z]+$/.test(code) && code.length === 5
+  return isState ? code : undefined
 }
 
 /** The constraint that refused a row. */
@@ -166,10 +189,12 @@ const isConnectionLoss = (error: unknown): boolean => /^(08|57P)/.test(sqlState(
 /** PostgreSQL is unreachable, starting, stopping or out of connections: nothing about the request is wrong. */
 export function isDatabaseDown(error: unknown): boolean {
   if (error instanceof CommitUnknown || isConnectionLoss(error)) return true
-  if (sqlState(error) !== undefined) return /^(53|55P03|57014)/.test(sqlState(error) ?? '')
+  // Resources, a lock held too long, cancelled, deadlock, a standby after a failover, the disk, who may log in.
+  if (sqlState(error) !== undefined)
+    return /^(53|55P03|57014|40|25006|25P03|28|58)/.test(sqlState(error) ?? '')
   const { code, message = '' } = (error ?? {}) as { code?: string; message?: string }
   return (
-    /^E(CONN|PIPE|TIMEDOUT|HOST)/.test(code ?? '') ||
+    /^(E(CONN|PIPE|TIMEDOUT|HOST|NET)|ENOTFOUND|EAI_AGAIN)/.test(code ?? '') ||
     /Connection terminated|not queryable|timeout exceeded when trying/.test(message)
   )
 }

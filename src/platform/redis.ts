@@ -114,3 +114,21 @@ async function readIdentity(redis: Redis): Promise<string> {
 /** A script that Redis refused or a connection that broke: either way the caller must not assume anything. */
 const asUnavailable = (error: unknown): Unavailable =>
   new Unavailable(`Redis: ${(error as Error).message}`, { cause: error })
+
+/** Redis is out of reach, or refused the command: what a caller of the client itself has to tell from a bug. */
+export function isRedisDown(error: unknown): boolean {
+  const { name = '', message = '' } = (error ?? {}) as { name?: string; message?: string }
+  return (
+    /^(ReplyError|AbortError|MaxRetriesPerRequestError)$/.test(name) ||
+    /^(Connection is closed|Stream isn't writeable|Command timed out)/.test(message)
+  )
+}
+
+/** Closes a connection, whether or not anybody is at the other end. */
+export async function closeRedis(redis: Redis): Promise<void> {
+  try {
+    await redis.quit()
+  } catch {
+    redis.disconnect()
+  }
+}

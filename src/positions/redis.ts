@@ -23,7 +23,7 @@ export function createStandingStore(ports: {
   return {
     async update(playerId, fresh, change) {
       for (let attempt = 0; attempt < attempts; attempt++) {
-        const expected = seen.get(playerId) ?? ''
+        const expected = seen.get(playerId) ?? (await redis.get(keyOf(playerId))) ?? ''
         const current = expected === '' ? await fresh() : (JSON.parse(expected) as Standing)
         const { standing, answer } = change(current)
         const next = JSON.stringify(standing)

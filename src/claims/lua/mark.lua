@@ -8,7 +8,9 @@ local fresh, seen = {}, {}
 for i = 1, marks do
   local gate, winners = KEYS[2 * i - 1], KEYS[2 * i]
   local player, share, epoch = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
-  local winner = redis.call('HGET', winners, player)
+  -- A key of another type is a broken gate, which the next claim rebuilds: no reason to hold up the other marks.
+  local readable = redis.call('TYPE', winners).ok == 'hash' and redis.call('TYPE', gate).ok == 'hash'
+  local winner = readable and redis.call('HGET', winners, player)
   local held, entry, settled = string.match(winner or '', '^(%d+):([%d-]+):(%d)$')
   if held == share and settled == '0' and not seen[winners .. player] then
     seen[winners .. player] = true

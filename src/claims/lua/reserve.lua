@@ -1,5 +1,6 @@
 #!lua
 -- Reserves shares for claims of one partition: reads all, allocates from local tables, then writes. O(claims).
+-- The first win makes the winners' key, which then goes when its gate goes.
 -- KEYS: outbox, then per envelope: gate, free, winners
 -- ARGV: now_ms, envelope count, per envelope: id, epoch, then per claim: envelope index from 1, player
 -- Returns: per claim {status, share, entry id, stored epoch}; status is one of
@@ -11,8 +12,7 @@ local function is(key, kind)
   return found == kind or found == 'none'
 end
 if not is(outbox, 'stream') then return redis.error_reply('WRONGTYPE the outbox is not a stream') end
-
-local envelopes = {}
+local envelopes, replies, wins = {}, {}, {}
 for i = 1, count do
   local gate, free, winners = KEYS[3 * i - 1], KEYS[3 * i], KEYS[3 * i + 1]
   local e = { id = ARGV[1 + 2 * i], epoch = ARGV[2 + 2 * i], free = free, winners = winners, taken = 0, held = {} }
@@ -21,8 +21,8 @@ for i = 1, count do
   else
     local stored, state, opens_ms, expires_ms, n, settled =
       unpack(redis.call('HMGET', gate, 'epoch', 'state', 'opens_ms', 'expires_ms', 'n', 'settled'))
-    local left = redis.call('LLEN', free)
-    e.stored, e.shares = stored, redis.call('LRANGE', free, 0, (#ARGV - first_claim + 1) / 2 - 1)
+    local left, ttl_ms = redis.call('LLEN', free), redis.call('PTTL', gate)
+    e.stored, e.ttl_ms, e.shares = stored, ttl_ms, redis.call('LRANGE', free, 0, (#ARGV - first_claim + 1) / 2 - 1)
     if stored ~= e.epoch then e.refusal, e.unreadable = 'STALE', true
     elseif state ~= 'live' then e.refusal = 'CLOSED'
     elseif now_ms < tonumber(opens_ms) or now_ms >= tonumber(expires_ms) then e.refusal = 'EXPIRED'
@@ -31,8 +31,6 @@ for i = 1, count do
   end
   envelopes[i] = e
 end
-
-local replies, wins = {}, {}
 for at = first_claim, #ARGV, 2 do
   local e, player = envelopes[tonumber(ARGV[at])], ARGV[at + 1]
   local winner = not e.unreadable and not e.held[player] and redis.call('HGET', e.winners, player)
@@ -48,13 +46,15 @@ for at = first_claim, #ARGV, 2 do
   end
   replies[#replies + 1] = reply
 end
-
 for _, win in ipairs(wins) do
   local e, player, reply = win.envelope, win.player, win.reply
   reply[3] = redis.call('XADD', outbox, '*', 'envelope', e.id, 'player', player, 'share', reply[2], 'epoch', e.epoch)
   redis.call('HSET', e.winners, player, reply[2] .. ':' .. reply[3] .. ':0')
 end
 for _, e in ipairs(envelopes) do
-  if e.taken > 0 then redis.call('LPOP', e.free, e.taken) end
+  if e.taken > 0 then
+    redis.call('LPOP', e.free, e.taken)
+    if e.ttl_ms > 0 then redis.call('PEXPIRE', e.winners, e.ttl_ms, 'NX') end
+  end
 end
 return replies
