@@ -1,8 +1,8 @@
 #!lua
 -- Adds a chunk to the lists of an epoch that is not in force yet; the epoch in their names hides them until `switch`.
 -- KEYS: free, winners
--- ARGV: place ("first" clears what a broken load left, or "next"); kept_ms; count of free shares; then per share: its number;
---   then per winner: player, share
+-- ARGV: place ("first" clears what a broken load left, or "next"); kept_ms; count of free shares;
+--   then per share: its number; then per winner: player, share
 -- Returns: "OK"
 local free, winners, place, kept_ms, count = KEYS[1], KEYS[2], ARGV[1], ARGV[2], tonumber(ARGV[3])
 if place == 'first' then redis.call('DEL', free, winners) end
