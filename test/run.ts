@@ -18,13 +18,24 @@ const dataDir = await makeThrowawayFolder()
 const progress = (line: string) => process.stderr.write(`${line}\n`)
 const services = await joinServices({ dataDir, throwaway: true, install: chooseInstallMode(), progress })
 const results = join(dataDir, 'results.tap')
+const diagnosisLines = 40
+
+/** What failed, with its diagnosis: the raw results hold it between `---` and `...`, each nested by its test. */
+function listFailures(text: string): string[] {
+  const lines = text.split('\n')
+  return lines.flatMap((line, i) => {
+    if (!/^ *not ok /.test(line) || !/^ *---$/.test(lines[i + 1] ?? '')) return []
+    const end = lines.findIndex((later, at) => at > i && /^ *\.\.\.$/.test(later))
+    return lines.slice(i, Math.min(end, i + diagnosisLines) + 1)
+  })
+}
 
 /** The raw results end in a line for each file and `# { total: 12, pass: 11, fail: 1 }`. */
 function summarise(text: string): string {
   const files = text.match(/^(not )?ok \d+ - .*$/gm) ?? []
   const totals = text.match(/^# \{ total: .*\}$/gm)?.at(-1) ?? ''
   const count = (name: string) => Number(new RegExp(`${name}: (\\d+)`).exec(totals)?.[1] ?? 0)
-  return [...files, '', `${count('pass')} passed, ${count('fail')} failed`, ''].join('\n')
+  return [...listFailures(text), '', ...files, '', `${count('pass')} passed, ${count('fail')} failed`, ''].join('\n')
 }
 
 try {

@@ -1,7 +1,7 @@
 /**
  * The sandbox's demo: a merchant with a key, a player with a token, and an envelope at each built-in place, made
- * through the API like anybody's. The data folder remembers who they are, so every start shows the same keys; what was found
- * or has expired since the last start is hidden again.
+ * through the API like anybody's. The data folder remembers who they are, so every start shows the same keys; what was
+ * found or has expired since the last start is hidden again.
  */
 import { createMerchant } from '#protocol/rest/merchants.ts'
 import { signUpPlayer } from '#protocol/rest/players.ts'

@@ -1,4 +1,4 @@
-/** Somebody who plays: a new account with its REST client and, once opened, its socket; every byte they hear is kept. */
+/** Somebody who plays: a new account with its REST client and, once opened, its socket; all they hear is kept. */
 import type { Test } from 'tap'
 import { signUpPlayer } from '#protocol/rest/players.ts'
 import type { Banner } from './launch.ts'

@@ -1,6 +1,6 @@
 /**
  * The rush: two servers of one data folder, one envelope of a hundred shares, two thousand players at once. Exactly a
- * hundred win exactly the total; everybody gets a final answer soon, and winners the same one ever after, from anywhere.
+ * hundred win exactly the total; everybody gets a final answer soon, and winners the same one ever after.
  */
 import { randomUUID } from 'node:crypto'
 import { Agent, type IncomingMessage, request } from 'node:http'

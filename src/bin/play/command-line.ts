@@ -19,7 +19,7 @@ export function parseCommandLine<C extends ParseArgsConfig>(config: C): ReturnTy
   }
 }
 
-/** Runs a command, or says how to: 2 with the usage where the caller is wrong, 1 where the server is, else what `main` says. */
+/** Runs a command: 2 with the usage where the caller is wrong, 1 where the server is, else what `main` says. */
 export async function runCommand(usage: string, main: () => Promise<ExitCode>): Promise<void> {
   if (process.argv.includes('--help')) return void process.stdout.write(`${usage}\n`)
   try {
