@@ -9,7 +9,6 @@ import { mkdir } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import closeWithGrace from 'close-with-grace'
 import { findMoneyFaults, formatMoneyFaults, runChecks } from '#platform/checks.ts'
 import { systemClock } from '#platform/clock.ts'
 import { type Config, loadConfig, type ReadyConfig, requireReady } from '#platform/config.ts'
@@ -22,6 +21,7 @@ import { systemRandom } from '#platform/random.ts'
 import { type App, createApp } from '../app.ts'
 import { printBanner } from './banner.ts'
 import { prepareDemo } from './demo.ts'
+import { stopOnce } from './stop.ts'
 
 const { values: flags } = parseArgs({
   options: {
@@ -50,14 +50,21 @@ async function shutDown(): Promise<void> {
 async function provide(config: Config): Promise<ReadyConfig> {
   const dataDir = resolve(config.dataDir)
   await mkdir(dataDir, { recursive: true })
-  const services = await joinServices({
+  const joining = joinServices({
     dataDir,
     ...(config.databaseUrl === undefined ? {} : { databaseUrl: config.databaseUrl }),
     ...(config.redisUrl === undefined ? {} : { redisUrl: config.redisUrl }),
     install: chooseInstallMode({ yes: flags.yes }),
     progress,
   })
-  undo.push(() => services.leave())
+  // From now on, not from when they are up: whoever fails to join has left already.
+  undo.push(() =>
+    joining.then(
+      services => services.leave(),
+      () => undefined,
+    ),
+  )
+  const services = await joining
   const keep = (name: string) => keepSecret(dataDir, name, () => createPassword() + createPassword())
   const { databaseUrl, redisUrl } = services
   const secret =
@@ -123,19 +130,29 @@ async function main(): Promise<void> {
   else log.info({ url, mode: config.mode }, 'hexbao listens')
 }
 
-closeWithGrace({ delay: shutdownMs, logger: false }, async ({ err, signal }) => {
-  if (err !== undefined) progress(`stopping after an error: ${err.stack ?? err.message}`)
-  else if (flags.local) progress(`${signal ?? 'closing'}: stopping …`)
-  await shutDown()
-})
+const stopping = stopOnce(
+  async cause => {
+    if ('error' in cause) progress(`stopping after an error: ${describeError(cause.error)}`)
+    else if (flags.local) progress(`${cause.signal}: stopping …`)
+    await shutDown()
+  },
+  { withinMs: shutdownMs },
+)
+
+const describeError = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error)
 
 try {
   await main()
 } catch (error) {
-  progress((error as Error).message)
+  // A start that is called off fails somewhere, and the one who called it off knows.
+  if (!stopping.hasBegun()) await giveUp(error as Error)
+}
+
+async function giveUp(error: Error): Promise<never> {
+  progress(error.message)
   await shutDown()
-  process.exitCode = 1
   // Nothing is left to run; anything that still holds the process would only hide the failure.
   if (process.stderr.writableNeedDrain) await once(process.stderr, 'drain')
-  process.exit()
+  process.exit(1)
 }
