@@ -16,6 +16,7 @@ import { ClaimedAnswer, claimEnvelope, getClaim, listClaims } from '#protocol/re
 import { listOwnEnvelopes } from '#protocol/rest/envelopes.ts'
 import { getReadiness } from '#protocol/rest/health.ts'
 import { getMe, getWallet, listWalletTransfers, signUpPlayer } from '#protocol/rest/players.ts'
+import { eventually } from './eventually.ts'
 import { type Banner, findDatabaseUrl, makeDataDir, npmStart, readRun, run, startServer } from './launch.ts'
 import { kill, listLeft, listListening, listTree, type Process } from './processes.ts'
 import { createRest } from './rest.ts'
@@ -215,6 +216,22 @@ async function assertBusyPort(t: Test, url: string): Promise<void> {
   t.equal(complaints.length, 1)
   t.notMatch(second.stderr(), /^ +at /m, 'no stack')
 }
+
+t.test('a start that is called off half-way, twice, leaves nothing behind', async t => {
+  const folder = await makeDataDir(t)
+  const server = run(t, npmStart, { ...env, DATA_DIR: folder })
+  await eventually(
+    'PostgreSQL is being started',
+    async () => (await readRun(folder).catch(() => undefined))?.postgres?.process,
+    { withinMs: 60_000, everyMs: 5, explain: server.stderr },
+  )
+  const tree = listTree(server.pid)
+  const stopped = server.pressCtrlC()
+  t.ok(server.isRunning())
+  void server.pressCtrlC()
+  t.equal(await stopped, 0)
+  assertGone(t, tree)
+})
 
 t.test('production starts with its own secrets or not at all', async t => {
   const production = run(t, [process.execPath, '--import', 'tsx', 'src/bin/server.ts'], {
