@@ -35,7 +35,14 @@ function summarise(text: string): string {
   const files = text.match(/^(not )?ok \d+ - .*$/gm) ?? []
   const totals = text.match(/^# \{ total: .*\}$/gm)?.at(-1) ?? ''
   const count = (name: string) => Number(new RegExp(`${name}: (\\d+)`).exec(totals)?.[1] ?? 0)
-  return [...listFailures(text), '', ...files, '', `${count('pass')} passed, ${count('fail')} failed`, ''].join('\n')
+  return [
+    ...listFailures(text),
+    '',
+    ...files,
+    '',
+    `${count('pass')} passed, ${count('fail')} failed`,
+    '',
+  ].join('\n')
 }
 
 try {

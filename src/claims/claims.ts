@@ -60,7 +60,6 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
   })
   const memory = createMemory({
     record,
-    nowMs,
     onEnd: envelopeId => background.run(gate.retire(envelopeId), 'the gate of an ended envelope stays'),
   })
   const queue = createSettleQueue({

@@ -12,8 +12,6 @@ export const memoryLimits = {
   envelopes: 50_000,
   /** How long "there is no such envelope" is believed: ids are random, so nobody waits for one to appear. */
   unknownMs: 1_000,
-  /** An envelope that is about to open is read again after this long, so that nobody is sent away from an open one. */
-  funded: { leastMs: 250 },
   /** A row in play is read again after this long, whatever the gate says: state moves without claims, too. */
   envelopeMs: 10_000,
   endedBytes: 64 * 2 ** 20,
@@ -36,13 +34,12 @@ export type Memory = {
 }
 
 export type MemoryPorts = {
-  nowMs: () => number
   record: Pick<ClaimRecord<unknown>, 'findEnvelopes' | 'findClaims' | 'listWinners'>
   /** Called once when this server learns that an envelope has ended. */
   onEnd: (envelopeId: string) => void
 }
 
-export function createMemory({ record, nowMs, onEnd }: MemoryPorts): Memory {
+export function createMemory({ record, onEnd }: MemoryPorts): Memory {
   const envelopes = new LRUCache<string, ClaimableEnvelope>({
     max: memoryLimits.envelopes,
     ttl: memoryLimits.envelopeMs,
@@ -75,7 +72,7 @@ export function createMemory({ record, nowMs, onEnd }: MemoryPorts): Memory {
   async function read(id: string): Promise<ClaimableEnvelope | undefined> {
     const envelope = await findEnvelope(id)
     if (envelope === undefined) unknown.set(id, true)
-    else envelopes.set(id, envelope, { ttl: ttlOf(envelope, nowMs()) })
+    else envelopes.set(id, envelope)
     return envelope
   }
 
@@ -97,12 +94,6 @@ export function createMemory({ record, nowMs, onEnd }: MemoryPorts): Memory {
       }),
     ownClaim: (envelopeId, playerId) => findClaim({ envelopeId, playerId }),
   }
-}
-
-/** Until it opens, an envelope is believed to be closed only up to its opening time. */
-function ttlOf({ state, opensAtMs }: ClaimableEnvelope, nowMs: number): number {
-  if (state !== 'funded') return memoryLimits.envelopeMs
-  return Math.min(Math.max(opensAtMs - nowMs, memoryLimits.funded.leastMs), memoryLimits.envelopeMs)
 }
 
 /** One piece of work a key at a time: whoever arrives meanwhile waits for the same result. */

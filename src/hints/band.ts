@@ -24,8 +24,6 @@ const WARM_M = 300
 /** The publish radius: beyond it an envelope is not listed. */
 const COOL_M = limits.envelope.publishRadiusM
 
-const [NEAR_M, FAR_M] = limits.hint.warmthRadiiM
-
 /** 55 entries each: 4,000 tables hold every cell of a large town. */
 const tables = new LRUCache<Cell, ReadonlyMap<Cell, Band>>({ max: 4000 })
 
@@ -52,28 +50,6 @@ export function bandsAround(cell10: Cell): ReadonlyMap<Cell, Band> {
   }
   tables.set(cell10, bands)
   return bands
-}
-
-/**
- * How many envelopes are within 1 km and 2 km of a res-10 cell, centre to centre, those with a band included.
- * `countsByCell10` has the live envelopes of at least that area; cost is the smaller of its size and the disk's.
- */
-export function measureWarmth(cell10: Cell, countsByCell10: ReadonlyMap<Cell, number>): Warmth {
-  const centre = centreOf(cell10)
-  let [near, far] = [0, 0]
-  for (const cell of cellsToCount(cell10, countsByCell10)) {
-    const count = countsByCell10.get(cell)
-    if (!count) continue
-    const distanceM = measureM(centre, centreOf(cell))
-    if (distanceM <= NEAR_M) near += count
-    if (distanceM <= FAR_M) far += count
-  }
-  return { within1Km: roundCount(near), within2Km: roundCount(far) }
-}
-
-/** A 2 km disk has 620 to 1,240 cells; in a quiet area far fewer are occupied, and the disk need not be computed. */
-function cellsToCount(cell10: Cell, countsByCell10: ReadonlyMap<Cell, number>): Iterable<Cell> {
-  return countsByCell10.size < 600 ? countsByCell10.keys() : neighboursWithin(cell10, FAR_M)
 }
 
 export function roundCount(count: number): Count {
