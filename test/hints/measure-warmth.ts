@@ -1,4 +1,4 @@
-/** Warmth by its plain definition, counted anew each time: what the server keeps up from change to change must agree. */
+/** Warmth by its plain definition, counted anew: what the server keeps up from change to change must agree with it. */
 import { limits } from '#protocol/limits.ts'
 import { type Cell, centreOf } from '../../src/geo/cell.ts'
 import { measureM } from '../../src/geo/distance.ts'
