@@ -6,19 +6,19 @@ import { type Ask, createBatcher } from '#platform/batch.ts'
 import type { Clock } from '#platform/clock.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
+import type { EndedState } from '../envelopes/state.ts'
 import type { ClaimGate, ReserveRequest, ReserveVerdict } from './gate.ts'
 import { type Memory, shareWork } from './memory.ts'
 import { rebuildGate } from './rebuild.ts'
 import type { Claim, ClaimableEnvelope, ClaimRecord } from './record.ts'
 import { claimIdOf, type Reservation } from './reservation.ts'
-import type { EndReason } from './settlement.ts'
 import type { SettleQueue } from './settle-queue.ts'
 import type { Settled } from './settle.ts'
 
 export type Grabbed =
   /** `isNew`: this call reserved the very share, so its permit is used, whoever settled it. */
   | { status: 'claimed'; claim: Claim; isNew: boolean }
-  | { status: 'ended'; reason: EndReason }
+  | { status: 'ended'; reason: EndedState }
   /** Reserved, the record has not answered yet; `outcome` will. */
   | { status: 'pending'; claimId: string; outcome: Promise<Settled>; isNew: boolean }
   | Refusal

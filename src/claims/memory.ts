@@ -5,8 +5,8 @@
  */
 import { LRUCache } from 'lru-cache'
 import { createBatcher } from '#platform/batch.ts'
+import type { EndedState } from '../envelopes/state.ts'
 import type { Claim, ClaimableEnvelope, ClaimRecord } from './record.ts'
-import type { EndReason } from './settlement.ts'
 
 export const memoryLimits = {
   envelopes: 50_000,
@@ -19,7 +19,7 @@ export const memoryLimits = {
   lookups: 500,
 }
 
-export type Ended = { reason: EndReason; winners: ReadonlyMap<string, Claim> }
+export type Ended = { reason: EndedState; winners: ReadonlyMap<string, Claim> }
 
 export type Memory = {
   envelope(id: string): Promise<ClaimableEnvelope | undefined>
@@ -28,7 +28,7 @@ export type Memory = {
   /** What is known to have ended, without asking anybody. */
   ended(id: string): Ended | undefined
   /** Keeps that an envelope has ended, with its winners as they are on record. */
-  rememberEnd(id: string, reason: EndReason): Promise<Ended>
+  rememberEnd(id: string, reason: EndedState): Promise<Ended>
   /** The player's own claim on record. */
   ownClaim(envelopeId: string, playerId: string): Promise<Claim | undefined>
 }

@@ -1,13 +1,14 @@
 /** The record on PostgreSQL. Owns `claims`, `outbox_cursors`, `dead_letters`; locks and counts envelopes. */
 import type { Database, Row, Tx } from '#platform/postgres.ts'
 import { loadStatements } from '#platform/postgres.ts'
+import type { EnvelopeState } from '../envelopes/state.ts'
 import { fromBigInt } from '../geo/cell.ts'
 import { escrowOf, walletOf } from '../ledger/account.ts'
 import type { Transfer } from '../ledger/transfer.ts'
 import type { Keyset } from '#platform/page.ts'
 import type { RememberedClaim } from './describe.ts'
 import type { OutboxEntry } from './gate.ts'
-import type { Claim, ClaimableEnvelope, ClaimRecord, EnvelopeState, LockedEnvelope } from './record.ts'
+import type { Claim, ClaimableEnvelope, ClaimRecord, LockedEnvelope } from './record.ts'
 
 const sql = loadStatements(import.meta.url, [
   'find-envelopes',

@@ -2,11 +2,10 @@
  * The port to PostgreSQL, the record: it alone decides who won. The fault simulation has another implementation of
  * the same port; `T` is whatever it calls a transaction.
  */
+import type { EnvelopeState } from '../envelopes/state.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { OutboxEntry } from './gate.ts'
 import type { Reservation } from './reservation.ts'
-
-export type EnvelopeState = 'draft' | 'funded' | 'live' | 'empty' | 'expired' | 'closed' | 'frozen'
 
 /** A win, as recorded for ever. */
 export type Claim = {

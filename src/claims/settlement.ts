@@ -2,15 +2,14 @@
  * The verdict on one reservation, given the locked envelope and the claims already there. Pure: the order of the
  * questions is the rule. Duplicate first, so that a winner is told so even after the envelope ended or was reloaded.
  */
+import type { EndedState } from '../envelopes/state.ts'
 import type { Claim, LockedEnvelope } from './record.ts'
 import type { Reservation } from './reservation.ts'
-
-export type EndReason = 'empty' | 'expired' | 'closed'
 
 export type Verdict =
   /** The player has this claim already: the same win. */
   | { status: 'duplicate'; claim: Claim }
-  | { status: 'ended'; reason: EndReason }
+  | { status: 'ended'; reason: EndedState }
   | { status: 'frozen' }
   /** Reserved under another epoch than the row's, or the envelope is not open. */
   | { status: 'fenced' }

@@ -13,15 +13,11 @@ import { refusalOf } from '#platform/faults.ts'
 import { isRefusal, type Refusal } from '#platform/problem.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { PlayerCaller } from '../players/caller.ts'
+import type { MoveAnswer } from '../positions/positions.ts'
 import type { PlayerFrame } from './announcer.ts'
 import type { Connection } from './connection.ts'
 import { describeRefusal, refer } from './error-frame.ts'
 import { createLookout, type LookoutPorts } from './lookout.ts'
-
-export type MoveAnswer =
-  /** `cell` is of resolution 12. */
-  | { status: 'accepted'; cell: Cell; paused?: 'speed' }
-  | { status: 'ignored'; reason: 'accuracy' | 'stale' | 'jump' }
 
 export type ClaimRequest = { envelopeId: string; fix: Fix; passphrase?: string }
 
