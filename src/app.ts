@@ -22,6 +22,7 @@ import type { Random } from '#platform/random.ts'
 import { awaitRedis, closeRedis, connectRedis, createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { createSeal } from '#platform/seal.ts'
 import { createClaims } from './claims/claims.ts'
+import type { Reach } from './claims/failpoints.ts'
 import { describeAnswer } from './claims/describe.ts'
 import { countClaimsSince, createClaimRecord, listClaimedLive } from './claims/postgres.ts'
 import { createClaimGate } from './claims/redis.ts'
@@ -58,6 +59,8 @@ export type AppOptions = {
   log: Logger
   /** Before every Redis key and channel. */
   redisPrefix?: string
+  /** Where a test lets the process die. */
+  reach?: Reach
 }
 
 export type App = {
@@ -79,6 +82,7 @@ export async function createApp({
   random,
   log,
   redisPrefix = defaultPrefix,
+  reach,
 }: AppOptions): Promise<App> {
   const { isSandbox, currencies, dayZone, hmacSecret } = config
 
@@ -126,6 +130,7 @@ export async function createApp({
     hmacSecret,
     isRowError,
     isOutage: isDatabaseDown,
+    ...(reach !== undefined && { reach }),
   })
   const claimedIds = (playerId: string) => listClaimedLive(database, playerId)
 

@@ -21,6 +21,7 @@ import { systemRandom } from '#platform/random.ts'
 import { type App, createApp } from '../app.ts'
 import { printBanner } from './banner.ts'
 import { prepareDemo } from './demo.ts'
+import { readFailpoint } from './failpoint.ts'
 import { stopOnce } from './stop.ts'
 
 const { values: flags } = parseArgs({
@@ -119,7 +120,8 @@ async function main(): Promise<void> {
   await refuseRiskyServices(config)
 
   const log = createLogger(config.logLevel)
-  const app = await createApp({ config, clock: systemClock, random: systemRandom, log })
+  const reach = readFailpoint(process.env.FAILPOINT, config)
+  const app = await createApp({ config, clock: systemClock, random: systemRandom, log, reach })
   undo.push(() => app.close())
   const url = await listen(app, config)
   if (config.runsJobs) app.jobs.start()

@@ -8,6 +8,7 @@ import type { Clock } from '#platform/clock.ts'
 import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
 import type { EntryPlace } from '../positions/entry.ts'
 import type { Positions, Walker } from '../positions/positions.ts'
+import type { Reach } from './failpoints.ts'
 import type { Grab, Grabbed } from './grab.ts'
 import { type Ended, type Memory, shareWork } from './memory.ts'
 import type { Claim, ClaimableEnvelope } from './record.ts'
@@ -35,6 +36,7 @@ export type ClaimPorts = {
   onLateWin: (claim: Claim) => void
   /** Work that no answer waits for, only a shutdown; `what` names it where it fails. */
   inBackground: (work: Promise<unknown>, what: string) => void
+  reach: Reach
 }
 
 export type ClaimVerb = (player: Walker, request: ClaimRequest) => Promise<ClaimAnswer>
@@ -43,7 +45,12 @@ type Context = ClaimPorts & { grabbing: Map<string, Promise<Grabbed>> }
 
 export function createClaim(ports: ClaimPorts): ClaimVerb {
   const context: Context = { ...ports, grabbing: new Map() }
-  return (player, request) => claim(context, player, request)
+  return async (player, request) => {
+    ports.reach('after-auth')
+    const answer = await claim(context, player, request)
+    ports.reach('before-reply')
+    return answer
+  }
 }
 
 async function claim(context: Context, player: Walker, request: ClaimRequest): Promise<ClaimAnswer> {

@@ -12,6 +12,7 @@ import type { Announcer } from '../realtime/announcer.ts'
 import { announceLateWin, createSettledAnnouncer } from './announce.ts'
 import { type ClaimVerb, createClaim } from './claim.ts'
 import { type ClaimGate, maxReserveBatch, type ReserveRequest, type ReserveVerdict } from './gate.ts'
+import { passBy, type Reach } from './failpoints.ts'
 import { createGrab } from './grab.ts'
 import { createMemory } from './memory.ts'
 import type { Claim, ClaimRecord } from './record.ts'
@@ -35,6 +36,8 @@ export type ClaimsPorts<T> = {
   isRowError: (error: unknown) => boolean
   /** PostgreSQL is down, or the outcome of COMMIT is unknown. */
   isOutage: (error: unknown) => boolean
+  /** Where tests let this process die; see {@link Reach}. */
+  reach?: Reach
 }
 
 export type Claims = {
@@ -48,7 +51,7 @@ const sweepEveryMs = 1_000
 const forgottenEveryMs = 60_000
 
 export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
-  const { gate, record, announcer, clock, random, log, hmacSecret } = ports
+  const { gate, record, announcer, clock, random, log, hmacSecret, reach = passBy } = ports
   const nowMs = () => clock.nowMs()
   const onLateWin = (claim: Claim) => announceLateWin(announcer, claim)
   const background = createBackground(log)
@@ -56,14 +59,16 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     record,
     isRowError: ports.isRowError,
     nowMs,
+    reach,
     onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
   })
   const memory = createMemory({
     record,
+    clock,
     onEnd: envelopeId => background.run(gate.retire(envelopeId), 'the gate of an ended envelope stays'),
   })
   const queue = createSettleQueue({
-    settle: settleAndMark(settle, gate, background),
+    settle: settleAndMark(settle, { gate, background, reach }),
     clock,
     isOutage: ports.isOutage,
     onOutage: error => log.error({ err: error }, 'settlement waits for PostgreSQL'),
@@ -77,6 +82,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     reserve: createReserve(gate, nowMs),
     clock,
     random,
+    reach,
     pendingAfterMs,
   })
   const claim = createClaim({
@@ -88,8 +94,9 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
       mac !== null && passphrase !== undefined && opensWith(hmacSecret, { envelopeId, passphrase, mac }),
     onLateWin,
     inBackground: background.run,
+    reach,
   })
-  const sweepPorts = { gate: ports.sweepGate, record, settle, nowMs, log, onLateWin }
+  const sweepPorts = { gate: ports.sweepGate, record, settle, nowMs, log, onLateWin, reach }
   const jobs: Job[] = [
     {
       name: 'sweep',
@@ -107,11 +114,16 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
 }
 
 /** Marks follow the commit; no answer waits for them, and the sweeper repeats those that fail. */
-function settleAndMark(settle: Settle, gate: ClaimGate, background: Background): Settle {
+function settleAndMark(
+  settle: Settle,
+  { gate, background, reach }: { gate: ClaimGate; background: Background; reach: Reach },
+): Settle {
   return async reservations => {
     const outcomes = await settle(reservations)
+    reach('after-commit-before-mark')
     const recorded = reservations.filter((reservation, i) => isMarked(reservation, outcomes[i] as Settled))
-    background.run(gate.mark(recorded), 'settled wins are not marked yet')
+    const marked = gate.mark(recorded).then(() => reach('after-mark'))
+    background.run(marked, 'settled wins are not marked yet')
     return outcomes
   }
 }

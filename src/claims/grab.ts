@@ -7,6 +7,7 @@ import type { Clock } from '#platform/clock.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
 import type { EndedState } from '../envelopes/state.ts'
+import type { Reach } from './failpoints.ts'
 import type { ClaimGate, ReserveRequest, ReserveVerdict } from './gate.ts'
 import { type Memory, shareWork } from './memory.ts'
 import { rebuildGate } from './rebuild.ts'
@@ -33,6 +34,7 @@ export type GrabPorts<T> = {
   random: Random
   /** After this long the answer is "pending". */
   pendingAfterMs: number
+  reach: Reach
 }
 
 export type Grab = (player: { id: string }, envelope: ClaimableEnvelope) => Promise<Grabbed>
@@ -67,7 +69,9 @@ export function createGrab<T>(ports: GrabPorts<T>): Grab {
     for (let round = 0; round < rounds; round++) {
       if (ports.queue.isFull()) return overloaded
       const { id: envelopeId, epoch } = current
+      ports.reach('before-reserve')
       const verdict = await ports.reserve({ envelopeId, playerId: player.id, epoch })
+      ports.reach('after-reserve')
       const step = await follow(context, verdict, current)
       if ('done' in step) return step.done
       current = step.next

@@ -5,6 +5,7 @@
  */
 import { LRUCache } from 'lru-cache'
 import { createBatcher } from '#platform/batch.ts'
+import type { Clock } from '#platform/clock.ts'
 import type { EndedState } from '../envelopes/state.ts'
 import type { Claim, ClaimableEnvelope, ClaimRecord } from './record.ts'
 
@@ -35,16 +36,24 @@ export type Memory = {
 
 export type MemoryPorts = {
   record: Pick<ClaimRecord<unknown>, 'findEnvelopes' | 'findClaims' | 'listWinners'>
+  clock: Pick<Clock, 'nowMs'>
   /** Called once when this server learns that an envelope has ended. */
   onEnd: (envelopeId: string) => void
 }
 
-export function createMemory({ record, onEnd }: MemoryPorts): Memory {
+export function createMemory({ record, clock, onEnd }: MemoryPorts): Memory {
+  // Entries age by our clock, asked at every look: the cache would keep a timer of its own.
+  const ageing = { perf: { now: () => clock.nowMs() }, ttlResolution: 0 }
   const envelopes = new LRUCache<string, ClaimableEnvelope>({
     max: memoryLimits.envelopes,
     ttl: memoryLimits.envelopeMs,
+    ...ageing,
   })
-  const unknown = new LRUCache<string, true>({ max: memoryLimits.envelopes, ttl: memoryLimits.unknownMs })
+  const unknown = new LRUCache<string, true>({
+    max: memoryLimits.envelopes,
+    ttl: memoryLimits.unknownMs,
+    ...ageing,
+  })
   const endings = new LRUCache<string, Ended>({
     maxSize: memoryLimits.endedBytes,
     sizeCalculation: ({ winners }) => memoryLimits.bytesPerWinner * (winners.size + 1),

@@ -2,10 +2,11 @@
  * Rebuild: fill the gate of an envelope from PostgreSQL under a new epoch. Needed on the first claim, after Redis lost
  * or rolled back something, and when its counts contradict the record. One at a time per envelope, everywhere.
  */
+import type { Reach } from './failpoints.ts'
 import type { ClaimGate } from './gate.ts'
 import type { ClaimableEnvelope, ClaimRecord } from './record.ts'
 
-export type RebuildPorts<T> = { record: ClaimRecord<T>; gate: ClaimGate }
+export type RebuildPorts<T> = { record: ClaimRecord<T>; gate: ClaimGate; reach: Reach }
 
 export type Rebuilt = 'loaded' | 'busy' | 'not_live' | 'done_by_another'
 
@@ -15,7 +16,7 @@ export type Rebuilt = 'loaded' | 'busy' | 'not_live' | 'done_by_another'
  * settlement that runs meanwhile is fenced by the new epoch.
  */
 export async function rebuildGate<T>(
-  { record, gate }: RebuildPorts<T>,
+  { record, gate, reach }: RebuildPorts<T>,
   envelope: ClaimableEnvelope,
   badEpoch: number | undefined,
 ): Promise<Rebuilt> {
@@ -33,6 +34,7 @@ export async function rebuildGate<T>(
       return { epoch, freeShares, winners, shareCount, opensAtMs, expiresAtMs }
     })
     if (typeof load === 'string') return load
+    reach('rebuild-between-bump-and-load')
     const isInForce = await gate.load({ envelopeId: envelope.id, ...load }, stored)
     return isInForce ? 'loaded' : 'done_by_another'
   })

@@ -3,6 +3,7 @@
  * the reading and the writing are separate statements: under READ COMMITTED only a statement that starts after the lock
  * was granted sees what the lock waited for. A row that PostgreSQL refuses is found by halving; the others settle.
  */
+import type { Reach } from './failpoints.ts'
 import type { Claim, ClaimRecord, LockedEnvelope, UnsettledClaim } from './record.ts'
 import { claimIdOf, type Reservation } from './reservation.ts'
 import { judge, type Verdict } from './settlement.ts'
@@ -26,6 +27,7 @@ export type SettlePorts<T> = {
   /** PostgreSQL refuses the row itself, whoever asks and whenever. */
   isRowError: (error: unknown) => boolean
   nowMs: () => number
+  reach: Reach
   /** After each commit that recorded claims. */
   onSettled: (batch: SettledBatch) => void
 }
@@ -52,7 +54,8 @@ async function settleTogether<T>(
   ports: SettlePorts<T>,
   reservations: readonly Reservation[],
 ): Promise<Settled[]> {
-  const { record } = ports
+  const { record, reach } = ports
+  reach('before-settle')
   const nowMs = ports.nowMs()
   const { verdicts, claims, envelopes } = await record.transact(async tx => {
     const ids = [...new Set(reservations.map(r => r.envelopeId))]
@@ -63,6 +66,7 @@ async function settleTogether<T>(
       await record.pay(tx, recorded)
       await record.count(tx, recorded, nowMs)
     }
+    reach('before-commit')
     return { verdicts: judged.verdicts, claims: recorded, envelopes: locked }
   })
   if (claims.length > 0) ports.onSettled({ claims, envelopes })

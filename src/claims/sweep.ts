@@ -4,6 +4,7 @@
  * PostgreSQL refuses for what they are go to the dead letters and never hold up the others; outages count for nothing.
  */
 import type { Logger } from 'pino'
+import type { Reach } from './failpoints.ts'
 import type { ClaimGate, OutboxEntry } from './gate.ts'
 import type { Claim, ClaimRecord } from './record.ts'
 import type { Reservation } from './reservation.ts'
@@ -27,6 +28,7 @@ export type SweepPorts<T> = {
   log: Pick<Logger, 'error' | 'info'>
   /** A win of somebody who may have heard nothing yet. */
   onLateWin: (claim: Claim) => void
+  reach: Reach
 }
 
 /** Which partitions have something to sweep: two questions for all, so that an idle server asks little. */
@@ -48,6 +50,7 @@ export async function sweepPartition<T>(ports: SweepPorts<T>, partition: number)
 
   const failed = await settleAndMark(ports, entries)
   for (const { entry, fault } of failed) await noteFailure(ports, { entry, fault, identity, attempts: 1 })
+  ports.reach('sweeper-before-cursor')
   await record.storeCursor(partition, identity, last.entryId, ports.nowMs())
   await gate.trimOutbox(partition, last.entryId, keptMs)
   return { more: entries.length === limit }
@@ -65,6 +68,7 @@ async function settleAndMark<T, E extends Reservation>(
 ): Promise<Failure<E>[]> {
   const settled = await settleMissing(ports, entries)
   const pairs = entries.map((entry, i) => ({ entry, outcome: settled[i] as Settled }))
+  ports.reach('sweeper-after-commit-before-mark')
   await ports.gate.mark(pairs.filter(pair => isMarked(pair.entry, pair.outcome)).map(pair => pair.entry))
   for (const { entry, outcome } of pairs) if (isTorn(entry, outcome)) await rebuildTorn(ports, entry)
   return pairs.flatMap(({ entry, outcome }) =>

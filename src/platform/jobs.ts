@@ -20,7 +20,7 @@ export type Jobs = { start(): void; stop(): Promise<void> }
 
 export function createJobs(
   jobs: readonly Job[],
-  ports: { clock: Clock; database: Database; log: Logger },
+  ports: { clock: Clock; database: Pick<Database, 'withLock'>; log: Pick<Logger, 'error'> },
 ): Jobs {
   let isStopping = false
   const running = new Set<Promise<void>>()
