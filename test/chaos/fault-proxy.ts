@@ -1,0 +1,115 @@
+/**
+ * A proxy that does harm: between a game server and PostgreSQL or Redis it delays, holds, resets, moves to another
+ * target, and, told by a watch that understands a little of the protocol, cuts at the worst moment: before a COMMIT or a
+ * script is passed on, or after it was executed and before its answer is heard.
+ */
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** Looks at one connection; each call says whether what is waited for (a COMMIT, a script) passes by. */
+export type Watch = { fromClient(chunk: Buffer): boolean; fromServer(chunk: Buffer): boolean }
+
+/** `lost`: cut before it is passed on. `unheard`: executed, and cut instead of its answer. */
+export type Trick = 'lost' | 'unheard'
+
+export type FaultProxy = {
+  port: number
+  /** New connections go there; those that are open are cut, as by a failover. */
+  retarget(port: number): void
+  /** Every piece of every connection comes this much later; 0 ends it. */
+  delay(ms: number): void
+  /** Nothing passes until the function that it returns is called. */
+  hold(): () => void
+  /** Resets all connections; how many there were. */
+  reset(): number
+  /** Plays the trick once; resolves to whether its moment came in time. */
+  play(trick: Trick, withinMs: number): Promise<boolean>
+  close(): Promise<void>
+}
+
+const transparent = (): Watch => ({ fromClient: () => false, fromServer: () => false })
+
+export async function createFaultProxy(
+  target: number,
+  createWatch: () => Watch = transparent,
+): Promise<FaultProxy> {
+  const links = new Set<{ cut(): void }>()
+  const weather = { delayMs: 0, held: undefined as Promise<void> | undefined }
+  let targetPort = target
+  let armed: { trick: Trick; done: (isPlayed: boolean) => void } | undefined
+
+  /** Whether it is this trick's moment; then it has been played. */
+  function take(trick: Trick): boolean {
+    if (armed?.trick !== trick) return false
+    armed.done(true)
+    armed = undefined
+    return true
+  }
+
+  const server = createServer({ noDelay: true }, client => {
+    const upstream = connect({ port: targetPort, host: '127.0.0.1', noDelay: true })
+    const watch = createWatch()
+    const link = { cut: () => [client, upstream].forEach(socket => socket.resetAndDestroy()) }
+    links.add(link)
+    client.once('close', () => links.delete(link))
+    for (const socket of [client, upstream]) socket.on('error', () => {})
+    const ways = [
+      pump(client, upstream, chunk => !(watch.fromClient(chunk) && take('lost'))),
+      pump(upstream, client, chunk => !(watch.fromServer(chunk) && take('unheard'))),
+    ]
+    void Promise.race(ways).finally(link.cut)
+  })
+
+  /** Ends when either side does, or when `passes` refuses a piece. */
+  async function pump(from: Socket, to: Socket, passes: (chunk: Buffer) => boolean): Promise<void> {
+    try {
+      for await (const chunk of from) {
+        if (weather.delayMs > 0) await sleep(weather.delayMs)
+        await weather.held
+        if (!passes(chunk as Buffer)) return
+        if (!to.write(chunk as Buffer)) await Promise.race([once(to, 'drain'), once(to, 'close')])
+      }
+    } catch {
+      // The connection broke: the other side hears of it below.
+    }
+  }
+
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    retarget(port) {
+      if (port === targetPort) return
+      targetPort = port
+      for (const link of links) link.cut()
+    },
+    delay: ms => (weather.delayMs = ms),
+    hold() {
+      let letGo = () => {}
+      weather.held = new Promise(resolve => (letGo = resolve))
+      return () => {
+        weather.held = undefined
+        letGo()
+      }
+    },
+    reset() {
+      const { size } = links
+      for (const link of links) link.cut()
+      return size
+    },
+    async play(trick, withinMs) {
+      armed?.done(false)
+      const moment = new Promise<boolean>(done => (armed = { trick, done }))
+      const mine = armed
+      const isPlayed = await Promise.race([moment, sleep(withinMs, false)])
+      if (!isPlayed && armed === mine) armed = undefined
+      return isPlayed
+    },
+    async close() {
+      for (const link of links) link.cut()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
