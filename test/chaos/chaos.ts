@@ -1,7 +1,7 @@
 /**
  * `npm run chaos -- --faults N [--minutes M] [--seed S] [--servers 2|3] [--rate R] [--json]`: N faults, drawn from the
- * seed, on real processes under load; `--failpoints N` crashes servers N times at each failpoint instead. Exit code 0: every promise
- * was kept; 1: one was broken, with the seed; 2: it could not run.
+ * seed, on real processes under load; `--failpoints N` crashes servers N times at each failpoint instead. Exit code 0:
+ * every promise was kept; 1: one was broken, with the seed; 2: it could not run.
  */
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'

@@ -1,6 +1,6 @@
 /**
- * A client as a phone has one: connections that stay open, a deadline, and the patience to ask again, at another server,
- * until the answer is final. Every answer is counted, whatever it was.
+ * A client as a phone has one: connections that stay open, a deadline, and the patience to ask again, at another
+ * server, until the answer is final. Every answer is counted, whatever it was.
  */
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -72,7 +72,7 @@ export function createClient({ servers, dice }: { servers: readonly GameServer[]
 }
 
 const describe = ({ status, body }: Answer): string =>
-  [status, body.code, body.reason].filter(part => part !== undefined).join(' ')
+  [status, body.code, body.reason].filter(part => typeof part !== 'object' && part !== undefined).join(' ')
 
 async function send(agent: Agent, url: string, call: Call): Promise<Answer> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {

@@ -1,10 +1,10 @@
 /**
  * A proxy that does harm: between a game server and PostgreSQL or Redis it delays, holds, resets, moves to another
- * target, and, told by a watch that understands a little of the protocol, cuts at the worst moment: before a COMMIT or a
- * script is passed on, or after it was executed and before its answer is heard.
+ * target, and, told by a watch that understands a little of the protocol, cuts at the worst moment: before a COMMIT or
+ * a script is passed on, or after it was executed and before its answer is heard.
  */
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Looks at one connection; each call says whether what is waited for (a COMMIT, a script) passes by. */
@@ -28,61 +28,46 @@ export type FaultProxy = {
   close(): Promise<void>
 }
 
+type Weather = { delayMs: number; held: Promise<void> | undefined }
+
 const transparent = (): Watch => ({ fromClient: () => false, fromServer: () => false })
 
 export async function createFaultProxy(
   target: number,
   createWatch: () => Watch = transparent,
 ): Promise<FaultProxy> {
-  const links = new Set<{ cut(): void }>()
-  const weather = { delayMs: 0, held: undefined as Promise<void> | undefined }
+  const cuts = new Set<() => void>()
+  const weather: Weather = { delayMs: 0, held: undefined }
+  const trap = createTrap()
   let targetPort = target
-  let armed: { trick: Trick; done: (isPlayed: boolean) => void } | undefined
-
-  /** Whether it is this trick's moment; then it has been played. */
-  function take(trick: Trick): boolean {
-    if (armed?.trick !== trick) return false
-    armed.done(true)
-    armed = undefined
-    return true
-  }
 
   const server = createServer({ noDelay: true }, client => {
     const upstream = connect({ port: targetPort, host: '127.0.0.1', noDelay: true })
     const watch = createWatch()
-    const link = { cut: () => [client, upstream].forEach(socket => socket.resetAndDestroy()) }
-    links.add(link)
-    client.once('close', () => links.delete(link))
+    const cut = () => [client, upstream].forEach(socket => socket.resetAndDestroy())
+    cuts.add(cut)
+    client.once('close', () => cuts.delete(cut))
     for (const socket of [client, upstream]) socket.on('error', () => {})
     const ways = [
-      pump(client, upstream, chunk => !(watch.fromClient(chunk) && take('lost'))),
-      pump(upstream, client, chunk => !(watch.fromServer(chunk) && take('unheard'))),
+      pump(client, upstream, {
+        weather,
+        passes: chunk => !(watch.fromClient(chunk) && trap.springs('lost')),
+      }),
+      pump(upstream, client, {
+        weather,
+        passes: chunk => !(watch.fromServer(chunk) && trap.springs('unheard')),
+      }),
     ]
-    void Promise.race(ways).finally(link.cut)
+    void Promise.race(ways).finally(cut)
   })
+  const cutAll = () => cuts.forEach(cut => cut())
 
-  /** Ends when either side does, or when `passes` refuses a piece. */
-  async function pump(from: Socket, to: Socket, passes: (chunk: Buffer) => boolean): Promise<void> {
-    try {
-      for await (const chunk of from) {
-        if (weather.delayMs > 0) await sleep(weather.delayMs)
-        await weather.held
-        if (!passes(chunk as Buffer)) return
-        if (!to.write(chunk as Buffer)) await Promise.race([once(to, 'drain'), once(to, 'close')])
-      }
-    } catch {
-      // The connection broke: the other side hears of it below.
-    }
-  }
-
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listen(server),
     retarget(port) {
       if (port === targetPort) return
       targetPort = port
-      for (const link of links) link.cut()
+      cutAll()
     },
     delay: ms => (weather.delayMs = ms),
     hold() {
@@ -94,11 +79,46 @@ export async function createFaultProxy(
       }
     },
     reset() {
-      const { size } = links
-      for (const link of links) link.cut()
+      const { size } = cuts
+      cutAll()
       return size
     },
-    async play(trick, withinMs) {
+    play: trap.set,
+    async close() {
+      cutAll()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+type Way = { weather: Weather; passes: (chunk: Buffer) => boolean }
+
+/** Ends when either side does, or when a piece does not pass. */
+async function pump(from: Socket, to: Socket, { weather, passes }: Way): Promise<void> {
+  try {
+    for await (const chunk of from) {
+      if (weather.delayMs > 0) await sleep(weather.delayMs)
+      await weather.held
+      if (!passes(chunk as Buffer)) return
+      if (!to.write(chunk as Buffer)) await Promise.race([once(to, 'drain'), once(to, 'close')])
+    }
+  } catch {
+    // The connection broke, and whoever started this cuts the other side, too.
+  }
+}
+
+/** At most one trick waits for its moment; a new one takes the place of the old one. */
+function createTrap() {
+  let armed: { trick: Trick; done: (isPlayed: boolean) => void } | undefined
+  return {
+    springs(trick: Trick): boolean {
+      if (armed?.trick !== trick) return false
+      armed.done(true)
+      armed = undefined
+      return true
+    },
+    async set(trick: Trick, withinMs: number): Promise<boolean> {
       armed?.done(false)
       const moment = new Promise<boolean>(done => (armed = { trick, done }))
       const mine = armed
@@ -106,10 +126,11 @@ export async function createFaultProxy(
       if (!isPlayed && armed === mine) armed = undefined
       return isPlayed
     },
-    async close() {
-      for (const link of links) link.cut()
-      server.close()
-      await once(server, 'close')
-    },
   }
+}
+
+async function listen(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
 }

@@ -45,79 +45,92 @@ type Armed = { spec: string; done: (died: boolean) => void }
 const backoffMs = { first: 50, longest: 1_000 }
 
 export async function startGameServer(options: ServerOptions): Promise<GameServer> {
-  const { name, onOwnDeath } = options
+  const { name, databaseUrl, redisUrl } = options
   const [postgres, redis] = await Promise.all([
-    createFaultProxy(portOf(options.databaseUrl), watchPostgres),
-    createFaultProxy(portOf(options.redisUrl), watchRedis),
+    createFaultProxy(portOf(databaseUrl), watchPostgres),
+    createFaultProxy(portOf(redisUrl), watchRedis),
   ])
   const port = await findFreePort()
   const url = `http://127.0.0.1:${port}`
-  const env = {
-    ...options.env,
-    PORT: String(port),
-    DATABASE_URL: withPort(options.databaseUrl, postgres.port),
-    REDIS_URL: withPort(options.redisUrl, redis.port),
-  }
   const log = await open(join(options.dataDir, `${name}.log`), 'a')
+  const lives = startLives(options, {
+    url,
+    logFd: log.fd,
+    env: {
+      ...{ ...options.env, PORT: String(port) },
+      DATABASE_URL: withPort(databaseUrl, postgres.port),
+      REDIS_URL: withPort(redisUrl, redis.port),
+    },
+  })
+  return {
+    ...{ name, url, postgres, redis, ...lives },
+    async dieAt(failpoint, count, withinMs) {
+      const died = new Promise<boolean>(done => lives.arm({ spec: `${failpoint}:${count}`, done }))
+      await lives.kill()
+      const hasDied = await Promise.race([died, sleep(withinMs, false)])
+      if (hasDied) return true
+      lives.arm(undefined)
+      await lives.kill()
+      return false
+    },
+    async retire() {
+      await lives.end()
+      await Promise.all([postgres.close(), redis.close(), log.close()])
+    },
+  }
+}
+
+type Birth = { url: string; logFd: number; env: Record<string, string> }
+
+/** One life after the other, until the end. */
+function startLives({ name, onOwnDeath }: ServerOptions, { url, logFd, env }: Birth) {
   let child: ChildProcess | undefined
-  const life = { isUp: false, isEnding: false, isRetired: false }
-  let next: Armed | undefined
+  let armed: Armed | undefined
+  let [isUp, isMeant, isOver] = [false, false, false]
 
   async function live(): Promise<void> {
-    for (let waitMs = backoffMs.first; !life.isRetired; await sleep(waitMs)) {
-      const armed = next
-      life.isEnding = false
+    for (let waitMs = backoffMs.first; !isOver; await sleep(waitMs)) {
+      const mine = armed
+      isMeant = false
       child = spawn(process.execPath, ['--import', 'tsx', 'src/bin/server.ts'], {
         cwd: root,
-        env: { PATH: process.env.PATH, ...env, ...(armed && { FAILPOINT: armed.spec }) },
-        stdio: ['ignore', log.fd, log.fd],
+        env: { PATH: process.env.PATH, ...env, ...(mine && { FAILPOINT: mine.spec }) },
+        stdio: ['ignore', logFd, logFd],
       })
       const exited = once(child, 'exit') as Promise<[number | null, string | null]>
       const wasUp = await Promise.race([awaitLiveness(url, child), exited.then(() => false)])
-      life.isUp = wasUp
+      isUp = wasUp
       const [code, signal] = await exited
-      life.isUp = false
-      if (signal === 'SIGKILL' && !life.isEnding && armed !== undefined) {
-        armed.done(true)
-        if (next === armed) next = undefined
-      } else if (wasUp && !life.isEnding) onOwnDeath(`${name} ended by itself (${signal ?? code})`)
+      isUp = false
+      if (!isMeant && signal === 'SIGKILL' && mine !== undefined) {
+        mine.done(true)
+        if (armed === mine) armed = undefined
+      } else if (!isMeant && wasUp) onOwnDeath(`${name} ended by itself (${signal ?? code})`)
       waitMs = wasUp ? backoffMs.first : Math.min(waitMs * 2, backoffMs.longest)
     }
   }
   const living = live()
 
-  async function kill(): Promise<void> {
-    life.isEnding = true
-    const dying = child
-    if (dying === undefined || dying.exitCode !== null || dying.signalCode !== null) return
-    dying.kill('SIGKILL')
-    await once(dying, 'exit')
-  }
-
   return {
-    ...{ name, url, postgres, redis, kill },
-    isUp: () => life.isUp,
+    isUp: () => isUp,
+    /** For the lives to come, until it has died of it. */
+    arm: (next: Armed | undefined) => (armed = next),
+    async kill() {
+      const dying = child
+      if (dying === undefined || dying.exitCode !== null || dying.signalCode !== null) return
+      isMeant = true
+      dying.kill('SIGKILL')
+      await once(dying, 'exit')
+    },
     freeze() {
       const frozen = child
       frozen?.kill('SIGSTOP')
       return () => frozen?.kill('SIGCONT')
     },
-    async dieAt(failpoint, count, withinMs) {
-      const died = new Promise<boolean>(done => (next = { spec: `${failpoint}:${count}`, done }))
-      const mine = next
-      await kill()
-      const isDead = await Promise.race([died, sleep(withinMs, false)])
-      if (isDead) return true
-      if (next === mine) next = undefined
-      await kill()
-      return false
-    },
-    async retire() {
-      life.isRetired = true
-      life.isEnding = true
+    async end() {
+      ;[isOver, isMeant] = [true, true]
       child?.kill('SIGTERM')
       await living
-      await Promise.all([postgres.close(), redis.close(), log.close()])
     },
   }
 }

@@ -28,7 +28,7 @@ export type Load = {
   finish(): Promise<void>
 }
 
-type Game = { id: string; square: Square; hider: Hider; isOver: boolean }
+type Game = { id: string; square: Square; hider: Hider }
 
 const workers = 96
 /** Of the envelopes that ended, so many are still asked for. */
@@ -43,80 +43,100 @@ const chances = {
 }
 
 export function startLoad(options: LoadOptions): Load {
-  const { squares, dice, rate } = options
+  const games = createGames(options.dice)
+  const work = new Set<Promise<void>>()
+  let isFinishing = false
+  const track = (begun: Promise<void>): void => {
+    const tracked = begun.finally(() => work.delete(tracked))
+    work.add(tracked)
+  }
+  const takeTurn = createPace(options.rate)
+  const isOver = () => isFinishing
+  for (let i = 0; i < workers; i++) track(keepClaiming(options, { games, takeTurn, isOver }))
+  track(keepHiding(options, { games, track, isOver }))
+  return {
+    async visitAll() {
+      await Promise.all(
+        [...games.live].map(game => claim(options, game, options.dice.pick(game.square.crowd))),
+      )
+    },
+    async finish() {
+      isFinishing = true
+      while (work.size > 0) await Promise.all(work)
+    },
+  }
+}
+
+/** The envelopes in play, and the latest of those that ended. */
+function createGames(dice: Dice) {
   const live: Game[] = []
   const ended: Game[] = []
-  let isFinishing = false
-  let hides = 0
-  let nextMs = Date.now()
+  return {
+    live,
+    pick(): Game | undefined {
+      const isLate = ended.length > 0 && (live.length === 0 || dice.chance(chances.askEnded))
+      if (isLate) return dice.pick(ended)
+      return live.length === 0 ? undefined : dice.pick(live)
+    },
+    end(game: Game): void {
+      const place = live.indexOf(game)
+      if (place === -1) return
+      live.splice(place, 1)
+      ended.push(game)
+      if (ended.length > remembered) ended.shift()
+    },
+  }
+}
 
-  /** Claims are begun one after the other, however many wait. */
-  async function takeTurn(): Promise<void> {
+type Games = ReturnType<typeof createGames>
+
+/** Claims are begun one after the other, however many wait for their answer. */
+function createPace(rate: number): () => Promise<void> {
+  let nextMs = Date.now()
+  return async () => {
     const nowMs = Date.now()
     nextMs = Math.max(nextMs + 1_000 / rate, nowMs)
     await sleep(nextMs - nowMs)
   }
+}
 
-  function end(game: Game): void {
-    if (game.isOver) return
-    game.isOver = true
-    live.splice(live.indexOf(game), 1)
-    ended.push(game)
-    if (ended.length > remembered) ended.shift()
+type Claiming = { games: Games; takeTurn: () => Promise<void>; isOver: () => boolean }
+
+async function keepClaiming(options: LoadOptions, { games, takeTurn, isOver }: Claiming): Promise<void> {
+  const { dice } = options
+  while (!isOver()) {
+    await takeTurn()
+    const game = games.pick()
+    if (game === undefined) continue
+    const player = dice.pick(game.square.crowd)
+    const times = dice.chance(chances.askTwice) ? 2 : 1
+    const results = await Promise.all(Array.from({ length: times }, () => claim(options, game, player)))
+    if (results.includes('ended')) games.end(game)
+    if (dice.chance(chances.askAgain)) await claim(options, game, player)
   }
+}
 
-  async function hideMore(): Promise<void> {
-    while (!isFinishing) {
-      const square = dice.pick(squares)
-      const hider = dice.pick(square.hiders)
-      const game =
-        live.length < options.envelopes && (await hide(options, { square, hider, key: `hide-${hides++}` }))
-      if (game) {
-        live.push(game)
-        if (dice.chance(chances.close)) void track(closeLater(game))
-      }
-      await sleep(game ? 20 : 200)
+type Hiding = { games: Games; track: (work: Promise<void>) => void; isOver: () => boolean }
+
+async function keepHiding(options: LoadOptions, { games, track, isOver }: Hiding): Promise<void> {
+  const { dice, squares } = options
+  for (let hides = 0; !isOver(); ) {
+    if (games.live.length >= options.envelopes) {
+      await sleep(50)
+      continue
     }
+    const square = dice.pick(squares)
+    const game = await hide(options, { square, hider: dice.pick(square.hiders), key: `hide-${hides++}` })
+    if (game === undefined) continue
+    games.live.push(game)
+    if (dice.chance(chances.close)) track(closeLater(options, game, games))
   }
+}
 
-  async function closeLater(game: Game): Promise<void> {
-    await sleep(dice.between(200, 8_000))
-    await close(options, game)
-    end(game)
-  }
-
-  async function keepClaiming(): Promise<void> {
-    while (!isFinishing) {
-      await takeTurn()
-      const isLate = ended.length > 0 && (live.length === 0 || dice.chance(chances.askEnded))
-      const game = isLate ? dice.pick(ended) : live.length > 0 ? dice.pick(live) : undefined
-      if (game === undefined) continue
-      const player = dice.pick(game.square.crowd)
-      const times = dice.chance(chances.askTwice) ? 2 : 1
-      const results = await Promise.all(Array.from({ length: times }, () => claim(options, game, player)))
-      if (results.includes('ended')) end(game)
-      if (dice.chance(chances.askAgain)) await claim(options, game, player)
-    }
-  }
-
-  const under = new Set<Promise<void>>()
-  function track(work: Promise<void>): Promise<void> {
-    const tracked = work.finally(() => under.delete(tracked))
-    under.add(tracked)
-    return tracked
-  }
-  for (let i = 0; i < workers; i++) void track(keepClaiming())
-  void track(hideMore())
-
-  return {
-    async visitAll() {
-      await Promise.all([...live].map(game => claim(options, game, dice.pick(game.square.crowd))))
-    },
-    async finish() {
-      isFinishing = true
-      while (under.size > 0) await Promise.all(under)
-    },
-  }
+async function closeLater(options: LoadOptions, game: Game, games: Games): Promise<void> {
+  await sleep(options.dice.between(200, 8_000))
+  await close(options, game)
+  games.end(game)
 }
 
 const fixAt = ({ place }: Square) => ({ ...place, accuracyM: 8 })
@@ -173,7 +193,7 @@ async function hide({ client, promises, dice }: LoadOptions, plan: Plan): Promis
   if (answer?.status === 201) {
     const id = String(answer.body.id)
     promises.noteHide(key, { id, totalMinor, shares })
-    return { id, square, hider, isOver: false }
+    return { id, square, hider }
   }
   if (answer !== undefined && !isRule(answer)) promises.noteOdd(`${key}: ${JSON.stringify(answer)}`)
   return undefined

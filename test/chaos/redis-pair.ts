@@ -94,7 +94,7 @@ async function askStore<T>(store: Store, work: (redis: Redis) => Promise<T>): Pr
   }
 }
 
-/** Cuts up to `bytes` off the newest part of the append-only file, as a crash of the machine would; how many it were. */
+/** Cuts up to `bytes` off the end of the append-only file, as a crash of the machine would; how many it were. */
 export async function cutAppendOnlyFile(folder: string, bytes: number): Promise<number> {
   const parts = (await readdir(join(folder, 'appendonlydir'))).filter(name => name.endsWith('.incr.aof'))
   const numberOf = (name: string) => Number(/\.(\d+)\.incr\.aof$/.exec(name)?.[1])

@@ -16,7 +16,8 @@ export function formatVerdict(verdict: Verdict): string {
       [...verdict.answers].sort(([a], [b]) => a.localeCompare(b)).map(([answer, n]) => [answer, String(n)]),
     ),
     '',
-    `${sum} faults in ${seconds(tookMs.faults)}, healed in ${seconds(tookMs.healing)}, quiet for ${seconds(tookMs.quiet)}`,
+    `${sum} faults in ${seconds(tookMs.faults)}, all answered ${seconds(tookMs.healing)} later, then ` +
+      `${seconds(tookMs.quiet)} of quiet`,
     `${verdict.attempts} claim attempts, ${verdict.wins} wins, ${verdict.hides} hides, ${verdict.closes} closes`,
     '',
     ...table(

@@ -38,7 +38,7 @@ export type Verdict = {
   closes: number
   tookMs: { faults: number; healing: number; quiet: number }
   findings: Findings
-  /** Answers that contradict each other or that nobody should get, clients without any, servers that ended by themselves. */
+  /** Answers that contradict each other or that nobody should get, clients without any, servers that gave up. */
   odd: readonly string[]
   reconciled: boolean
   reconciliation: string

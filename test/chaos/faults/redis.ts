@@ -1,4 +1,4 @@
-/** What Redis as a whole goes through: crashes that forget, operators that flush, failovers to an older copy, no room. */
+/** What Redis as a whole goes through: crashes that forget, flushes, failovers to an older copy, no room. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cutAppendOnlyFile } from '../redis-pair.ts'
 import type { Dice } from '../dice.ts'

@@ -24,7 +24,7 @@ export const planCrashes = (times: number): Fault[] =>
 /** How many struck and how many found nothing to strike, by kind. */
 export type Struck = Map<string, { struck: number; missed: number }>
 
-/** Begins the planned faults over `overMs`, and waits for the last to end. `atOnce`: so many go on at a time, at most. */
+/** Begins the planned faults over `overMs`, `atOnce` of them at a time at most, and waits for the last to end. */
 export async function unleash(
   rig: Rig,
   plan: readonly Fault[],

@@ -1,0 +1,31 @@
+/**
+ * Every kind of fault once, on real processes under load, and every promise kept: the tier of `npm run chaos` that has
+ * to hold for every change. Which faults there are and in which order never changes; when they meet what, always.
+ */
+import t from 'tap'
+import { createDice } from './dice.ts'
+import { allFaults, planFaults } from './faults/unleash.ts'
+import { formatVerdict } from './report.ts'
+import { runTrial } from './trial.ts'
+
+t.setTimeout(240_000)
+
+const seed = 20_261_125
+
+t.test('every kind of fault, once', async t => {
+  const plan = planFaults(createDice(seed), { count: allFaults.length, how: 'each' })
+  const verdict = await runTrial({
+    ...{ seed, plan, servers: 2, rate: 150, atOnce: 12 },
+    overMs: 30_000,
+    // Shorter than the minute of a recorded run, where nothing is stuck any more.
+    quietMs: { least: 20_000, most: 90_000 },
+    progress: line => t.comment(line),
+  })
+  t.comment(formatVerdict(verdict))
+  t.same(verdict.findings, { centsOff: 0n, oversold: [], paidTwice: [], missing: [], stuck: [] })
+  t.same(verdict.odd, [])
+  t.ok(verdict.reconciled, verdict.reconciliation)
+  t.ok(verdict.wins > 100, 'people won meanwhile')
+  const kinds = [...verdict.struck].filter(([, { struck }]) => struck > 0).length
+  t.ok(kinds > allFaults.length / 2, `${kinds} of ${allFaults.length} kinds struck`)
+})
