@@ -22,7 +22,7 @@ export type Answer = { status: number; body: Record<string, unknown> }
 export type Client = {
   /** Resolves to the final answer; undefined when the run was over before there was one. */
   askUntilFinal(call: Call): Promise<Answer | undefined>
-  /** How often each answer was given: `claim 409 ended empty`. */
+  /** How often each was given: `claim 409 ended empty`, or `claim nobody there`. */
   answers: ReadonlyMap<string, number>
   /** No more patience: whoever still asks goes without an answer. */
   giveUp(): void
@@ -37,6 +37,8 @@ const passing = new Set([
   'internal',
 ])
 const deadlineMs = 4_000
+/** Not an attempt at anything: no server was reached. */
+export const nobody = 'nobody there'
 
 export function createClient({ servers, dice }: { servers: readonly GameServer[]; dice: Dice }): Client {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 })
@@ -72,7 +74,7 @@ export function createClient({ servers, dice }: { servers: readonly GameServer[]
 }
 
 const describe = ({ status, body }: Answer): string =>
-  [status, body.code, body.reason].filter(part => typeof part !== 'object' && part !== undefined).join(' ')
+  [String(status), body.code, body.reason].filter(part => typeof part === 'string').join(' ')
 
 async function send(agent: Agent, url: string, call: Call): Promise<Answer> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -100,8 +102,4 @@ async function send(agent: Agent, url: string, call: Call): Promise<Answer> {
 }
 
 const nameFault = ({ name, code }: NodeJS.ErrnoException): string =>
-  /Abort|Timeout/.test(name)
-    ? 'no answer in time'
-    : code === 'ECONNREFUSED'
-      ? 'nobody there'
-      : 'connection lost'
+  /Abort|Timeout/.test(name) ? 'no answer in time' : code === 'ECONNREFUSED' ? nobody : 'connection lost'
