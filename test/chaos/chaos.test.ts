@@ -4,19 +4,23 @@
  */
 import t from 'tap'
 import { createDice } from './dice.ts'
-import { allFaults, planFaults } from './faults/unleash.ts'
+import { allFaults, shuffle } from './faults/unleash.ts'
 import { formatVerdict } from './report.ts'
 import { runTrial } from './trial.ts'
 
 t.setTimeout(240_000)
 
 const seed = 20_261_125
+/** Starting a server again costs seconds of processor time: four of the failpoints; `--failpoints` has them all. */
+const crashes = /crash at (after-reserve|before-commit|after-commit-before-mark|sweeper-before-cursor)$/
+const chosen = allFaults.filter(({ kind }) => !kind.startsWith('crash') || crashes.test(kind))
 
 t.test('every kind of fault, once', async t => {
-  const plan = planFaults(createDice(seed), { count: allFaults.length, how: 'each' })
+  const plan = shuffle(createDice(seed), chosen)
   const verdict = await runTrial({
     ...{ seed, plan, servers: 2, rate: 150, atOnce: 12 },
-    overMs: 30_000,
+    overMs: 25_000,
+    latestMs: 35_000,
     // Shorter than the minute of a recorded run, where nothing is stuck any more.
     quietMs: { least: 20_000, most: 90_000 },
     progress: line => t.comment(line),
@@ -27,5 +31,5 @@ t.test('every kind of fault, once', async t => {
   t.ok(verdict.reconciled, verdict.reconciliation)
   t.ok(verdict.wins > 100, 'people won meanwhile')
   const kinds = [...verdict.struck].filter(([, { struck }]) => struck > 0).length
-  t.ok(kinds > allFaults.length / 2, `${kinds} of ${allFaults.length} kinds struck`)
+  t.ok(kinds > chosen.length / 2, `${kinds} of ${chosen.length} kinds struck`)
 })

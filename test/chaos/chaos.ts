@@ -6,7 +6,7 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { createDice } from './dice.ts'
-import { planCrashes, planFaults } from './faults/unleash.ts'
+import { drawFaults, planCrashes } from './faults/unleash.ts'
 import { formatVerdict, toJson } from './report.ts'
 import { runTrial } from './trial.ts'
 
@@ -17,7 +17,7 @@ const { values: flags } = parseArgs({
     minutes: { type: 'string' },
     seed: { type: 'string' },
     servers: { type: 'string', default: '3' },
-    rate: { type: 'string', default: '250' },
+    rate: { type: 'string', default: '600' },
     json: { type: 'boolean', default: false },
   },
 })
@@ -37,12 +37,14 @@ async function main(): Promise<0 | 1> {
   const servers = readNumber('servers', flags.servers)
   const plan =
     flags.failpoints === undefined
-      ? planFaults(dice, { count: readNumber('faults', flags.faults), how: 'drawn' })
+      ? drawFaults(dice, readNumber('faults', flags.faults))
       : planCrashes(readNumber('failpoints', flags.failpoints))
   const minutes = flags.minutes === undefined ? undefined : readNumber('minutes', flags.minutes)
+  const overMs = minutes === undefined ? plan.length * msPerFault : minutes * 60_000
   const verdict = await runTrial({
     ...{ seed, plan, servers, rate: readNumber('rate', flags.rate) },
-    overMs: minutes === undefined ? plan.length * msPerFault : minutes * 60_000,
+    overMs,
+    latestMs: Number.POSITIVE_INFINITY,
     atOnce: flags.failpoints === undefined ? 12 : servers,
     quietMs: { least: 60_000, most: 90_000 },
     progress: line => process.stderr.write(`chaos: ${line}\n`),

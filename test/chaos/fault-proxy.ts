@@ -122,7 +122,7 @@ function createTrap() {
       armed?.done(false)
       const moment = new Promise<boolean>(done => (armed = { trick, done }))
       const mine = armed
-      const isPlayed = await Promise.race([moment, sleep(withinMs, false)])
+      const isPlayed = await Promise.race([moment, sleep(withinMs, false, { ref: false })])
       if (!isPlayed && armed === mine) armed = undefined
       return isPlayed
     },

@@ -67,7 +67,7 @@ export async function startGameServer(options: ServerOptions): Promise<GameServe
     async dieAt(failpoint, count, withinMs) {
       const died = new Promise<boolean>(done => lives.arm({ spec: `${failpoint}:${count}`, done }))
       await lives.kill()
-      const hasDied = await Promise.race([died, sleep(withinMs, false)])
+      const hasDied = await Promise.race([died, sleep(withinMs, false, { ref: false })])
       if (hasDied) return true
       lives.arm(undefined)
       await lives.kill()

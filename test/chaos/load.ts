@@ -30,7 +30,7 @@ export type Load = {
 
 type Game = { id: string; square: Square; hider: Hider }
 
-const workers = 96
+const workers = 192
 /** Of the envelopes that ended, so many are still asked for. */
 const remembered = 40
 const chances = {

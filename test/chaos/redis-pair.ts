@@ -2,9 +2,11 @@
  * A primary and a replica, with a proxy between them that can hold replication up, so that a promoted replica is as old
  * as the test wants. Redis 7 with an append-only file written every second, and no eviction.
  */
-import { open, readdir, stat } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import { formatRedisUrl, redisServer } from '#platform/embedded/redis-server.ts'
 import { createFaultProxy } from './fault-proxy.ts'
@@ -91,6 +93,23 @@ async function askStore<T>(store: Store, work: (redis: Redis) => Promise<T>): Pr
     return await work(redis)
   } finally {
     redis.disconnect()
+  }
+}
+
+/** What Redis has on disk: to be kept, taken away, or put back while it does not run. */
+export function openDisk(folder: string) {
+  const [data, kept] = [join(folder, 'appendonlydir'), join(folder, 'kept')]
+  return {
+    /** As it is at this moment, in the middle of writing. */
+    async keep(): Promise<void> {
+      await rm(kept, { recursive: true, force: true })
+      await promisify(execFile)('cp', ['-a', data, kept])
+    },
+    empty: () => rm(data, { recursive: true, force: true }),
+    async putBack(): Promise<void> {
+      await rm(data, { recursive: true, force: true })
+      await rename(kept, data)
+    },
   }
 }
 

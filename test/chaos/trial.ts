@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runTool } from '../bin/run-tool.ts'
 import { audit, type Findings, listStuck } from './audit.ts'
-import { createClient } from './client.ts'
+import { createClient, nobody } from './client.ts'
 import { createDice } from './dice.ts'
 import type { Fault } from './faults/fault.ts'
 import { type Struck, unleash } from './faults/unleash.ts'
@@ -18,6 +18,7 @@ export type TrialOptions = {
   seed: number
   plan: readonly Fault[]
   overMs: number
+  latestMs: number
   servers: number
   /** Claims begun a second, at most. */
   rate: number
@@ -58,7 +59,7 @@ export async function runTrial(options: TrialOptions): Promise<Verdict> {
 async function play(
   rig: Rig,
   promises: ReturnType<typeof createPromises>,
-  { seed, plan, overMs, rate, atOnce, quietMs, progress }: TrialOptions,
+  { seed, plan, overMs, latestMs, rate, atOnce, quietMs, progress }: TrialOptions,
 ): Promise<Verdict> {
   if (rig.ramDisk === undefined) {
     progress('NO FULL DISK: a tmpfs can only be mounted by root on Linux; faults of that kind do not strike')
@@ -75,7 +76,7 @@ async function play(
 
   progress(`${plan.length} faults over ${Math.round(overMs / 1_000)} s, seed ${seed}`)
   const startMs = Date.now()
-  const struck = await unleash(rig, plan, { dice, overMs, atOnce })
+  const struck = await unleash(rig, plan, { dice, overMs, latestMs, atOnce })
   const healingMs = Date.now()
   progress('healed; whoever still asks is answered')
   const isAnswered = await answerAll(load)
@@ -94,10 +95,8 @@ async function play(
     ...(isAnswered ? [] : ['a client got no final answer']),
     ...[...client.answers.keys()].filter(answer => / (500|400|401) /.test(`${answer} `)),
   ]
-  const attempts = [...client.answers].reduce(
-    (sum, [name, n]) => sum + (name.startsWith('claim ') ? n : 0),
-    0,
-  )
+  const tried = [...client.answers].filter(([name]) => name.startsWith('claim ') && !name.endsWith(nobody))
+  const attempts = tried.reduce((sum, [, n]) => sum + n, 0)
   return {
     ...{ seed, struck, answers: client.answers, attempts, findings, odd },
     ...{ wins: promises.wins.size, hides: promises.hides.size, closes: promises.closes.size },
@@ -120,7 +119,7 @@ async function answerAll(load: ReturnType<typeof startLoad>): Promise<boolean> {
     for (let i = 0; i < 3; i++) await load.visitAll()
     return true
   })
-  return await Promise.race([answering, sleep(answerWithinMs, false)])
+  return await Promise.race([answering, sleep(answerWithinMs, false, { ref: false })])
 }
 
 async function beQuiet(rig: Rig, { least, most }: TrialOptions['quietMs']): Promise<void> {

@@ -7,7 +7,7 @@ import type { Fault } from './fault.ts'
 
 /** Mostly short, up to `longestMs`: long ones hold up everything else. */
 export const lasting = (dice: Dice, leastMs: number, longestMs: number): number =>
-  leastMs + (longestMs - leastMs) * dice.fraction() ** 3
+  leastMs + (longestMs - leastMs) * dice.fraction() ** 4
 
 const longestFreezeMs = 15_000
 const crashWithinMs = 20_000
@@ -52,12 +52,18 @@ export const crashes: readonly Fault[] = failpoints.map(failpoint => ({
     ),
 }))
 
+/** Those that are up; when none is, it does not matter. */
+export function pickable({ servers }: Pick<Rig, 'servers'>): Rig['servers'] {
+  const up = servers.filter(server => server.isUp())
+  return up.length > 0 ? up : servers
+}
+
 function withServer(
   rig: Rig,
   dice: Dice,
   work: (server: Rig['servers'][number]) => Promise<boolean>,
 ): Promise<boolean> {
-  const server = dice.pick(rig.servers)
+  const server = dice.pick(pickable(rig))
   return rig.inTurn(server.name, () => work(server))
 }
 

@@ -1,6 +1,6 @@
 /** What Redis as a whole goes through: crashes that forget, flushes, failovers to an older copy, no room. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { cutAppendOnlyFile } from '../redis-pair.ts'
+import { cutAppendOnlyFile, openDisk } from '../redis-pair.ts'
 import type { Dice } from '../dice.ts'
 import type { Rig } from '../rig.ts'
 import type { Fault } from './fault.ts'
@@ -36,6 +36,23 @@ export const redisFaults: readonly Fault[] = [
     await redis.restart()
     rig.reconnect()
     return cut > 0
+  }),
+
+  redisFault('Redis restarted empty', 2, async ({ redis, ...rig }) => {
+    await redis.primary().kill()
+    await openDisk(redis.primary().folder).empty()
+    await redis.restart()
+    rig.reconnect()
+  }),
+
+  redisFault('Redis restarted from an older copy', 2, async ({ redis, ...rig }, dice) => {
+    const disk = openDisk(redis.primary().folder)
+    await disk.keep()
+    await sleep(dice.between(1_000, 8_000))
+    await redis.primary().kill()
+    await disk.putBack()
+    await redis.restart()
+    rig.reconnect()
   }),
 
   redisFault('FLUSHALL', 2, async ({ redis }) => {

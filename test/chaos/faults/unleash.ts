@@ -1,4 +1,4 @@
-/** Which faults happen when: drawn from the seed by weight, or each kind in turn, spread evenly, overlapping. */
+/** Which faults happen when: drawn from the seed by weight, or some kinds once each, spread evenly, overlapping. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Dice } from '../dice.ts'
 import type { Rig } from '../rig.ts'
@@ -10,12 +10,17 @@ import { wireFaults } from './wires.ts'
 
 export const allFaults: readonly Fault[] = [...wireFaults, ...keyFaults, ...redisFaults, ...processFaults]
 
-/** `each`: every kind in turn; `drawn`: by weight. */
-export function planFaults(dice: Dice, { count, how }: { count: number; how: 'each' | 'drawn' }): Fault[] {
-  if (how === 'each') return Array.from({ length: count }, (_, i) => allFaults[i % allFaults.length] as Fault)
+/** Drawn by weight. */
+export function drawFaults(dice: Dice, count: number): Fault[] {
   const lots = allFaults.flatMap(fault => Array.from({ length: fault.weight }, () => fault))
   return Array.from({ length: count }, () => dice.pick(lots))
 }
+
+export const shuffle = <T>(dice: Dice, items: readonly T[]): T[] =>
+  items
+    .map(item => ({ item, place: dice.fraction() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item)
 
 /** Each failpoint `times`. */
 export const planCrashes = (times: number): Fault[] =>
@@ -24,23 +29,30 @@ export const planCrashes = (times: number): Fault[] =>
 /** How many struck and how many found nothing to strike, by kind. */
 export type Struck = Map<string, { struck: number; missed: number }>
 
-/** Begins the planned faults over `overMs`, `atOnce` of them at a time at most, and waits for the last to end. */
+export type Unleashing = {
+  dice: Dice
+  overMs: number
+  /** Nothing begins later than this, however slow the machine is. */
+  latestMs: number
+  /** Faults that go on at a time, at most. */
+  atOnce: number
+}
+
+/** Begins the planned faults, and waits for the last to end. */
 export async function unleash(
   rig: Rig,
   plan: readonly Fault[],
-  { dice, overMs, atOnce }: { dice: Dice; overMs: number; atOnce: number },
+  { dice, overMs, latestMs, atOnce }: Unleashing,
 ): Promise<Struck> {
   const struck: Struck = new Map(plan.map(({ kind }) => [kind, { struck: 0, missed: 0 }]))
-  const waiting = plan.map((fault, i) => ({
-    fault,
-    dice: dice.fork(),
-    dueMs: Date.now() + (i * overMs) / plan.length,
-  }))
+  const startMs = Date.now()
+  const waiting = plan.map((fault, i) => ({ fault, dice: dice.fork(), atMs: (i * overMs) / plan.length }))
   const strikeAll = async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      await sleep(Math.max(0, next.dueMs - Date.now()))
+      await sleep(Math.max(0, startMs + next.atMs - Date.now()))
+      const isInTime = Date.now() - startMs <= latestMs
+      const hasStruck = isInTime && (await next.fault.strike(rig, next.dice))
       const tally = struck.get(next.fault.kind)
-      const hasStruck = await next.fault.strike(rig, next.dice)
       if (tally) tally[hasStruck ? 'struck' : 'missed']++
     }
   }

@@ -4,7 +4,7 @@ import type { Dice } from '../dice.ts'
 import type { FaultProxy, Trick } from '../fault-proxy.ts'
 import type { Rig } from '../rig.ts'
 import type { Fault } from './fault.ts'
-import { lasting } from './processes.ts'
+import { lasting, pickable } from './processes.ts'
 
 type Side = 'postgres' | 'redis'
 
@@ -16,7 +16,7 @@ const wireFault = (
 ): Fault => ({
   kind,
   weight,
-  strike: ({ servers }: Rig, dice) => work(dice.pick(servers)[side], dice),
+  strike: (rig: Rig, dice) => work(dice.pick(pickable(rig))[side], dice),
 })
 
 const momentMs = 5_000
