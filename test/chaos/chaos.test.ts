@@ -3,8 +3,7 @@
  * to hold for every change. Which faults there are and in which order never changes; when they meet what, always.
  */
 import t from 'tap'
-import { createDice } from './dice.ts'
-import { allFaults, shuffle } from './faults/unleash.ts'
+import { allFaults } from './faults/unleash.ts'
 import { formatVerdict } from './report.ts'
 import { runTrial } from './trial.ts'
 
@@ -16,11 +15,10 @@ const crashes = /crash at (after-reserve|before-commit|after-commit-before-mark|
 const chosen = allFaults.filter(({ kind }) => !kind.startsWith('crash') || crashes.test(kind))
 
 t.test('every kind of fault, once', async t => {
-  const plan = shuffle(createDice(seed), chosen)
   const verdict = await runTrial({
-    ...{ seed, plan, servers: 2, rate: 150, atOnce: 12 },
+    ...{ seed, plan: chosen, servers: 2, patience: 0.3, rate: 150, atOnce: 12 },
     overMs: 25_000,
-    latestMs: 35_000,
+    latestMs: 45_000,
     // Shorter than the minute of a recorded run, where nothing is stuck any more.
     quietMs: { least: 20_000, most: 90_000 },
     progress: line => t.comment(line),
@@ -29,7 +27,7 @@ t.test('every kind of fault, once', async t => {
   t.same(verdict.findings, { centsOff: 0n, oversold: [], paidTwice: [], missing: [], stuck: [] })
   t.same(verdict.odd, [])
   t.ok(verdict.reconciled, verdict.reconciliation)
-  t.ok(verdict.wins > 100, 'people won meanwhile')
+  t.ok(verdict.wins > 20, 'people won meanwhile')
   const kinds = [...verdict.struck].filter(([, { struck }]) => struck > 0).length
   t.ok(kinds > chosen.length / 2, `${kinds} of ${chosen.length} kinds struck`)
 })

@@ -1,6 +1,6 @@
 /**
- * `npm run chaos -- --faults N [--minutes M] [--seed S] [--servers 2|3] [--rate R] [--json]`: N faults, drawn from the
- * seed, on real processes under load; `--failpoints N` crashes servers N times at each failpoint instead. Exit code 0:
+ * `npm run chaos -- --faults N [--minutes M] [--seed S] [--only PATTERN] …`: N faults, drawn from the seed,
+ * on real processes under load; `--failpoints N` crashes servers N times at each failpoint instead. Exit code 0:
  * every promise was kept; 1: one was broken, with the seed; 2: it could not run.
  */
 import { randomInt } from 'node:crypto'
@@ -14,6 +14,8 @@ const { values: flags } = parseArgs({
   options: {
     faults: { type: 'string', default: '100' },
     failpoints: { type: 'string' },
+    only: { type: 'string', default: '' },
+    'at-once': { type: 'string' },
     minutes: { type: 'string' },
     seed: { type: 'string' },
     servers: { type: 'string', default: '3' },
@@ -37,15 +39,18 @@ async function main(): Promise<0 | 1> {
   const servers = readNumber('servers', flags.servers)
   const plan =
     flags.failpoints === undefined
-      ? drawFaults(dice, readNumber('faults', flags.faults))
+      ? drawFaults(dice, { count: readNumber('faults', flags.faults), only: new RegExp(flags.only) })
       : planCrashes(readNumber('failpoints', flags.failpoints))
   const minutes = flags.minutes === undefined ? undefined : readNumber('minutes', flags.minutes)
   const overMs = minutes === undefined ? plan.length * msPerFault : minutes * 60_000
   const verdict = await runTrial({
-    ...{ seed, plan, servers, rate: readNumber('rate', flags.rate) },
+    ...{ seed, plan, servers, patience: 1, rate: readNumber('rate', flags.rate) },
     overMs,
     latestMs: Number.POSITIVE_INFINITY,
-    atOnce: flags.failpoints === undefined ? 12 : servers,
+    atOnce: readNumber(
+      'at-once',
+      flags['at-once'] ?? (flags.failpoints === undefined ? '12' : flags.servers),
+    ),
     quietMs: { least: 60_000, most: 90_000 },
     progress: line => process.stderr.write(`chaos: ${line}\n`),
   })

@@ -5,7 +5,6 @@
 import { execFile } from 'node:child_process'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import { formatRedisUrl, redisServer } from '#platform/embedded/redis-server.ts'
@@ -20,8 +19,8 @@ export type RedisPair = {
   ask<T>(work: (redis: Redis) => Promise<T>): Promise<T>
   /** Starts the primary again after it was killed, and gives it its settings. */
   restart(): Promise<void>
-  /** Holds replication up for `staleMs`, and then makes the replica a second primary. */
-  promoteStale(staleMs: number): Promise<void>
+  /** Holds replication up while it waits, and then makes the replica a second primary. */
+  promoteStale(wait: () => Promise<void>): Promise<void>
   /** Ends two primaries: the old one follows the new one and forgets what only it knew. */
   demoteOld(): Promise<void>
   close(): Promise<void>
@@ -64,9 +63,9 @@ export async function createRedisPair(options: Omit<StoreOptions, 'name'>): Prom
       await configure(primary)
       link.retarget(primary.port())
     },
-    async promoteStale(staleMs) {
+    async promoteStale(wait) {
       const release = link.hold()
-      await sleep(staleMs)
+      await wait()
       await askStore(replica, redis => redis.replicaof('NO', 'ONE'))
       link.reset()
       release()

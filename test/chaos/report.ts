@@ -7,8 +7,13 @@ export function formatVerdict(verdict: Verdict): string {
   const sum = [...struck.values()].reduce((total, { struck }) => total + struck, 0)
   return [
     ...table(
-      ['fault', 'struck', 'missed'],
-      [...struck].map(([kind, { struck, missed }]) => [kind, String(struck), String(missed)]),
+      ['fault', 'struck', 'missed', 'next win, ms at most'],
+      [...struck].map(([kind, { struck, missed }]) => [
+        kind,
+        String(struck),
+        String(missed),
+        String(verdict.recoveredMs.get(kind) ?? ''),
+      ]),
     ),
     '',
     ...table(

@@ -20,8 +20,10 @@ export type Rig = {
   /** Straight to the services, past the proxies. */
   databaseUrl(): string
   secrets: { operatorKey: string; jwtSecret: string }
-  /** One at a time for each name. */
-  inTurn<T>(name: string, work: () => Promise<T>): Promise<T>
+  /** How much longer than the least it can a fault may last: 1, or less for a run in a hurry. */
+  patience: number
+  /** One fault at a time for each name. */
+  inTurn(name: string, strike: () => Promise<boolean>): Promise<boolean>
   /** All servers talk to these services now, wherever they are. */
   reconnect(): void
   close(): Promise<void>
@@ -29,10 +31,9 @@ export type Rig = {
 
 const ramDiskMebibytes = 384
 
-export async function createRig(options: {
-  servers: number
-  onOwnDeath: (what: string) => void
-}): Promise<Rig> {
+export type RigOptions = Pick<Rig, 'patience'> & { servers: number; onOwnDeath: (what: string) => void }
+
+export async function createRig(options: RigOptions): Promise<Rig> {
   const dataDir = await mkdtemp(join(tmpdir(), 'hexbao-chaos-'))
   // As root, the services' accounts walk through it to their own folders.
   await chmod(dataDir, 0o711)
@@ -73,6 +74,7 @@ export async function createRig(options: {
 
   return {
     ...{ postgres, redis, servers, ramDisk, databaseUrl, secrets },
+    patience: options.patience,
     inTurn: createTurns(),
     reconnect() {
       for (const server of servers) {
@@ -90,9 +92,9 @@ export async function createRig(options: {
 }
 
 function createTurns(): Rig['inTurn'] {
-  const last = new Map<string, Promise<unknown>>()
-  return (name, work) => {
-    const turn = (last.get(name) ?? Promise.resolve()).then(work, work)
+  const last = new Map<string, Promise<boolean>>()
+  return (name, strike) => {
+    const turn = (last.get(name) ?? Promise.resolve()).then(strike, strike)
     last.set(name, turn)
     return turn
   }

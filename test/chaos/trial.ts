@@ -14,12 +14,16 @@ import { gatherPeople } from './people.ts'
 import { createPromises } from './promises.ts'
 import { createRig, type Rig } from './rig.ts'
 
+const answerWithinMs = 60_000
+
 export type TrialOptions = {
   seed: number
   plan: readonly Fault[]
   overMs: number
   latestMs: number
   servers: number
+  /** See {@link Rig}. */
+  patience: number
   /** Claims begun a second, at most. */
   rate: number
   /** Faults that go on at a time, at most. */
@@ -32,6 +36,8 @@ export type TrialOptions = {
 export type Verdict = {
   seed: number
   struck: Struck
+  /** The longest time from the end of a fault of each kind to the next win; others may have gone on meanwhile. */
+  recoveredMs: ReadonlyMap<string, number>
   answers: ReadonlyMap<string, number>
   attempts: number
   wins: number
@@ -48,7 +54,7 @@ export type Verdict = {
 
 export async function runTrial(options: TrialOptions): Promise<Verdict> {
   const promises = createPromises()
-  const rig = await createRig({ servers: options.servers, onOwnDeath: promises.noteOdd })
+  const rig = await createRig({ ...options, onOwnDeath: promises.noteOdd })
   try {
     return await play(rig, promises, options)
   } finally {
@@ -74,9 +80,12 @@ async function play(
   const client = createClient({ servers: rig.servers, dice: dice.fork() })
   const load = startLoad({ client, squares, promises, dice: dice.fork(), rate, envelopes: 16 })
 
+  // Faults that nobody feels prove nothing.
+  while (promises.wins.size < 20) await sleep(50)
   progress(`${plan.length} faults over ${Math.round(overMs / 1_000)} s, seed ${seed}`)
   const startMs = Date.now()
-  const struck = await unleash(rig, plan, { dice, overMs, latestMs, atOnce })
+  const recovery = watchRecovery(() => promises.wins.size)
+  const struck = await unleash(rig, plan, { dice, overMs, latestMs, atOnce, onOver: recovery.begin })
   const healingMs = Date.now()
   progress('healed; whoever still asks is answered')
   const isAnswered = await answerAll(load)
@@ -98,7 +107,7 @@ async function play(
   const tried = [...client.answers].filter(([name]) => name.startsWith('claim ') && !name.endsWith(nobody))
   const attempts = tried.reduce((sum, [, n]) => sum + n, 0)
   return {
-    ...{ seed, struck, answers: client.answers, attempts, findings, odd },
+    ...{ seed, struck, answers: client.answers, attempts, findings, odd, recoveredMs: recovery.longest },
     ...{ wins: promises.wins.size, hides: promises.hides.size, closes: promises.closes.size },
     tookMs: { faults: healingMs - startMs, healing: quietFromMs - healingMs, quiet: doneMs - quietFromMs },
     reconciled: code === 0,
@@ -107,11 +116,20 @@ async function play(
   }
 }
 
+/** How long it takes until somebody wins again. */
+function watchRecovery(countWins: () => number) {
+  const longest = new Map<string, number>()
+  const watch = async (kind: string) => {
+    const [startMs, before] = [Date.now(), countWins()]
+    while (countWins() === before && Date.now() - startMs < answerWithinMs) await sleep(10)
+    longest.set(kind, Math.max(longest.get(kind) ?? 0, Date.now() - startMs))
+  }
+  return { longest, begin: (kind: string) => void watch(kind) }
+}
+
 export const countFindings = (found: Findings): number =>
   Number(found.centsOff) +
   [found.oversold, found.paidTwice, found.missing, found.stuck].reduce((sum, list) => sum + list.length, 0)
-
-const answerWithinMs = 60_000
 
 /** Whether everybody has a final answer in time. A gate that rolled back is mended by whoever asks next, so some do. */
 async function answerAll(load: ReturnType<typeof startLoad>): Promise<boolean> {

@@ -5,9 +5,12 @@ import type { Dice } from '../dice.ts'
 import type { Rig } from '../rig.ts'
 import type { Fault } from './fault.ts'
 
-/** Mostly short, up to `longestMs`: long ones hold up everything else. */
-export const lasting = (dice: Dice, leastMs: number, longestMs: number): number =>
-  leastMs + (longestMs - leastMs) * dice.fraction() ** 4
+/** A while, mostly short: long faults hold up everything else. */
+export const lastBetween = (
+  rig: Pick<Rig, 'patience'>,
+  dice: Dice,
+  [leastMs, longestMs]: readonly [number, number],
+) => sleep(leastMs + (longestMs - leastMs) * rig.patience * dice.fraction() ** 3)
 
 const longestFreezeMs = 15_000
 const crashWithinMs = 20_000
@@ -30,7 +33,7 @@ const freezeServer: Fault = {
     withServer(rig, dice, async server => {
       if (!server.isUp()) return false
       const thaw = server.freeze()
-      await sleep(lasting(dice, 1_000, longestFreezeMs))
+      await lastBetween(rig, dice, [1_000, longestFreezeMs])
       thaw()
       return true
     }),
@@ -73,7 +76,7 @@ const killPostgres: Fault = {
   strike: (rig, dice) =>
     rig.inTurn('postgres', async () => {
       await rig.postgres.kill()
-      await sleep(lasting(dice, 0, 3_000))
+      await lastBetween(rig, dice, [0, 3_000])
       await rig.postgres.start()
       rig.reconnect()
       return true
@@ -86,7 +89,7 @@ const freezePostgres: Fault = {
   strike: (rig, dice) =>
     rig.inTurn('postgres', async () => {
       const thaw = rig.postgres.freeze()
-      await sleep(lasting(dice, 1_000, longestFreezeMs))
+      await lastBetween(rig, dice, [1_000, longestFreezeMs])
       thaw()
       return true
     }),
@@ -98,7 +101,7 @@ const stopPostgres: Fault = {
   strike: (rig, dice) =>
     rig.inTurn('postgres', async () => {
       await rig.postgres.stop()
-      await sleep(lasting(dice, 1_000, 10_000))
+      await lastBetween(rig, dice, [1_000, 10_000])
       await rig.postgres.start()
       rig.reconnect()
       return true

@@ -1,10 +1,9 @@
 /** What Redis as a whole goes through: crashes that forget, flushes, failovers to an older copy, no room. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { cutAppendOnlyFile, openDisk } from '../redis-pair.ts'
 import type { Dice } from '../dice.ts'
 import type { Rig } from '../rig.ts'
 import type { Fault } from './fault.ts'
-import { lasting } from './processes.ts'
+import { lastBetween } from './processes.ts'
 
 /** One at a time: each ends with one healthy primary. */
 const redisFault = (
@@ -24,9 +23,9 @@ export const redisFaults: readonly Fault[] = [
     rig.reconnect()
   }),
 
-  redisFault('SIGSTOP of Redis', 2, async ({ redis }, dice) => {
+  redisFault('SIGSTOP of Redis', 2, async ({ redis, ...rig }, dice) => {
     const thaw = redis.primary().freeze()
-    await sleep(lasting(dice, 1_000, 15_000))
+    await lastBetween(rig, dice, [1_000, 15_000])
     thaw()
   }),
 
@@ -47,12 +46,18 @@ export const redisFaults: readonly Fault[] = [
 
   redisFault('Redis restarted from an older copy', 2, async ({ redis, ...rig }, dice) => {
     const disk = openDisk(redis.primary().folder)
-    await disk.keep()
-    await sleep(dice.between(1_000, 8_000))
+    const isKept = await disk.keep().then(
+      () => true,
+      () => false,
+    )
+    // Redis rewrote its files just then.
+    if (!isKept) return false
+    await lastBetween(rig, dice, [1_000, 8_000])
     await redis.primary().kill()
     await disk.putBack()
     await redis.restart()
     rig.reconnect()
+    return true
   }),
 
   redisFault('FLUSHALL', 2, async ({ redis }) => {
@@ -60,36 +65,36 @@ export const redisFaults: readonly Fault[] = [
   }),
 
   redisFault('stale replica promoted', 2, async ({ redis, ...rig }, dice) => {
-    await redis.promoteStale(dice.between(500, 4_000))
+    await redis.promoteStale(() => lastBetween(rig, dice, [500, 4_000]))
     rig.reconnect()
     await redis.demoteOld()
   }),
 
   redisFault('two primaries', 2, async ({ redis, servers, ...rig }, dice) => {
-    await redis.promoteStale(dice.between(500, 3_000))
+    await redis.promoteStale(() => lastBetween(rig, dice, [500, 3_000]))
     const moved = servers.filter((_, i) => i % 2 === 0)
     for (const server of moved) server.redis.retarget(redis.primary().port())
-    await sleep(lasting(dice, 2_000, 20_000))
+    await lastBetween(rig, dice, [2_000, 20_000])
     rig.reconnect()
     await redis.demoteOld()
   }),
 
-  redisFault('Redis out of memory', 2, async ({ redis }, dice) => {
+  redisFault('Redis out of memory', 2, async ({ redis, ...rig }, dice) => {
     await redis.ask(client => client.config('SET', 'maxmemory', '1'))
-    await sleep(lasting(dice, 500, 4_000))
+    await lastBetween(rig, dice, [500, 4_000])
     await redis.ask(client => client.config('SET', 'maxmemory', '0'))
   }),
 
-  redisFault('Redis read-only', 2, async ({ redis }, dice) => {
+  redisFault('Redis read-only', 2, async ({ redis, ...rig }, dice) => {
     await redis.ask(client => client.replicaof('127.0.0.1', 1))
-    await sleep(lasting(dice, 500, 4_000))
+    await lastBetween(rig, dice, [500, 4_000])
     await redis.ask(client => client.replicaof('NO', 'ONE'))
   }),
 
-  redisFault('disk of Redis full', 2, async ({ ramDisk }, dice) => {
+  redisFault('disk of Redis full', 2, async ({ ramDisk, ...rig }, dice) => {
     if (ramDisk === undefined) return false
     const empty = await ramDisk.fill()
-    await sleep(lasting(dice, 1_500, 5_000))
+    await lastBetween(rig, dice, [1_500, 5_000])
     await empty()
   }),
 ]

@@ -1,10 +1,9 @@
 /** Connections that are slow, break, or break at the worst moment. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Dice } from '../dice.ts'
 import type { FaultProxy, Trick } from '../fault-proxy.ts'
 import type { Rig } from '../rig.ts'
 import type { Fault } from './fault.ts'
-import { lasting, pickable } from './processes.ts'
+import { lastBetween, pickable } from './processes.ts'
 
 type Side = 'postgres' | 'redis'
 
@@ -12,19 +11,19 @@ const wireFault = (
   kind: string,
   side: Side,
   weight: number,
-  work: (proxy: FaultProxy, dice: Dice) => Promise<boolean>,
+  work: (proxy: FaultProxy, rig: Rig, dice: Dice) => Promise<boolean>,
 ): Fault => ({
   kind,
   weight,
-  strike: (rig: Rig, dice) => work(dice.pick(pickable(rig))[side], dice),
+  strike: (rig: Rig, dice) => work(dice.pick(pickable(rig))[side], rig, dice),
 })
 
 const momentMs = 5_000
 const play = (trick: Trick) => (proxy: FaultProxy) => proxy.play(trick, momentMs)
 
-async function slowDown(proxy: FaultProxy, dice: Dice): Promise<boolean> {
+async function slowDown(proxy: FaultProxy, rig: Rig, dice: Dice): Promise<boolean> {
   proxy.delay(dice.between(20, 400))
-  await sleep(lasting(dice, 300, 5_000))
+  await lastBetween(rig, dice, [300, 5_000])
   proxy.delay(0)
   return true
 }
