@@ -1,5 +1,5 @@
 /**
- * `npm run chaos -- --faults N [--minutes M] [--seed S] [--only PATTERN] …`: N faults, drawn from the seed,
+ * `npm run chaos -- --faults N [--minutes M] [--seed S] [--kinds PATTERN] …`: N faults, drawn from the seed,
  * on real processes under load; `--failpoints N` crashes servers N times at each failpoint instead. Exit code 0:
  * every promise was kept; 1: one was broken, with the seed; 2: it could not run.
  */
@@ -14,7 +14,8 @@ const { values: flags } = parseArgs({
   options: {
     faults: { type: 'string', default: '100' },
     failpoints: { type: 'string' },
-    only: { type: 'string', default: '' },
+    kinds: { type: 'string', default: '' },
+    forgetful: { type: 'boolean', default: false },
     'at-once': { type: 'string' },
     minutes: { type: 'string' },
     seed: { type: 'string' },
@@ -39,12 +40,22 @@ async function main(): Promise<0 | 1> {
   const servers = readNumber('servers', flags.servers)
   const plan =
     flags.failpoints === undefined
-      ? drawFaults(dice, { count: readNumber('faults', flags.faults), only: new RegExp(flags.only) })
+      ? drawFaults(dice, {
+          count: readNumber('faults', flags.faults),
+          kinds: new RegExp(flags.forgetful ? '^kill -9 of PostgreSQL$' : flags.kinds),
+        })
       : planCrashes(readNumber('failpoints', flags.failpoints))
   const minutes = flags.minutes === undefined ? undefined : readNumber('minutes', flags.minutes)
   const overMs = minutes === undefined ? plan.length * msPerFault : minutes * 60_000
   const verdict = await runTrial({
-    ...{ seed, plan, servers, patience: 1, rate: readNumber('rate', flags.rate) },
+    ...{
+      seed,
+      plan,
+      servers,
+      patience: 1,
+      isForgetful: flags.forgetful,
+      rate: readNumber('rate', flags.rate),
+    },
     overMs,
     latestMs: Number.POSITIVE_INFINITY,
     atOnce: readNumber(

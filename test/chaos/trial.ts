@@ -3,6 +3,7 @@
  * What decides is the audit and nothing else: how the servers fare meanwhile is their business.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Client } from 'pg'
 import { runTool } from '../bin/run-tool.ts'
 import { audit, type Findings, listStuck } from './audit.ts'
 import { createClient, nobody } from './client.ts'
@@ -22,6 +23,8 @@ export type TrialOptions = {
   overMs: number
   latestMs: number
   servers: number
+  /** PostgreSQL answers before it has written, which no server would start with: then promises have to break. */
+  isForgetful: boolean
   /** See {@link Rig}. */
   patience: number
   /** Claims begun a second, at most. */
@@ -65,7 +68,7 @@ export async function runTrial(options: TrialOptions): Promise<Verdict> {
 async function play(
   rig: Rig,
   promises: ReturnType<typeof createPromises>,
-  { seed, plan, overMs, latestMs, rate, atOnce, quietMs, progress }: TrialOptions,
+  { seed, plan, isForgetful, overMs, latestMs, rate, atOnce, quietMs, progress }: TrialOptions,
 ): Promise<Verdict> {
   if (rig.ramDisk === undefined) {
     progress('NO FULL DISK: a tmpfs can only be mounted by root on Linux; faults of that kind do not strike')
@@ -77,6 +80,7 @@ async function play(
     ...{ url: first?.url ?? '', databaseUrl: rig.databaseUrl(), ...rig.secrets },
     ...{ squares: 6, crowd: 400 },
   })
+  if (isForgetful) await makeForgetful(rig)
   const client = createClient({ servers: rig.servers, dice: dice.fork() })
   const load = startLoad({ client, squares, promises, dice: dice.fork(), rate, envelopes: 16 })
 
@@ -114,6 +118,17 @@ async function play(
     reconciliation: code === 0 ? '' : `${stdout}${stderr}`,
     holds: code === 0 && odd.length === 0 && countFindings(findings) === 0,
   }
+}
+
+/** What PostgreSQL has answered stays in its memory for ten seconds. */
+async function makeForgetful(rig: Rig): Promise<void> {
+  const client = new Client({ connectionString: rig.databaseUrl() })
+  await client.connect()
+  await client.query('alter database hexbao set synchronous_commit = off')
+  await client.query(`alter system set wal_writer_delay = '10s'`)
+  await client.query('select pg_reload_conf()')
+  await client.end()
+  for (const server of rig.servers) server.postgres.reset()
 }
 
 /** How long it takes until somebody wins again. */

@@ -1,8 +1,8 @@
 /** Single keys and fields that disappear or are overwritten, as by an operator's slip. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { Dice } from '../dice.ts'
 import type { Fault } from './fault.ts'
+import { lastBetween } from './processes.ts'
 
 /** Breaks one of the keys that match; false where there is none, or Redis is down. */
 const keyFault = (
@@ -42,10 +42,21 @@ export const keyFaults: readonly Fault[] = [
   keyFault('one winner deleted', winners, deleteField),
   keyFault('one free share lost', free, (redis, key) => redis.lpop(key)),
   keyFault('key of a gate of a wrong type', /^hx:e:/, (redis, key) => redis.set(key, 'not what it was')),
-  // Nothing of ours may delete an outbox: that is an operator's to do, and until then its partition reserves nothing.
-  keyFault('outbox of a wrong type', outbox, async (redis, key, dice) => {
-    await redis.set(key, 'not what it was')
-    await sleep(dice.between(200, 2_000))
-    await redis.del(key)
-  }),
+  {
+    kind: 'outbox of a wrong type',
+    weight: 2,
+    // Nothing of ours deletes it: until an operator does, its partition reserves nothing. So nobody else may interfere.
+    strike: (rig, dice) =>
+      rig.inTurn('redis', () =>
+        rig.redis.ask(async redis => {
+          const keys = (await redis.keys('hx:o:*')).sort()
+          if (keys.length === 0) return false
+          const key = dice.pick(keys)
+          await redis.set(key, 'not what it was')
+          await lastBetween(rig, dice, [200, 2_000])
+          await redis.del(key)
+          return true
+        }),
+      ),
+  },
 ]

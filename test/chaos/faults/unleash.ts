@@ -12,9 +12,9 @@ import { wireFaults } from './wires.ts'
 export const allFaults: readonly Fault[] = [...wireFaults, ...keyFaults, ...redisFaults, ...processFaults]
 
 /** Drawn by weight, of those kinds that match. */
-export function drawFaults(dice: Dice, { count, only }: { count: number; only: RegExp }): Fault[] {
+export function drawFaults(dice: Dice, { count, kinds }: { count: number; kinds: RegExp }): Fault[] {
   const lots = allFaults
-    .filter(({ kind }) => only.test(kind))
+    .filter(({ kind }) => kinds.test(kind))
     .flatMap(fault => Array.from({ length: fault.weight }, () => fault))
   return Array.from({ length: count }, () => dice.pick(lots))
 }
