@@ -1,7 +1,7 @@
 /**
  * The rush: servers of one data folder, one envelope of a hundred shares, thousands of players at once, some of whom
- * never read an answer and ask again. Exactly a hundred win exactly the total; everybody gets a final answer soon, and
- * winners the same one ever after. `npm run soak` makes it larger through the environment.
+ * never read an answer and ask again. Exactly as many win as there are shares, and exactly the total; everybody gets a
+ * final answer soon, and winners the same one ever after. `npm run soak` makes it larger through the environment.
  */
 import { randomUUID } from 'node:crypto'
 import { Agent, type IncomingMessage, request } from 'node:http'
@@ -29,7 +29,7 @@ const SERVERS = setting('RACE_SERVERS', 2)
 const TRIES = setting('RACE_TRIES', 0)
 /** The part of the answers that is thrown away unread, after the server has executed the claim. */
 const LOSS = setting('RACE_LOSS', 0.1)
-const SHARES = 100
+const SHARES = setting('RACE_SHARES', 100)
 const TOTAL = 123_457n
 /** Many enough to keep two servers busy, few enough that the crowd itself is not what is measured. */
 const CONNECTIONS = 64
@@ -194,7 +194,7 @@ t.test(`${PLAYERS} players, ${SERVERS} servers, ${SHARES} shares`, async t => {
   )
 
   const winners = told.filter(one => one.answers.some(({ status }) => status === 'claimed'))
-  t.equal(winners.length, SHARES, 'a hundred win')
+  t.equal(winners.length, SHARES, 'as many win as there are shares')
   const losers = told.filter(one => !winners.includes(one))
   const lost = losers.flatMap(one => one.answers.map(one => (one.status === 'refused' ? one : undefined)))
   t.same(
@@ -231,7 +231,7 @@ t.test(`${PLAYERS} players, ${SERVERS} servers, ${SHARES} shares`, async t => {
 
   t.match(await merchant.get(getEnvelope, { id }), { state: 'empty', own: { claimedShares: SHARES } })
   const listed = await merchant.get(listEnvelopeClaims, { id, query: { limit: '200' } })
-  t.equal(listed.numberReturned, SHARES)
+  t.equal(listed.numberReturned, Math.min(SHARES, 200))
   for (const { player, claim } of wins.slice(0, 10)) {
     const { balances } = await createRest({ url: second.banner.url, credential: player.token }).get(getWallet)
     t.same(balances, [claim?.amount], 'and it is in the wallet')
