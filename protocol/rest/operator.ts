@@ -85,8 +85,8 @@ export const freeze = operation({
   summary: 'Stop the payouts of the platform, a merchant, a campaign or an envelope',
   description:
     'Claims and hides answer 503 `frozen` on every server within 5 s, and nothing is settled. What is reserved ' +
-    'keeps its share until it is unfrozen, except in an envelope that is frozen itself. Closing, expiry and refunds go on; ' +
-    'a frozen envelope waits.',
+    'keeps its share until it is unfrozen, except in an envelope that is frozen itself. Closing, expiry and ' +
+    'refunds go on; a frozen envelope waits.',
   callers: ['operator'],
   idempotencyKey: 'required',
   body: Shape({ target: FreezeTarget, reason: Reason }),
