@@ -14,6 +14,7 @@ import { passBy } from '../../src/claims/failpoints.ts'
 import { createClaimRecord, countClaimsSince } from '../../src/claims/postgres.ts'
 import { createClaimGate } from '../../src/claims/redis.ts'
 import { partitionOf } from '../../src/claims/reservation.ts'
+import { sweepLimits } from '../../src/claims/sweep.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { postTransfers } from '../../src/ledger/postgres.ts'
 import { createActionLog } from '../../src/operator/postgres.ts'
@@ -102,6 +103,17 @@ export async function createClaimStage(t: Test) {
   const keysOf = async (envelopeId: string) =>
     redis.keys(`${prefix}e:{${partitionOf(envelopeId)}}:${envelopeId}*`)
   const outboxOf = (envelopeId: string) => `${prefix}o:{${partitionOf(envelopeId)}}`
+  /** Outbox entries are swept when they are old by Redis' own time: these, of its partition, are rewritten as older. */
+  async function age(envelopeId: string) {
+    const key = outboxOf(envelopeId)
+    const entries = await redis.xrange(key, '-', '+')
+    const pipeline = redis.pipeline().del(key)
+    for (const [entryId, fields] of entries) {
+      const [ms, n] = entryId.split('-')
+      pipeline.xadd(key, `${Number(ms) - sweepLimits.minAgeMs - 1}-${n}`, ...fields)
+    }
+    await pipeline.exec()
+  }
   return {
     ...stage,
     announced,
@@ -112,6 +124,7 @@ export async function createClaimStage(t: Test) {
     createCrowd,
     keysOf,
     outboxOf,
+    age,
     fixAt,
     createJobs,
   }
