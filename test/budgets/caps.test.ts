@@ -13,6 +13,8 @@ import { createGateReader } from '../../src/claims/redis.ts'
 import type { LockedEnvelope } from '../../src/claims/record.ts'
 import { judge } from '../../src/claims/settlement.ts'
 import { createActionLog, listActions } from '../../src/operator/postgres.ts'
+import { reconcileRecord } from '../../src/ledger/postgres.ts'
+import { reconcileLedger } from '../../src/ledger/reconcile.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import { createClaimStage, outcomeOf } from '../claims/stage.ts'
 import { assertBooks } from '../helpers/books.ts'
@@ -203,7 +205,7 @@ t.test('budgets over real servers', async t => {
     const [first, second] = [await startServer(t, 'first'), await startServer(t, 'second')]
     const [capped, free] = [await createMerchant(), await createMerchant()]
     await cap(merchant(capped.id), { total: 1_000n })
-    clock.advance(1)
+    clock.advance(61_000)
     const size = 2_000
     const envelopes = await Promise.all(Array.from({ length: 10 }, () => hide(capped, 7 * 200, 200)))
     const other = await hide(free, 5 * 50, 50)
@@ -241,6 +243,12 @@ t.test('budgets over real servers', async t => {
       t.equal(outcomeOf(await claim(late[1] as PlayerCaller, other.id, { on })), 'claimed', 'others are not')
     }
     t.same((await actionsOf()).slice(0, 2), ['cap freeze', 'operator set_cap'])
+    for (const by of [1, -1]) {
+      await ask('update budgets set used_total = used_total + $1', [by])
+      const { checks } = await reconcileLedger({ record: reconcileRecord, database })
+      const wrong = checks.filter(({ differences }) => differences > 0).map(({ name }) => name)
+      t.same(wrong, by === 1 ? ['budgets'] : [], 'what is used is what was won, to the cent')
+    }
     await Promise.all([first.drain(), second.drain()])
   })
 

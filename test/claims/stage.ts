@@ -57,6 +57,17 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
   return { ...claims, gate, record, budgets, positions, sweep, settleForgotten }
 }
 
+/** Outbox entries are swept when they are old by Redis' own time: all of a partition are rewritten as older. */
+async function ageOutbox(redis: World['redis'], key: string): Promise<void> {
+  const entries = await redis.xrange(key, '-', '+')
+  const rewriting = redis.pipeline().del(key)
+  for (const [entryId, fields] of entries) {
+    const [ms, n] = entryId.split('-')
+    rewriting.xadd(key, `${Number(ms) - sweepLimits.minAgeMs - 1}-${n}`, ...fields)
+  }
+  await rewriting.exec()
+}
+
 export async function createClaimStage(t: Test) {
   const stage = await createStage(t, { connections: 20 })
   const { world } = stage
@@ -103,17 +114,7 @@ export async function createClaimStage(t: Test) {
   const keysOf = async (envelopeId: string) =>
     redis.keys(`${prefix}e:{${partitionOf(envelopeId)}}:${envelopeId}*`)
   const outboxOf = (envelopeId: string) => `${prefix}o:{${partitionOf(envelopeId)}}`
-  /** Outbox entries are swept when they are old by Redis' own time: these, of its partition, are rewritten as older. */
-  async function age(envelopeId: string) {
-    const key = outboxOf(envelopeId)
-    const entries = await redis.xrange(key, '-', '+')
-    const pipeline = redis.pipeline().del(key)
-    for (const [entryId, fields] of entries) {
-      const [ms, n] = entryId.split('-')
-      pipeline.xadd(key, `${Number(ms) - sweepLimits.minAgeMs - 1}-${n}`, ...fields)
-    }
-    await pipeline.exec()
-  }
+  const age = (envelopeId: string) => ageOutbox(redis, outboxOf(envelopeId))
   return {
     ...stage,
     announced,
