@@ -26,6 +26,7 @@ const sql = loadStatements(import.meta.url, [
   'lock-due-to-open',
   'lock-due-to-expire',
   'open-envelopes',
+  'move-envelope',
   'end-envelopes',
   'list-guests',
   'find-guest',
@@ -74,6 +75,10 @@ export const envelopeRecord: EnvelopeRecord = {
     await tx.query(sql['open-envelopes'], [ids])
   },
 
+  async moveEnvelope(tx, id, state) {
+    await tx.query(sql['move-envelope'], [id, state])
+  },
+
   async endEnvelopes(tx, { ids, state, endedAtMs }) {
     await tx.query(sql['end-envelopes'], [ids, state, new Date(endedAtMs)])
   },
@@ -116,7 +121,7 @@ async function insertEnvelope(
   const { audience, passphraseMac, greeting, clue, brand, state, amountsMinor, guestIds } = envelope
   const where = [place.lng, place.lat, toBigInt(cell), claimRadiusM]
   const money = [currency, totalMinor, shareCount, split, shareCapMinor, seed, Buffer.from(commitment, 'hex')]
-  const shown = [audience, passphraseMac, greeting, clue, brand]
+  const shown = [audience, passphraseMac, greeting, clue, brand, envelope.campaignId]
   const times = [envelope.opensAtMs, envelope.expiresAtMs, envelope.createdAtMs].map(ms => new Date(ms))
   const params = [id, hider.kind, hider.id, ...where, ...money, ...shown, state, ...times]
   await tx.query(sql['insert-envelope'], params)
@@ -171,6 +176,7 @@ type EnvelopeRow = Row & {
   greeting: string | null
   clue: string | null
   brand: string | null
+  campaign_id: string | null
   state: EnvelopeState
   epoch: bigint
   opens_at: Date
@@ -197,6 +203,7 @@ const toEnvelope = (row: EnvelopeRow): Envelope => ({
   greeting: row.greeting,
   clue: row.clue,
   brand: row.brand,
+  campaignId: row.campaign_id,
   state: row.state,
   epoch: row.epoch,
   opensAtMs: row.opens_at.getTime(),

@@ -17,6 +17,7 @@ const sql = loadStatements(import.meta.url, [
   'reconcile-counters',
   'reconcile-shares',
   'reconcile-ended',
+  'reconcile-budgets',
   'count-reconciled',
 ])
 
@@ -99,7 +100,7 @@ const toMovement = (row: MovementRow): Movement => ({
 
 export const reconcileRecord: ReconcileRecord = {
   async check(tx, name, envelopeId) {
-    const params = name === 'currencies' ? [] : [envelopeId ?? null]
+    const params = name === 'currencies' || name === 'budgets' ? [] : [envelopeId ?? null]
     const rows = await tx.query<FigureRow>(sql[`reconcile-${name}`], params)
     return { name, differences: Number(rows[0]?.found ?? 0), examples: rows.map(toFigures) }
   },
