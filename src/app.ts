@@ -21,6 +21,9 @@ import { createDatabase, isDatabaseDown, isRowError, type Tx } from '#platform/p
 import type { Random } from '#platform/random.ts'
 import { awaitRedis, closeRedis, connectRedis, createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { createSeal } from '#platform/seal.ts'
+import { createChainJob } from './chain/extend.ts'
+import { chainRecord } from './chain/postgres.ts'
+import { registerChainRoutes } from './chain/routes.ts'
 import { createClaims } from './claims/claims.ts'
 import type { Reach } from './claims/failpoints.ts'
 import { describeAnswer } from './claims/describe.ts'
@@ -219,13 +222,18 @@ export async function createApp({
   registerEnvelopeRoutes(bind, { envelopes })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
   registerClaimRoutes(bind, { claim: claims.claim, database })
+  registerChainRoutes(bind, { record: chainRecord, database })
   const health = registerHealthRoutes(bind, { database, redis })
 
-  const jobs = createJobs([...claims.jobs, ...envelopes.jobs, createForgettingJob({ database, clock })], {
-    clock,
-    database,
-    log,
-  })
+  const jobs = createJobs(
+    [
+      ...claims.jobs,
+      ...envelopes.jobs,
+      createForgettingJob({ database, clock }),
+      createChainJob({ database, record: chainRecord, clock, log }),
+    ],
+    { clock, database, log },
+  )
 
   return {
     http,

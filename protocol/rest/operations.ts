@@ -4,6 +4,7 @@ import { claimEnvelope, getClaim, listClaims } from './claims.ts'
 import {
   closeEnvelope,
   getEnvelope,
+  getEnvelopeLedger,
   hideEnvelope,
   listEnvelopeClaims,
   listEnvelopes,
@@ -11,7 +12,8 @@ import {
   verifyEnvelope,
 } from './envelopes.ts'
 import { getLiveness, getReadiness } from './health.ts'
-import { createApiKey, createMerchant, deposit, getMerchant, listApiKeys, revokeApiKey } from './merchants.ts'
+import { createApiKey, createMerchant, deposit, getChainHead } from './merchants.ts'
+import { getMerchant, listApiKeys, revokeApiKey } from './merchants.ts'
 import { getMe, getWallet, listWalletTransfers, sendPosition, signUpPlayer } from './players.ts'
 
 export const operations: readonly Operation[] = [
@@ -26,6 +28,7 @@ export const operations: readonly Operation[] = [
   getEnvelope,
   closeEnvelope,
   listEnvelopeClaims,
+  getEnvelopeLedger,
   verifyEnvelope,
   claimEnvelope,
   getClaim,
@@ -36,6 +39,7 @@ export const operations: readonly Operation[] = [
   revokeApiKey,
   createMerchant,
   deposit,
+  getChainHead,
   getLiveness,
   getReadiness,
 ]
