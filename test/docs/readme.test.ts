@@ -3,6 +3,11 @@
  * commands exist, and the round of the README is played on a server that its quick start has started.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { limits } from '#protocol/limits.ts'
@@ -58,7 +63,17 @@ t.test('every command exists', async t => {
     if (/npm start/.test(text)) t.ok('start' in scripts)
     if (/npm test/.test(text)) t.ok('test' in scripts)
   }
-  for (const name of ['seed', 'listen', 'walk', 'reconcile', 'doctor', 'verify-split', 'migrate']) {
+  for (const name of [
+    'seed',
+    'listen',
+    'walk',
+    'reconcile',
+    'verify-chain',
+    'redis-acl',
+    'doctor',
+    'verify-split',
+    'migrate',
+  ]) {
     t.match(readme.text, `\`npm run ${name}`, `the README explains ${name}`)
   }
 })
@@ -96,8 +111,10 @@ t.test('the round of the README', { timeout: 100_000 }, async t => {
   await shell.run(`${opening?.text ?? ''}\nURL=${url}`)
 
   let printed = ''
+  const script = await saveScript(t, rest.find(({ info }) => info === 'js')?.text ?? '')
   for (const block of rest) {
-    if (block.info === 'sh') printed = await shell.run(block.text)
+    if (block.info === 'js') continue
+    if (block.info === 'sh') printed = await shell.run(block.text.replace('prove.mjs', script))
     else if (block.info === 'json')
       t.same(findUnlike(JSON.parse(block.text), parse(printed)), [], quote(printed))
     else if (/^[<>] /.test(block.text)) await playFrames(t, block, { shell, url })
@@ -108,9 +125,112 @@ t.test('the round of the README', { timeout: 100_000 }, async t => {
     /json,.*text/,
     'answers were compared',
   )
+  await proveOthers(t, { shell, url, script })
   await server.pressCtrlC()
   t.match(server.stderr(), 'PostgreSQL and Redis stopped', 'Ctrl-C stops everything that it started')
 })
+
+/** Where nothing of ours lies beside it. */
+async function saveScript(t: Test, text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'hexbao-prove-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  await writeFile(join(folder, 'prove.mjs'), text)
+  return join(folder, 'prove.mjs')
+}
+
+type Round = { shell: Shell; url: string; script: string }
+
+/** An equal envelope, and a lucky one with the cap at work, are proved like the page's own; what was touched is not. */
+async function proveOthers(t: Test, { shell, url, script }: Round): Promise<void> {
+  const token = await shell.fillIn('$TOKEN')
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const call = async (path: string, init: RequestInit = {}) =>
+    (await (await fetch(url + path, { headers, ...init })).json()) as Record<string, unknown>
+  const hide = async (split: string, key: string, shares: number, amountMinor: string) => {
+    const place = { type: 'Point', coordinates: [121.483, 31.2498] }
+    const body = JSON.stringify({ place, total: { amountMinor, currency: 'CNY' }, shares, split })
+    const hidden = { method: 'POST', headers: { ...headers, 'idempotency-key': key }, body }
+    const { id } = await call('/v1/envelopes', hidden)
+    return String(id)
+  }
+  const prove = (server: string, id: string) => shell.run(`node ${script} ${server} ${token} ${id} 2>&1`)
+
+  const mine = await shell.fillIn('$MINE')
+  const [equal, capped] = [await hide('equal', 'equal', 7, '500'), await hide('lucky', 'lucky', 3, '59000')]
+  const fix = { lat: 31.2498, lng: 121.483, accuracyM: 8 }
+  const claim = { method: 'POST', body: JSON.stringify({ fix }) }
+  const friend = {
+    authorization: `Bearer ${await shell.fillIn('$FRIEND')}`,
+    'content-type': 'application/json',
+  }
+  for (const id of [equal, capped]) {
+    t.match(await call(`/v1/envelopes/${id}/claims`, { ...claim, headers: friend }), { status: 'claimed' })
+    await call(`/v1/envelopes/${id}`, { method: 'DELETE', headers: { authorization: headers.authorization } })
+  }
+  t.match(
+    await prove(url, equal),
+    /^FAIR: equal, 7 shares. BALANCED: 500 in, 7[12] claimed, 42[89] refunded$/,
+  )
+  t.match(await prove(url, capped), /^FAIR: lucky, 3 shares. BALANCED: 59000 in, \d+ claimed, \d+ refunded$/)
+
+  type Tampered = [string, string, RegExp, (answer: string) => string]
+  const raise = (digits: string) => String(Number(digits) + 1)
+  const tampered: Tampered[] = [
+    [
+      'the seed',
+      mine,
+      /commitment.*the seed gives/,
+      text => text.replace(/("seed":")(.)/, (_, a, b) => a + (b === '0' ? '1' : '0')),
+    ],
+    [
+      'an amount of the split',
+      equal,
+      /commitment.*the seed gives 72 for share 1/,
+      text => text.replace('Minor":["72"', 'Minor":["73"'),
+    ],
+    [
+      'the refund',
+      mine,
+      /\d+ is left behind .*does not end at zero/,
+      text => text.replace(/(refund","amount":{"amountMinor":")(\d+)/, (_, a, b) => a + raise(b)),
+    ],
+    [
+      'a claim',
+      equal,
+      /share \d is worth 7[12].*does not end at zero/,
+      text => text.replace(/(claim","amount":{"amountMinor":")(\d+)/, (_, a, b) => a + raise(b)),
+    ],
+    [
+      'a claim is left out',
+      equal,
+      /does not end at zero/,
+      text => text.replace(/{[^{}]*"kind":"claim".*?},(?={"transferId)/, ''),
+    ],
+    [
+      'what remains',
+      equal,
+      /is left behind/,
+      text => text.replace(/(remaining":{"amountMinor":")(4\d\d)/, (_, a, b) => a + raise(b)),
+    ],
+  ]
+  for (const [name, id, fault, tamper] of tampered) {
+    const liar = await startLiar(t, url, tamper)
+    const said = await prove(liar, id)
+    t.match(said, /^WRONG: /, name)
+    t.match(said, fault, name)
+  }
+}
+
+/** Answers as the server does, once `tamper` had a look at it. */
+async function startLiar(t: Test, url: string, tamper: (text: string) => string): Promise<string> {
+  const liar = createServer(async ({ url: path, headers: { authorization = '' } }, reply) => {
+    const answer = await fetch(url + path, { headers: { authorization } })
+    reply.end(tamper(await answer.text()))
+  })
+  t.teardown(() => liar.close())
+  await once(liar.listen(0, '127.0.0.1'), 'listening')
+  return `http://127.0.0.1:${(liar.address() as AddressInfo).port}`
+}
 
 const quote = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text)
 
