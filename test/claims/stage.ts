@@ -3,7 +3,7 @@ import type { Test } from 'tap'
 import { createJobs } from '#platform/jobs.ts'
 import { createLogger } from '#platform/logger.ts'
 import { isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
-import { createScriptRunner } from '#platform/redis.ts'
+import { awaitRedis, closeRedis, connectRedis, createScriptRunner } from '#platform/redis.ts'
 import type { ClaimAnswer } from '../../src/claims/claim.ts'
 import { createClaims } from '../../src/claims/claims.ts'
 import { createClaimRecord, countClaimsSince } from '../../src/claims/postgres.ts'
@@ -21,7 +21,14 @@ export const hmacSecret = 'a secret for tests, long enough.'
 export async function createClaimStage(t: Test) {
   const stage = await createStage(t, { connections: 20 })
   const { world } = stage
-  const { database, redis, redisPrefix: prefix, clock, random } = world
+  const { database, redisPrefix: prefix, clock, random } = world
+  const redis = connectRedis({
+    url: world.redisUrl,
+    name: 'test-server',
+    onError: error => t.comment(error.message),
+  })
+  await awaitRedis(redis)
+  t.teardown(() => closeRedis(redis))
   const announced: unknown[] = []
   const announce = (event: unknown) => void announced.push(event)
   const announcer = {
@@ -71,7 +78,7 @@ export async function createClaimStage(t: Test) {
   }
 
   const keysOf = async (envelopeId: string) =>
-    redis.keys(`${prefix}e:{${partitionOf(envelopeId)}}:${envelopeId}*`)
+    world.redis.keys(`${prefix}e:{${partitionOf(envelopeId)}}:${envelopeId}*`)
   const outboxOf = (envelopeId: string) => `${prefix}o:{${partitionOf(envelopeId)}}`
   return {
     ...stage,
