@@ -1,7 +1,8 @@
 /**
  * `npm run reconcile [-- --envelope ID] [--json] [--freeze]`: counts the money of the whole game, or of one envelope, a
- * second time, compares Redis with the record, and verifies the audit chain. `--freeze` takes live envelopes whose money
- * does not add up out of the game until somebody has looked. Exit code 0: balanced, 1: differences, 2: it could not run.
+ * second time, compares Redis with the record, and verifies the audit chain. `--freeze` takes live envelopes whose
+ * money does not add up out of the game until somebody has looked. Exit code 0: balanced, 1: differences, 2: it could
+ * not run.
  */
 import { parseArgs } from 'node:util'
 import { systemClock } from '#platform/clock.ts'

@@ -15,6 +15,7 @@ import { createPositions } from '../../src/positions/positions.ts'
 import { createStandingStore } from '../../src/positions/redis.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import { createStage, square } from '../envelopes/stage.ts'
+import type { World } from '../helpers/world.ts'
 
 export const hmacSecret = 'a secret for tests, long enough.'
 
@@ -22,13 +23,7 @@ export async function createClaimStage(t: Test) {
   const stage = await createStage(t, { connections: 20 })
   const { world } = stage
   const { database, redisPrefix: prefix, clock, random } = world
-  const redis = connectRedis({
-    url: world.redisUrl,
-    name: 'test-server',
-    onError: error => t.comment(error.message),
-  })
-  await awaitRedis(redis)
-  t.teardown(() => closeRedis(redis))
+  const redis = await connectAsServer(t, world)
   const announced: unknown[] = []
   const announce = (event: unknown) => void announced.push(event)
   const announcer = {
@@ -92,6 +87,15 @@ export async function createClaimStage(t: Test) {
     fixAt,
     createJobs,
   }
+}
+
+/** Not with the world's own connection, whose user may do everything. */
+async function connectAsServer(t: Test, { redisUrl }: World) {
+  const onError = (error: Error) => t.comment(error.message)
+  const redis = connectRedis({ url: redisUrl, name: 'test-server', onError })
+  await awaitRedis(redis)
+  t.teardown(() => closeRedis(redis))
+  return redis
 }
 
 export const outcomeOf = (answer: ClaimAnswer): string =>

@@ -3,11 +3,6 @@
  * commands exist, and the round of the README is played on a server that its quick start has started.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { limits } from '#protocol/limits.ts'
@@ -15,6 +10,7 @@ import { ConfigSchema } from '#platform/config.ts'
 import { makeDataDir, npmStart, startServer } from '../acceptance/launch.ts'
 import { findUnlike } from './likeness.ts'
 import { anchorOf, type Block, listLinks, type Page, readPage, readTable, root } from './page.ts'
+import { proveOthers, saveScript } from './proof.ts'
 import { openShell, openSocket, type PlayedSocket, type Shell } from './round.ts'
 
 const listFolders = (path: string): string[] => readdirSync(join(root, path)).map(name => `${path}/${name}`)
@@ -129,108 +125,6 @@ t.test('the round of the README', { timeout: 100_000 }, async t => {
   await server.pressCtrlC()
   t.match(server.stderr(), 'PostgreSQL and Redis stopped', 'Ctrl-C stops everything that it started')
 })
-
-/** Where nothing of ours lies beside it. */
-async function saveScript(t: Test, text: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'hexbao-prove-'))
-  t.teardown(() => rm(folder, { recursive: true }))
-  await writeFile(join(folder, 'prove.mjs'), text)
-  return join(folder, 'prove.mjs')
-}
-
-type Round = { shell: Shell; url: string; script: string }
-
-/** An equal envelope, and a lucky one with the cap at work, are proved like the page's own; what was touched is not. */
-async function proveOthers(t: Test, { shell, url, script }: Round): Promise<void> {
-  const token = await shell.fillIn('$TOKEN')
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-  const call = async (path: string, init: RequestInit = {}) =>
-    (await (await fetch(url + path, { headers, ...init })).json()) as Record<string, unknown>
-  const hide = async (split: string, key: string, shares: number, amountMinor: string) => {
-    const place = { type: 'Point', coordinates: [121.483, 31.2498] }
-    const body = JSON.stringify({ place, total: { amountMinor, currency: 'CNY' }, shares, split })
-    const hidden = { method: 'POST', headers: { ...headers, 'idempotency-key': key }, body }
-    const { id } = await call('/v1/envelopes', hidden)
-    return String(id)
-  }
-  const prove = (server: string, id: string) => shell.run(`node ${script} ${server} ${token} ${id} 2>&1`)
-
-  const mine = await shell.fillIn('$MINE')
-  const [equal, capped] = [await hide('equal', 'equal', 7, '500'), await hide('lucky', 'lucky', 3, '59000')]
-  const fix = { lat: 31.2498, lng: 121.483, accuracyM: 8 }
-  const claim = { method: 'POST', body: JSON.stringify({ fix }) }
-  const friend = {
-    authorization: `Bearer ${await shell.fillIn('$FRIEND')}`,
-    'content-type': 'application/json',
-  }
-  for (const id of [equal, capped]) {
-    t.match(await call(`/v1/envelopes/${id}/claims`, { ...claim, headers: friend }), { status: 'claimed' })
-    await call(`/v1/envelopes/${id}`, { method: 'DELETE', headers: { authorization: headers.authorization } })
-  }
-  t.match(
-    await prove(url, equal),
-    /^FAIR: equal, 7 shares. BALANCED: 500 in, 7[12] claimed, 42[89] refunded$/,
-  )
-  t.match(await prove(url, capped), /^FAIR: lucky, 3 shares. BALANCED: 59000 in, \d+ claimed, \d+ refunded$/)
-
-  type Tampered = [string, string, RegExp, (answer: string) => string]
-  const raise = (digits: string) => String(Number(digits) + 1)
-  const tampered: Tampered[] = [
-    [
-      'the seed',
-      mine,
-      /commitment.*the seed gives/,
-      text => text.replace(/("seed":")(.)/, (_, a, b) => a + (b === '0' ? '1' : '0')),
-    ],
-    [
-      'an amount of the split',
-      equal,
-      /commitment.*the seed gives 72 for share 1/,
-      text => text.replace('Minor":["72"', 'Minor":["73"'),
-    ],
-    [
-      'the refund',
-      mine,
-      /\d+ is left behind .*does not end at zero/,
-      text => text.replace(/(refund","amount":{"amountMinor":")(\d+)/, (_, a, b) => a + raise(b)),
-    ],
-    [
-      'a claim',
-      equal,
-      /share \d is worth 7[12].*does not end at zero/,
-      text => text.replace(/(claim","amount":{"amountMinor":")(\d+)/, (_, a, b) => a + raise(b)),
-    ],
-    [
-      'a claim is left out',
-      equal,
-      /does not end at zero/,
-      text => text.replace(/{[^{}]*"kind":"claim".*?},(?={"transferId)/, ''),
-    ],
-    [
-      'what remains',
-      equal,
-      /is left behind/,
-      text => text.replace(/(remaining":{"amountMinor":")(4\d\d)/, (_, a, b) => a + raise(b)),
-    ],
-  ]
-  for (const [name, id, fault, tamper] of tampered) {
-    const liar = await startLiar(t, url, tamper)
-    const said = await prove(liar, id)
-    t.match(said, /^WRONG: /, name)
-    t.match(said, fault, name)
-  }
-}
-
-/** Answers as the server does, once `tamper` had a look at it. */
-async function startLiar(t: Test, url: string, tamper: (text: string) => string): Promise<string> {
-  const liar = createServer(async ({ url: path, headers: { authorization = '' } }, reply) => {
-    const answer = await fetch(url + path, { headers: { authorization } })
-    reply.end(tamper(await answer.text()))
-  })
-  t.teardown(() => liar.close())
-  await once(liar.listen(0, '127.0.0.1'), 'listening')
-  return `http://127.0.0.1:${(liar.address() as AddressInfo).port}`
-}
 
 const quote = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text)
 
