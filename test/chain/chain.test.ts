@@ -19,6 +19,9 @@ import { assertBooks } from '../helpers/books.ts'
 import { createWorld } from '../helpers/world.ts'
 import { runTool } from '../bin/run-tool.ts'
 
+// Keeps the servers up while the worlds of the tests come and go.
+await createWorld(t)
+
 let statements = 0
 
 async function createChainStage(t: Parameters<typeof createWorld>[0]) {
