@@ -36,7 +36,7 @@ export const redisServer: ServerKind = {
     const process = config.includes(`\nport ${port}\n`) ? identifyProcess(pid) : undefined
     return process && { process, port }
   },
-  mayRetry: log => /Address already in use|Failed listening on port/.test(log),
+  findRemedy: log => (/Address already in use|Failed listening on port/.test(log) ? 'other_port' : undefined),
   stopSteps: [
     { signal: 'SIGTERM', waitMs: 30_000 },
     { signal: 'SIGKILL', waitMs: 5_000 },
