@@ -26,6 +26,9 @@ import { budgetRecord, isFrozen, listFrozen } from './budgets/postgres.ts'
 import { createFreezeChannel } from './budgets/redis.ts'
 import { registerBudgetRoutes } from './budgets/routes.ts'
 import { campaignRecord } from './campaigns/postgres.ts'
+import { createChainJob } from './chain/extend.ts'
+import { chainRecord } from './chain/postgres.ts'
+import { registerChainRoutes } from './chain/routes.ts'
 import { announceLateWin, createSettledAnnouncer } from './claims/announce.ts'
 import { createClaims } from './claims/claims.ts'
 import type { Reach } from './claims/failpoints.ts'
@@ -264,13 +267,18 @@ export async function createApp({
     onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
     onLateWin: claim => announceLateWin(announcer, claim),
   })
+  registerChainRoutes(bind, { record: chainRecord, database })
   const health = registerHealthRoutes(bind, { database, redis })
 
-  const jobs = createJobs([...claims.jobs, ...envelopes.jobs, createForgettingJob({ database, clock })], {
-    clock,
-    database,
-    log,
-  })
+  const jobs = createJobs(
+    [
+      ...claims.jobs,
+      ...envelopes.jobs,
+      createForgettingJob({ database, clock }),
+      createChainJob({ database, record: chainRecord, clock, log }),
+    ],
+    { clock, database, log },
+  )
 
   return {
     http,

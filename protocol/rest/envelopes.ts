@@ -217,6 +217,16 @@ export const listEnvelopeClaims = operation({
   errors: [...commonErrors, ...callerErrors, 'not_found'],
 })
 
+export const LedgerEntry = Shape({
+  transferId: Uuid,
+  kind: Type.Enum(['escrow', 'claim', 'refund']),
+  amount: Amount,
+  remaining: Balance,
+  shareNo: Type.Optional(Type.Integer({ minimum: 1, description: 'Of a claim.' })),
+  winner: Type.Optional(Type.String({ description: 'Of a claim: the pseudonym of the list of claims.' })),
+  createdAt: Timestamp,
+})
+
 export const SplitProof = Shape({
   envelopeId: Uuid,
   split: Split,
@@ -241,5 +251,38 @@ export const verifyEnvelope = operation({
   scope: 'read',
   params: id,
   answers: { 200: SplitProof },
+  errors: [...commonErrors, ...callerErrors, 'not_found'],
+})
+
+export const getEnvelopeLedger = operation({
+  id: 'getEnvelopeLedger',
+  method: 'GET',
+  path: '/v1/envelopes/{id}/ledger',
+  tag: 'envelopes',
+  summary: 'Every movement of its money, down to zero',
+  description:
+    'The hider and the operator. First the escrow, then the claims, oldest first, then the refund; `remaining` is ' +
+    'what the envelope holds after each. `sums` are of the whole envelope, whichever page is asked for: ' +
+    'funded = claimed + refunded + remaining, and nothing remains once it ended.',
+  callers: ['player', 'merchant', 'operator'],
+  scope: 'read',
+  params: id,
+  query: PageQuery,
+  answers: {
+    200: Shape({
+      envelopeId: Uuid,
+      state: EnvelopeState,
+      sums: Shape({
+        total: Amount,
+        funded: Balance,
+        claimed: Balance,
+        refunded: Balance,
+        remaining: Balance,
+      }),
+      items: Type.Array(LedgerEntry),
+      numberReturned: Type.Integer({ minimum: 0 }),
+      links: Links,
+    }),
+  },
   errors: [...commonErrors, ...callerErrors, 'not_found'],
 })

@@ -4,6 +4,7 @@ import { claimEnvelope, getClaim, listClaims } from './claims.ts'
 import {
   closeEnvelope,
   getEnvelope,
+  getEnvelopeLedger,
   hideEnvelope,
   listEnvelopeClaims,
   listEnvelopes,
@@ -11,7 +12,8 @@ import {
   verifyEnvelope,
 } from './envelopes.ts'
 import { getLiveness, getReadiness } from './health.ts'
-import { createApiKey, createMerchant, deposit, getMerchant, listApiKeys, revokeApiKey } from './merchants.ts'
+import { createApiKey, createMerchant, deposit, getChainHead } from './merchants.ts'
+import { getMerchant, listApiKeys, revokeApiKey } from './merchants.ts'
 import {
   freeze,
   listActions,
@@ -35,6 +37,7 @@ export const operations: readonly Operation[] = [
   getEnvelope,
   closeEnvelope,
   listEnvelopeClaims,
+  getEnvelopeLedger,
   verifyEnvelope,
   claimEnvelope,
   getClaim,
@@ -52,6 +55,7 @@ export const operations: readonly Operation[] = [
   listActions,
   listDeadLetters,
   replayDeadLetters,
+  getChainHead,
   getLiveness,
   getReadiness,
 ]

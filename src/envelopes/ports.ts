@@ -39,6 +39,19 @@ export type Win = {
   isLargest: boolean
 }
 
+/** One movement of an envelope's money. */
+export type Entry = {
+  transferId: string
+  kind: 'escrow' | 'claim' | 'refund'
+  amountMinor: bigint
+  /** What the envelope holds behind it. */
+  remainingMinor: bigint
+  claim: { shareNo: number; playerId: string } | undefined
+  createdAtMs: number
+}
+
+export type EntrySums = { funded: bigint; claimed: bigint; refunded: bigint; remaining: bigint }
+
 /** The tables of envelopes. Lists are read one row past the page. */
 export type EnvelopeRecord = {
   /** Until the transaction ends, no one else hides in this res-9 cell, and this player nowhere else. */
@@ -67,6 +80,10 @@ export type EnvelopeRecord = {
   listOwn(tx: Tx, hider: Hider, page: PageRequest): Promise<Envelope[]>
   /** Oldest first. */
   listWins(tx: Tx, envelopeId: string, page: PageRequest): Promise<Win[]>
+  /** In the order in which they happened. */
+  listEntries(tx: Tx, envelopeId: string, page: PageRequest): Promise<Entry[]>
+  /** Of all movements, and what the escrow's account holds. */
+  sumEntries(tx: Tx, envelopeId: string): Promise<EntrySums>
   findSeed(tx: Tx, envelopeId: string): Promise<Uint8Array | undefined>
   /** Amounts by share number, from 1. */
   listShares(tx: Tx, envelopeId: string): Promise<bigint[]>

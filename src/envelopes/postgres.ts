@@ -11,7 +11,7 @@ import {
 import type { PageRequest } from '#platform/page.ts'
 import { coarsen, fromBigInt, toBigInt } from '../geo/cell.ts'
 import type { AudienceKind, Envelope, HiderKind, SplitKind } from './envelope.ts'
-import type { EnvelopeRecord, NewEnvelope, Win } from './ports.ts'
+import type { Entry, EntrySums, EnvelopeRecord, NewEnvelope, Win } from './ports.ts'
 import type { EnvelopeState } from './state.ts'
 
 const sql = loadStatements(import.meta.url, [
@@ -32,6 +32,8 @@ const sql = loadStatements(import.meta.url, [
   'find-guest',
   'list-own',
   'list-wins',
+  'list-entries',
+  'sum-entries',
   'find-seed',
   'list-shares',
 ])
@@ -99,6 +101,17 @@ export const envelopeRecord: EnvelopeRecord = {
   async listWins(tx, envelopeId, page) {
     const rows = await tx.query<WinRow>(sql['list-wins'], [envelopeId, ...pageParams(page)])
     return rows.map(toWin)
+  },
+
+  async listEntries(tx, envelopeId, { limit, after }) {
+    const params = [envelopeId, after?.id ?? null, limit + 1]
+    return (await tx.query<EntryRow>(sql['list-entries'], params)).map(toEntry)
+  },
+
+  async sumEntries(tx, envelopeId) {
+    const [row] = await tx.query<EntrySums>(sql['sum-entries'], [envelopeId])
+    assert(row, 'a sum is one row')
+    return row
   },
 
   async findSeed(tx, envelopeId) {
@@ -230,4 +243,26 @@ const toWin = (row: WinRow): Win => ({
   currency: row.currency,
   claimedAtMs: row.claimed_at.getTime(),
   isLargest: row.is_largest,
+})
+
+type EntryRow = Row & {
+  id: string
+  kind: Entry['kind']
+  amount: bigint
+  remaining: bigint
+  share_no: number | null
+  player_id: string | null
+  created_at: Date
+}
+
+const toEntry = (row: EntryRow): Entry => ({
+  transferId: row.id,
+  kind: row.kind,
+  amountMinor: row.amount,
+  remainingMinor: row.remaining,
+  claim:
+    row.share_no === null || row.player_id === null
+      ? undefined
+      : { shareNo: row.share_no, playerId: row.player_id },
+  createdAtMs: row.created_at.getTime(),
 })

@@ -3,7 +3,7 @@ import type { Test } from 'tap'
 import { createJobs } from '#platform/jobs.ts'
 import { createLogger } from '#platform/logger.ts'
 import { isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
-import { createScriptRunner } from '#platform/redis.ts'
+import { awaitRedis, closeRedis, connectRedis, createScriptRunner } from '#platform/redis.ts'
 import { createBudgets } from '../../src/budgets/budgets.ts'
 import { budgetRecord, listFrozen } from '../../src/budgets/postgres.ts'
 import type { FreezeChannel } from '../../src/budgets/redis.ts'
@@ -22,8 +22,8 @@ import { createPositions } from '../../src/positions/positions.ts'
 import { createStandingStore } from '../../src/positions/redis.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import type { Announcer } from '../../src/realtime/announcer.ts'
-import type { World } from '../helpers/world.ts'
 import { createStage, square } from '../envelopes/stage.ts'
+import type { World } from '../helpers/world.ts'
 
 export const hmacSecret = 'a secret for tests, long enough.'
 
@@ -71,7 +71,8 @@ async function ageOutbox(redis: World['redis'], key: string): Promise<void> {
 export async function createClaimStage(t: Test) {
   const stage = await createStage(t, { connections: 20 })
   const { world } = stage
-  const { redis, redisPrefix: prefix, clock } = world
+  const { redisPrefix: prefix, clock } = world
+  const redis = await connectAsServer(t, world)
   const announced: unknown[] = []
   const announce = (event: unknown) => void announced.push(event)
   const announcer: Announcer = {
@@ -81,7 +82,7 @@ export async function createClaimStage(t: Test) {
   }
 
   /** One more server over the same PostgreSQL and Redis. */
-  const createServer = (channel = silence) => compose(world, announcer, channel)
+  const createServer = (channel = silence) => compose({ ...world, redis }, announcer, channel)
   const server = createServer()
   /** What settles outside of a server. */
   const settlePorts = {
@@ -112,7 +113,7 @@ export async function createClaimStage(t: Test) {
   }
 
   const keysOf = async (envelopeId: string) =>
-    redis.keys(`${prefix}e:{${partitionOf(envelopeId)}}:${envelopeId}*`)
+    world.redis.keys(`${prefix}e:{${partitionOf(envelopeId)}}:${envelopeId}*`)
   const outboxOf = (envelopeId: string) => `${prefix}o:{${partitionOf(envelopeId)}}`
   const age = (envelopeId: string) => ageOutbox(redis, outboxOf(envelopeId))
   return {
@@ -129,6 +130,15 @@ export async function createClaimStage(t: Test) {
     fixAt,
     createJobs,
   }
+}
+
+/** Not with the world's own connection, whose user may do everything. */
+async function connectAsServer(t: Test, { redisUrl }: World) {
+  const onError = (error: Error) => t.comment(error.message)
+  const redis = connectRedis({ url: redisUrl, name: 'test-server', onError })
+  await awaitRedis(redis)
+  t.teardown(() => closeRedis(redis))
+  return redis
 }
 
 export const outcomeOf = (answer: ClaimAnswer): string =>
