@@ -57,11 +57,11 @@ async function hideClaimClose(
   const [lng, lat] = [121.483, 31.2498]
   const place = { type: 'Point', coordinates: [lng, lat] }
   const terms = { place, total: { amountMinor, currency: 'CNY' }, shares, split }
-  const { id } = await call('POST', '/v1/envelopes', token, terms)
+  const id = String((await call('POST', '/v1/envelopes', token, terms)).id)
   const fix = { lat, lng, accuracyM: 8 }
   t.match(await call('POST', `/v1/envelopes/${id}/claims`, friend, { fix }), { status: 'claimed' })
   t.match(await call('DELETE', `/v1/envelopes/${id}`, token), { envelope: { state: 'closed' } })
-  return String(id)
+  return id
 }
 
 type Lie = [name: string, of: 'equal' | 'lucky', fault: RegExp, tamper: (answer: string) => string]
@@ -104,9 +104,10 @@ const lies: readonly Lie[] = [
 
 /** Answers as the server does, once `tamper` had a look at it. */
 async function startLiar(t: Test, url: string, tamper: (answer: string) => string): Promise<string> {
-  const liar = createServer(async ({ url: path, headers: { authorization = '' } }, reply) => {
-    const answer = await fetch(url + path, { headers: { authorization } })
-    reply.end(tamper(await answer.text()))
+  const liar = createServer(({ url: path, headers: { authorization = '' } }, reply) => {
+    void fetch(url + path, { headers: { authorization } })
+      .then(answer => answer.text())
+      .then(text => reply.end(tamper(text)))
   })
   t.teardown(() => liar.close())
   await once(liar.listen(0, '127.0.0.1'), 'listening')
