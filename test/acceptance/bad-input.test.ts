@@ -64,6 +64,15 @@ const claim = (body: unknown, id = envelopeId): Sending => ({
   path: `/v1/envelopes/${id}/claims`,
   body,
 })
+const operate = (what: string, body: unknown, as: Sending['as'] = 'operator'): Sending => ({
+  method: 'POST',
+  path: `/v1/operator/${what}`,
+  headers: { 'idempotency-key': 'bad' },
+  ...{ as, body },
+})
+const capOf = (change: object): Sending =>
+  operate('caps', { target: { platform: true }, currency: 'CNY', reason: 'x', ...change })
+const freezeOf = (target: object): Sending => operate('freezes', { target, reason: 'x' })
 const get = (path: string, more: Partial<Sending> = {}): Sending => ({ path, ...more })
 const total = (amountMinor: unknown): Sending => hide({ total: { amountMinor, currency: 'CNY' } })
 const place = (coordinates: unknown): Sending => hide({ place: { type: 'Point', coordinates } })
@@ -111,7 +120,19 @@ const fields: Bad[] = [
   ['a novel', hide({ greeting: 'x'.repeat(121) }), '400 bad_request /body/greeting'],
   ['an empty clue', hide({ clue: { text: '' } }), '400 bad_request /body/clue/text'],
   ["a player's brand", hide({ brand: 'Acme' }), '400 bad_request /body/brand'],
+  ["a player's campaign", hide({ campaignId: envelopeId }), '400 bad_request /body/campaignId'],
   ["a merchant's fix", { ...hide({}), as: 'merchant' }, '400 bad_request /body/fix'],
+  ['a cap below nothing', capOf({ totalMinor: '-1' }), '400 bad_request /body/totalMinor'],
+  ['a cap of a half', capOf({ perHourMinor: '0.5' }), '400 bad_request /body/perHourMinor'],
+  ['a cap in beans', capOf({ currency: 'XXX' }), '400 bad_request /body/currency'],
+  ['a cap without a reason', capOf({ reason: '' }), '400 bad_request /body/reason'],
+  ['a freeze of nobody', freezeOf({ merchantId: envelopeId }), '404 not_found'],
+  ['a freeze of no envelope', freezeOf({ envelopeId: envelopeId.replace(/^./, 'f') }), '404 not_found'],
+  [
+    'a replay of nothing',
+    operate('dead-letters/replay', { ids: [], reason: 'x' }),
+    '400 bad_request /body/ids',
+  ],
   ['no such time', hide({ expiresAt: 'tomorrow' }), '400 bad_request /body/expiresAt'],
   ['an unknown audience', audience({ type: 'friends' }), '400 bad_request /body/audience/type'],
   [
@@ -303,6 +324,7 @@ const callers: Bad[] = [
   ['an unknown merchant key', bearer(`Bearer hbk_test_${'x'.repeat(43)}`), '401 unauthorized'],
   ['an unknown operator key', bearer(`Bearer hbo_${'x'.repeat(43)}`), '401 unauthorized'],
   ['a merchant who walks', get('/v1/me', { as: 'merchant' }), '403 forbidden'],
+  ['a merchant who freezes', operate('freezes', {}, 'merchant'), '403 forbidden'],
   ['a player with keys', get('/v1/merchant'), '403 forbidden'],
   ['an operator who wins', { ...claim({ fix }), as: 'operator' }, '403 forbidden'],
   [

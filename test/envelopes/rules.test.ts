@@ -52,6 +52,8 @@ t.test('every rule, at its edge', async t => {
   const cases: [string, Partial<HideBody>, HideContext['hiderKind']?][] = [
     ['/body/brand', { brand: 'Tea' }],
     ['ok', { brand: 'Tea' }, 'merchant'],
+    ['/body/campaignId', { campaignId: '0190a1b2-0000-7000-8000-00000000c001' }],
+    ['ok', { campaignId: '0190a1b2-0000-7000-8000-00000000c001' }, 'merchant'],
     ['/body/fix', { fix: { lat: 0, lng: 0, accuracyM: 5 } }, 'merchant'],
     ['/body/expiresAt', { expiresAt: '2026-06-30T23:59:60Z' }],
     ['currency_unknown', { total: total('1000', 'EUR') }],
