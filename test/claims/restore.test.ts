@@ -92,8 +92,10 @@ t.test('restoring', async t => {
     }
   }
 
-  const replay = (ids?: readonly string[]) =>
-    world.database.transact(tx =>
+  const replay = (ids?: readonly string[]) => {
+    // The log is ordered by time.
+    world.clock.advance(1)
+    return world.database.transact(tx =>
       replayDeadLetters(
         {
           ...{ letters: deadLetterRecord, attempt, clock: world.clock, noteAction: createActionLog(world) },
@@ -103,6 +105,7 @@ t.test('restoring', async t => {
         { ids, limit: 200, reason: 'the cause is gone' },
       ),
     )
+  }
   const countBy = (values: readonly string[]) =>
     Object.fromEntries([...new Set(values)].map(value => [value, values.filter(v => v === value).length]))
   const count = async (table: 'claims' | 'dead_letters') =>
