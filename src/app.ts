@@ -21,6 +21,7 @@ import { createDatabase, isDatabaseDown, isRowError, type Tx } from '#platform/p
 import type { Random } from '#platform/random.ts'
 import { awaitRedis, closeRedis, connectRedis, createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { createSeal } from '#platform/seal.ts'
+import { judgeSignature } from '#platform/signature.ts'
 import { createClaims } from './claims/claims.ts'
 import type { Reach } from './claims/failpoints.ts'
 import { describeAnswer } from './claims/describe.ts'
@@ -35,7 +36,14 @@ import { createLiveIndex } from './hints/live-index.ts'
 import { createHintSelector } from './hints/order.ts'
 import { findEnds, loadLiveEnvelopes } from './hints/postgres.ts'
 import { registerHintRoutes } from './hints/routes.ts'
-import { isInsufficientFunds, isReferenceUsed, postTransfers, walletRecord } from './ledger/postgres.ts'
+import {
+  isInsufficientFunds,
+  isReferenceUsed,
+  postTransfers as post,
+  statementRecord,
+  walletRecord,
+} from './ledger/postgres.ts'
+import { createFreshPost } from './ledger/post-fresh.ts'
 import { registerLedgerRoutes } from './ledger/routes.ts'
 import { createKeyVerifier } from './merchants/keys.ts'
 import { merchantRecord } from './merchants/postgres.ts'
@@ -45,6 +53,10 @@ import type { Caller } from './players/caller.ts'
 import { playerRecord } from './players/postgres.ts'
 import { registerPlayerRoutes } from './players/routes.ts'
 import { createTokenIssuer } from './players/token.ts'
+import { createHandOverJob } from './payouts/hand-over.ts'
+import { payoutRecord } from './payouts/postgres.ts'
+import { manualProvider, type PayoutProvider } from './payouts/provider.ts'
+import { registerPayoutRoutes } from './payouts/routes.ts'
 import { createPositions } from './positions/positions.ts'
 import { createStandingStore } from './positions/redis.ts'
 import { registerPositionRoutes } from './positions/routes.ts'
@@ -59,6 +71,8 @@ export type AppOptions = {
   log: Logger
   /** Before every Redis key and channel. */
   redisPrefix?: string
+  /** Who moves money outside; without one, the operator by hand. */
+  payoutProvider?: PayoutProvider
   /** Where a test lets the process die. */
   reach?: Reach
 }
@@ -82,9 +96,11 @@ export async function createApp({
   random,
   log,
   redisPrefix = defaultPrefix,
+  payoutProvider = manualProvider,
   reach,
 }: AppOptions): Promise<App> {
   const { isSandbox, currencies, dayZone, hmacSecret } = config
+  const postTransfers = createFreshPost(post, clock)
 
   // Connections
   const onError = (error: Error) => log.warn({ err: error }, 'connection')
@@ -195,10 +211,15 @@ export async function createApp({
   })
   await registerPlaySocket(http, { hub, authenticator, origins: anyOrigin ? 'any' : config.origins })
   await registerDocuments(http)
+  const callbackSecret = config.payoutCallbackSecret
   const bind = createBinder<Caller>(http, {
     sandbox: isSandbox,
     authenticate: authenticator.authenticate,
     admit: createLimiter({ clock, sandbox: isSandbox }),
+    ...(callbackSecret !== undefined && {
+      verifySignature: (headers, body) =>
+        judgeSignature({ secret: callbackSecret, nowMs: clock.nowMs() }, headers, body),
+    }),
   })
   const money = { sandbox: isSandbox, database, clock, random, currencies, postTransfers }
   const issueToken = createTokenIssuer(config.jwt, { clock })
@@ -207,10 +228,13 @@ export async function createApp({
   registerLedgerRoutes(bind, {
     ...money,
     wallets: walletRecord,
+    statements: statementRecord,
     isReferenceUsed,
     isPlayer: async (tx, id) => (await playerRecord.find(tx, id)) !== undefined,
     isMerchant: async (tx, id) => (await merchantRecord.find(tx, id)) !== undefined,
   })
+  const payouts = { ...money, record: payoutRecord, isInsufficientFunds, announcer }
+  registerPayoutRoutes(bind, payouts)
   registerMerchantRoutes(bind, {
     ...money,
     merchants: merchantRecord,
@@ -221,11 +245,15 @@ export async function createApp({
   registerClaimRoutes(bind, { claim: claims.claim, database })
   const health = registerHealthRoutes(bind, { database, redis })
 
-  const jobs = createJobs([...claims.jobs, ...envelopes.jobs, createForgettingJob({ database, clock })], {
-    clock,
-    database,
-    log,
-  })
+  const handOver = createHandOverJob({ ...payouts, provider: payoutProvider, log })
+  const jobs = createJobs(
+    [...claims.jobs, ...envelopes.jobs, handOver, createForgettingJob({ database, clock })],
+    {
+      clock,
+      database,
+      log,
+    },
+  )
 
   return {
     http,

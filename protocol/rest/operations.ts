@@ -12,7 +12,16 @@ import {
 } from './envelopes.ts'
 import { getLiveness, getReadiness } from './health.ts'
 import { createApiKey, createMerchant, deposit, getMerchant, listApiKeys, revokeApiKey } from './merchants.ts'
+import {
+  endPayout,
+  getPayout,
+  listPayouts,
+  listPayoutsByStatus,
+  reportPayout,
+  requestPayout,
+} from './payouts.ts'
 import { getMe, getWallet, listWalletTransfers, sendPosition, signUpPlayer } from './players.ts'
+import { getAccountStatement, getStatement } from './statements.ts'
 
 export const operations: readonly Operation[] = [
   signUpPlayer,
@@ -20,6 +29,11 @@ export const operations: readonly Operation[] = [
   sendPosition,
   getWallet,
   listWalletTransfers,
+  getStatement,
+  requestPayout,
+  listPayouts,
+  getPayout,
+  reportPayout,
   hideEnvelope,
   listEnvelopes,
   listOwnEnvelopes,
@@ -36,6 +50,9 @@ export const operations: readonly Operation[] = [
   revokeApiKey,
   createMerchant,
   deposit,
+  listPayoutsByStatus,
+  endPayout,
+  getAccountStatement,
   getLiveness,
   getReadiness,
 ]

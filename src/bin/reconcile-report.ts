@@ -27,7 +27,7 @@ export function formatReport({ balanced, ledger, gates, frozen }: Report): strin
 }
 
 function ofLedger({ name, ...found }: Check, { envelopes, transfers }: Reconciliation): Line {
-  const isAboutTransfers = name === 'currencies' || name === 'accounts' || name === 'claims'
+  const isAboutTransfers = ['currencies', 'accounts', 'claims', 'payouts'].includes(name)
   const looked = isAboutTransfers ? `${transfers} transfers` : `${envelopes} envelopes`
   return { title: checkTitles[name], looked, ...found }
 }
