@@ -114,20 +114,24 @@ export async function createAccountApp(
     app,
     authenticator,
     told,
-    async send({ method = 'GET', url, credential, key, body, headers = {} }) {
-      const reply = await app.inject({
-        ...{ method, url },
-        headers: {
-          ...(credential === undefined ? {} : { authorization: `Bearer ${credential}` }),
-          ...(key === undefined ? {} : { 'idempotency-key': key }),
-          ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
-          ...headers,
-        },
-        ...(body === undefined ? {} : { payload: body }),
-      })
-      const isJson = String(reply.headers['content-type']).includes('json')
-      const answered: Record<string, unknown> = isJson ? reply.json() : {}
-      return { status: reply.statusCode, text: reply.body, body: answered, headers: reply.headers }
-    },
+    send: createSender(app),
   }
 }
+
+const createSender =
+  (app: FastifyInstance): AccountApp['send'] =>
+  async ({ method = 'GET', url, credential, key, body, headers = {} }) => {
+    const reply = await app.inject({
+      ...{ method, url },
+      headers: {
+        ...(credential === undefined ? {} : { authorization: `Bearer ${credential}` }),
+        ...(key === undefined ? {} : { 'idempotency-key': key }),
+        ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { payload: body }),
+    })
+    const isJson = String(reply.headers['content-type']).includes('json')
+    const answered: Record<string, unknown> = isJson ? reply.json() : {}
+    return { status: reply.statusCode, text: reply.body, body: answered, headers: reply.headers }
+  }

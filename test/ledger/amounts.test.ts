@@ -1,6 +1,6 @@
 /**
- * Amounts on their way: digits on the wire, bigint here, bigint in PostgreSQL, and the same digits back; and whatever is
- * no amount turned away at the door. More amounts with `MONEY_RUNS=1000000`.
+ * Amounts on their way: digits on the wire, bigint here, bigint in PostgreSQL, and the same digits back; and whatever
+ * is no amount, turned away at the door. More amounts with `MONEY_RUNS=1000000`.
  */
 import fc from 'fast-check'
 import t from 'tap'
