@@ -1,8 +1,9 @@
 /**
  * The statement of one account for one period: the balance before, every transfer, the balance after. Both balances
  * are counted back from what the account holds, the transfers forward from the first; a statement whose two ends do
- * not meet is cut off before its last line. A period must have been over for a minute, because a transfer is committed
- * after its time: post-fresh.ts and the time limits of PostgreSQL keep that below a minute, so no statement ever changes.
+ * not meet is cut off before its last line. A period must have been over for a minute, because a transfer is
+ * committed after its time: post-fresh.ts and the time limits of PostgreSQL keep that below a minute, so no statement
+ * ever changes.
  */
 import assert from 'node:assert/strict'
 import { limits } from '#protocol/limits.ts'
