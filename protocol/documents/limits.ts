@@ -67,6 +67,8 @@ const meanings: Record<PathOf<typeof limits>, string> = {
   'payout.callbackToleranceMs': "Difference between a callback's timestamp and the server's clock, at most.",
   'statement.periodMs': 'Period of a statement, at most.',
   'statement.settledMs': 'A statement ends this long ago at least, so that it never changes.',
+  'operator.reasonChars': "Characters of an operator's reason, at most.",
+  'operator.replayedAtOnce': 'Dead letters of one replay, at most.',
   'merchant.liveKeys': 'Keys of one merchant that work at once.',
   'merchant.nameChars': "Characters of a merchant's name, at most.",
   'sandbox.maxTimeScale': "Fastest clock of a sandbox player's limits.",

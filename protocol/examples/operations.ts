@@ -4,6 +4,7 @@ import { claimExamples } from './claims.ts'
 import { envelopeExamples } from './envelopes.ts'
 import { type Example, exampleOf } from './example.ts'
 import { merchantExamples } from './merchants.ts'
+import { operatorExamples } from './operator.ts'
 import { payoutExamples } from './payouts.ts'
 import { playerExamples } from './players.ts'
 
@@ -19,6 +20,7 @@ export const examples: ReadonlyMap<string, Example> = new Map(
     ...envelopeExamples,
     ...claimExamples,
     ...merchantExamples,
+    ...operatorExamples,
     ...healthExamples,
   ].map(example => [example.operation.id, example]),
 )

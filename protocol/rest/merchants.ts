@@ -134,3 +134,23 @@ export const deposit = operation({
     'deposit_refused',
   ],
 })
+
+export const getChainHead = operation({
+  id: 'getChainHead',
+  method: 'GET',
+  path: '/v1/operator/chain-head',
+  tag: 'operator',
+  summary: 'The last link of the audit chain, to be noted elsewhere',
+  description:
+    'Every transfer is linked within seconds. `npm run verify-chain -- --head SEQUENCE:HASH` proves later that ' +
+    'nothing up to a noted head was rewritten.',
+  callers: ['operator'],
+  answers: {
+    200: Shape({
+      sequence: Type.Integer({ minimum: 0, description: '0 before the first transfer.' }),
+      hash: Type.String({ description: '32 bytes, hex.' }),
+      waiting: Type.Integer({ minimum: 0, description: 'Transfers that are not linked yet.' }),
+    }),
+  },
+  errors: [...commonErrors, ...callerErrors],
+})

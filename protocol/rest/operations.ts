@@ -4,6 +4,7 @@ import { claimEnvelope, getClaim, listClaims } from './claims.ts'
 import {
   closeEnvelope,
   getEnvelope,
+  getEnvelopeLedger,
   hideEnvelope,
   listEnvelopeClaims,
   listEnvelopes,
@@ -11,7 +12,17 @@ import {
   verifyEnvelope,
 } from './envelopes.ts'
 import { getLiveness, getReadiness } from './health.ts'
-import { createApiKey, createMerchant, deposit, getMerchant, listApiKeys, revokeApiKey } from './merchants.ts'
+import { createApiKey, createMerchant, deposit, getChainHead } from './merchants.ts'
+import { getMerchant, listApiKeys, revokeApiKey } from './merchants.ts'
+import {
+  freeze,
+  listActions,
+  listBudgets,
+  listDeadLetters,
+  replayDeadLetters,
+  setCap,
+  unfreeze,
+} from './operator.ts'
 import {
   endPayout,
   getPayout,
@@ -40,6 +51,7 @@ export const operations: readonly Operation[] = [
   getEnvelope,
   closeEnvelope,
   listEnvelopeClaims,
+  getEnvelopeLedger,
   verifyEnvelope,
   claimEnvelope,
   getClaim,
@@ -53,6 +65,14 @@ export const operations: readonly Operation[] = [
   listPayoutsByStatus,
   endPayout,
   getAccountStatement,
+  setCap,
+  listBudgets,
+  freeze,
+  unfreeze,
+  listActions,
+  listDeadLetters,
+  replayDeadLetters,
+  getChainHead,
   getLiveness,
   getReadiness,
 ]

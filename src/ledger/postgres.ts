@@ -22,6 +22,7 @@ const sql = loadStatements(import.meta.url, [
   'reconcile-payouts',
   'bound-statement',
   'list-statement',
+  'reconcile-budgets',
   'count-reconciled',
 ])
 
@@ -134,7 +135,8 @@ const toStatementRow = (row: StatementRowOf): StatementRow => ({
 
 export const reconcileRecord: ReconcileRecord = {
   async check(tx, name, envelopeId) {
-    const params = name === 'currencies' || name === 'payouts' ? [] : [envelopeId ?? null]
+    const isOfAll = name === 'currencies' || name === 'payouts' || name === 'budgets'
+    const params = isOfAll ? [] : [envelopeId ?? null]
     const rows = await tx.query<FigureRow>(sql[`reconcile-${name}`], params)
     return { name, differences: Number(rows[0]?.found ?? 0), examples: rows.map(toFigures) }
   },

@@ -5,6 +5,7 @@
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { limits } from '#protocol/limits.ts'
+import type { Clock } from './clock.ts'
 import { type Refusal, refuse } from './problem.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
@@ -47,3 +48,18 @@ export function judgeSignature(
 }
 
 const isEqual = (a: Buffer, b: Buffer): boolean => a.length === b.length && timingSafeEqual(a, b)
+
+/** The binder's `verifySignature`, where there is a secret to verify with. */
+export const createSignatureCheck = ({
+  secret,
+  clock,
+}: {
+  secret: string | undefined
+  clock: Pick<Clock, 'nowMs'>
+}) =>
+  secret === undefined
+    ? {}
+    : {
+        verifySignature: (headers: Headers, body: Uint8Array) =>
+          judgeSignature({ secret, nowMs: clock.nowMs() }, headers, body),
+      }

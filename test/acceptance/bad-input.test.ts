@@ -489,13 +489,14 @@ function parse(text: string): unknown {
   }
 }
 
-/** Rows and contents of every table; when a key was last used may change. */
+/** Rows and contents of every table; when a key was last used may change, and the chain follows what was there. */
 async function fingerprint(): Promise<Record<string, string>> {
   const database = new Client({ connectionString: await findDatabaseUrl(dataDir) })
   await database.connect()
   const { rows: tables } = await database.query<{ name: string }>(
     `select tablename as name from pg_tables
-     where schemaname = 'public' and tablename not in ('spatial_ref_sys', 'outbox_cursors') order by 1`,
+     where schemaname = 'public' and tablename not in
+       ('spatial_ref_sys', 'outbox_cursors', 'transfer_links', 'unlinked_transfers') order by 1`,
   )
   const found: Record<string, string> = {}
   for (const { name } of tables) {

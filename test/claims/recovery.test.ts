@@ -7,7 +7,7 @@ import { createClaimStage, outcomeOf } from './stage.ts'
 /** The rows of the failure matrix that need no second process: what a dead server or a forgetful Redis leaves. */
 t.test('recovery', async t => {
   const stage = await createClaimStage(t)
-  const { claim, hideWell, createCrowd, createMerchant, ask, server, world } = stage
+  const { claim, hideWell, createCrowd, createMerchant, ask, age, server, world } = stage
   const { redis } = world
   const hider = await createMerchant()
   /** One scene; the books balance after each. */
@@ -36,16 +36,6 @@ t.test('recovery', async t => {
     )
     if (verdict?.status !== 'won') throw new Error(`not reserved: ${verdict?.status}`)
     return verdict.reservation
-  }
-  /** Outbox entries are swept when they are old by Redis' own time: these are rewritten as older. */
-  async function age(id: string) {
-    const key = stage.outboxOf(id)
-    const entries = await redis.xrange(key, '-', '+')
-    await redis.del(key)
-    for (const [entryId, fields] of entries) {
-      const [ms, n] = entryId.split('-')
-      await redis.xadd(key, `${Number(ms) - sweepLimits.minAgeMs - 1}-${n}`, ...fields)
-    }
   }
   const claimsOf = (id: string) =>
     ask<{ player_id: string; share_no: number }>(
