@@ -253,8 +253,8 @@ const february = 'from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z'
 const moneyOut: Bad[] = [
   ...['0', '-1', '1.5', '1e3', '01', '', '١', '10000000000000', 'NaN', 500, null, {}].flatMap(
     (amount): Bad[] => [
-      [`a payout of ${String(amount)}`, payout(amount), '400 bad_request /body/amount/amountMinor'],
-      [`a deposit of ${String(amount)}`, booking(amount), '400 bad_request /body/amount/amountMinor'],
+      [`a payout of ${JSON.stringify(amount)}`, payout(amount), '400 bad_request /body/amount/amountMinor'],
+      [`a deposit of ${JSON.stringify(amount)}`, booking(amount), '400 bad_request /body/amount/amountMinor'],
     ],
   ),
   ['a fen', payout('99'), '422 payout_refused too_small'],
