@@ -2,25 +2,22 @@
  * The composition root: every part of the game is made here, once, with what it needs, top to bottom. Nothing listens
  * and nothing runs until the caller says so.
  */
-import cors from '@fastify/cors'
-import helmet from '@fastify/helmet'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { limits } from '#protocol/limits.ts'
 import type { Clock } from '#platform/clock.ts'
 import type { ReadyConfig } from '#platform/config.ts'
 import { registerDocuments } from '#platform/documents.ts'
-import { describeEarlyFaults, handleFaults } from '#platform/faults.ts'
 import { registerHealthRoutes } from '#platform/health.ts'
 import { createBinder } from '#platform/http.ts'
+import { createHttpServer } from '#platform/http-server.ts'
 import { createForgettingJob, runOnce } from '#platform/idempotency.ts'
-import { acceptJsonOnly } from '#platform/json-body.ts'
 import { createJobs, type Jobs } from '#platform/jobs.ts'
 import { createLimiter } from '#platform/limiter.ts'
 import { attempt, createDatabase, isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
 import type { Random } from '#platform/random.ts'
 import { awaitRedis, closeRedis, connectRedis, createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { createSeal } from '#platform/seal.ts'
+import { createSignatureCheck } from '#platform/signature.ts'
 import { createBudgets } from './budgets/budgets.ts'
 import { budgetRecord, isFrozen, listFrozen } from './budgets/postgres.ts'
 import { createFreezeChannel } from './budgets/redis.ts'
@@ -44,7 +41,9 @@ import { createLiveIndex } from './hints/live-index.ts'
 import { createHintSelector } from './hints/order.ts'
 import { findEnds, loadLiveEnvelopes } from './hints/postgres.ts'
 import { registerHintRoutes } from './hints/routes.ts'
-import { isInsufficientFunds, isReferenceUsed, postTransfers, walletRecord } from './ledger/postgres.ts'
+import { isInsufficientFunds, isReferenceUsed, postTransfers as post } from './ledger/postgres.ts'
+import { statementRecord, walletRecord } from './ledger/postgres.ts'
+import { createFreshPost } from './ledger/post-fresh.ts'
 import { registerLedgerRoutes } from './ledger/routes.ts'
 import { createKeyVerifier } from './merchants/keys.ts'
 import { merchantRecord } from './merchants/postgres.ts'
@@ -56,6 +55,10 @@ import type { Caller } from './players/caller.ts'
 import { playerRecord } from './players/postgres.ts'
 import { registerPlayerRoutes } from './players/routes.ts'
 import { createTokenIssuer } from './players/token.ts'
+import { createHandOverJob } from './payouts/hand-over.ts'
+import { payoutRecord } from './payouts/postgres.ts'
+import { manualProvider, type PayoutProvider } from './payouts/provider.ts'
+import { registerPayoutRoutes } from './payouts/routes.ts'
 import { createPositions } from './positions/positions.ts'
 import { createStandingStore } from './positions/redis.ts'
 import { registerPositionRoutes } from './positions/routes.ts'
@@ -70,6 +73,8 @@ export type AppOptions = {
   log: Logger
   /** Before every Redis key and channel. */
   redisPrefix?: string
+  /** Who moves money outside; without one, the operator by hand. */
+  payoutProvider?: PayoutProvider
   /** Where a test lets the process die. */
   reach?: Reach
 }
@@ -93,9 +98,11 @@ export async function createApp({
   random,
   log,
   redisPrefix = defaultPrefix,
+  payoutProvider = manualProvider,
   reach,
 }: AppOptions): Promise<App> {
   const { isSandbox, currencies, dayZone, hmacSecret } = config
+  const postTransfers = createFreshPost(post, clock)
 
   // Connections
   const onError = (error: Error) => log.warn({ err: error }, 'connection')
@@ -206,21 +213,8 @@ export async function createApp({
   })
 
   // HTTP and the socket
-  const http = Fastify({
-    loggerInstance: log as FastifyBaseLogger,
-    logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: limits.http.bodyBytes,
-    requestTimeout: limits.http.requestTimeoutMs,
-    trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
-    return503OnClosing: true,
-    ...describeEarlyFaults({ sandbox: isSandbox }),
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
-  })
-  handleFaults(http, { sandbox: isSandbox })
-  acceptJsonOnly(http)
-  await http.register(helmet, { contentSecurityPolicy: false, strictTransportSecurity: false })
   const anyOrigin = isSandbox && config.origins.length === 0
-  await http.register(cors, { origin: anyOrigin ? true : [...config.origins] })
+  const http = await createHttpServer(config, { log, anyOrigin })
   const hub = createHub({
     ...{ clock, random, log, isSandbox, around, index, channels, positions },
     claims: {
@@ -234,6 +228,7 @@ export async function createApp({
     sandbox: isSandbox,
     authenticate: authenticator.authenticate,
     admit: createLimiter({ clock, sandbox: isSandbox }),
+    ...createSignatureCheck({ secret: config.payoutCallbackSecret, clock }),
   })
   const money = { sandbox: isSandbox, database, clock, random, currencies, postTransfers }
   const issueToken = createTokenIssuer(config.jwt, { clock })
@@ -242,10 +237,13 @@ export async function createApp({
   registerLedgerRoutes(bind, {
     ...money,
     wallets: walletRecord,
+    statements: statementRecord,
     isReferenceUsed,
     isPlayer: async (tx, id) => (await playerRecord.find(tx, id)) !== undefined,
     isMerchant,
   })
+  const payouts = { ...money, record: payoutRecord, isInsufficientFunds, announcer }
+  registerPayoutRoutes(bind, payouts)
   registerMerchantRoutes(bind, {
     ...money,
     merchants: merchantRecord,
@@ -270,10 +268,12 @@ export async function createApp({
   registerChainRoutes(bind, { record: chainRecord, database })
   const health = registerHealthRoutes(bind, { database, redis })
 
+  const handOver = createHandOverJob({ ...payouts, provider: payoutProvider, log })
   const jobs = createJobs(
     [
       ...claims.jobs,
       ...envelopes.jobs,
+      handOver,
       createForgettingJob({ database, clock }),
       createChainJob({ database, record: chainRecord, clock, log }),
     ],

@@ -5,6 +5,7 @@ import { envelopeExamples } from './envelopes.ts'
 import { type Example, exampleOf } from './example.ts'
 import { merchantExamples } from './merchants.ts'
 import { operatorExamples } from './operator.ts'
+import { payoutExamples } from './payouts.ts'
 import { playerExamples } from './players.ts'
 
 const healthExamples = [
@@ -15,6 +16,7 @@ const healthExamples = [
 export const examples: ReadonlyMap<string, Example> = new Map(
   [
     ...playerExamples,
+    ...payoutExamples,
     ...envelopeExamples,
     ...claimExamples,
     ...merchantExamples,

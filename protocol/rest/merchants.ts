@@ -47,6 +47,7 @@ export const createApiKey = operation({
   summary: 'Make a second key, for rotation',
   callers: ['merchant'],
   scope: 'admin',
+  idempotencyKey: 'refused',
   body: Shape({ scopes: KeyScopes }),
   answers: { 201: NewKey },
   errors: [...commonErrors, ...bodyErrors, ...callerErrors, 'key_limit'],

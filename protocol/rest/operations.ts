@@ -23,7 +23,16 @@ import {
   setCap,
   unfreeze,
 } from './operator.ts'
+import {
+  endPayout,
+  getPayout,
+  listPayouts,
+  listPayoutsByStatus,
+  reportPayout,
+  requestPayout,
+} from './payouts.ts'
 import { getMe, getWallet, listWalletTransfers, sendPosition, signUpPlayer } from './players.ts'
+import { getAccountStatement, getStatement } from './statements.ts'
 
 export const operations: readonly Operation[] = [
   signUpPlayer,
@@ -31,6 +40,11 @@ export const operations: readonly Operation[] = [
   sendPosition,
   getWallet,
   listWalletTransfers,
+  getStatement,
+  requestPayout,
+  listPayouts,
+  getPayout,
+  reportPayout,
   hideEnvelope,
   listEnvelopes,
   listOwnEnvelopes,
@@ -48,6 +62,9 @@ export const operations: readonly Operation[] = [
   revokeApiKey,
   createMerchant,
   deposit,
+  listPayoutsByStatus,
+  endPayout,
+  getAccountStatement,
   setCap,
   listBudgets,
   freeze,

@@ -14,6 +14,7 @@ export type CheckName =
   | 'counters'
   | 'shares'
   | 'ended'
+  | 'payouts'
   | 'budgets'
 
 export const checkTitles: Record<CheckName, string> = {
@@ -24,6 +25,7 @@ export const checkTitles: Record<CheckName, string> = {
   counters: 'counters of envelopes are what their claims add up to',
   shares: 'shares add up to the total, and claims are worth their shares',
   ended: 'ended envelopes hold nothing in escrow',
+  payouts: 'payouts hold what is on its way, and their transfers are those of their state',
   budgets: 'what is used of a cap was won under it',
 }
 
@@ -46,7 +48,7 @@ export type ReconcilePorts = {
 }
 
 const ofEnvelopes: readonly CheckName[] = ['accounts', 'totals', 'claims', 'counters', 'shares', 'ended']
-const ofEverything: readonly CheckName[] = ['currencies', ...ofEnvelopes, 'budgets']
+const ofEverything: readonly CheckName[] = ['currencies', ...ofEnvelopes, 'payouts', 'budgets']
 
 /** Checks everything, or one envelope with its escrow. */
 export function reconcileLedger(
