@@ -19,6 +19,7 @@ const sql = loadStatements(import.meta.url, [
   'insert-claims',
   'count-claims',
   'raise-epoch',
+  'raise-epochs',
   'list-free-shares',
   'freeze-envelope',
   'read-cursor',
@@ -90,6 +91,7 @@ export function createClaimRecord({ database, postTransfers }: RecordPorts): Cla
       if (row === undefined) throw new Error('only a live envelope starts an epoch')
       return Number(row.epoch)
     },
+    raiseEpochs: async (tx, envelopeIds) => void (await tx.query(sql['raise-epochs'], [envelopeIds])),
     listFreeShares: async (tx, envelopeId) =>
       (await tx.query<{ share_no: number }>(sql['list-free-shares'], [envelopeId])).map(row => row.share_no),
     listWinningShares: async (tx, envelopeId) =>

@@ -78,6 +78,8 @@ export type ClaimRecord<T> = {
 
   /** Raises the epoch above itself and `aboveEpoch`, under the row lock. */
   raiseEpoch(tx: T, envelopeId: string, aboveEpoch: number): Promise<number>
+  /** Raises the epoch of each that has not ended, under the row lock: their gates load again. */
+  raiseEpochs(tx: T, envelopeIds: readonly string[]): Promise<void>
   listFreeShares(tx: T, envelopeId: string): Promise<number[]>
   listWinningShares(tx: T, envelopeId: string): Promise<{ playerId: string; shareNo: number }[]>
   freeze(envelopeId: string): Promise<void>

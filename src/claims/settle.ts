@@ -34,11 +34,18 @@ export type SettlePorts<T> = {
 
 export type Settle = (reservations: readonly Reservation[]) => Promise<Settled[]>
 
+/** What a settlement may do otherwise than the usual one; see restore.ts. */
+export type SettleRules<T> = {
+  judge: typeof judge
+  /** Inside the transaction, once the claims are counted. */
+  afterwards?: (tx: T, recorded: readonly Claim[]) => Promise<void>
+}
+
 /** Answers in the order of the reservations; throws when PostgreSQL is down or the outcome of COMMIT is unknown. */
-export function createSettle<T>(ports: SettlePorts<T>): Settle {
+export function createSettle<T>(ports: SettlePorts<T>, rules: SettleRules<T> = { judge }): Settle {
   async function settle(reservations: readonly Reservation[]): Promise<Settled[]> {
     try {
-      return await settleTogether(ports, reservations)
+      return await settleTogether(ports, rules, reservations)
     } catch (error) {
       if (!ports.isRowError(error)) throw error
       if (reservations.length === 1) return [{ status: 'failed', fault: error as Error }]
@@ -52,6 +59,7 @@ export function createSettle<T>(ports: SettlePorts<T>): Settle {
 
 async function settleTogether<T>(
   ports: SettlePorts<T>,
+  rules: SettleRules<T>,
   reservations: readonly Reservation[],
 ): Promise<Settled[]> {
   const { record, reach } = ports
@@ -60,11 +68,17 @@ async function settleTogether<T>(
   const { verdicts, claims, envelopes } = await record.transact(async tx => {
     const ids = [...new Set(reservations.map(r => r.envelopeId))]
     const locked = await record.lockEnvelopes(tx, ids)
-    const judged = judgeAll(reservations, locked, await record.findRivals(tx, reservations), nowMs)
+    const judged = judgeAll(reservations, {
+      judge: rules.judge,
+      locked,
+      existing: await record.findRivals(tx, reservations),
+      nowMs,
+    })
     const recorded = judged.due.length === 0 ? [] : await record.insertClaims(tx, judged.due)
     if (recorded.length > 0) {
       await record.pay(tx, recorded)
       await record.count(tx, recorded, nowMs)
+      await rules.afterwards?.(tx, recorded)
     }
     reach('before-commit')
     return { verdicts: judged.verdicts, claims: recorded, envelopes: locked }
@@ -73,12 +87,17 @@ async function settleTogether<T>(
   return conclude(reservations, verdicts, claims)
 }
 
+type Situation = {
+  judge: typeof judge
+  locked: readonly LockedEnvelope[]
+  existing: readonly Claim[]
+  nowMs: number
+}
+
 /** Verdicts in order; a batch may hold one player or one share twice, and the later of them loses to the earlier. */
 function judgeAll(
   reservations: readonly Reservation[],
-  locked: readonly LockedEnvelope[],
-  existing: readonly Claim[],
-  nowMs: number,
+  { judge: judgeOne, locked, existing, nowMs }: Situation,
 ): { verdicts: Verdict[]; due: UnsettledClaim[] } {
   const envelopes = new Map(locked.map(e => [e.id, e]))
   const byPlayer = new Map(existing.map(c => [`${c.envelopeId}:${c.playerId}`, c]))
@@ -88,7 +107,7 @@ function judgeAll(
     const { envelopeId, playerId, shareNo } = reservation
     const id = claimIdOf(envelopeId, playerId)
     if (due.has(id)) return { status: 'due' as const }
-    const verdict = judge(reservation, envelopes.get(envelopeId), { byPlayer, byShare })
+    const verdict = judgeOne(reservation, envelopes.get(envelopeId), { byPlayer, byShare })
     if (verdict.status === 'due') {
       due.set(id, { id, envelopeId, playerId, shareNo, claimedAtMs: nowMs })
       byShare.set(`${envelopeId}:${shareNo}`, reservation)

@@ -5,7 +5,9 @@ import { createLogger } from '#platform/logger.ts'
 import { isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
 import { createScriptRunner } from '#platform/redis.ts'
 import type { ClaimAnswer } from '../../src/claims/claim.ts'
+import { createSettledAnnouncer } from '../../src/claims/announce.ts'
 import { createClaims } from '../../src/claims/claims.ts'
+import { passBy } from '../../src/claims/failpoints.ts'
 import { createClaimRecord, countClaimsSince } from '../../src/claims/postgres.ts'
 import { createClaimGate } from '../../src/claims/redis.ts'
 import { partitionOf } from '../../src/claims/reservation.ts'
@@ -53,6 +55,11 @@ export async function createClaimStage(t: Test) {
   }
 
   const server = createServer()
+  /** What settles outside of a server. */
+  const settlePorts = {
+    ...{ record: server.record, isRowError, nowMs: () => clock.nowMs(), reach: passBy },
+    onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
+  }
   const fixAt = (point: Point, accuracyM = 8) => ({ ...point, accuracyM })
   const claim = (
     player: PlayerCaller,
@@ -78,6 +85,7 @@ export async function createClaimStage(t: Test) {
     announced,
     createServer,
     server,
+    settlePorts,
     claim,
     createCrowd,
     keysOf,
