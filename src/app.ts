@@ -145,6 +145,8 @@ export async function createApp({
     announcer,
     clock,
     random,
+    log,
+    isRowError,
     settings: { isSandbox, currencies, dayZone, hmacSecret },
   })
 

@@ -3,6 +3,7 @@
  * the reading and the writing are separate statements: under READ COMMITTED only a statement that starts after the lock
  * was granted sees what the lock waited for. A row that PostgreSQL refuses is found by halving; the others settle.
  */
+import { halve } from '#platform/halve.ts'
 import type { Reach } from './failpoints.ts'
 import type { Claim, ClaimRecord, LockedEnvelope, UnsettledClaim } from './record.ts'
 import { claimIdOf, type Reservation } from './reservation.ts'
@@ -43,18 +44,12 @@ export type SettleRules<T> = {
 
 /** Answers in the order of the reservations; throws when PostgreSQL is down or the outcome of COMMIT is unknown. */
 export function createSettle<T>(ports: SettlePorts<T>, rules: SettleRules<T> = { judge }): Settle {
-  async function settle(reservations: readonly Reservation[]): Promise<Settled[]> {
-    try {
-      return await settleTogether(ports, rules, reservations)
-    } catch (error) {
-      if (!ports.isRowError(error)) throw error
-      if (reservations.length === 1) return [{ status: 'failed', fault: error as Error }]
-      const middle = Math.ceil(reservations.length / 2)
-      const first = await settle(reservations.slice(0, middle))
-      return [...first, ...(await settle(reservations.slice(middle)))]
-    }
-  }
-  return settle
+  return reservations =>
+    halve<Reservation, Settled>(reservations, {
+      run: batch => settleTogether(ports, rules, batch),
+      isBad: ports.isRowError,
+      alone: (_, fault) => ({ status: 'failed', fault }),
+    })
 }
 
 async function settleTogether<T>(
