@@ -7,7 +7,7 @@ import { createClaimStage, outcomeOf } from './stage.ts'
 /** The rows of the failure matrix that need no second process: what a dead server or a forgetful Redis leaves. */
 t.test('recovery', async t => {
   const stage = await createClaimStage(t)
-  const { claim, hideWell, createCrowd, createMerchant, ask, server, world } = stage
+  const { claim, hideWell, createCrowd, createMerchant, ask, server, world, age, reserveAndDie } = stage
   const { redis } = world
   const hider = await createMerchant()
   /** One scene; the books balance after each. */
@@ -24,29 +24,6 @@ t.test('recovery', async t => {
     return players as [PlayerCaller, ...PlayerCaller[]]
   }
   const epochOf = async (id: string) => Number((await stage.stateOf(id))?.epoch)
-  /** Loads the gate and reserves, as a server does that dies before it settles. */
-  async function reserveAndDie(id: string, player: PlayerCaller) {
-    const epoch = await server.gate.storedEpoch(id)
-    if (epoch === undefined) throw new Error('no gate')
-    const partition = Number(/\{(\d+)\}/.exec(stage.outboxOf(id))?.[1])
-    const [verdict] = await server.gate.reserve(
-      partition,
-      [{ envelopeId: id, playerId: player.id, epoch }],
-      world.clock.nowMs(),
-    )
-    if (verdict?.status !== 'won') throw new Error(`not reserved: ${verdict?.status}`)
-    return verdict.reservation
-  }
-  /** Outbox entries are swept when they are old by Redis' own time: these are rewritten as older. */
-  async function age(id: string) {
-    const key = stage.outboxOf(id)
-    const entries = await redis.xrange(key, '-', '+')
-    await redis.del(key)
-    for (const [entryId, fields] of entries) {
-      const [ms, n] = entryId.split('-')
-      await redis.xadd(key, `${Number(ms) - sweepLimits.minAgeMs - 1}-${n}`, ...fields)
-    }
-  }
   const claimsOf = (id: string) =>
     ask<{ player_id: string; share_no: number }>(
       'select player_id, share_no from claims where envelope_id = $1',

@@ -11,6 +11,7 @@ import { passBy } from '../../src/claims/failpoints.ts'
 import { createClaimRecord, countClaimsSince } from '../../src/claims/postgres.ts'
 import { createClaimGate } from '../../src/claims/redis.ts'
 import { partitionOf } from '../../src/claims/reservation.ts'
+import { sweepLimits } from '../../src/claims/sweep.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { postTransfers } from '../../src/ledger/postgres.ts'
 import { createPositions } from '../../src/positions/positions.ts'
@@ -80,9 +81,30 @@ export async function createClaimStage(t: Test) {
   const keysOf = async (envelopeId: string) =>
     redis.keys(`${prefix}e:{${partitionOf(envelopeId)}}:${envelopeId}*`)
   const outboxOf = (envelopeId: string) => `${prefix}o:{${partitionOf(envelopeId)}}`
+  /** Reserves from a gate that is loaded, as a server does that dies before it settles. */
+  async function reserveAndDie(id: string, player: PlayerCaller) {
+    const epoch = await server.gate.storedEpoch(id)
+    if (epoch === undefined) throw new Error('no gate')
+    const request = { envelopeId: id, playerId: player.id, epoch }
+    const [verdict] = await server.gate.reserve(partitionOf(id), [request], clock.nowMs())
+    if (verdict?.status !== 'won') throw new Error(`not reserved: ${verdict?.status}`)
+    return verdict.reservation
+  }
+  /** Outbox entries are swept when they are old by Redis' own time: these are rewritten as older. */
+  async function age(id: string) {
+    const key = outboxOf(id)
+    const entries = await redis.xrange(key, '-', '+')
+    await redis.del(key)
+    for (const [entryId, fields] of entries) {
+      const [ms, n] = entryId.split('-')
+      await redis.xadd(key, `${Number(ms) - sweepLimits.minAgeMs - 1}-${n}`, ...fields)
+    }
+  }
   return {
     ...stage,
     announced,
+    /** What envelopes announce, apart from claims. */
+    announcedByEnvelopes: stage.announced,
     createServer,
     server,
     settlePorts,
@@ -90,6 +112,8 @@ export async function createClaimStage(t: Test) {
     createCrowd,
     keysOf,
     outboxOf,
+    reserveAndDie,
+    age,
     fixAt,
     createJobs,
   }

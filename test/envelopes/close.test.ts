@@ -198,32 +198,35 @@ t.test('expiry goes in batches, the longest due first, past rows that others hol
   t.equal(await balanceOf(held.player.id), 1_000n)
 })
 
-t.test('an escrow that cannot be given back is frozen and said once; the others of the batch go on', async t => {
-  const expiresAt = inMs(hour)
-  const all = []
-  for (let i = 0; i < 9; i++) all.push(await hideTen({ expiresAt }))
-  const [bad, ...good] = all
-  assert(bad)
-  const takeFromEscrow = (minor: number) =>
-    ask(`update accounts set debits = debits + $2 where owner_id = $1`, [bad.id, minor])
-  await takeFromEscrow(1)
-  announced.length = 0
+t.test(
+  'an escrow that cannot be given back is frozen and said once; the others of the batch go on',
+  async t => {
+    const expiresAt = inMs(hour)
+    const all = []
+    for (let i = 0; i < 9; i++) all.push(await hideTen({ expiresAt }))
+    const [bad, ...good] = all
+    assert(bad)
+    const takeFromEscrow = (minor: number) =>
+      ask(`update accounts set debits = debits + $2 where owner_id = $1`, [bad.id, minor])
+    await takeFromEscrow(1)
+    announced.length = 0
 
-  t.same(await expire(Date.parse(expiresAt), 9), { more: true })
-  for (const { id, player } of good) {
-    t.equal((await stateOf(id))?.state, 'expired')
-    t.equal(await balanceOf(player.id), 1_000n)
-  }
-  t.match(await stateOf(bad.id), { state: 'frozen', epoch: 2n })
-  t.equal(await balanceOf(bad.id), 999n, 'what there is stays')
-  t.equal(announced.filter(event => (event as { event: string }).event === 'ended').length, 8)
-  t.match(stage.logged, [
-    { envelopeId: bad.id, err: { code: '23514' }, message: /cannot be refunded; its envelope is frozen/ },
-  ])
-  t.same(await expire(Date.parse(expiresAt), 9), { more: false }, 'not tried again')
-  t.equal(stage.logged.length, 1)
-  await takeFromEscrow(-1)
-})
+    t.same(await expire(Date.parse(expiresAt), 9), { more: true })
+    for (const { id, player } of good) {
+      t.equal((await stateOf(id))?.state, 'expired')
+      t.equal(await balanceOf(player.id), 1_000n)
+    }
+    t.match(await stateOf(bad.id), { state: 'frozen', epoch: 2n })
+    t.equal(await balanceOf(bad.id), 999n, 'what there is stays')
+    t.equal(announced.filter(event => (event as { event: string }).event === 'ended').length, 8)
+    t.match(stage.logged, [
+      { envelopeId: bad.id, err: { code: '23514' }, message: /cannot be refunded; its envelope is frozen/ },
+    ])
+    t.same(await expire(Date.parse(expiresAt), 9), { more: false }, 'not tried again')
+    t.equal(stage.logged.length, 1)
+    await takeFromEscrow(-1)
+  },
+)
 
 t.test('what fails for another reason than its row fails as it is, and freezes nothing', async t => {
   const { id } = await hideTen({ expiresAt: inMs(hour) })
