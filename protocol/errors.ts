@@ -132,6 +132,7 @@ export const errors = {
       'currency_unknown',
       'text_refused',
       'audience_unknown',
+      'campaign_unknown',
     ],
   }),
   deposit_refused: entry({

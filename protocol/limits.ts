@@ -65,6 +65,7 @@ export const limits = {
   },
 
   idempotency: { keyChars: 255, keptMs: 30 * 86_400_000 },
+  operator: { reasonChars: 500, replayedAtOnce: 200 },
   merchant: { liveKeys: 2, nameChars: 80 },
   sandbox: { maxTimeScale: 120, playerTestMinor: 100_000_00n, merchantTestMinor: 1_000_000_00n },
 } as const

@@ -17,16 +17,22 @@ import { createForgettingJob, runOnce } from '#platform/idempotency.ts'
 import { acceptJsonOnly } from '#platform/json-body.ts'
 import { createJobs, type Jobs } from '#platform/jobs.ts'
 import { createLimiter } from '#platform/limiter.ts'
-import { createDatabase, isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
+import { attempt, createDatabase, isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
 import type { Random } from '#platform/random.ts'
 import { awaitRedis, closeRedis, connectRedis, createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { createSeal } from '#platform/seal.ts'
+import { createBudgets } from './budgets/budgets.ts'
+import { budgetRecord, isFrozen, listFrozen } from './budgets/postgres.ts'
+import { createFreezeChannel } from './budgets/redis.ts'
+import { registerBudgetRoutes } from './budgets/routes.ts'
+import { campaignRecord } from './campaigns/postgres.ts'
+import { announceLateWin, createSettledAnnouncer } from './claims/announce.ts'
 import { createClaims } from './claims/claims.ts'
 import type { Reach } from './claims/failpoints.ts'
 import { describeAnswer } from './claims/describe.ts'
-import { countClaimsSince, createClaimRecord, listClaimedLive } from './claims/postgres.ts'
+import { countClaimsSince, createClaimRecord, deadLetterRecord, listClaimedLive } from './claims/postgres.ts'
 import { createClaimGate } from './claims/redis.ts'
-import { registerClaimRoutes } from './claims/routes.ts'
+import { registerClaimRoutes, registerDeadLetterRoutes } from './claims/routes.ts'
 import { createEnvelopes } from './envelopes/envelopes.ts'
 import { envelopeRecord } from './envelopes/postgres.ts'
 import { registerEnvelopeRoutes } from './envelopes/routes.ts'
@@ -40,6 +46,8 @@ import { registerLedgerRoutes } from './ledger/routes.ts'
 import { createKeyVerifier } from './merchants/keys.ts'
 import { merchantRecord } from './merchants/postgres.ts'
 import { registerMerchantRoutes } from './merchants/routes.ts'
+import { createActionLog } from './operator/postgres.ts'
+import { registerOperatorRoutes } from './operator/routes.ts'
 import { createAuthenticator } from './players/authenticator.ts'
 import type { Caller } from './players/caller.ts'
 import { playerRecord } from './players/postgres.ts'
@@ -111,8 +119,28 @@ export async function createApp({
     countClaimsSince: asked => countClaimsSince(database, asked),
   })
 
+  // What stops payouts
+  const noteAction = createActionLog({ clock, random })
+  const isMerchant = async (tx: Tx, id: string) => (await merchantRecord.find(tx, id)) !== undefined
+  const budgets = createBudgets({
+    record: budgetRecord,
+    listFrozen: () => listFrozen(database),
+    channel: createFreezeChannel({ redis, subscriber, prefix: redisPrefix, log }),
+    isHolder: async (tx, holder) =>
+      holder.kind === 'platform' ||
+      (holder.kind === 'merchant'
+        ? isMerchant(tx, holder.ownerId)
+        : (await campaignRecord.findMerchant(tx, holder.ownerId)) !== undefined),
+    noteAction,
+    clock,
+    random,
+    log,
+  })
+  await budgets.start()
+
   // Claims: Redis reserves, PostgreSQL decides
   const nowMs = () => clock.nowMs()
+  const record = createClaimRecord({ database, postTransfers })
   const claims = createClaims<Tx>({
     gate: createClaimGate({ redis, runner, prefix: redisPrefix, nowMs }),
     sweepGate: createClaimGate({
@@ -121,7 +149,8 @@ export async function createApp({
       prefix: redisPrefix,
       nowMs,
     }),
-    record: createClaimRecord({ database, postTransfers }),
+    record,
+    budgets,
     positions,
     announcer,
     clock,
@@ -142,6 +171,9 @@ export async function createApp({
     ledger: { post: postTransfers, isInsufficientFunds },
     positions,
     merchants: merchantRecord,
+    budgets: { isFrozen },
+    campaigns: campaignRecord,
+    noteAction,
     announcer,
     clock,
     random,
@@ -211,7 +243,7 @@ export async function createApp({
     wallets: walletRecord,
     isReferenceUsed,
     isPlayer: async (tx, id) => (await playerRecord.find(tx, id)) !== undefined,
-    isMerchant: async (tx, id) => (await merchantRecord.find(tx, id)) !== undefined,
+    isMerchant,
   })
   registerMerchantRoutes(bind, {
     ...money,
@@ -221,6 +253,19 @@ export async function createApp({
   registerEnvelopeRoutes(bind, { envelopes })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
   registerClaimRoutes(bind, { claim: claims.claim, database })
+  registerBudgetRoutes(bind, { ...money, record: budgetRecord, isHolder: budgets.isHolder, noteAction })
+  const announceFreezes = budgets.announce
+  registerOperatorRoutes(bind, {
+    ...{ database, clock },
+    freeze: { moveBudget: budgets.freeze, moveEnvelope: envelopes.freeze, announceFreezes },
+    unfreeze: { moveBudget: budgets.unfreeze, moveEnvelope: envelopes.unfreeze, announceFreezes },
+  })
+  registerDeadLetterRoutes(bind, {
+    ...{ database, clock, noteAction, attempt, letters: deadLetterRecord },
+    settle: { record, budgets, isRowError },
+    onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
+    onLateWin: claim => announceLateWin(announcer, claim),
+  })
   const health = registerHealthRoutes(bind, { database, redis })
 
   const jobs = createJobs([...claims.jobs, ...envelopes.jobs, createForgettingJob({ database, clock })], {
@@ -240,6 +285,7 @@ export async function createApp({
       await jobs.stop()
       await Promise.race([claims.drain(), clock.sleep(drainMs)])
       index.close()
+      budgets.stop()
       await Promise.all([redis, sweepRedis, subscriber].map(closeRedis))
       await database.close()
     },

@@ -59,6 +59,8 @@ const meanings: Record<PathOf<typeof limits>, string> = {
   'http.perAddressPerMinute': 'Requests a minute from one address, at most; not in the sandbox.',
   'idempotency.keyChars': 'Characters of an Idempotency-Key, at most.',
   'idempotency.keptMs': 'A stored answer is kept for this long.',
+  'operator.reasonChars': "Characters of an operator's reason, at most.",
+  'operator.replayedAtOnce': 'Dead letters of one replay, at most.',
   'merchant.liveKeys': 'Keys of one merchant that work at once.',
   'merchant.nameChars': "Characters of a merchant's name, at most.",
   'sandbox.maxTimeScale': "Fastest clock of a sandbox player's limits.",

@@ -4,6 +4,7 @@ import { claimExamples } from './claims.ts'
 import { envelopeExamples } from './envelopes.ts'
 import { type Example, exampleOf } from './example.ts'
 import { merchantExamples } from './merchants.ts'
+import { operatorExamples } from './operator.ts'
 import { playerExamples } from './players.ts'
 
 const healthExamples = [
@@ -12,7 +13,12 @@ const healthExamples = [
 ]
 
 export const examples: ReadonlyMap<string, Example> = new Map(
-  [...playerExamples, ...envelopeExamples, ...claimExamples, ...merchantExamples, ...healthExamples].map(
-    example => [example.operation.id, example],
-  ),
+  [
+    ...playerExamples,
+    ...envelopeExamples,
+    ...claimExamples,
+    ...merchantExamples,
+    ...operatorExamples,
+    ...healthExamples,
+  ].map(example => [example.operation.id, example]),
 )

@@ -37,6 +37,7 @@ export const HideBody = Shape({
   greeting: Type.Optional(Text(envelope.greetingChars)),
   clue: Type.Optional(Shape({ text: Text(envelope.clueChars) })),
   brand: Type.Optional(Text(envelope.brandChars, 'Merchants only.')),
+  campaignId: Type.Optional(Uuid),
   claimRadiusM: Type.Optional(
     Type.Integer({ minimum: envelope.claimRadiusM.min, maximum: envelope.claimRadiusM.max }),
   ),
@@ -73,6 +74,7 @@ export const Envelope = Shape({
         claimedShares: Type.Integer(),
         claimed: Balance,
         escrow: Balance,
+        campaignId: Type.Optional(Uuid),
       },
       { description: 'The hider only.' },
     ),
@@ -90,7 +92,8 @@ export const hideEnvelope = operation({
   summary: 'Hide an envelope',
   description:
     'Escrows the total, splits it, and makes the envelope visible, in one transaction. A player stands ' +
-    'within 500 m of the place (send `fix` or a position before).',
+    'within 500 m of the place (send `fix` or a position before). `campaignId` is for merchants: any UUID, which ' +
+    'belongs to the merchant who uses it first; caps and freezes may name it.',
   callers: ['player', 'merchant'],
   scope: 'campaigns',
   idempotencyKey: 'required',

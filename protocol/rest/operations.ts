@@ -12,6 +12,15 @@ import {
 } from './envelopes.ts'
 import { getLiveness, getReadiness } from './health.ts'
 import { createApiKey, createMerchant, deposit, getMerchant, listApiKeys, revokeApiKey } from './merchants.ts'
+import {
+  freeze,
+  listActions,
+  listBudgets,
+  listDeadLetters,
+  replayDeadLetters,
+  setCap,
+  unfreeze,
+} from './operator.ts'
 import { getMe, getWallet, listWalletTransfers, sendPosition, signUpPlayer } from './players.ts'
 
 export const operations: readonly Operation[] = [
@@ -36,6 +45,13 @@ export const operations: readonly Operation[] = [
   revokeApiKey,
   createMerchant,
   deposit,
+  setCap,
+  listBudgets,
+  freeze,
+  unfreeze,
+  listActions,
+  listDeadLetters,
+  replayDeadLetters,
   getLiveness,
   getReadiness,
 ]

@@ -1,8 +1,9 @@
 /**
  * Restoring settles reservations outside of their time: what was buried as a dead letter, and what a kept outbox holds
  * after PostgreSQL came back from a backup. It is a settlement whose only differences are that the epoch does not
- * matter, that a frozen envelope is as good as a live one, and that every envelope it adds a claim to starts a new
- * epoch, because its gate may still offer the share. The row lock, the rivals and the constraints decide as always.
+ * matter, that freezes do not (of the caps only that in total does), and that every envelope it adds a claim to starts
+ * a new epoch, because its gate may still offer the share. The row lock, the rivals and the constraints decide as
+ * always.
  */
 import type { EndedState } from '../envelopes/state.ts'
 import type { Claim, LockedEnvelope } from './record.ts'
@@ -35,6 +36,7 @@ export async function restoreReservations<T>(
 ): Promise<Restored[]> {
   const settle = createSettle(ports, {
     judge: judgeRestored,
+    isLate: true,
     afterwards: (tx, recorded) =>
       ports.record.raiseEpochs(tx, [...new Set(recorded.map(({ envelopeId }) => envelopeId))]),
   })
@@ -46,7 +48,7 @@ export async function restoreReservations<T>(
   return restored
 }
 
-/** The usual verdict on an envelope that is not frozen and has the reservation's epoch. */
+/** The usual verdict on an envelope that nothing has frozen and that has the reservation's epoch. */
 function judgeRestored(
   reservation: Reservation,
   envelope: LockedEnvelope | undefined,
@@ -54,7 +56,7 @@ function judgeRestored(
 ): Verdict {
   if (envelope === undefined) return judge(reservation, undefined, rivals)
   const state = envelope.state === 'frozen' ? 'live' : envelope.state
-  return judge(reservation, { ...envelope, state, epoch: reservation.epoch }, rivals)
+  return judge(reservation, { ...envelope, state, epoch: reservation.epoch, isStopped: false }, rivals)
 }
 
 const describe = (outcome: Settled): Restored =>

@@ -4,6 +4,8 @@
  * was granted sees what the lock waited for. A row that PostgreSQL refuses is found by halving; the others settle.
  */
 import { halve } from '#platform/halve.ts'
+import type { PayoutGuard } from '../budgets/guard.ts'
+import { keepWithinCaps } from './caps.ts'
 import type { Reach } from './failpoints.ts'
 import type { Claim, ClaimRecord, LockedEnvelope, UnsettledClaim } from './record.ts'
 import { claimIdOf, type Reservation } from './reservation.ts'
@@ -25,6 +27,7 @@ export type SettledBatch = { claims: readonly Claim[]; envelopes: readonly Locke
 
 export type SettlePorts<T> = {
   record: ClaimRecord<T>
+  budgets: PayoutGuard<T>
   /** PostgreSQL refuses the row itself, whoever asks and whenever. */
   isRowError: (error: unknown) => boolean
   nowMs: () => number
@@ -38,12 +41,16 @@ export type Settle = (reservations: readonly Reservation[]) => Promise<Settled[]
 /** What a settlement may do otherwise than the usual one; see restore.ts. */
 export type SettleRules<T> = {
   judge: typeof judge
+  /** These are settled late: a frozen budget and the cap of this hour are nothing to them. */
+  isLate: boolean
   /** Inside the transaction, once the claims are counted. */
   afterwards?: (tx: T, recorded: readonly Claim[]) => Promise<void>
 }
 
+const usualRules = { judge, isLate: false }
+
 /** Answers in the order of the reservations; throws when PostgreSQL is down or the outcome of COMMIT is unknown. */
-export function createSettle<T>(ports: SettlePorts<T>, rules: SettleRules<T> = { judge }): Settle {
+export function createSettle<T>(ports: SettlePorts<T>, rules: SettleRules<T> = usualRules): Settle {
   return reservations =>
     halve<Reservation, Settled>(reservations, {
       run: batch => settleTogether(ports, rules, batch),
@@ -57,10 +64,10 @@ async function settleTogether<T>(
   rules: SettleRules<T>,
   reservations: readonly Reservation[],
 ): Promise<Settled[]> {
-  const { record, reach } = ports
+  const { record, budgets, reach } = ports
   reach('before-settle')
   const nowMs = ports.nowMs()
-  const { verdicts, claims, envelopes } = await record.transact(async tx => {
+  const { verdicts, claims, envelopes, hasFrozen } = await record.transact(async tx => {
     const ids = [...new Set(reservations.map(r => r.envelopeId))]
     const locked = await record.lockEnvelopes(tx, ids)
     const judged = judgeAll(reservations, {
@@ -69,15 +76,18 @@ async function settleTogether<T>(
       existing: await record.findRivals(tx, reservations),
       nowMs,
     })
-    const recorded = judged.due.length === 0 ? [] : await record.insertClaims(tx, judged.due)
+    const within = { locked, nowMs, isLate: rules.isLate }
+    const { due, hasFrozen } = await keepWithinCaps(ports, tx, judged.due, within)
+    const recorded = due.length === 0 ? [] : await record.insertClaims(tx, due)
     if (recorded.length > 0) {
       await record.pay(tx, recorded)
       await record.count(tx, recorded, nowMs)
       await rules.afterwards?.(tx, recorded)
     }
     reach('before-commit')
-    return { verdicts: judged.verdicts, claims: recorded, envelopes: locked }
+    return { verdicts: judged.verdicts, claims: recorded, envelopes: locked, hasFrozen }
   })
+  if (hasFrozen) budgets.onFrozen()
   if (claims.length > 0) ports.onSettled({ claims, envelopes })
   return conclude(reservations, verdicts, claims)
 }
@@ -122,7 +132,7 @@ function conclude(
     const verdict = verdicts[i] as Verdict
     if (verdict.status !== 'due') return verdict
     const claim = recorded.get(claimIdOf(reservation.envelopeId, reservation.playerId))
-    if (claim === undefined) throw new Error('a claim that was due was not recorded')
-    return { status: 'settled', claim }
+    // What was due and is not recorded did not fit under a cap.
+    return claim === undefined ? { status: 'frozen' } : { status: 'settled', claim }
   })
 }

@@ -5,12 +5,15 @@ import type { Job } from '#platform/jobs.ts'
 import type { Tx } from '#platform/postgres.ts'
 import type { Random } from '#platform/random.ts'
 import type { Announcer } from '../realtime/announcer.ts'
+import type { NoteAction } from '../operator/action.ts'
 import { closeEnvelope } from './close.ts'
+import { type EnvelopeFreezeOrder, freezeEnvelope, type Moved, unfreezeEnvelope } from './freeze.ts'
 import { getEnvelope } from './get.ts'
 import { hideEnvelope, type HideSettings } from './hide.ts'
 import { createEnvelopeJobs } from './jobs.ts'
 import { listOwnEnvelopes, listWins } from './list.ts'
-import type { EnvelopeRecord, Ledger, Merchants, Positions, RunOnce, Transact } from './ports.ts'
+import type { Budgets, Campaigns, EnvelopeRecord, Ledger, Merchants } from './ports.ts'
+import type { Positions, RunOnce, Transact } from './ports.ts'
 import { verifyEnvelope } from './verify.ts'
 
 export type EnvelopePorts = {
@@ -20,6 +23,9 @@ export type EnvelopePorts = {
   ledger: Ledger
   positions: Positions
   merchants: Merchants
+  budgets: Budgets
+  campaigns: Campaigns
+  noteAction: NoteAction
   announcer: Announcer
   clock: Clock
   random: Random
@@ -38,6 +44,9 @@ export type Envelopes = {
   listOwn(request: Request<typeof listOwnEnvelopes>): ReturnType<typeof listOwnEnvelopes>
   listWins(request: Request<typeof listWins>): ReturnType<typeof listWins>
   verify(request: Request<typeof verifyEnvelope>): ReturnType<typeof verifyEnvelope>
+  /** By the operator, inside a transaction; what it returns is announced after the commit. */
+  freeze(tx: Tx, order: EnvelopeFreezeOrder): Promise<Moved>
+  unfreeze(tx: Tx, order: EnvelopeFreezeOrder): Promise<Moved>
   /** Opening and expiry, for the job runner. */
   jobs: readonly Job[]
 }
@@ -51,6 +60,8 @@ export function createEnvelopes({ database, ...ports }: EnvelopePorts): Envelope
     listOwn: request => listOwnEnvelopes(all, request),
     listWins: request => listWins(all, request),
     verify: request => verifyEnvelope(all, request),
+    freeze: (tx, order) => freezeEnvelope(all, tx, order),
+    unfreeze: (tx, order) => unfreezeEnvelope(all, tx, order),
     jobs: createEnvelopeJobs(all),
   }
 }

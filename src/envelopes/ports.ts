@@ -4,6 +4,7 @@ import type { IdempotentRequest } from '#platform/idempotency.ts'
 import type { PageRequest } from '#platform/page.ts'
 import type { Tx } from '#platform/postgres.ts'
 import type { Refusal } from '#platform/problem.ts'
+import type { Covered } from '../budgets/budget.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Point } from '../geo/point.ts'
 import type { Transfer } from '../ledger/transfer.ts'
@@ -59,6 +60,8 @@ export type EnvelopeRecord = {
   lockDueToExpire(tx: Tx, due: { nowMs: number; ids: readonly string[] }): Promise<Envelope[]>
   /** Moves locked envelopes, each with its epoch. */
   openEnvelopes(tx: Tx, ids: readonly string[]): Promise<void>
+  /** To a state that is not its last. */
+  moveEnvelope(tx: Tx, id: string, state: 'funded' | 'live' | 'frozen'): Promise<void>
   endEnvelopes(tx: Tx, end: { ids: readonly string[]; state: EndedState; endedAtMs: number }): Promise<void>
   /** Takes one that is funded or live out of the game, until an operator looks. */
   freezeEnvelope(tx: Tx, id: string): Promise<void>
@@ -92,4 +95,12 @@ export type Positions = {
 export type Merchants = {
   /** Whether the operator lets the merchant hide there. */
   coversPlace(tx: Tx, merchantId: string, point: Point): Promise<boolean>
+}
+
+/** What stops payouts: no envelope is hidden under it. */
+export type Budgets = { isFrozen(tx: Tx, covered: Covered): Promise<boolean> }
+
+export type Campaigns = {
+  /** Makes the campaign the merchant's unless it is another's; whether it is theirs. */
+  take(tx: Tx, campaign: { id: string; merchantId: string; nowMs: number }): Promise<boolean>
 }

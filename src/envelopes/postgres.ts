@@ -27,6 +27,7 @@ const sql = loadStatements(import.meta.url, [
   'list-due-to-expire',
   'lock-due-to-expire',
   'open-envelopes',
+  'move-envelope',
   'end-envelopes',
   'freeze-envelope',
   'list-guests',
@@ -81,6 +82,10 @@ export const envelopeRecord: EnvelopeRecord = {
     await tx.query(sql['open-envelopes'], [ids])
   },
 
+  async moveEnvelope(tx, id, state) {
+    await tx.query(sql['move-envelope'], [id, state])
+  },
+
   async endEnvelopes(tx, { ids, state, endedAtMs }) {
     await tx.query(sql['end-envelopes'], [ids, state, new Date(endedAtMs)])
   },
@@ -127,7 +132,7 @@ async function insertEnvelope(
   const { audience, passphraseMac, greeting, clue, brand, state, amountsMinor, guestIds } = envelope
   const where = [place.lng, place.lat, toBigInt(cell), claimRadiusM]
   const money = [currency, totalMinor, shareCount, split, shareCapMinor, seed, Buffer.from(commitment, 'hex')]
-  const shown = [audience, passphraseMac, greeting, clue, brand]
+  const shown = [audience, passphraseMac, greeting, clue, brand, envelope.campaignId]
   const times = [envelope.opensAtMs, envelope.expiresAtMs, envelope.createdAtMs].map(ms => new Date(ms))
   const params = [id, hider.kind, hider.id, ...where, ...money, ...shown, state, ...times]
   await tx.query(sql['insert-envelope'], params)
@@ -182,6 +187,7 @@ type EnvelopeRow = Row & {
   greeting: string | null
   clue: string | null
   brand: string | null
+  campaign_id: string | null
   state: EnvelopeState
   epoch: bigint
   opens_at: Date
@@ -208,6 +214,7 @@ const toEnvelope = (row: EnvelopeRow): Envelope => ({
   greeting: row.greeting,
   clue: row.clue,
   brand: row.brand,
+  campaignId: row.campaign_id,
   state: row.state,
   epoch: row.epoch,
   opensAtMs: row.opens_at.getTime(),

@@ -6,6 +6,8 @@ import type { HideBody } from '#protocol/rest/envelopes.ts'
 import { runOnce } from '#platform/idempotency.ts'
 import { isRowError, type Row, type Tx } from '#platform/postgres.ts'
 import { refuse } from '#platform/problem.ts'
+import { isFrozen } from '../../src/budgets/postgres.ts'
+import { campaignRecord } from '../../src/campaigns/postgres.ts'
 import { createEnvelopes } from '../../src/envelopes/envelopes.ts'
 import type { Positions } from '../../src/envelopes/ports.ts'
 import { envelopeRecord } from '../../src/envelopes/postgres.ts'
@@ -15,6 +17,7 @@ import type { Point } from '../../src/geo/point.ts'
 import { escrowOf, walletOf } from '../../src/ledger/account.ts'
 import { isInsufficientFunds, postTransfers } from '../../src/ledger/postgres.ts'
 import { merchantRecord } from '../../src/merchants/postgres.ts'
+import { createActionLog } from '../../src/operator/postgres.ts'
 import type { MerchantCaller, PlayerCaller } from '../../src/players/caller.ts'
 import type { Announcer } from '../../src/realtime/announcer.ts'
 import { addMerchant, addPlayer, testCurrencies } from '../helpers/people.ts'
@@ -53,6 +56,9 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
     ledger: { post: postTransfers, isInsufficientFunds },
     positions,
     merchants: merchantRecord,
+    budgets: { isFrozen },
+    campaigns: campaignRecord,
+    noteAction: createActionLog(world),
     announcer,
     clock,
     random,
