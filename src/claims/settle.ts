@@ -43,6 +43,8 @@ export type SettleRules<T> = {
   judge: typeof judge
   /** These are settled late: a frozen budget and the cap of this hour are nothing to them. */
   isLate: boolean
+  /** When a reservation was made; otherwise a claim is as old as its settlement. */
+  claimedAtMs?: (reservation: Reservation, nowMs: number) => number
   /** Inside the transaction, once the claims are counted. */
   afterwards?: (tx: T, recorded: readonly Claim[]) => Promise<void>
 }
@@ -71,7 +73,7 @@ async function settleTogether<T>(
     const ids = [...new Set(reservations.map(r => r.envelopeId))]
     const locked = await record.lockEnvelopes(tx, ids)
     const judged = judgeAll(reservations, {
-      judge: rules.judge,
+      rules,
       locked,
       existing: await record.findRivals(tx, reservations),
       nowMs,
@@ -93,7 +95,7 @@ async function settleTogether<T>(
 }
 
 type Situation = {
-  judge: typeof judge
+  rules: Pick<SettleRules<never>, 'judge' | 'claimedAtMs'>
   locked: readonly LockedEnvelope[]
   existing: readonly Claim[]
   nowMs: number
@@ -102,7 +104,7 @@ type Situation = {
 /** Verdicts in order; a batch may hold one player or one share twice, and the later of them loses to the earlier. */
 function judgeAll(
   reservations: readonly Reservation[],
-  { judge: judgeOne, locked, existing, nowMs }: Situation,
+  { rules, locked, existing, nowMs }: Situation,
 ): { verdicts: Verdict[]; due: UnsettledClaim[] } {
   const envelopes = new Map(locked.map(e => [e.id, e]))
   const byPlayer = new Map(existing.map(c => [`${c.envelopeId}:${c.playerId}`, c]))
@@ -112,9 +114,10 @@ function judgeAll(
     const { envelopeId, playerId, shareNo } = reservation
     const id = claimIdOf(envelopeId, playerId)
     if (due.has(id)) return { status: 'due' as const }
-    const verdict = judgeOne(reservation, envelopes.get(envelopeId), { byPlayer, byShare })
+    const verdict = rules.judge(reservation, envelopes.get(envelopeId), { byPlayer, byShare })
     if (verdict.status === 'due') {
-      due.set(id, { id, envelopeId, playerId, shareNo, claimedAtMs: nowMs })
+      const claimedAtMs = rules.claimedAtMs?.(reservation, nowMs) ?? nowMs
+      due.set(id, { id, envelopeId, playerId, shareNo, claimedAtMs })
       byShare.set(`${envelopeId}:${shareNo}`, reservation)
     }
     return verdict

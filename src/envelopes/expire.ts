@@ -8,10 +8,11 @@ import type { Logger } from 'pino'
 import { halve } from '#platform/halve.ts'
 import { announceEnds, type EndPorts, endLocked } from './end.ts'
 import type { EnvelopeRecord, Transact } from './ports.ts'
+import { canMove } from './state.ts'
 
 export type ExpirePorts = EndPorts & {
   transact: Transact
-  record: Pick<EnvelopeRecord, 'listDueToExpire' | 'lockDueToExpire' | 'freezeEnvelope'>
+  record: Pick<EnvelopeRecord, 'listDueToExpire' | 'lockDueToExpire' | 'lockEnvelope' | 'moveEnvelope'>
   /** PostgreSQL refuses the row itself, whoever asks and whenever. */
   isRowError: (error: unknown) => boolean
   log: Pick<Logger, 'error'>
@@ -44,7 +45,13 @@ async function expireTogether(ports: ExpirePorts, ids: readonly string[], nowMs:
 }
 
 async function freeze({ transact, record, log }: ExpirePorts, id: string, fault: Error): Promise<string> {
-  await transact(tx => record.freezeEnvelope(tx, id))
-  log.error({ err: fault, envelopeId: id }, 'an escrow cannot be refunded; its envelope is frozen')
+  const isFrozen = await transact(async tx => {
+    const envelope = await record.lockEnvelope(tx, id)
+    if (envelope === undefined || !canMove(envelope.state, 'frozen')) return false
+    await record.moveEnvelope(tx, id, 'frozen')
+    return true
+  })
+  if (isFrozen)
+    log.error({ err: fault, envelopeId: id }, 'an escrow cannot be refunded; its envelope is frozen')
   return id
 }

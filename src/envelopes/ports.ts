@@ -63,8 +63,6 @@ export type EnvelopeRecord = {
   /** To a state that is not its last. */
   moveEnvelope(tx: Tx, id: string, state: 'funded' | 'live' | 'frozen'): Promise<void>
   endEnvelopes(tx: Tx, end: { ids: readonly string[]; state: EndedState; endedAtMs: number }): Promise<void>
-  /** Takes one that is funded or live out of the game, until an operator looks. */
-  freezeEnvelope(tx: Tx, id: string): Promise<void>
 
   listGuests(tx: Tx, envelopeIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>
   isGuest(tx: Tx, pair: { envelopeId: string; playerId: string }): Promise<boolean>

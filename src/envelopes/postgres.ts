@@ -29,7 +29,6 @@ const sql = loadStatements(import.meta.url, [
   'open-envelopes',
   'move-envelope',
   'end-envelopes',
-  'freeze-envelope',
   'list-guests',
   'find-guest',
   'list-own',
@@ -88,10 +87,6 @@ export const envelopeRecord: EnvelopeRecord = {
 
   async endEnvelopes(tx, { ids, state, endedAtMs }) {
     await tx.query(sql['end-envelopes'], [ids, state, new Date(endedAtMs)])
-  },
-
-  async freezeEnvelope(tx, id) {
-    await tx.query(sql['freeze-envelope'], [id])
   },
 
   async listGuests(tx, envelopeIds) {
