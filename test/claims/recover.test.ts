@@ -9,7 +9,7 @@ import { createClaimStage, outcomeOf } from './stage.ts'
 
 type Four = [PlayerCaller, PlayerCaller, PlayerCaller, PlayerCaller]
 
-/** PostgreSQL is rewound behind Redis; what a whole restore looks like is tried by test/acceptance/drills.test.ts. */
+/** PostgreSQL is rewound behind Redis; what a whole restore looks like is tried by test/bin/drills.test.ts. */
 t.test('recovery of an older record', async t => {
   const stage = await createClaimStage(t)
   const { claim, hideWell, createMerchant, stateOf, ask, settlePorts, world } = stage
