@@ -4,7 +4,6 @@
  * Redis knows is on record, 1: some cannot be restored and are listed, 2: it could not run.
  */
 import { parseArgs } from 'node:util'
-import type { Redis } from 'ioredis'
 import { systemClock } from '#platform/clock.ts'
 import type { Config } from '#platform/config.ts'
 import { checkSchema } from '#platform/migrations.ts'
@@ -22,6 +21,8 @@ import { postTransfers } from '../ledger/postgres.ts'
 import { createActionLog } from '../operator/postgres.ts'
 import { type ExitCode, reachServices, runTool } from './connect.ts'
 import { formatRecovery } from './recover-report.ts'
+
+type Redis = ReturnType<typeof connectRedis>
 
 const toStderr = (error: Error) => process.stderr.write(`hexbao: ${error.message}\n`)
 const statementTimeoutMs = 60_000

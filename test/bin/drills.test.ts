@@ -1,7 +1,7 @@
 /**
  * The recovery drills of the README, as an operator does them, while one server is asked for shares: Redis lost
- * entirely, both services killed under load, PostgreSQL restored from an older backup while Redis survived. The services
- * are the operator's, who is this process; every answer and every exit code is the real one.
+ * entirely, both services killed under load, PostgreSQL restored from an older backup while Redis survived. The
+ * services are the operator's, who is this process; every answer and every exit code is the real one.
  */
 import { execFile } from 'node:child_process'
 import { readdir, rm } from 'node:fs/promises'
@@ -16,7 +16,7 @@ import { hideEnvelope } from '#protocol/rest/envelopes.ts'
 import { readRunFile } from '#platform/embedded/run-file.ts'
 import { joinServices, type Services } from '#platform/embedded/services.ts'
 import { eventually } from '../acceptance/eventually.ts'
-import { findDatabaseUrl, makeDataDir, readRun, type Server, startServer } from '../acceptance/launch.ts'
+import { findDatabaseUrl, makeDataDir, readRun, startServer } from '../acceptance/launch.ts'
 import { fixAt, type Person, signUp } from '../acceptance/person.ts'
 import { kill } from '../acceptance/processes.ts'
 import { createRest } from '../acceptance/rest.ts'
@@ -82,7 +82,6 @@ t.test('recovery drills', async t => {
     t.same(await claim(people[0], id), first, 'the same win as before')
     t.match(await claim(people[2], id), { status: 'claimed' })
     t.equal(await claim(people[3], id), 'ended empty', 'nothing is sold twice')
-    await isBalanced(t)
   })
 
   await t.test(
@@ -124,6 +123,7 @@ t.test('recovery drills', async t => {
 
     const rehearsal = await tool('recover', '--dry-run')
     t.match(rehearsal, { code: 1, stdout: /3 wins would be restored/ }, rehearsal.stderr)
+    t.match(rehearsal.stdout, `  envelope ${hiddenLater} player ${people[4]?.id} share `)
     const recovered = await tool('recover', '--json')
     t.equal(recovered.code, 1, recovered.stdout + recovered.stderr)
     t.match(JSON.parse(recovered.stdout), {
@@ -132,8 +132,6 @@ t.test('recovery drills', async t => {
         { envelopeId: hiddenLater, playerId: people[4]?.id, reason: 'envelope_unknown', wasSettled: true },
       ],
     })
-    t.match(await tool('recover'), { stdout: `  envelope ${hiddenLater} player ${people[4]?.id} share ` })
-    await isBalanced(t)
 
     server = await startServer(t, { dataDir })
     const again = [await claim(people[1], id), await claim(people[2], id), await claim(people[3], half)]
@@ -144,16 +142,12 @@ t.test('recovery drills', async t => {
     t.equal(await claim(people[4], hiddenLater), 'out_of_reach', 'nobody ever hid it')
     await isBalanced(t)
   })
-  await endServer(server)
+  await server.pressCtrlC()
 })
 
 /** All but the moment, which comes back as that of the reservation. */
 const plain = (answer: string | ClaimedAnswer) =>
   typeof answer === 'string' ? answer : { ...answer, claimedAt: undefined }
-
-async function endServer(server: Server): Promise<void> {
-  await server.pressCtrlC()
-}
 
 async function emptyRedis(dataDir: string): Promise<void> {
   const { redis } = await readRunFile(dataDir)

@@ -49,8 +49,8 @@ export async function plantMass(stage: Stage, { count, expiresAtMs, hider, winne
   }
 }
 
-const columns = `hider_kind, hider_id, place, cell_r12, claim_radius_m, currency, total, share_count, split, share_cap, seed,
-  commitment, audience, passphrase_mac, greeting, clue, brand, state, opens_at, expires_at, created_at`
+const columns = `hider_kind, hider_id, place, cell_r12, claim_radius_m, currency, total, share_count, split, share_cap,
+  seed, commitment, audience, passphrase_mac, greeting, clue, brand, state, opens_at, expires_at, created_at`
 
 const copyEnvelopes = `
   insert into envelopes (id, ${columns})

@@ -10,8 +10,10 @@ import type { FreezeChannel } from '../../src/budgets/redis.ts'
 import type { ClaimAnswer } from '../../src/claims/claim.ts'
 import { createSettledAnnouncer } from '../../src/claims/announce.ts'
 import { createClaims } from '../../src/claims/claims.ts'
+import { createSettle } from '../../src/claims/settle.ts'
 import { passBy } from '../../src/claims/failpoints.ts'
 import { createClaimRecord, countClaimsSince } from '../../src/claims/postgres.ts'
+import type { ClaimGate } from '../../src/claims/gate.ts'
 import { createClaimGate } from '../../src/claims/redis.ts'
 import { partitionOf } from '../../src/claims/reservation.ts'
 import { sweepLimits } from '../../src/claims/sweep.ts'
@@ -60,7 +62,6 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
 export async function createClaimStage(t: Test) {
   const stage = await createStage(t, { connections: 20 })
   const { world } = stage
-  const { redis, redisPrefix: prefix, clock } = world
   const announced: unknown[] = []
   const announce = (event: unknown) => void announced.push(event)
   const announcer: Announcer = {
@@ -72,17 +73,6 @@ export async function createClaimStage(t: Test) {
   /** One more server over the same PostgreSQL and Redis. */
   const createServer = (channel = silence) => compose(world, announcer, channel)
   const server = createServer()
-  /** What settles outside of a server. */
-  const settlePorts = {
-    ...{
-      record: server.record,
-      budgets: server.budgets,
-      isRowError,
-      nowMs: () => clock.nowMs(),
-      reach: passBy,
-    },
-    onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
-  }
   const fixAt = (point: Point, accuracyM = 8) => ({ ...point, accuracyM })
   const claim = (
     player: PlayerCaller,
@@ -100,15 +90,57 @@ export async function createClaimStage(t: Test) {
     return rows.map(({ id }) => ({ kind: 'player', id, timeScale: 1 }))
   }
 
+  return {
+    ...stage,
+    ...createRemains(world, server.gate),
+    announced,
+    /** What envelopes announce, apart from claims. */
+    announcedByEnvelopes: stage.announced,
+    createServer,
+    server,
+    ...createOutsiders(world, announcer, server),
+    claim,
+    createCrowd,
+    fixAt,
+    createJobs,
+  }
+}
+
+/** What settles and sweeps outside of a server. */
+function createOutsiders({ clock }: World, announcer: Announcer, server: ReturnType<typeof compose>) {
+  const settlePorts = {
+    ...{
+      record: server.record,
+      budgets: server.budgets,
+      isRowError,
+      nowMs: () => clock.nowMs(),
+      reach: passBy,
+    },
+    onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
+  }
+  const sweepPorts = {
+    ...settlePorts,
+    ...{
+      gate: server.gate,
+      settle: createSettle(settlePorts),
+      log: createLogger('silent'),
+      onLateWin: () => {},
+    },
+  }
+  return { settlePorts, sweepPorts }
+}
+
+/** What a server leaves in Redis, and what one does that dies. */
+function createRemains({ redis, redisPrefix: prefix, clock }: World, gate: ClaimGate) {
   const keysOf = async (envelopeId: string) =>
     redis.keys(`${prefix}e:{${partitionOf(envelopeId)}}:${envelopeId}*`)
   const outboxOf = (envelopeId: string) => `${prefix}o:{${partitionOf(envelopeId)}}`
   /** Reserves from a gate that is loaded, as a server does that dies before it settles. */
   async function reserveAndDie(id: string, player: PlayerCaller) {
-    const epoch = await server.gate.storedEpoch(id)
+    const epoch = await gate.storedEpoch(id)
     if (epoch === undefined) throw new Error('no gate')
     const request = { envelopeId: id, playerId: player.id, epoch }
-    const [verdict] = await server.gate.reserve(partitionOf(id), [request], clock.nowMs())
+    const [verdict] = await gate.reserve(partitionOf(id), [request], clock.nowMs())
     if (verdict?.status !== 'won') throw new Error(`not reserved: ${verdict?.status}`)
     return verdict.reservation
   }
@@ -123,23 +155,7 @@ export async function createClaimStage(t: Test) {
     }
     await pipeline.exec()
   }
-  return {
-    ...stage,
-    announced,
-    /** What envelopes announce, apart from claims. */
-    announcedByEnvelopes: stage.announced,
-    createServer,
-    server,
-    settlePorts,
-    claim,
-    createCrowd,
-    keysOf,
-    outboxOf,
-    reserveAndDie,
-    age,
-    fixAt,
-    createJobs,
-  }
+  return { keysOf, outboxOf, reserveAndDie, age }
 }
 
 export const outcomeOf = (answer: ClaimAnswer): string =>
