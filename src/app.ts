@@ -187,6 +187,8 @@ export async function createApp({
     announcer,
     clock,
     random,
+    log,
+    isRowError,
     settings: { isSandbox, currencies, dayZone, hmacSecret },
   })
 

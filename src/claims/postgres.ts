@@ -82,9 +82,9 @@ export function createClaimRecord({ database, postTransfers }: RecordPorts): Cla
         due.map(c => c.envelopeId),
         due.map(c => c.playerId),
         due.map(c => c.shareNo),
+        due.map(c => new Date(c.claimedAtMs)),
       ]
-      const claimedAt = new Date(due[0]?.claimedAtMs ?? 0)
-      return (await tx.query<ClaimRow>(sql['insert-claims'], [...columns, claimedAt])).map(readClaim)
+      return (await tx.query<ClaimRow>(sql['insert-claims'], columns)).map(readClaim)
     },
     pay: (tx, claims) => postTransfers(tx, claims.map(payment)),
     count: async (tx, claims, nowMs) => {
@@ -100,7 +100,7 @@ export function createClaimRecord({ database, postTransfers }: RecordPorts): Cla
 
     raiseEpoch: async (tx, envelopeId, aboveEpoch) => {
       const [row] = await tx.query<{ epoch: bigint }>(sql['raise-epoch'], [envelopeId, aboveEpoch])
-      if (row === undefined) throw new Error('only a live envelope starts an epoch')
+      if (row === undefined) throw new Error('an envelope that has ended starts no epoch')
       return Number(row.epoch)
     },
     raiseEpochs: async (tx, envelopeIds) => void (await tx.query(sql['raise-epochs'], [envelopeIds])),

@@ -8,7 +8,7 @@
 import type { EndedState } from '../envelopes/state.ts'
 import type { Claim, LockedEnvelope } from './record.ts'
 import type { Reservation } from './reservation.ts'
-import { createSettle, type Settled, type SettlePorts } from './settle.ts'
+import { createSettle, type Settled, type SettlePorts, type SettleRules } from './settle.ts'
 import { settleLimits } from './settle-queue.ts'
 import { judge, type Rivals, type Verdict } from './settlement.ts'
 
@@ -33,8 +33,10 @@ export type Restored =
 export async function restoreReservations<T>(
   ports: SettlePorts<T>,
   reservations: readonly Reservation[],
+  options: Pick<SettleRules<T>, 'claimedAtMs'> = {},
 ): Promise<Restored[]> {
   const settle = createSettle(ports, {
+    ...options,
     judge: judgeRestored,
     isLate: true,
     afterwards: (tx, recorded) =>

@@ -3,6 +3,7 @@
  * the reading and the writing are separate statements: under READ COMMITTED only a statement that starts after the lock
  * was granted sees what the lock waited for. A row that PostgreSQL refuses is found by halving; the others settle.
  */
+import { halve } from '#platform/halve.ts'
 import type { PayoutGuard } from '../budgets/guard.ts'
 import { keepWithinCaps } from './caps.ts'
 import type { Reach } from './failpoints.ts'
@@ -42,6 +43,8 @@ export type SettleRules<T> = {
   judge: typeof judge
   /** These are settled late: a frozen budget and the cap of this hour are nothing to them. */
   isLate: boolean
+  /** When a reservation was made; otherwise a claim is as old as its settlement. */
+  claimedAtMs?: (reservation: Reservation, nowMs: number) => number
   /** Inside the transaction, once the claims are counted. */
   afterwards?: (tx: T, recorded: readonly Claim[]) => Promise<void>
 }
@@ -50,18 +53,12 @@ const usualRules = { judge, isLate: false }
 
 /** Answers in the order of the reservations; throws when PostgreSQL is down or the outcome of COMMIT is unknown. */
 export function createSettle<T>(ports: SettlePorts<T>, rules: SettleRules<T> = usualRules): Settle {
-  async function settle(reservations: readonly Reservation[]): Promise<Settled[]> {
-    try {
-      return await settleTogether(ports, rules, reservations)
-    } catch (error) {
-      if (!ports.isRowError(error)) throw error
-      if (reservations.length === 1) return [{ status: 'failed', fault: error as Error }]
-      const middle = Math.ceil(reservations.length / 2)
-      const first = await settle(reservations.slice(0, middle))
-      return [...first, ...(await settle(reservations.slice(middle)))]
-    }
-  }
-  return settle
+  return reservations =>
+    halve<Reservation, Settled>(reservations, {
+      run: batch => settleTogether(ports, rules, batch),
+      isBad: ports.isRowError,
+      alone: (_, fault) => ({ status: 'failed', fault }),
+    })
 }
 
 async function settleTogether<T>(
@@ -76,7 +73,7 @@ async function settleTogether<T>(
     const ids = [...new Set(reservations.map(r => r.envelopeId))]
     const locked = await record.lockEnvelopes(tx, ids)
     const judged = judgeAll(reservations, {
-      judge: rules.judge,
+      rules,
       locked,
       existing: await record.findRivals(tx, reservations),
       nowMs,
@@ -98,7 +95,7 @@ async function settleTogether<T>(
 }
 
 type Situation = {
-  judge: typeof judge
+  rules: Pick<SettleRules<never>, 'judge' | 'claimedAtMs'>
   locked: readonly LockedEnvelope[]
   existing: readonly Claim[]
   nowMs: number
@@ -107,7 +104,7 @@ type Situation = {
 /** Verdicts in order; a batch may hold one player or one share twice, and the later of them loses to the earlier. */
 function judgeAll(
   reservations: readonly Reservation[],
-  { judge: judgeOne, locked, existing, nowMs }: Situation,
+  { rules, locked, existing, nowMs }: Situation,
 ): { verdicts: Verdict[]; due: UnsettledClaim[] } {
   const envelopes = new Map(locked.map(e => [e.id, e]))
   const byPlayer = new Map(existing.map(c => [`${c.envelopeId}:${c.playerId}`, c]))
@@ -117,9 +114,10 @@ function judgeAll(
     const { envelopeId, playerId, shareNo } = reservation
     const id = claimIdOf(envelopeId, playerId)
     if (due.has(id)) return { status: 'due' as const }
-    const verdict = judgeOne(reservation, envelopes.get(envelopeId), { byPlayer, byShare })
+    const verdict = rules.judge(reservation, envelopes.get(envelopeId), { byPlayer, byShare })
     if (verdict.status === 'due') {
-      due.set(id, { id, envelopeId, playerId, shareNo, claimedAtMs: nowMs })
+      const claimedAtMs = rules.claimedAtMs?.(reservation, nowMs) ?? nowMs
+      due.set(id, { id, envelopeId, playerId, shareNo, claimedAtMs })
       byShare.set(`${envelopeId}:${shareNo}`, reservation)
     }
     return verdict

@@ -1,4 +1,5 @@
 /** Everything that can be done with an envelope besides claiming it, composed once from its ports. */
+import type { Logger } from 'pino'
 import type { Clock } from '#platform/clock.ts'
 import type { Job } from '#platform/jobs.ts'
 import type { Database, Tx } from '#platform/postgres.ts'
@@ -29,6 +30,9 @@ export type EnvelopePorts = {
   announcer: Announcer
   clock: Clock
   random: Random
+  log: Pick<Logger, 'error'>
+  /** PostgreSQL refuses the row itself, whoever asks and whenever. */
+  isRowError: (error: unknown) => boolean
   settings: HideSettings
 }
 

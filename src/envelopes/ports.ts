@@ -65,9 +65,12 @@ export type EnvelopeRecord = {
   findEnvelope(tx: Tx, id: string): Promise<Envelope | undefined>
   /** As found after its row lock was taken, which orders close, expiry and settlement. */
   lockEnvelope(tx: Tx, id: string): Promise<Envelope | undefined>
-  /** Locks what should be open or over by now, the longest due first; rows that others hold are left to them. */
+  /** Locks what should be open by now, the longest due first; rows that others hold are left to them. */
   lockDueToOpen(tx: Tx, due: { nowMs: number; limit: number }): Promise<Envelope[]>
-  lockDueToExpire(tx: Tx, due: { nowMs: number; limit: number }): Promise<Envelope[]>
+  /** What is over by now, the longest due first. */
+  listDueToExpire(tx: Tx, due: { nowMs: number; limit: number }): Promise<string[]>
+  /** Locks those of them that are still to end; rows that others hold are left to them. */
+  lockDueToExpire(tx: Tx, due: { nowMs: number; ids: readonly string[] }): Promise<Envelope[]>
   /** Moves locked envelopes, each with its epoch. */
   openEnvelopes(tx: Tx, ids: readonly string[]): Promise<void>
   /** To a state that is not its last. */

@@ -24,6 +24,7 @@ const sql = loadStatements(import.meta.url, [
   'find-envelopes',
   'lock-envelope',
   'lock-due-to-open',
+  'list-due-to-expire',
   'lock-due-to-expire',
   'open-envelopes',
   'move-envelope',
@@ -71,7 +72,12 @@ export const envelopeRecord: EnvelopeRecord = {
 
   lockDueToOpen: (tx, { nowMs, limit }) => findBy(tx, sql['lock-due-to-open'], [new Date(nowMs), limit]),
 
-  lockDueToExpire: (tx, { nowMs, limit }) => findBy(tx, sql['lock-due-to-expire'], [new Date(nowMs), limit]),
+  listDueToExpire: async (tx, { nowMs, limit }) => {
+    const rows = await tx.query<{ id: string }>(sql['list-due-to-expire'], [new Date(nowMs), limit])
+    return rows.map(({ id }) => id)
+  },
+
+  lockDueToExpire: (tx, { nowMs, ids }) => findBy(tx, sql['lock-due-to-expire'], [new Date(nowMs), ids]),
 
   async openEnvelopes(tx, ids) {
     await tx.query(sql['open-envelopes'], [ids])

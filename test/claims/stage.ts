@@ -10,8 +10,10 @@ import type { FreezeChannel } from '../../src/budgets/redis.ts'
 import type { ClaimAnswer } from '../../src/claims/claim.ts'
 import { createSettledAnnouncer } from '../../src/claims/announce.ts'
 import { createClaims } from '../../src/claims/claims.ts'
+import { createSettle } from '../../src/claims/settle.ts'
 import { passBy } from '../../src/claims/failpoints.ts'
 import { createClaimRecord, countClaimsSince } from '../../src/claims/postgres.ts'
+import type { ClaimGate } from '../../src/claims/gate.ts'
 import { createClaimGate } from '../../src/claims/redis.ts'
 import { partitionOf } from '../../src/claims/reservation.ts'
 import { sweepLimits } from '../../src/claims/sweep.ts'
@@ -57,21 +59,9 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
   return { ...claims, gate, record, budgets, positions, sweep, settleForgotten }
 }
 
-/** Outbox entries are swept when they are old by Redis' own time: all of a partition are rewritten as older. */
-async function ageOutbox(redis: World['redis'], key: string): Promise<void> {
-  const entries = await redis.xrange(key, '-', '+')
-  const rewriting = redis.pipeline().del(key)
-  for (const [entryId, fields] of entries) {
-    const [ms, n] = entryId.split('-')
-    rewriting.xadd(key, `${Number(ms) - sweepLimits.minAgeMs - 1}-${n}`, ...fields)
-  }
-  await rewriting.exec()
-}
-
 export async function createClaimStage(t: Test) {
   const stage = await createStage(t, { connections: 20 })
   const { world } = stage
-  const { redisPrefix: prefix, clock } = world
   const redis = await connectAsServer(t, world)
   const announced: unknown[] = []
   const announce = (event: unknown) => void announced.push(event)
@@ -84,17 +74,6 @@ export async function createClaimStage(t: Test) {
   /** One more server over the same PostgreSQL and Redis. */
   const createServer = (channel = silence) => compose({ ...world, redis }, announcer, channel)
   const server = createServer()
-  /** What settles outside of a server. */
-  const settlePorts = {
-    ...{
-      record: server.record,
-      budgets: server.budgets,
-      isRowError,
-      nowMs: () => clock.nowMs(),
-      reach: passBy,
-    },
-    onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
-  }
   const fixAt = (point: Point, accuracyM = 8) => ({ ...point, accuracyM })
   const claim = (
     player: PlayerCaller,
@@ -112,24 +91,72 @@ export async function createClaimStage(t: Test) {
     return rows.map(({ id }) => ({ kind: 'player', id, timeScale: 1 }))
   }
 
-  const keysOf = async (envelopeId: string) =>
-    world.redis.keys(`${prefix}e:{${partitionOf(envelopeId)}}:${envelopeId}*`)
-  const outboxOf = (envelopeId: string) => `${prefix}o:{${partitionOf(envelopeId)}}`
-  const age = (envelopeId: string) => ageOutbox(redis, outboxOf(envelopeId))
   return {
     ...stage,
+    ...createRemains(world, server.gate),
     announced,
+    /** What envelopes announce, apart from claims. */
+    announcedByEnvelopes: stage.announced,
     createServer,
     server,
-    settlePorts,
+    ...createOutsiders(world, announcer, server),
     claim,
     createCrowd,
-    keysOf,
-    outboxOf,
-    age,
     fixAt,
     createJobs,
   }
+}
+
+/** What settles and sweeps outside of a server. */
+function createOutsiders({ clock }: World, announcer: Announcer, server: ReturnType<typeof compose>) {
+  const settlePorts = {
+    ...{
+      record: server.record,
+      budgets: server.budgets,
+      isRowError,
+      nowMs: () => clock.nowMs(),
+      reach: passBy,
+    },
+    onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
+  }
+  const sweepPorts = {
+    ...settlePorts,
+    ...{
+      gate: server.gate,
+      settle: createSettle(settlePorts),
+      log: createLogger('silent'),
+      onLateWin: () => {},
+    },
+  }
+  return { settlePorts, sweepPorts }
+}
+
+/** What a server leaves in Redis, and what one does that dies. */
+function createRemains({ redis, redisPrefix: prefix, clock }: World, gate: ClaimGate) {
+  const keysOf = async (envelopeId: string) =>
+    redis.keys(`${prefix}e:{${partitionOf(envelopeId)}}:${envelopeId}*`)
+  const outboxOf = (envelopeId: string) => `${prefix}o:{${partitionOf(envelopeId)}}`
+  /** Reserves from a gate that is loaded, as a server does that dies before it settles. */
+  async function reserveAndDie(id: string, player: PlayerCaller) {
+    const epoch = await gate.storedEpoch(id)
+    if (epoch === undefined) throw new Error('no gate')
+    const request = { envelopeId: id, playerId: player.id, epoch }
+    const [verdict] = await gate.reserve(partitionOf(id), [request], clock.nowMs())
+    if (verdict?.status !== 'won') throw new Error(`not reserved: ${verdict?.status}`)
+    return verdict.reservation
+  }
+  /** Outbox entries are swept when they are old by Redis' own time: these, of its partition, are rewritten as older. */
+  async function age(envelopeId: string) {
+    const key = outboxOf(envelopeId)
+    const entries = await redis.xrange(key, '-', '+')
+    const pipeline = redis.pipeline().del(key)
+    for (const [entryId, fields] of entries) {
+      const [ms, n] = entryId.split('-')
+      pipeline.xadd(key, `${Number(ms) - sweepLimits.minAgeMs - 1}-${n}`, ...fields)
+    }
+    await pipeline.exec()
+  }
+  return { keysOf, outboxOf, reserveAndDie, age }
 }
 
 /** Not with the world's own connection, whose user may do everything. */

@@ -1,9 +1,10 @@
 /** Envelopes over a real database, with people who have money and stand where the test puts them. */
+import type { Logger } from 'pino'
 import type { Test } from 'tap'
 import { v5 as uuidV5 } from 'uuid'
 import type { HideBody } from '#protocol/rest/envelopes.ts'
 import { runOnce } from '#platform/idempotency.ts'
-import type { Row, Tx } from '#platform/postgres.ts'
+import { isRowError, type Row, type Tx } from '#platform/postgres.ts'
 import { refuse } from '#platform/problem.ts'
 import { isFrozen } from '../../src/budgets/postgres.ts'
 import { campaignRecord } from '../../src/campaigns/postgres.ts'
@@ -47,6 +48,7 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
   const { database, clock, random } = world
   const { standing, positions } = createStanding()
   const { announced, announcer } = createRecorder()
+  const { logged, log } = createLogRecorder()
   const envelopes = createEnvelopes({
     database,
     runOnce: (request, act) => runOnce(database, request, act),
@@ -60,6 +62,8 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
     announcer,
     clock,
     random,
+    log,
+    isRowError,
     settings: {
       isSandbox: options.isSandbox ?? true,
       currencies: testCurrencies,
@@ -91,7 +95,8 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
 
   const createMerchant = () => addShop(world)
   const people = { createPlayer, createMerchant, standing, hide, hideWell, settle: createSettle(world) }
-  return { world, clock, envelopes, announcer, announced, ...people, ...createQuestions(world) }
+  const heard = { announcer, announced, log, logged }
+  return { world, clock, envelopes, ...heard, ...people, ...createQuestions(world) }
 }
 
 /** Where everybody stands, in place of the position gate. */
@@ -121,6 +126,13 @@ function createRecorder() {
     toPlayer: (playerId, frame) => announce({ event: 'frame', playerId, frame }),
   }
   return { announced, announcer }
+}
+
+/** Keeps what is logged as an error. */
+function createLogRecorder() {
+  const logged: unknown[] = []
+  const log = { error: (fields: object, message?: string) => void logged.push({ ...fields, message }) }
+  return { logged, log: log as Pick<Logger, 'error'> }
 }
 
 /** A merchant with money who may hide up to a kilometre from the square. */
