@@ -234,7 +234,11 @@ t.test('services', async t => {
       stderr: /hexbao does not start(.*\n)+ +synchronous_commit: off: a crash forgets/,
     })
 
-    const postgres = await restartPostgres(dataDir, 'fsync=off')
+    const postgres = await restartPostgres(dataDir, [
+      'fsync=off',
+      'full_page_writes=off',
+      'data_sync_retry=on',
+    ])
     t.teardown(async () => {
       postgres.kill('SIGINT')
       await once(postgres, 'exit')
@@ -248,12 +252,13 @@ t.test('services', async t => {
       await sleep(50)
     const reckless = await server()
     t.match(reckless, { code: 1, stderr: /hexbao does not start(.*\n)+ +fsync: off: a power cut/ })
+    for (const setting of ['full_page_writes: off', 'data_sync_retry: on']) t.match(reckless.stderr, setting)
     t.notMatch(reckless.stderr, 'synchronous_commit')
   })
 })
 
-/** Starts the same PostgreSQL again with one setting changed, behind the back of whoever started it. */
-async function restartPostgres(dataDir: string, setting: string): Promise<ChildProcess> {
+/** Starts the same PostgreSQL again with settings changed, behind the back of whoever started it. */
+async function restartPostgres(dataDir: string, settings: readonly string[]): Promise<ChildProcess> {
   const pid = (await readRunFile(dataDir)).postgres?.process?.pid ?? 0
   const [file = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1)
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
@@ -261,7 +266,12 @@ async function restartPostgres(dataDir: string, setting: string): Promise<ChildP
   process.kill(pid, 'SIGINT')
   while (existsSync(`/proc/${pid}`)) await sleep(20)
   const cwd = args[args.indexOf('-D') + 1] ?? ''
-  return spawn(file, [...args, '-c', setting], { uid: idOf('Uid'), gid: idOf('Gid'), cwd, stdio: 'ignore' })
+  return spawn(file, [...args, ...settings.flatMap(setting => ['-c', setting])], {
+    uid: idOf('Uid'),
+    gid: idOf('Gid'),
+    cwd,
+    stdio: 'ignore',
+  })
 }
 
 t.test('settings of PostgreSQL', async t => {

@@ -109,6 +109,14 @@ t.test('recovery', async t => {
         ['free shares deleted', ({ free }) => redis.del(free)],
         ['winners deleted', ({ winners }) => redis.del(winners)],
         ['a share pushed back', ({ free }) => redis.rpush(free, '1')],
+        ['a share lost', ({ free }) => redis.lpop(free)],
+        ['a winner lost', async ({ winners }) => redis.hdel(winners, ...(await redis.hkeys(winners)))],
+        ...['epoch', 'state', 'opens_ms', 'expires_ms', 'n', 'settled'].map(
+          (field): (typeof breakages)[number] => [
+            `${field} of the gate lost`,
+            ({ gate }) => redis.hdel(gate, field),
+          ],
+        ),
         [
           'gate of another type',
           async ({ gate }) => {
@@ -148,6 +156,20 @@ t.test('recovery', async t => {
       t.equal(outcomeOf(await claim(first, id)), 'claimed', `${what}: the first winner keeps it`)
       t.equal(new Set((await claimsOf(id)).map(c => c.share_no)).size, 4, what)
     }
+  })
+
+  scene('the count of the settled is lost before a mark: the mark does not begin a wrong one', async t => {
+    const { id } = await hide(3)
+    const [first, second, third] = await crowd(3)
+    await claim(first, id)
+    await reserveAndDie(id, second as PlayerCaller)
+    const gate = (await stage.keysOf(id)).find(key => !/:[fw]:/.test(key)) as string
+    await redis.hdel(gate, 'settled')
+    await age(id)
+    await server.sweep(id)
+    t.equal((await claimsOf(id)).length, 2)
+    t.equal(await redis.hget(gate, 'settled'), null)
+    t.equal(outcomeOf(await claim(third as PlayerCaller, id)), 'claimed', 'rebuilt')
   })
 
   scene('Redis rolls back behind a commit: the share is not sold twice', async t => {

@@ -6,13 +6,12 @@
 -- Returns: per claim {status, share, entry id, stored epoch}; status is one of
 --   WON HAVE STALE CLOSED EXPIRED CORRUPT SOFT_EMPTY EMPTY
 local outbox, now_ms, count = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
-local first_claim = 3 + 2 * count
 local function is(key, kind)
   local found = redis.call('TYPE', key).ok
   return found == kind or found == 'none'
 end
 if not is(outbox, 'stream') then return redis.error_reply('WRONGTYPE the outbox is not a stream') end
-local envelopes, replies, wins = {}, {}, {}
+local first_claim, envelopes, replies, wins = 3 + 2 * count, {}, {}, {}
 for i = 1, count do
   local gate, free, winners = KEYS[3 * i - 1], KEYS[3 * i], KEYS[3 * i + 1]
   local e = { id = ARGV[1 + 2 * i], epoch = ARGV[2 + 2 * i], free = free, winners = winners, taken = 0, held = {} }
@@ -24,6 +23,7 @@ for i = 1, count do
     local left, ttl_ms = redis.call('LLEN', free), redis.call('PTTL', gate)
     e.stored, e.ttl_ms, e.shares = stored, ttl_ms, redis.call('LRANGE', free, 0, (#ARGV - first_claim + 1) / 2 - 1)
     if stored ~= e.epoch then e.refusal, e.unreadable = 'STALE', true
+    elseif not (state and opens_ms and expires_ms and n and settled) then e.refusal = 'CORRUPT'
     elseif state ~= 'live' then e.refusal = 'CLOSED'
     elseif now_ms < tonumber(opens_ms) or now_ms >= tonumber(expires_ms) then e.refusal = 'EXPIRED'
     elseif redis.call('HLEN', winners) + left ~= tonumber(n) then e.refusal = 'CORRUPT'
