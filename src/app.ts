@@ -149,16 +149,12 @@ export async function createApp({
   await budgets.start()
 
   // Claims: Redis reserves, PostgreSQL decides
-  const nowMs = () => clock.nowMs()
+  const createGate = (connection: typeof redis, scripts: typeof runner) =>
+    createClaimGate({ redis: connection, runner: scripts, prefix: redisPrefix, nowMs: () => clock.nowMs() })
   const record = createClaimRecord({ database, postTransfers })
   const claims = createClaims<Tx>({
-    gate: createClaimGate({ redis, runner, prefix: redisPrefix, nowMs }),
-    sweepGate: createClaimGate({
-      redis: sweepRedis,
-      runner: createScriptRunner(sweepRedis),
-      prefix: redisPrefix,
-      nowMs,
-    }),
+    gate: createGate(redis, runner),
+    sweepGate: createGate(sweepRedis, createScriptRunner(sweepRedis)),
     record,
     budgets,
     positions,
