@@ -212,7 +212,7 @@ function readVerdict(
       return { status: status === 'WON' ? 'won' : 'have', reservation }
     }
     case 'STALE':
-      return { status: 'stale', storedEpoch: stored === '' ? undefined : Number(stored) }
+      return { status: 'stale', storedEpoch: parseEpoch(stored) }
     case 'CLOSED':
       return { status: 'closed' }
     case 'EXPIRED':
@@ -246,11 +246,13 @@ async function loadLists(runner: ScriptRunner, keys: KeyNames, load: GateLoad): 
   }
 }
 
-/** A gate of another type is no gate: the switch will replace it. */
+/** A gate of another type, or whose epoch is no number, is no gate: the switch will replace it. */
 async function readEpoch(redis: Redis, gate: string): Promise<number | undefined> {
   const stored = (await redis.type(gate)) === 'hash' ? await redis.hget(gate, 'epoch') : null
-  return stored === null ? undefined : Number(stored)
+  return stored === null ? undefined : parseEpoch(stored)
 }
+
+const parseEpoch = (stored: string): number | undefined => (/^\d{1,15}$/.test(stored) ? Number(stored) : undefined)
 
 /** The age of an entry is judged by Redis' own time, which gave it its id. */
 async function readTimeMs(redis: Redis): Promise<number> {

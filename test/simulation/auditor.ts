@@ -81,7 +81,9 @@ export function createAuditor(nowMs: () => number, note: (what: () => string) =>
     conclude(redis: MemoryRedis, postgres: MemoryPostgres): void {
       judgeEnd(context, redis)
       judgeLedger(context)
-      expect(postgres.tables.advisory.size === 0, 'I5', () => 'an advisory lock is still held')
+      for (const [key, { owner, usedAtMs }] of postgres.tables.advisory) {
+        expect(nowMs() - usedAtMs < lockedMs, 'I5', () => `${owner} holds ${key} since ${usedAtMs}`)
+      }
     },
   }
 }
@@ -207,6 +209,9 @@ function judgeFrame(
   expect(isTrue, 'I3', () => `${server} announces a win to ${playerId} that is not on record`)
 }
 
+/** PostgreSQL itself ends a transaction in which nothing happens for so long. */
+const lockedMs = 10_000
+
 /** Late by the job's pace and the quiet before the end. */
 const expiryGraceMs = 20_000
 
@@ -217,10 +222,10 @@ function judgeEnd({ books, promised, expect, rowOf, tablesOf, nowMs }: Context, 
     const isKept = kept !== undefined && kept.tx === undefined && isSame(kept.value, claim)
     expect(isKept, 'I3', () => `what ${pair} was promised is gone`)
   }
-  const { deadLetters, refused } = tablesOf()
+  const { deadLetters, everRefused } = tablesOf()
   for (const { entry, fault } of deadLetters.values()) {
     const { envelopeId, playerId, shareNo } = entry as Reservation
-    const isBad = refused.has(playerId) || shareNo > (books.get(envelopeId)?.amounts.length ?? 0)
+    const isBad = everRefused.has(playerId) || shareNo > (books.get(envelopeId)?.amounts.length ?? 0)
     expect(isBad, 'F', () => `a dead letter that no bad row explains: ${envelopeId} ${playerId}: ${fault}`)
   }
   for (const [id, book] of books) {

@@ -83,6 +83,8 @@ export function createMemoryPostgres(options: PostgresOptions) {
     deadLetters: new Map<string, DeadLetterRow>(),
     /** Players whose claims no constraint lets in: the bad row of a batch. */
     refused: new Set<string>(),
+    /** Those that were refused at some time. */
+    everRefused: new Set<string>(),
   }
   const open = new Set<MemoryTx>()
   const end = { tables, open, onCommit: options.onCommit }
@@ -347,7 +349,10 @@ async function insertClaim(writing: Writing, tx: MemoryTx, due: UnsettledClaim):
   if (envelope === undefined || amountMinor === undefined) {
     throw sqlError('23502', 'null value in column "amount" of relation "claims"')
   }
-  if (tables.refused.has(playerId)) writing.onRefused?.()
+  if (tables.refused.has(playerId)) {
+    tables.everRefused.add(playerId)
+    writing.onRefused?.()
+  }
   if (!tables.players.has(playerId) || tables.refused.has(playerId)) {
     throw sqlError('23503', 'insert on table "claims" violates foreign key constraint', 'claims_player_id_fkey')
   }

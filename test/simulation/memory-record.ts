@@ -16,6 +16,8 @@ export type PostgresLine = {
   ask<V>(statement: () => V | Promise<V>, tx?: MemoryTx): Promise<V>
   /** COMMIT is the one statement whose loss leaves a doubt. */
   commit(tx: MemoryTx): Promise<void>
+  /** Closes the connection of a transaction, which ends it sooner or later. */
+  drop(tx: MemoryTx): void
   /** Calls off what the server would do to a transaction in which nothing happens; the timer of an advisory lock. */
   watchIdle(tx: MemoryTx): () => void
 }
@@ -62,9 +64,9 @@ async function transactOn<V>(line: PostgresLine, run: (tx: MemoryTx) => Promise<
     await line.commit(tx)
     return value
   } catch (error) {
-    if (!(error instanceof CommitUnknown)) {
-      await line.ask(() => line.postgres.abort(tx), tx).catch(() => undefined)
-    }
+    // After such a doubt the connection is thrown away.
+    if (error instanceof CommitUnknown) line.drop(tx)
+    else await line.ask(() => line.postgres.abort(tx), tx).catch(() => line.drop(tx))
     throw error
   }
 }

@@ -186,7 +186,7 @@ function open(keys: Keys, { envelopeId, epoch }: ReserveRequest, atMs: number): 
     refusal: undefined,
     isUnreadable: false,
     none: 'soft_empty',
-    storedEpoch: stored === undefined ? undefined : Number(stored),
+    storedEpoch: parseEpoch(stored),
     free: itemsOf(free),
     winners: fieldsOf(winners),
     taken: 0,
@@ -196,16 +196,13 @@ function open(keys: Keys, { envelopeId, epoch }: ReserveRequest, atMs: number): 
     return { ...envelope, refusal: 'corrupt', isUnreadable: true }
   }
   if (stored !== String(epoch)) return { ...envelope, refusal: 'stale', isUnreadable: true }
-  if (fields.get('state') !== 'live') return { ...envelope, refusal: 'closed' }
   const [opensMs, expiresMs] = [toNumber(fields.get('opens_ms')), toNumber(fields.get('expires_ms'))]
-  if (opensMs === undefined || (atMs >= opensMs && expiresMs === undefined)) {
-    return refuseScript('attempt to compare number with nil')
-  }
-  if (atMs < opensMs || atMs >= (expiresMs as number)) return { ...envelope, refusal: 'expired' }
-  const n = toNumber(fields.get('n'))
+  const [n, settled] = [toNumber(fields.get('n')), toNumber(fields.get('settled'))]
+  if (!fields.has('state') || opensMs === undefined || expiresMs === undefined) return { ...envelope, refusal: 'corrupt' }
+  if (n === undefined || settled === undefined) return { ...envelope, refusal: 'corrupt' }
+  if (fields.get('state') !== 'live') return { ...envelope, refusal: 'closed' }
+  if (atMs < opensMs || atMs >= expiresMs) return { ...envelope, refusal: 'expired' }
   if (envelope.winners.size + envelope.free.length !== n) return { ...envelope, refusal: 'corrupt' }
-  const settled = toNumber(fields.get('settled'))
-  if (settled === undefined) return refuseScript('attempt to compare nil with number')
   return { ...envelope, none: settled >= n ? 'empty' : 'soft_empty' }
 }
 
@@ -262,9 +259,11 @@ function removeEntries(keys: Keys, partition: number, entryIds: readonly string[
 }
 
 function readStoredEpoch(keys: Keys, envelopeId: string): number | undefined {
-  const stored = fieldsOf(keys.get(keyOf.gate(envelopeId))).get('epoch')
-  return stored === undefined ? undefined : Number(stored)
+  return parseEpoch(fieldsOf(keys.get(keyOf.gate(envelopeId))).get('epoch'))
 }
+
+const parseEpoch = (stored: string | undefined): number | undefined =>
+  /^\d{1,15}$/.test(stored ?? '') ? Number(stored) : undefined
 
 export type LoadChunk = Pick<GateLoad, 'envelopeId' | 'epoch' | 'freeShares' | 'winners'> & { isFirst: boolean }
 

@@ -285,6 +285,9 @@ function readIdentity(ports: ServerPorts, life: Life, deliver: Inside['deliver']
   return life.identity
 }
 
+/** How long a COMMIT without an answer may take to happen. */
+const doubtMs = 400
+
 const refused = () => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
 const broken = () => new Error('Connection terminated unexpectedly')
 
@@ -295,6 +298,7 @@ function createLine(ports: ServerPorts, life: Life, deliver: Inside['deliver']):
     owner: life.name,
     ask: (statement, tx) => askPostgres(ports, life, { deliver, statement, tx }),
     commit: tx => commit(ports, life, { deliver, tx }),
+    drop: tx => void scheduler.after(doubtMs + 1, () => postgres.abort(tx)),
     watchIdle: tx => scheduler.after(idleTimeoutMs, () => postgres.abort(tx)),
   }
 }
@@ -358,11 +362,11 @@ function commit(
       return
     }
     // The server gets to COMMIT before or after the client gives up, or sees the connection go instead.
-    scheduler.after(dice.between(1, 400), () => {
+    scheduler.after(dice.between(1, doubtMs), () => {
       if (fate === 'unknown_applied' && tx.status === 'open' && !ports.isPostgresDown()) postgres.commit(tx)
       else postgres.abort(tx)
     })
     const doubt = () => reject(new CommitUnknown('the connection broke at COMMIT', { cause: broken() }))
-    scheduler.after(dice.between(1, 400), () => deliver(doubt))
+    scheduler.after(dice.between(1, doubtMs), () => deliver(doubt))
   })
 }

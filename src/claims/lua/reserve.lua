@@ -19,15 +19,18 @@ for i = 1, count do
   if not (is(gate, 'hash') and is(free, 'list') and is(winners, 'hash')) then
     e.refusal, e.unreadable = 'CORRUPT', true
   else
-    local stored, state, opens_ms, expires_ms, n, settled =
+    local stored, state, opens, expires, count_all, count_settled =
       unpack(redis.call('HMGET', gate, 'epoch', 'state', 'opens_ms', 'expires_ms', 'n', 'settled'))
+    local opens_ms, expires_ms = tonumber(opens), tonumber(expires)
+    local n, settled = tonumber(count_all), tonumber(count_settled)
     local left, ttl_ms = redis.call('LLEN', free), redis.call('PTTL', gate)
     e.stored, e.ttl_ms, e.shares = stored, ttl_ms, redis.call('LRANGE', free, 0, (#ARGV - first_claim + 1) / 2 - 1)
     if stored ~= e.epoch then e.refusal, e.unreadable = 'STALE', true
+    elseif not (state and opens_ms and expires_ms and n and settled) then e.refusal = 'CORRUPT'
     elseif state ~= 'live' then e.refusal = 'CLOSED'
-    elseif now_ms < tonumber(opens_ms) or now_ms >= tonumber(expires_ms) then e.refusal = 'EXPIRED'
-    elseif redis.call('HLEN', winners) + left ~= tonumber(n) then e.refusal = 'CORRUPT'
-    else e.none = tonumber(settled) >= tonumber(n) and 'EMPTY' or 'SOFT_EMPTY' end
+    elseif now_ms < opens_ms or now_ms >= expires_ms then e.refusal = 'EXPIRED'
+    elseif redis.call('HLEN', winners) + left ~= n then e.refusal = 'CORRUPT'
+    else e.none = settled >= n and 'EMPTY' or 'SOFT_EMPTY' end
   end
   envelopes[i] = e
 end
