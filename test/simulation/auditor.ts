@@ -30,7 +30,7 @@ export type Auditor = ReturnType<typeof createAuditor>
 export function createAuditor(nowMs: () => number, note: (what: () => string) => void) {
   const books = new Map<string, Book>()
   const reserved = new Set<string>()
-  const promised = new Map<string, Claim>()
+  const promised = new Map<string, Promised>()
   const turnedAway = new Map<string, string>()
   const permits = new Map<string, number>()
   let violation: Violation | undefined
@@ -58,9 +58,8 @@ export function createAuditor(nowMs: () => number, note: (what: () => string) =>
       reserved.add(`${envelopeId} ${playerId} ${shareNo} ${epoch}`)
     },
     committed: (commit: Commit): void => judgeCommit(context, commit),
-    heard(server: string, { playerId, envelopeId }: Pair, answer: ClaimAnswer): void {
-      judgeAnswer(context, { server, playerId, envelopeId }, answer)
-    },
+    heard: (server: string, asked: Asked, answer: ClaimAnswer): void =>
+      judgeAnswer(context, { server, ...asked }, answer),
     heardEnd(server: string, envelopeId: string, reason: string): void {
       const state = rowOf(envelopeId)?.state
       expect(state === reason, 'I4', () => `${server} announces ${reason} of ${envelopeId}, which is ${state}`)
@@ -88,11 +87,12 @@ export function createAuditor(nowMs: () => number, note: (what: () => string) =>
   }
 }
 
-type Pair = { playerId: string; envelopeId: string }
+type Asked = { playerId: string; envelopeId: string; askedAtMs: number }
+type Promised = { claim: Claim; atMs: number }
 type Context = {
   books: Map<string, Book>
   reserved: Set<string>
-  promised: Map<string, Claim>
+  promised: Map<string, Promised>
   turnedAway: Map<string, string>
   expect: (holds: boolean, invariant: string, what: () => string) => void
   rowOf: (id: string) => EnvelopeRow | undefined
@@ -169,17 +169,18 @@ const isSame = (a: Claim, b: Claim): boolean =>
   a.currency === b.currency &&
   a.claimedAtMs === b.claimedAtMs
 
-function judgeAnswer(context: Context, where: Pair & { server: string }, answer: ClaimAnswer): void {
-  const { books, promised, turnedAway, expect, rowOf } = context
-  const { server, playerId, envelopeId } = where
+function judgeAnswer(context: Context, asked: Asked & { server: string }, answer: ClaimAnswer): void {
+  const { books, promised, turnedAway, expect, rowOf, nowMs } = context
+  const { server, playerId, envelopeId, askedAtMs } = asked
   const pair = `${envelopeId} ${playerId}`
   const row = rowOf(envelopeId)
   const own = books.get(envelopeId)?.claims.get(playerId)
   if (answer.status === 'claimed') {
     const { claim } = answer
     const told = promised.get(pair)
-    expect(told === undefined || isSame(told, claim), 'I6', () => `${server} tells ${pair} another win than before`)
-    promised.set(pair, claim)
+    const isAgreed = told === undefined || isSame(told.claim, claim)
+    expect(isAgreed, 'I6', () => `${server} tells ${pair} another win than before`)
+    if (told === undefined) promised.set(pair, { claim, atMs: nowMs() })
     expect(own !== undefined && isSame(own, claim), 'I3', () => `${server} promises ${pair} what is not on record`)
     expect(!turnedAway.has(pair), 'I6', () => `${server} tells ${pair} of a win after "${turnedAway.get(pair)}"`)
     return
@@ -195,7 +196,9 @@ function judgeAnswer(context: Context, where: Pair & { server: string }, answer:
     expect(row?.state === 'frozen', 'I4', () => `${server} tells ${pair} frozen, and it is ${row?.state}`)
   }
   if (answer.code === 'out_of_reach') {
-    expect(!promised.has(pair), 'I6', () => `${server} tells ${pair} out_of_reach, who was promised a win`)
+    // A question that was asked before the promise may have been answered before it, too.
+    const wasPromised = (promised.get(pair)?.atMs ?? Infinity) < askedAtMs
+    expect(!wasPromised, 'I6', () => `${server} tells ${pair} out_of_reach, who was promised a win`)
   }
 }
 
@@ -216,7 +219,7 @@ const lockedMs = 10_000
 const expiryGraceMs = 20_000
 
 function judgeEnd({ books, promised, expect, rowOf, tablesOf, nowMs }: Context, redis: MemoryRedis): void {
-  for (const [pair, claim] of promised) {
+  for (const [pair, { claim }] of promised) {
     const [envelopeId = '', playerId = ''] = pair.split(' ')
     const kept = tablesOf().claimByPlayer.get(`${envelopeId}:${playerId}`)
     const isKept = kept !== undefined && kept.tx === undefined && isSame(kept.value, claim)

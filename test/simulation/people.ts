@@ -64,12 +64,13 @@ export function createPeople(ports: PeoplePorts) {
     const fix = { lat: 31.2, lng: 121.5, accuracyM: isFar ? farAccuracyM : 8 }
     counts.claims += 1
     client.asks += 1
+    const asked = { playerId: player.id, envelopeId, askedAtMs: scheduler.nowMs() }
     const run = async (server: Server) => {
       const answer = await server.claim(player, { envelopeId, fix })
       // Whatever a server says counts, also when the caller has given up waiting.
       if (server.isAlive) {
         note(() => `${server.name} tells ${player.id.slice(0, 4)} of ${envelopeId.slice(0, 4)}: ${say(answer)}`)
-        auditor.heard(server.name, { playerId: player.id, envelopeId }, answer)
+        auditor.heard(server.name, asked, answer)
       }
       return answer
     }
