@@ -252,7 +252,8 @@ async function readEpoch(redis: Redis, gate: string): Promise<number | undefined
   return stored === null ? undefined : parseEpoch(stored)
 }
 
-const parseEpoch = (stored: string): number | undefined => (/^\d{1,15}$/.test(stored) ? Number(stored) : undefined)
+const parseEpoch = (stored: string): number | undefined =>
+  /^\d{1,15}$/.test(stored) ? Number(stored) : undefined
 
 /** The age of an entry is judged by Redis' own time, which gave it its id. */
 async function readTimeMs(redis: Redis): Promise<number> {

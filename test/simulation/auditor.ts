@@ -62,7 +62,11 @@ export function createAuditor(nowMs: () => number, note: (what: () => string) =>
       judgeAnswer(context, { server, ...asked }, answer),
     heardEnd(server: string, envelopeId: string, reason: string): void {
       const state = rowOf(envelopeId)?.state
-      expect(state === reason, 'I4', () => `${server} announces ${reason} of ${envelopeId}, which is ${state}`)
+      expect(
+        state === reason,
+        'I4',
+        () => `${server} announces ${reason} of ${envelopeId}, which is ${state}`,
+      )
     },
     heardFrame(server: string, playerId: string, frame: Frame): void {
       if (frame.type === 'claim.settled') judgeFrame(context, { server, playerId, frame })
@@ -112,7 +116,11 @@ function judgeCommit({ books, reserved, expect, tablesOf }: Context, commit: Com
     expect(!book.claims.has(playerId), 'I1', () => `a second claim of one player: ${name}`)
     expect(!book.shares.has(shareNo), 'I1', () => `a share is sold twice: ${name}`)
     expect(book.amounts[shareNo - 1] === amountMinor, 'I2', () => `a claim is not worth its share: ${name}`)
-    expect(row !== undefined && row.state === 'live', 'I9', () => `settled into one that is ${row?.state}: ${name}`)
+    expect(
+      row !== undefined && row.state === 'live',
+      'I9',
+      () => `settled into one that is ${row?.state}: ${name}`,
+    )
     const isDue = reserved.has(`${envelopeId} ${playerId} ${shareNo} ${row?.epoch}`)
     expect(isDue, 'I8', () => `settled under epoch ${row?.epoch}, where it was never reserved: ${name}`)
     book.claims.set(playerId, claim)
@@ -137,8 +145,16 @@ function judgeCommit({ books, reserved, expect, tablesOf }: Context, commit: Com
   for (const { before: old, after } of commit.envelopes) {
     if (old === undefined) continue
     const { id } = after
-    expect(after.epoch >= old.epoch, 'I8', () => `the epoch of ${id} falls from ${old.epoch} to ${after.epoch}`)
-    expect(!isOver(old.state) || after.state === old.state, 'I4', () => `${id} was ${old.state}, is ${after.state}`)
+    expect(
+      after.epoch >= old.epoch,
+      'I8',
+      () => `the epoch of ${id} falls from ${old.epoch} to ${after.epoch}`,
+    )
+    expect(
+      !isOver(old.state) || after.state === old.state,
+      'I4',
+      () => `${id} was ${old.state}, is ${after.state}`,
+    )
   }
   const touched = new Set([
     ...before.keys(),
@@ -158,7 +174,8 @@ function judgeBook({ expect, tablesOf }: Pick<Context, 'expect' | 'tablesOf'>, b
   expect(!isOver(row.state) || held === 0n, 'I2', () => `ended, and not empty: ${figures()}`)
   const isCounted = row.claimedShares === claims.size && row.claimedMinor === claimed
   expect(isCounted, 'I2', () => `counters of ${figures()}: ${row.claimedShares}, ${row.claimedMinor}`)
-  const isPaid = paid.size === claims.size && [...claims.values()].every(c => paid.get(c.id) === c.amountMinor)
+  const isPaid =
+    paid.size === claims.size && [...claims.values()].every(c => paid.get(c.id) === c.amountMinor)
   expect(isPaid, 'I2', () => `a claim without its transfer, or the reverse: ${figures()}`)
 }
 
@@ -181,8 +198,16 @@ function judgeAnswer(context: Context, asked: Asked & { server: string }, answer
     const isAgreed = told === undefined || isSame(told.claim, claim)
     expect(isAgreed, 'I6', () => `${server} tells ${pair} another win than before`)
     if (told === undefined) promised.set(pair, { claim, atMs: nowMs() })
-    expect(own !== undefined && isSame(own, claim), 'I3', () => `${server} promises ${pair} what is not on record`)
-    expect(!turnedAway.has(pair), 'I6', () => `${server} tells ${pair} of a win after "${turnedAway.get(pair)}"`)
+    expect(
+      own !== undefined && isSame(own, claim),
+      'I3',
+      () => `${server} promises ${pair} what is not on record`,
+    )
+    expect(
+      !turnedAway.has(pair),
+      'I6',
+      () => `${server} tells ${pair} of a win after "${turnedAway.get(pair)}"`,
+    )
     return
   }
   if (answer.status === 'pending') return
@@ -276,7 +301,11 @@ function judgeLedger({ expect, tablesOf, books }: Context): void {
   for (const [key, { committed }] of accounts) {
     if (committed === undefined || committed.account.kind === 'external') continue
     const balance = committed.credits - committed.debits
-    expect(balance === (sums.get(key) ?? 0n), 'I7', () => `${key} holds ${balance}, moved were ${sums.get(key)}`)
+    expect(
+      balance === (sums.get(key) ?? 0n),
+      'I7',
+      () => `${key} holds ${balance}, moved were ${sums.get(key)}`,
+    )
     expect(balance >= 0n, 'I7', () => `${key} is below zero`)
   }
 }

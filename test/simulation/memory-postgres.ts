@@ -143,7 +143,11 @@ export function createMemoryPostgres(options: PostgresOptions) {
       return holder !== undefined && holder !== tx
     },
     see: (tx: MemoryTx | undefined, id: string) => see(tx, tables.envelopes.get(id)),
-    updateEnvelope: async (tx: MemoryTx, id: string, change: (row: EnvelopeRow) => EnvelopeRow | undefined) => {
+    updateEnvelope: async (
+      tx: MemoryTx,
+      id: string,
+      change: (row: EnvelopeRow) => EnvelopeRow | undefined,
+    ) => {
       const row = tables.envelopes.get(id)
       await lock(options, tx, row)
       // What the statement sees once it has the lock, which may be newer than when it began to wait.
@@ -354,7 +358,11 @@ async function insertClaim(writing: Writing, tx: MemoryTx, due: UnsettledClaim):
     writing.onRefused?.()
   }
   if (!tables.players.has(playerId) || tables.refused.has(playerId)) {
-    throw sqlError('23503', 'insert on table "claims" violates foreign key constraint', 'claims_player_id_fkey')
+    throw sqlError(
+      '23503',
+      'insert on table "claims" violates foreign key constraint',
+      'claims_player_id_fkey',
+    )
   }
   const [byPlayer, byShare] = [`${envelopeId}:${playerId}`, `${envelopeId}:${shareNo}`]
   const findPlayer = () => tables.claimByPlayer.get(byPlayer)

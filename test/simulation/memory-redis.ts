@@ -50,8 +50,11 @@ export function createMemoryRedis({ identity, nowMs, onReserve }: RedisOptions, 
     inspect: (envelopeId: string, epoch: number) => inspect(keys, envelopeId, epoch),
     findUnsettled: (envelopeId: string, epoch: number, minAgeMs: number) =>
       findUnsettled(keys, { envelopeId, epoch, newest: nowMs() - minAgeMs }),
-    readOutbox: (partition: number, after: string, { minAgeMs, limit }: { minAgeMs: number; limit: number }) =>
-      readEntries(keys, partition, { after, newest: nowMs() - minAgeMs, limit }),
+    readOutbox: (
+      partition: number,
+      after: string,
+      { minAgeMs, limit }: { minAgeMs: number; limit: number },
+    ) => readEntries(keys, partition, { after, newest: nowMs() - minAgeMs, limit }),
     trimOutbox: (partition: number, oldest: number) => trim(keys, partition, oldest),
     findPending: (cursors: ReadonlyMap<number, string>, minAgeMs: number) =>
       keys
@@ -198,7 +201,8 @@ function open(keys: Keys, { envelopeId, epoch }: ReserveRequest, atMs: number): 
   if (stored !== String(epoch)) return { ...envelope, refusal: 'stale', isUnreadable: true }
   const [opensMs, expiresMs] = [toNumber(fields.get('opens_ms')), toNumber(fields.get('expires_ms'))]
   const [n, settled] = [toNumber(fields.get('n')), toNumber(fields.get('settled'))]
-  if (!fields.has('state') || opensMs === undefined || expiresMs === undefined) return { ...envelope, refusal: 'corrupt' }
+  if (!fields.has('state') || opensMs === undefined || expiresMs === undefined)
+    return { ...envelope, refusal: 'corrupt' }
   if (n === undefined || settled === undefined) return { ...envelope, refusal: 'corrupt' }
   if (fields.get('state') !== 'live') return { ...envelope, refusal: 'closed' }
   if (atMs < opensMs || atMs >= expiresMs) return { ...envelope, refusal: 'expired' }
@@ -240,8 +244,7 @@ function mark(keys: Keys, marks: readonly Reservation[]): void {
     const gate = keys.get(keyOf.gate(envelopeId))
     const winners = keys.get(keyOf.winners(envelopeId, epoch))
     if (gate?.type !== 'hash' || winners?.type !== 'hash') continue
-    const [, held, entry, settled] =
-      /^(\d+):([\d-]+):(\d)$/.exec(winners.fields.get(playerId) ?? '') ?? []
+    const [, held, entry, settled] = /^(\d+):([\d-]+):(\d)$/.exec(winners.fields.get(playerId) ?? '') ?? []
     if (held !== String(shareNo) || settled !== '0') continue
     setFields(keys, keyOf.winners(envelopeId, epoch), [[playerId, `${held}:${entry}:1`]])
     if (gate.fields.get('epoch') !== String(epoch)) continue
@@ -265,7 +268,9 @@ function readStoredEpoch(keys: Keys, envelopeId: string): number | undefined {
 const parseEpoch = (stored: string | undefined): number | undefined =>
   /^\d{1,15}$/.test(stored ?? '') ? Number(stored) : undefined
 
-export type LoadChunk = Pick<GateLoad, 'envelopeId' | 'epoch' | 'freeShares' | 'winners'> & { isFirst: boolean }
+export type LoadChunk = Pick<GateLoad, 'envelopeId' | 'epoch' | 'freeShares' | 'winners'> & {
+  isFirst: boolean
+}
 
 /** `load.lua` */
 function loadChunk(keys: Keys, { envelopeId, epoch, freeShares, winners, isFirst }: LoadChunk): void {
@@ -351,5 +356,8 @@ function readEntries(
 function trim(keys: Keys, partition: number, oldest: number): void {
   const stream = keys.get(keyOf.outbox(partition))
   if (stream?.type !== 'stream' || !stream.entries.some(({ id }) => id.ms < oldest)) return
-  keys.write(keyOf.outbox(partition), { ...stream, entries: stream.entries.filter(({ id }) => id.ms >= oldest) })
+  keys.write(keyOf.outbox(partition), {
+    ...stream,
+    entries: stream.entries.filter(({ id }) => id.ms >= oldest),
+  })
 }

@@ -25,14 +25,21 @@ export type People = ReturnType<typeof createPeople>
 export type Client = { player: PlayerCaller; envelopeId: string; isFinal: boolean; asks: number }
 
 const clientTimeoutMs = 10_000
+const hungMs = 60_000
 
 export function createPeople(ports: PeoplePorts) {
   const { scheduler, dice, auditor, note } = ports
   const calls = new Set<Call>()
   const counts = { claims: 0, closes: 0 }
+  /** Until the end, a frozen envelope may still be on its way to an end. */
+  let isHealed = false
 
   /** Sends a call to some server; the answer reaches the caller if the server lives to give it. */
-  function send<V>(what: string, run: (server: Server) => Promise<V>, heard: (reply: Heard<V>) => void): void {
+  function send<V>(
+    what: string,
+    run: (server: Server) => Promise<V>,
+    heard: (reply: Heard<V>) => void,
+  ): void {
     const server = ports.findServer()
     if (server === undefined) return heard({ status: 'refused' })
     const call: Call = { server, what, sinceMs: scheduler.nowMs() }
@@ -69,13 +76,16 @@ export function createPeople(ports: PeoplePorts) {
       const answer = await server.claim(player, { envelopeId, fix })
       // Whatever a server says counts, also when the caller has given up waiting.
       if (server.isAlive) {
-        note(() => `${server.name} tells ${player.id.slice(0, 4)} of ${envelopeId.slice(0, 4)}: ${say(answer)}`)
+        note(
+          () => `${server.name} tells ${player.id.slice(0, 4)} of ${envelopeId.slice(0, 4)}: ${say(answer)}`,
+        )
         auditor.heard(server.name, asked, answer)
       }
       return answer
     }
     send(`claim ${envelopeId} by ${player.id}`, run, reply => {
-      const waitMs = reply.status === 'refused' ? dice.between(200, 1_500) : waitAfter(dice, reply.answer)
+      const waitMs =
+        reply.status === 'refused' ? dice.between(200, 1_500) : waitAfter(dice, reply.answer, isHealed)
       if (waitMs === undefined) {
         client.isFinal = true
         done()
@@ -85,10 +95,15 @@ export function createPeople(ports: PeoplePorts) {
 
   function close(caller: MerchantCaller, envelopeId: string): void {
     counts.closes += 1
-    send(`close ${envelopeId}`, server => server.close(caller, envelopeId), reply => {
-      if (reply.status === 'refused') scheduler.after(dice.between(300, 2_000), () => close(caller, envelopeId))
-      else note(() => `${reply.server.name} closes ${envelopeId.slice(0, 4)}: ${reply.answer.status}`)
-    })
+    send(
+      `close ${envelopeId}`,
+      server => server.close(caller, envelopeId),
+      reply => {
+        if (reply.status === 'refused')
+          scheduler.after(dice.between(300, 2_000), () => close(caller, envelopeId))
+        else note(() => `${reply.server.name} closes ${envelopeId.slice(0, 4)}: ${reply.answer.status}`)
+      },
+    )
   }
 
   return {
@@ -96,9 +111,14 @@ export function createPeople(ports: PeoplePorts) {
     /** Asks until the answer is final. */
     claim: (client: Client, done: () => void = () => {}) => claim(client, done, dice.chance(0.1)),
     close,
-    /** Calls that no server will answer any more, though it lives. */
+    heal: () => {
+      isHealed = true
+    },
+    /** Calls that a living server has not answered for a minute. */
     listHung: (): string[] =>
-      [...calls].filter(({ server }) => server.isAlive).map(c => `${c.what} at ${c.server.name} since ${c.sinceMs}`),
+      [...calls]
+        .filter(({ server, sinceMs }) => server.isAlive && scheduler.nowMs() - sinceMs > hungMs)
+        .map(c => `${c.what} at ${c.server.name} since ${c.sinceMs}`),
   }
 }
 
@@ -112,14 +132,15 @@ const say = (answer: ClaimAnswer): string =>
       : [answer.code, answer.reason].filter(Boolean).join(' ')
 
 /** How long a client waits before it asks again; nothing where the answer is final. */
-function waitAfter(dice: Dice, answer: ClaimAnswer): number | undefined {
+function waitAfter(dice: Dice, answer: ClaimAnswer, isHealed: boolean): number | undefined {
   if (answer.status === 'claimed') return undefined
   if (answer.status === 'pending') return dice.between(500, 2_000)
   switch (answer.code) {
     case 'ended':
       return undefined
     case 'frozen':
-      return dice.between(2_000, 6_000)
+      // An operator has to look, and there is none here.
+      return isHealed ? undefined : dice.between(2_000, 6_000)
     default:
       return (answer.retryAfterMs ?? 500) + dice.between(0, 500)
   }

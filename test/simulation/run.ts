@@ -52,6 +52,7 @@ export async function runSeed(seed: number, { isLogged = false } = {}): Promise<
     await scheduler.run(scheduler.nowMs() + 150, isOver)
   }
   world.heal()
+  people.heal()
   await settleDown({ scheduler, clients, world, people, isOver, auditor })
   if (!isOver()) auditor.conclude(world.redis(), world.postgres)
   // Rejections that nobody handles are told now, and belong to this seed.
@@ -102,10 +103,11 @@ async function settleDown({ scheduler, clients, world, people, isOver, auditor }
     }
     asks.push(...round)
     const deadlineMs = scheduler.nowMs() + patienceMs
-    const isFinal = ({ isFinal, envelopeId }: Client) => isFinal || world.stateOf(envelopeId) === 'frozen'
-    while (!isOver() && !asks.every(isFinal)) {
+    while (!isOver()) {
+      const waiting = asks.find(({ isFinal }) => !isFinal)
+      if (waiting === undefined) return
       if (scheduler.nowMs() > deadlineMs) {
-        const { player, envelopeId, asks: times } = asks.find(client => !isFinal(client)) as Client
+        const { player, envelopeId, asks: times } = waiting
         return auditor.stuck(`${player.id} has no final answer of ${envelopeId}, asked ${times} times`)
       }
       await scheduler.run(scheduler.nowMs() + 500, isOver)

@@ -4,6 +4,8 @@
  */
 import type { Cancel } from '#platform/clock.ts'
 
+const settled = Promise.resolve()
+
 type Event = { atMs: number; order: number; task: (() => void) | undefined }
 
 export type Scheduler = {
@@ -60,7 +62,7 @@ export function createScheduler(startMs: number): Scheduler {
             return reject(error as Error)
           }
           // A tick that a microtask asks for comes when all microtasks have run: cheaper than a turn of the event loop.
-          queueMicrotask(nextTick)
+          void settled.then(nextTick)
         }
         const nextTick = () => process.nextTick(step)
         step()
@@ -68,8 +70,7 @@ export function createScheduler(startMs: number): Scheduler {
   }
 }
 
-const isBefore = (a: Event, b: Event): boolean =>
-  a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
+const isBefore = (a: Event, b: Event): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
 
 function insert(heap: Event[], event: Event): void {
   let at = heap.length

@@ -5,8 +5,8 @@
  */
 import type { Logger } from 'pino'
 import type { Clock } from '#platform/clock.ts'
-import { createJobs } from '#platform/jobs.ts'
-import { CommitUnknown, isDatabaseDown, isRowError } from '#platform/postgres.ts'
+import { createJobs, type Job } from '#platform/jobs.ts'
+import { CommitUnknown, type Database, isDatabaseDown, isRowError } from '#platform/postgres.ts'
 import { refuse, Unavailable } from '#platform/problem.ts'
 import type { Claims, ClaimsPorts } from '../../src/claims/claims.ts'
 import { createClaims } from '../../src/claims/claims.ts'
@@ -33,8 +33,8 @@ export type ServerPorts = {
   faults: Faults
   auditor: Auditor
   note: (what: () => string) => void
-  /** How much slower than in life the jobs run: a run has few events to spare. */
-  pace: { sweep: number; envelopes: number; forgotten: number }
+  /** How much slower than in life the jobs run, now: a run has few events to spare, and in the quiet nothing hurries. */
+  pace: () => { sweep: number; envelopes: number; forgotten: number }
 }
 
 export type Server = {
@@ -124,7 +124,9 @@ export function createServer(ports: ServerPorts, name: string, node: RedisNode):
       note(() => `${name} freezes`)
       life.isFrozen = true
       const isIdle = (tx: MemoryTx) =>
-        tx.owner === name && tx.waitsFor === undefined && scheduler.nowMs() - tx.usedAtMs >= idleTimeoutMs - 100
+        tx.owner === name &&
+        tx.waitsFor === undefined &&
+        scheduler.nowMs() - tx.usedAtMs >= idleTimeoutMs - 100
       scheduler.after(idleTimeoutMs + 50, () => {
         if (life.isFrozen) postgres.abortWhere(isIdle)
       })
@@ -182,17 +184,19 @@ function compose(ports: ServerPorts, life: Life, { clock, deliver, reach }: Insi
   const { transact, envelopes, ledger } = record
   const endPorts = { transact, record: envelopes, ledger, announcer, clock }
   const envelopeJobs = createEnvelopeJobs(endPorts)
-  const jobs = createJobs(
-    [
-      ...claims.jobs.map(job => ({
-        ...job,
-        everyMs: job.everyMs * (job.name === 'sweep' ? pace.sweep : pace.forgotten),
-      })),
-      ...envelopeJobs.map(job => ({ ...job, everyMs: job.everyMs * pace.envelopes })),
-    ],
-    { clock, database: { withLock: ({ scope, id }, run) => record.claims.withLock(scope, String(id), run) }, log },
-  )
-  jobs.start()
+  const slowDown = (job: Job, factor: () => number): Job => ({
+    ...job,
+    get everyMs() {
+      return job.everyMs * factor()
+    },
+  })
+  const slowed = [
+    ...claims.jobs.map(job => slowDown(job, () => (job.name === 'sweep' ? pace().sweep : pace().forgotten))),
+    ...envelopeJobs.map(job => slowDown(job, () => pace().envelopes)),
+  ]
+  const withLock: Database['withLock'] = ({ scope, id }, run) =>
+    record.claims.withLock(scope, String(id), run)
+  createJobs(slowed, { clock, database: { withLock }, log }).start()
   return {
     claim: claims.claim,
     close: (caller: MerchantCaller, id: string) => closeEnvelope(endPorts, { caller, id }),

@@ -36,10 +36,11 @@ export function createWorld(ports: WorldPorts) {
   })
   auditor.watch(postgres)
   let postgresUpAtMs = 0
+  let pace = { sweep: dice.between(2, 4), envelopes: dice.between(3, 6), forgotten: 0.5 }
   const serverPorts: ServerPorts = {
     ...{ scheduler, dice, postgres, faults, auditor, note },
     isPostgresDown: () => scheduler.nowMs() < postgresUpAtMs,
-    pace: { sweep: dice.between(2, 4), envelopes: dice.between(3, 6), forgotten: 0.5 },
+    pace: () => pace,
   }
   const redis = createRedisSide(ports)
   const servers = createServers(ports, serverPorts, redis.current)
@@ -69,15 +70,16 @@ export function createWorld(ports: WorldPorts) {
     ...{ postgres, players, envelopes, counts },
     redis: () => redis.current().redis,
     findServer: servers.find,
-    stateOf: (id: string) => postgres.see(undefined, id)?.state,
     inject: (kind: FaultKind, leftMs: number) => {
       if (isDeed(kind)) deedOf[kind](leftMs)
       else faults.arm(kind)
     },
     /** Something that surely happens. */
-    injectNow: () => deedOf[dice.pick(['flush', 'rollback', 'failover', 'clock step', 'crash anywhere'] as const)](0),
+    injectNow: () =>
+      deedOf[dice.pick(['flush', 'rollback', 'failover', 'clock step', 'crash anywhere'] as const)](0),
     heal() {
       note(() => 'everything heals')
+      pace = { sweep: 5, envelopes: 20, forgotten: 0.5 }
       faults.disarm()
       postgresUpAtMs = 0
       // One row in ten stays bad for ever.
@@ -96,7 +98,9 @@ export function createWorld(ports: WorldPorts) {
 }
 
 function describe({ claims, envelopes }: Parameters<Auditor['committed']>[0]): string {
-  const won = claims.map(c => `${c.playerId.slice(0, 4)} gets share ${c.shareNo} of ${c.envelopeId.slice(0, 4)}`)
+  const won = claims.map(
+    c => `${c.playerId.slice(0, 4)} gets share ${c.shareNo} of ${c.envelopeId.slice(0, 4)}`,
+  )
   const rows = envelopes.map(
     ({ after }) => `${after.id.slice(0, 4)} ${after.state} epoch ${after.epoch} sold ${after.claimedShares}`,
   )
@@ -117,7 +121,12 @@ function plantEnvelope(
   index: number,
 ): SimulatedEnvelope {
   const id = dice.uuid()
-  const hider: MerchantCaller = { kind: 'merchant', id: dice.uuid(), keyId: dice.uuid(), scopes: ['campaigns'] }
+  const hider: MerchantCaller = {
+    kind: 'merchant',
+    id: dice.uuid(),
+    keyId: dice.uuid(),
+    scopes: ['campaigns'],
+  }
   const shareCount = index === 0 ? dice.between(1, 2) : dice.between(1, 14)
   const amounts = Array.from({ length: shareCount }, () => BigInt(dice.between(1, 500)))
   const totalMinor = amounts.reduce((sum, amount) => sum + amount, 0n)
@@ -125,7 +134,13 @@ function plantEnvelope(
   const opensLater = dice.chance(0.15)
   const expires = dice.chance(0.4)
   const row: EnvelopeRow = {
-    ...{ id, hider: { kind: 'merchant', id: hider.id }, place: { lat: 31.2, lng: 121.5 }, cell, claimRadiusM: 60 },
+    ...{
+      id,
+      hider: { kind: 'merchant', id: hider.id },
+      place: { lat: 31.2, lng: 121.5 },
+      cell,
+      claimRadiusM: 60,
+    },
     ...{ currency: 'CNY', totalMinor, shareCount, split: 'lucky', shareCapMinor: null, audience: 'anyone' },
     ...{ greeting: null, clue: null, brand: null, commitment: '', guestIds: [], passphraseMac: null },
     ...{ state: opensLater ? 'funded' : 'live', epoch: 1n, createdAtMs: nowMs, endedAtMs: null },
@@ -229,7 +244,14 @@ function createServers({ dice, scheduler, faults }: WorldPorts, ports: ServerPor
 }
 
 type Damaged = { node: () => RedisNode; players: readonly PlayerCaller[]; postgres: WorldPostgres }
-type Damage = 'outbox lost' | 'key lost' | 'field lost' | 'field broken' | 'share broken' | 'bad row' | 'flush'
+type Damage =
+  | 'outbox lost'
+  | 'key lost'
+  | 'field lost'
+  | 'field broken'
+  | 'share broken'
+  | 'bad row'
+  | 'flush'
 
 const gateFields = ['epoch', 'state', 'opens_ms', 'expires_ms', 'n', 'settled'] as const
 
@@ -265,7 +287,9 @@ function createDamage({ dice, faults }: WorldPorts, { node, players, postgres }:
     },
     'field lost': () => changeGate('field lost', fields => fields.delete(dice.pick(gateFields))),
     'field broken': () =>
-      changeGate('field broken', fields => fields.set(dice.pick(gateFields), dice.pick(['0', '7', '99', '-1']))),
+      changeGate('field broken', fields =>
+        fields.set(dice.pick(gateFields), dice.pick(['0', '7', '99', '-1'])),
+      ),
     'share broken': () => {
       const key = pickKey(name => name.includes(':f:'))
       const list = key === undefined ? undefined : keys().get(key)
