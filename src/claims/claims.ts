@@ -2,7 +2,7 @@
 import type { Logger } from 'pino'
 import { limits } from '#protocol/limits.ts'
 import { type Background, createBackground } from '#platform/background.ts'
-import { createBatcher } from '#platform/batch.ts'
+import { type Ask, createBatcher } from '#platform/batch.ts'
 import type { Clock } from '#platform/clock.ts'
 import type { Job } from '#platform/jobs.ts'
 import type { Random } from '#platform/random.ts'
@@ -18,7 +18,7 @@ import { passBy, type Reach } from './failpoints.ts'
 import { createGrab } from './grab.ts'
 import { createMemory } from './memory.ts'
 import type { Claim, ClaimRecord } from './record.ts'
-import { partitionCount, partitionOf } from './reservation.ts'
+import { partitionOf } from './reservation.ts'
 import { createSettle, isMarked, type Settle, type Settled } from './settle.ts'
 import { createSettleQueue } from './settle-queue.ts'
 import { createForgottenSweep, findDuePartitions, sweepPartition } from './sweep.ts'
@@ -135,16 +135,17 @@ function settleAndMark(
 
 /** Claims of one partition that arrive together are one script call. */
 function createReserve(gate: ClaimGate, nowMs: () => number) {
-  const partitions = Array.from({ length: partitionCount }, (_, partition) =>
+  const partitions = new Map<number, Ask<ReserveRequest, ReserveVerdict>>()
+  const create = (partition: number) =>
     createBatcher<ReserveRequest, ReserveVerdict>({
       maxSize: maxReserveBatch,
       concurrency: 4,
       run: requests => gate.reserve(partition, requests, nowMs()),
-    }),
-  )
+    })
   return (request: ReserveRequest): Promise<ReserveVerdict> => {
-    const reserve = partitions[partitionOf(request.envelopeId)]
-    if (reserve === undefined) throw new RangeError('a partition is below the partition count')
+    const partition = partitionOf(request.envelopeId)
+    const reserve = partitions.get(partition) ?? create(partition)
+    partitions.set(partition, reserve)
     return reserve(request)
   }
 }

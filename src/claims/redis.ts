@@ -4,7 +4,7 @@ import { loadScript, type ScriptRunner } from '#platform/redis.ts'
 import type { GateReader } from './audit.ts'
 import type { ClaimGate, GateLoad, ReserveRequest } from './gate.ts'
 import type { KeptGates } from './recover.ts'
-import { readEntry, readVerdict, readView, readWinner } from './replies.ts'
+import { parseEpoch, readEntry, readVerdict, readView, readWinner } from './replies.ts'
 import { partitionCount, partitionOf, type Reservation } from './reservation.ts'
 
 const scripts = {
@@ -218,10 +218,10 @@ async function loadLists(runner: ScriptRunner, keys: KeyNames, load: GateLoad): 
   }
 }
 
-/** A gate of another type is no gate: the switch will replace it. */
+/** A gate of another type, or whose epoch is no number, is no gate: the switch will replace it. */
 async function readEpoch(redis: Redis, gate: string): Promise<number | undefined> {
   const stored = (await redis.type(gate)) === 'hash' ? await redis.hget(gate, 'epoch') : null
-  return stored === null ? undefined : Number(stored)
+  return stored === null ? undefined : parseEpoch(stored)
 }
 
 /**

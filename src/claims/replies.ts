@@ -14,7 +14,7 @@ export function readVerdict(
       return { status: status === 'WON' ? 'won' : 'have', reservation }
     }
     case 'STALE':
-      return { status: 'stale', storedEpoch: stored === '' ? undefined : Number(stored) }
+      return { status: 'stale', storedEpoch: parseEpoch(stored) }
     case 'CLOSED':
       return { status: 'closed' }
     case 'EXPIRED':
@@ -72,3 +72,7 @@ export function readEntry(partition: number, entryId: string, fields: readonly s
     epoch: Number(at('epoch')),
   }
 }
+
+/** Nothing where it is no number: a gate without an epoch is no gate. */
+export const parseEpoch = (stored: string): number | undefined =>
+  /^\d{1,15}$/.test(stored) ? Number(stored) : undefined

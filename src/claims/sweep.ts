@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 import type { Reach } from './failpoints.ts'
 import type { ClaimGate, OutboxEntry } from './gate.ts'
 import type { Claim, ClaimRecord } from './record.ts'
-import type { Reservation } from './reservation.ts'
+import { partitionOf, type Reservation } from './reservation.ts'
 import { rebuildGate } from './rebuild.ts'
 import { isMarked, type Settle, type Settled } from './settle.ts'
 
@@ -135,6 +135,23 @@ async function noteFailure<T>(
   await ports.record.freeze(envelopeId)
 }
 
+/** Those that the record refuses become dead letters, unless they are: the sweeper counts their attempts from there. */
+async function noteForgotten<T>(
+  ports: SweepPorts<T>,
+  envelopeId: string,
+  failed: readonly Failure<Reservation>[],
+): Promise<void> {
+  if (failed.length === 0) return
+  const partition = partitionOf(envelopeId)
+  const identity = await ports.gate.identity()
+  const letters = await ports.record.listDeadLetters(partition, identity)
+  const known = new Set(letters.map(({ entryId }) => entryId))
+  for (const { entry, fault } of failed) {
+    if (known.has(entry.entryId)) continue
+    await noteFailure(ports, { entry: { ...entry, partition }, fault, identity, attempts: 1 })
+  }
+}
+
 /**
  * The outbox key itself may be lost: players that the gate calls winners but the record does not know are settled from
  * the gate, for every live envelope that has one; a page at each call, so that no lock is held for long. What a frozen
@@ -150,7 +167,8 @@ export function createForgottenSweep<T>(ports: SweepPorts<T>): () => Promise<{ m
       const unsettled = await ports.gate.findUnsettled(id, epoch, unsettledMs)
       if (unsettled.length === 0) continue
       ports.log.info({ envelopeId: id, reservations: unsettled.length }, 'settling what the outbox has lost')
-      await settleAndMark(ports, unsettled)
+      const { failed } = await settleAndMark(ports, unsettled)
+      await noteForgotten(ports, id, failed)
     }
     const more = envelopes.length === page
     afterId = more ? envelopes.at(-1)?.id : undefined
