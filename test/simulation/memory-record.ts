@@ -3,6 +3,7 @@ import { CommitUnknown, isDatabaseDown, sqlState } from '#platform/postgres.ts'
 import type { OutboxEntry } from '../../src/claims/gate.ts'
 import type { Claim, ClaimableEnvelope, ClaimRecord, LockedEnvelope } from '../../src/claims/record.ts'
 import type { EnvelopeRecord, Ledger, Transact } from '../../src/envelopes/ports.ts'
+import { isEnded } from '../../src/envelopes/state.ts'
 import { coarsen, type Cell } from '../../src/geo/cell.ts'
 import { escrowOf, walletOf } from '../../src/ledger/account.ts'
 import type { Transfer } from '../../src/ledger/transfer.ts'
@@ -239,9 +240,11 @@ function createRebuilding(
       within(line, tx, async () => {
         const above = BigInt(aboveEpoch)
         const raised = await postgres.updateEnvelope(tx, envelopeId, row =>
-          row.state === 'live' ? { ...row, epoch: (row.epoch > above ? row.epoch : above) + 1n } : undefined,
+          isEnded(row.state) || row.state === 'draft'
+            ? undefined
+            : { ...row, epoch: (row.epoch > above ? row.epoch : above) + 1n },
         )
-        if (raised === undefined) throw new Error('only a live envelope starts an epoch')
+        if (raised === undefined) throw new Error('an envelope that has ended starts no epoch')
         return Number(raised.epoch)
       }),
     raiseEpochs: (tx, envelopeIds) =>

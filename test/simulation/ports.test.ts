@@ -378,7 +378,7 @@ async function tryRecord(t: Test, house: RecordHouse): Promise<void> {
     t.match(await rowOf(id), { state: 'frozen', epoch: 9 })
     await record.freeze(id)
     t.match(await rowOf(id), { epoch: 9 })
-    t.match(await outcome(record.transact(tx => record.raiseEpoch(tx, id, 0))), /only a live envelope/)
+    t.equal(await record.transact(tx => record.raiseEpoch(tx, id, 0)), 10, 'a frozen one is still to go on')
     t.equal(
       await outcome(win(id, player, 1)),
       'done',
@@ -394,6 +394,11 @@ async function tryRecord(t: Test, house: RecordHouse): Promise<void> {
     t.match(row, { id: closed, state: 'live', epoch: 1n, totalMinor: 20n, claimedMinor: 0n, endedAtMs: null })
     await end([closed], 'closed')
     t.match(await rowOf(closed), { state: 'closed', epoch: 2 })
+    t.match(
+      await outcome(record.transact(tx => record.raiseEpoch(tx, closed, 0))),
+      /epoch/,
+      'nor starts it an epoch',
+    )
     t.equal(await outcome(end([closed], 'expired')), 'row', 'ended is final')
     const due = (atMs: number) =>
       record.transact(async tx =>
