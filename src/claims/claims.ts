@@ -7,6 +7,8 @@ import type { Clock } from '#platform/clock.ts'
 import type { Job } from '#platform/jobs.ts'
 import type { Random } from '#platform/random.ts'
 import { opensWith } from '../envelopes/audience.ts'
+import type { PayoutGuard } from '../budgets/guard.ts'
+import type { FreezeWatch } from '../budgets/watch.ts'
 import type { Positions } from '../positions/positions.ts'
 import type { Announcer } from '../realtime/announcer.ts'
 import { announceLateWin, createSettledAnnouncer } from './announce.ts'
@@ -27,6 +29,8 @@ export type ClaimsPorts<T> = {
   sweepGate: ClaimGate
   record: ClaimRecord<T>
   positions: Positions
+  /** Caps at settlement, and what this server knows of freezes before it. */
+  budgets: PayoutGuard<T> & Pick<FreezeWatch, 'isFrozen'>
   announcer: Announcer
   clock: Clock
   random: Random
@@ -51,12 +55,12 @@ const sweepEveryMs = 1_000
 const forgottenEveryMs = 60_000
 
 export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
-  const { gate, record, announcer, clock, random, log, hmacSecret, reach = passBy } = ports
+  const { gate, record, budgets, announcer, clock, random, log, hmacSecret, reach = passBy } = ports
   const nowMs = () => clock.nowMs()
   const onLateWin = (claim: Claim) => announceLateWin(announcer, claim)
   const background = createBackground(log)
   const settle = createSettle({
-    record,
+    ...{ record, budgets },
     isRowError: ports.isRowError,
     nowMs,
     reach,
@@ -89,6 +93,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     memory,
     grab,
     positions: ports.positions,
+    isStopped: budgets.isFrozen,
     clock,
     opensWith: ({ id: envelopeId, passphraseMac: mac }, passphrase) =>
       mac !== null && passphrase !== undefined && opensWith(hmacSecret, { envelopeId, passphrase, mac }),

@@ -182,6 +182,8 @@ async function settle<T>(context: Context<T>, { envelope, reservation, status }:
     case 'ended':
       return { done: settled }
     case 'frozen':
+      // Whoever asks next is stopped before they reserve.
+      await context.memory.refresh(envelope.id)
       return { done: refuse('frozen') }
     case 'fenced':
       await gate.void([reservation])

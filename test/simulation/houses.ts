@@ -144,7 +144,15 @@ export function createMemoryRecordHouse(nowMs: () => number): RecordHouse {
       const row = {
         ...{ id, hider, place: square, cell, claimRadiusM: 60, currency: 'CNY', totalMinor },
         ...{ shareCount: shares, split: 'equal' as const, shareCapMinor: null, audience: 'anyone' as const },
-        ...{ greeting: null, clue: null, brand: null, commitment: '', guestIds: [], passphraseMac: null },
+        ...{
+          greeting: null,
+          clue: null,
+          brand: null,
+          campaignId: null,
+          commitment: '',
+          guestIds: [],
+          passphraseMac: null,
+        },
         ...{ state: opensInMs === undefined ? ('live' as const) : ('funded' as const), epoch: 1n },
         ...{
           createdAtMs: nowMs(),

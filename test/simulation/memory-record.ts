@@ -26,7 +26,14 @@ export type MemoryRecord = {
   claims: ClaimRecord<MemoryTx>
   envelopes: Pick<
     EnvelopeRecord,
-    'lockEnvelope' | 'endEnvelopes' | 'lockDueToExpire' | 'lockDueToOpen' | 'openEnvelopes' | 'listGuests'
+    | 'lockEnvelope'
+    | 'moveEnvelope'
+    | 'endEnvelopes'
+    | 'listDueToExpire'
+    | 'lockDueToExpire'
+    | 'lockDueToOpen'
+    | 'openEnvelopes'
+    | 'listGuests'
   >
   ledger: Pick<Ledger, 'post'>
   transact: Transact
@@ -111,6 +118,8 @@ const toClaimable = (row: EnvelopeRow): ClaimableEnvelope => ({
   cell12: row.cell,
   cell7: cell7Of(row.cell),
   claimRadiusM: row.claimRadiusM,
+  currency: row.currency,
+  campaignId: row.campaignId ?? undefined,
   hiderKind: row.hider.kind,
   hiderId: row.hider.id,
   audience: row.audience,
@@ -130,6 +139,8 @@ const toLocked = (row: EnvelopeRow): LockedEnvelope => ({
   hiderKind: row.hider.kind,
   hiderId: row.hider.id,
   cell7: cell7Of(row.cell),
+  isStopped: false,
+  cappedBudgets: [],
 })
 
 type Part<K extends keyof ClaimRecord<MemoryTx>> = Pick<ClaimRecord<MemoryTx>, K>
@@ -152,7 +163,7 @@ function createReading(line: PostgresLine): Part<'findEnvelopes' | 'findClaims' 
 
 function createSettling(
   line: PostgresLine,
-): Part<'lockEnvelopes' | 'findRivals' | 'insertClaims' | 'pay' | 'count'> {
+): Part<'lockEnvelopes' | 'findRivals' | 'findAmounts' | 'insertClaims' | 'pay' | 'count'> {
   const { postgres } = line
   return {
     lockEnvelopes: (tx, ids) =>
@@ -172,6 +183,10 @@ function createSettling(
         ])
         return [...new Set(rivals.flat())]
       }),
+    findAmounts: (tx, due) =>
+      within(line, tx, () =>
+        due.flatMap(({ envelopeId, shareNo }) => postgres.tables.shares.get(envelopeId)?.[shareNo - 1] ?? []),
+      ),
     insertClaims: (tx, due) =>
       within(line, tx, async () => {
         const claims: Claim[] = []
@@ -217,7 +232,7 @@ const toPayment = (claim: Claim): Transfer => ({
 
 function createRebuilding(
   line: PostgresLine,
-): Part<'raiseEpoch' | 'listFreeShares' | 'listWinningShares' | 'freeze'> {
+): Part<'raiseEpoch' | 'raiseEpochs' | 'listFreeShares' | 'listWinningShares' | 'freeze'> {
   const { postgres } = line
   return {
     raiseEpoch: (tx, envelopeId, aboveEpoch) =>
@@ -228,6 +243,13 @@ function createRebuilding(
         )
         if (raised === undefined) throw new Error('only a live envelope starts an epoch')
         return Number(raised.epoch)
+      }),
+    raiseEpochs: (tx, envelopeIds) =>
+      within(line, tx, async () => {
+        for (const id of envelopeIds)
+          await postgres.updateEnvelope(tx, id, row =>
+            row.state === 'live' || row.state === 'frozen' ? { ...row, epoch: row.epoch + 1n } : undefined,
+          )
       }),
     listFreeShares: (tx, envelopeId) =>
       within(line, tx, () =>
@@ -291,27 +313,29 @@ function createSweeping({ postgres, ask }: PostgresLine): Part<SweepingName> {
       ask(() => {
         for (const id of entryIds) deadLetters.delete(letterKey(partition, identity, id))
       }),
-    listGated: (afterId, limit) =>
+    listGated: (afterId, limit, onlyId) =>
       ask(() =>
         [...postgres.tables.envelopes.values()]
           .flatMap(({ committed }) => committed ?? [])
           .filter(({ id, state, epoch }) => state === 'live' && epoch > 1n && (afterId ?? '') < id)
+          .filter(({ id }) => onlyId === undefined || id === onlyId)
           .sort((a, b) => (a.id < b.id ? -1 : 1))
           .slice(0, limit)
-          .map(({ id, epoch }) => ({ id, epoch: Number(epoch) })),
+          .map(({ id, epoch }) => ({ id, epoch: Number(epoch), isStopped: false, openedAtMs: undefined })),
       ),
   }
 }
 
 function createEnvelopeRecord(line: PostgresLine): MemoryRecord['envelopes'] {
   const { postgres } = line
-  /** Rows by time, past those that others hold. */
-  const lockDue = (tx: MemoryTx, limit: number, dueAtMs: (row: EnvelopeRow) => number | undefined) =>
+  const rows = () => [...postgres.tables.envelopes.values()].flatMap(({ committed }) => committed ?? [])
+  const isOver = ({ state, expiresAtMs }: EnvelopeRow, nowMs: number) =>
+    ['funded', 'live'].includes(state) && expiresAtMs <= nowMs
+  /** Locks rows in order, past those that others hold. */
+  const lockFree = (tx: MemoryTx, limit: number, choose: () => EnvelopeRow[]) =>
     within(line, tx, () => {
-      const due = [...postgres.tables.envelopes.values()]
-        .flatMap(({ committed }) => committed ?? [])
-        .filter(row => dueAtMs(row) !== undefined && !postgres.isLockedByAnother(tx, row.id))
-        .sort((a, b) => Number(dueAtMs(a)) - Number(dueAtMs(b)) || (a.id < b.id ? -1 : 1))
+      const due = choose()
+        .filter(({ id }) => !postgres.isLockedByAnother(tx, id))
         .slice(0, limit)
       for (const { id } of due) void postgres.lockEnvelope(tx, id)
       return due
@@ -326,14 +350,28 @@ function createEnvelopeRecord(line: PostgresLine): MemoryRecord['envelopes'] {
         await postgres.lockEnvelope(tx as MemoryTx, id)
         return postgres.see(tx as MemoryTx, id)
       }),
-    lockDueToExpire: (tx, { nowMs, limit }) =>
-      lockDue(tx as MemoryTx, limit, ({ state, expiresAtMs }) =>
-        ['funded', 'live'].includes(state) && expiresAtMs <= nowMs ? expiresAtMs : undefined,
+    listDueToExpire: (tx, { nowMs, limit }) =>
+      within(line, tx as MemoryTx, () =>
+        rows()
+          .filter(row => isOver(row, nowMs))
+          .sort((a, b) => a.expiresAtMs - b.expiresAtMs || (a.id < b.id ? -1 : 1))
+          .slice(0, limit)
+          .map(({ id }) => id),
+      ),
+    lockDueToExpire: (tx, { nowMs, ids }) =>
+      lockFree(tx as MemoryTx, ids.length, () =>
+        rows()
+          .filter(row => ids.includes(row.id) && isOver(row, nowMs))
+          .sort((a, b) => (a.id < b.id ? -1 : 1)),
       ),
     lockDueToOpen: (tx, { nowMs, limit }) =>
-      lockDue(tx as MemoryTx, limit, ({ state, opensAtMs, expiresAtMs }) =>
-        state === 'funded' && opensAtMs <= nowMs && expiresAtMs > nowMs ? opensAtMs : undefined,
+      lockFree(tx as MemoryTx, limit, () =>
+        rows()
+          .filter(row => row.state === 'funded' && row.opensAtMs <= nowMs && row.expiresAtMs > nowMs)
+          .sort((a, b) => a.opensAtMs - b.opensAtMs || (a.id < b.id ? -1 : 1)),
       ),
+    moveEnvelope: (tx, id, state) =>
+      updateAll(tx as MemoryTx, [id], row => ({ ...row, state, epoch: row.epoch + 1n })),
     openEnvelopes: (tx, ids) =>
       updateAll(tx as MemoryTx, ids, row => ({ ...row, state: 'live', epoch: row.epoch + 1n })),
     endEnvelopes: (tx, { ids, state, endedAtMs }) =>

@@ -397,7 +397,7 @@ async function tryRecord(t: Test, house: RecordHouse): Promise<void> {
     t.equal(await outcome(end([closed], 'expired')), 'row', 'ended is final')
     const due = (atMs: number) =>
       record.transact(async tx =>
-        (await envelopes.lockDueToExpire(tx, { nowMs: atMs, limit: 100 })).map(({ id }) => id),
+        (await envelopes.lockDueToExpire(tx, { nowMs: atMs, ids: [closed, later] })).map(({ id }) => id),
       )
     t.notOk((await due(nowMs() + 69_999)).includes(later))
     t.ok((await due(nowMs() + 70_000)).includes(later))

@@ -8,6 +8,7 @@ import type { Clock } from '#platform/clock.ts'
 import { createJobs, type Job } from '#platform/jobs.ts'
 import { CommitUnknown, type Database, isDatabaseDown, isRowError } from '#platform/postgres.ts'
 import { refuse, Unavailable } from '#platform/problem.ts'
+import { withoutCaps } from '../../src/budgets/guard.ts'
 import type { Claims, ClaimsPorts } from '../../src/claims/claims.ts'
 import { createClaims } from '../../src/claims/claims.ts'
 import { closeEnvelope } from '../../src/envelopes/close.ts'
@@ -179,10 +180,10 @@ function compose(ports: ServerPorts, life: Life, { clock, deliver, reach }: Insi
   }
   const claims = createClaims<MemoryTx>({
     ...{ gate, sweepGate: gate, record: record.claims, positions, announcer, clock, random, log, hmacSecret },
-    ...{ isRowError, isOutage: isDatabaseDown, reach },
+    ...{ isRowError, isOutage: isDatabaseDown, reach, budgets: { ...withoutCaps, isFrozen: () => false } },
   })
   const { transact, envelopes, ledger } = record
-  const endPorts = { transact, record: envelopes, ledger, announcer, clock }
+  const endPorts = { transact, record: envelopes, ledger, announcer, clock, isRowError, log }
   const envelopeJobs = createEnvelopeJobs(endPorts)
   const slowDown = (job: Job, factor: () => number): Job => ({
     ...job,
