@@ -221,6 +221,8 @@ function lock<V extends EnvelopeRow | Balance>(
   tx: MemoryTx,
   wanted: Locked<V> | undefined,
 ): Promise<void> | undefined {
+  // A statement that was granted one lock may have been ended before it asks for the next.
+  refuseUnusable(tx)
   if (wanted === undefined || wanted.holder === tx) return undefined
   const row = wanted as Locked<EnvelopeRow | Balance>
   if (row.holder === undefined) {
