@@ -31,6 +31,8 @@ export type Load = {
 type Game = { id: string; square: Square; hider: Hider }
 
 const workers = 192
+/** Several, so that a hide that waits for an answer does not leave everybody without envelopes. */
+const planters = 6
 /** Of the envelopes that ended, so many are still asked for. */
 const remembered = 40
 const chances = {
@@ -53,7 +55,8 @@ export function startLoad(options: LoadOptions): Load {
   const takeTurn = createPace(options.rate)
   const isOver = () => isFinishing
   for (let i = 0; i < workers; i++) track(keepClaiming(options, { games, takeTurn, isOver }))
-  track(keepHiding(options, { games, track, isOver }))
+  for (let i = 0; i < planters; i++)
+    track(keepHiding(options, { games, track, isOver, name: `planter-${i}` }))
   return {
     async visitAll() {
       await Promise.all(
@@ -116,9 +119,9 @@ async function keepClaiming(options: LoadOptions, { games, takeTurn, isOver }: C
   }
 }
 
-type Hiding = { games: Games; track: (work: Promise<void>) => void; isOver: () => boolean }
+type Hiding = { games: Games; track: (work: Promise<void>) => void; isOver: () => boolean; name: string }
 
-async function keepHiding(options: LoadOptions, { games, track, isOver }: Hiding): Promise<void> {
+async function keepHiding(options: LoadOptions, { games, track, isOver, name }: Hiding): Promise<void> {
   const { dice, squares } = options
   for (let hides = 0; !isOver(); ) {
     if (games.live.length >= options.envelopes) {
@@ -126,7 +129,7 @@ async function keepHiding(options: LoadOptions, { games, track, isOver }: Hiding
       continue
     }
     const square = dice.pick(squares)
-    const game = await hide(options, { square, hider: dice.pick(square.hiders), key: `hide-${hides++}` })
+    const game = await hide(options, { square, hider: dice.pick(square.hiders), key: `${name}-${hides++}` })
     if (game === undefined) continue
     games.live.push(game)
     if (dice.chance(chances.close)) track(closeLater(options, game, games))

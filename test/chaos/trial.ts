@@ -95,6 +95,7 @@ async function play(
   const isAnswered = await answerAll(load)
   if (!isAnswered) client.giveUp()
   const quietFromMs = Date.now()
+  recovery.end()
   progress('quiet')
   await beQuiet(rig, quietMs)
   const doneMs = Date.now()
@@ -134,12 +135,13 @@ async function makeForgetful(rig: Rig): Promise<void> {
 /** How long it takes until somebody wins again. */
 function watchRecovery(countWins: () => number) {
   const longest = new Map<string, number>()
+  let isOver = false
   const watch = async (kind: string) => {
     const [startMs, before] = [Date.now(), countWins()]
-    while (countWins() === before && Date.now() - startMs < answerWithinMs) await sleep(10)
-    longest.set(kind, Math.max(longest.get(kind) ?? 0, Date.now() - startMs))
+    while (countWins() === before && !isOver) await sleep(10)
+    if (countWins() > before) longest.set(kind, Math.max(longest.get(kind) ?? 0, Date.now() - startMs))
   }
-  return { longest, begin: (kind: string) => void watch(kind) }
+  return { longest, begin: (kind: string) => void watch(kind), end: () => (isOver = true) }
 }
 
 export const countFindings = (found: Findings): number =>

@@ -353,6 +353,7 @@ t.test('recovery', async t => {
     const dumps = async () => Promise.all((await stage.keysOf(id)).sort().map(key => redis.dump(key)))
     const before = await dumps()
     await t.rejects(claim(second as PlayerCaller, id), { name: 'Unavailable' })
+    t.ok(await server.gate.findPending(new Map(), 0), 'the other partitions are still swept')
     t.same(await dumps(), before)
     await redis.rename(`${stage.outboxOf(id)}:kept`, stage.outboxOf(id))
     t.equal(outcomeOf(await claim(second as PlayerCaller, id)), 'claimed')
