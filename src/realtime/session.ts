@@ -119,7 +119,8 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
     },
     deliver(frame, json) {
       connection.sendJson(json)
-      if (isWin(frame)) lookout.addClaimed(frame.envelopeId)
+      const wonId = isWin(frame) ? frame.envelopeId : undefined
+      if (wonId !== undefined) lookout.addClaimed(wonId)
     },
     replace() {
       connection.send({ type: 'goodbye', reason: 'replaced', retryAfterMs: 0 })

@@ -34,13 +34,13 @@ const secrets = {
 t.test('services', async t => {
   const dataDir = await makeThrowawayFolder()
   const progress = (line: string) => t.comment(line)
-  const { databaseUrl, redisUrl, leave } = await joinServices({
+  const { databaseUrl, redisUrl, redisAdminUrl, leave } = await joinServices({
     ...{ dataDir, progress },
     throwaway: true,
     install: 'no',
   })
   t.teardown(leave)
-  const redis = new Redis(redisUrl)
+  const redis = new Redis(redisAdminUrl)
   t.teardown(() => redis.disconnect())
   /** As the owner, each time on a new connection: settings of a database reach new sessions only. */
   async function ask(text: string): Promise<void> {
@@ -122,6 +122,27 @@ t.test('services', async t => {
       back: 'alter table transfers enable trigger transfers_append_only',
       name: 'append-only',
     },
+    {
+      by: 'drop trigger transfer_links_append_only on transfer_links',
+      back: `create trigger transfer_links_append_only before update or delete or truncate on transfer_links
+        for each statement execute function refuse_change()`,
+      name: 'append-only',
+    },
+    {
+      by: 'alter table dead_letters set unlogged',
+      back: 'alter table dead_letters set logged',
+      name: 'write-ahead log',
+    },
+    {
+      by: 'alter database hexbao set zero_damaged_pages = on',
+      back: 'alter database hexbao reset zero_damaged_pages',
+      name: 'zero_damaged_pages',
+    },
+    {
+      by: 'alter database hexbao set ignore_checksum_failure = on',
+      back: 'alter database hexbao reset ignore_checksum_failure',
+      name: 'ignore_checksum_failure',
+    },
   ]
   for (const { by, back, name } of spoiledDatabase) {
     await t.test(by, async t => {
@@ -165,10 +186,17 @@ t.test('services', async t => {
     url.username = 'player'
     url.password = 'pw'
     const checks = await check({ redisUrl: url.href })
-    t.same(statusOf(checks), { 'Redis appendfsync': 'warning' }, 'CONFIG is not needed for the rest')
+    t.same(
+      statusOf(checks),
+      { 'Redis appendfsync': 'warning', 'Redis user': 'warning' },
+      'CONFIG is not needed for the rest',
+    )
+    t.match(checks.find(c => c.name === 'Redis user')?.detail, /^player may empty Redis: .*npm run redis-acl/)
     t.match(checks.find(c => c.name === 'Redis appendfsync')?.detail, /could not be checked \(NOPERM/)
     await redis.call('ACL', 'SETUSER', 'player', '-info')
+    await redis.call('ACL', 'SETUSER', 'player', '-flushall')
     t.same(statusOf(await check({ redisUrl: url.href })), { Redis: 'failed', 'Redis appendfsync': 'warning' })
+    t.same(statusOf(await check({ redisUrl: redisAdminUrl })), { 'Redis user': 'warning' })
   })
 
   await t.test('clocks and connections', async t => {
@@ -254,6 +282,8 @@ t.test('settings of PostgreSQL', async t => {
     full_page_writes: 'on',
     synchronous_commit: 'on',
     data_sync_retry: 'off',
+    zero_damaged_pages: 'off',
+    ignore_checksum_failure: 'off',
     synchronous_standbys: '',
     isolation: 'read committed',
     is_standby: false,

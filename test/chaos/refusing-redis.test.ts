@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { findRedis, listBinaryFolders } from '#platform/embedded/find-binaries.ts'
-import { formatRedisUrl, redisServer } from '#platform/embedded/redis-server.ts'
+import { formatRedisAdminUrl, redisServer } from '#platform/embedded/redis-server.ts'
 import { mountRamDisk } from './ram-disk.ts'
 import { createStore } from './store.ts'
 
@@ -84,7 +84,7 @@ async function startRedis(t: Test) {
   const binary = (await findRedis(await listBinaryFolders())) ?? ''
   const store = await createStore(redisServer, { dataDir: disk?.folder ?? dataDir, name: 'redis', binary })
   await store.start()
-  const redis = new Redis(formatRedisUrl({ password: store.password, port: store.port() }))
+  const redis = new Redis(formatRedisAdminUrl({ password: store.password, port: store.port() }))
   t.teardown(async () => {
     redis.disconnect()
     await store.kill()

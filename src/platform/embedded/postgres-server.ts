@@ -67,7 +67,7 @@ export const postgresServer: ServerKind = {
     const process = pid > 0 && readCommandLine(pid).includes(folder) ? identifyProcess(pid) : undefined
     return process && port > 0 ? { process, port } : undefined
   },
-  mayRetry: log => LEFTOVERS.test(log) || PORT_TAKEN.test(log),
+  findRemedy: log => (PORT_TAKEN.test(log) ? 'other_port' : LEFTOVERS.test(log) ? 'wait' : undefined),
   // Fast shutdown; then immediate, from which the next start recovers.
   stopSteps: [
     { signal: 'SIGINT', waitMs: 30_000 },

@@ -41,8 +41,8 @@ export type ServerKind = {
   complete(place: Place): Promise<void>
   /** A running server of this folder that nobody had the time to remember. */
   findForgotten(folder: string): Promise<{ process: ProcessIdentity; port: number } | undefined>
-  /** Does the log of a failed start say that another try may succeed? */
-  mayRetry(log: string): boolean
+  /** What helps after a failed start with this log: time, until a killed one's leftovers are gone, or another port. */
+  findRemedy(log: string): 'wait' | 'other_port' | undefined
   stopSteps: readonly StopStep[]
 }
 
@@ -74,11 +74,13 @@ export async function startServer(
       if (await waitUntilReady(kind, attempt, process, startByte)) return attempt
     }
     const log = await readLogTail(place.logFile, startByte)
-    if (!kind.mayRetry(log) || Date.now() > deadlineMs) {
+    const remedy = kind.findRemedy(log)
+    if (remedy === undefined || Date.now() > deadlineMs) {
       throw new Error(`${kind.title} stopped while starting (${place.logFile}):\n${log}`)
     }
     await sleep(POLL_MS * 5)
-    port = await chooseFreePort(0)
+    // Leftovers cost time, not the port: URLs that somebody holds open stay good.
+    port = await chooseFreePort(remedy === 'wait' ? port : 0)
   }
 }
 
