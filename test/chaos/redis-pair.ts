@@ -7,7 +7,7 @@ import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
-import { formatRedisUrl, redisServer } from '#platform/embedded/redis-server.ts'
+import { formatRedisAdminUrl, formatRedisUrl, redisServer } from '#platform/embedded/redis-server.ts'
 import { createFaultProxy } from './fault-proxy.ts'
 import { createStore, type Store, type StoreOptions } from './store.ts'
 
@@ -80,7 +80,7 @@ export async function createRedisPair(options: Omit<StoreOptions, 'name'>): Prom
 }
 
 async function askStore<T>(store: Store, work: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis(formatRedisUrl({ password: store.password, port: store.port() }), {
+  const redis = new Redis(formatRedisAdminUrl({ password: store.password, port: store.port() }), {
     lazyConnect: true,
     commandTimeout: 10_000,
     maxRetriesPerRequest: 0,

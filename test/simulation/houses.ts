@@ -46,7 +46,11 @@ export function createRealGate({ redis, redisPrefix: prefix }: World): GateHouse
       const keys = { gate: base, free: `${base}:f:${epoch}`, winners: `${base}:w:${epoch}` }
       const key = (name: GateKey) => (name === 'outbox' ? `${prefix}o:{${partitionOf(id)}}` : keys[name])
       const isHash = (await redis.type(keys.gate)) === 'hash'
-      if (how.what === 'delete') await redis.del(key(how.key))
+      if (how.what === 'delete') {
+        await redis.del(key(how.key))
+        // A new stream could give an id of this very millisecond a second time, and ids are how entries are told apart.
+        await systemClock.sleep(2)
+      }
       if (how.what === 'retype') await redis.set(key(how.key), 'x')
       if (how.what === 'drop field' && isHash) await redis.hdel(keys.gate, how.field)
       if (how.what === 'set field' && isHash) await redis.hset(keys.gate, how.field, how.value)

@@ -68,24 +68,32 @@ export const idleTimeoutMs = 10_000
 export type MemoryPostgres = ReturnType<typeof createMemoryPostgres>
 
 export function createMemoryPostgres(options: PostgresOptions) {
-  const tables = {
-    envelopes: new Map<string, Locked<EnvelopeRow>>(),
-    /** Amounts by share number, from 1. */
-    shares: new Map<string, readonly bigint[]>(),
-    players: new Set<string>(),
-    claims: new Map<string, Added<Claim>[]>(),
-    claimByPlayer: new Map<string, Added<Claim>>(),
-    claimByShare: new Map<string, Added<Claim>>(),
-    accounts: new Map<string, Locked<Balance>>(),
-    transfers: new Map<string, Added<Transfer>>(),
-    advisory: new Map<string, MemoryTx>(),
-    cursors: new Map<string, string>(),
-    deadLetters: new Map<string, DeadLetterRow>(),
-    /** Players whose claims no constraint lets in: the bad row of a batch. */
-    refused: new Set<string>(),
-    /** Those that were refused at some time. */
-    everRefused: new Set<string>(),
-  }
+  const tables = createTables()
+  return { tables, ...createTransactions(options, tables), ...createRows(options, tables) }
+}
+
+type Tables = ReturnType<typeof createTables>
+
+const createTables = () => ({
+  envelopes: new Map<string, Locked<EnvelopeRow>>(),
+  /** Amounts by share number, from 1. */
+  shares: new Map<string, readonly bigint[]>(),
+  players: new Set<string>(),
+  claims: new Map<string, Added<Claim>[]>(),
+  claimByPlayer: new Map<string, Added<Claim>>(),
+  claimByShare: new Map<string, Added<Claim>>(),
+  accounts: new Map<string, Locked<Balance>>(),
+  transfers: new Map<string, Added<Transfer>>(),
+  advisory: new Map<string, MemoryTx>(),
+  cursors: new Map<string, string>(),
+  deadLetters: new Map<string, DeadLetterRow>(),
+  /** Players whose claims no constraint lets in: the bad row of a batch. */
+  refused: new Set<string>(),
+  /** Those that were refused at some time. */
+  everRefused: new Set<string>(),
+})
+
+function createTransactions(options: PostgresOptions, tables: Tables) {
   const open = new Set<MemoryTx>()
   const end = { tables, open, onCommit: options.onCommit }
   const begin = (owner: string): MemoryTx => {
@@ -101,7 +109,6 @@ export function createMemoryPostgres(options: PostgresOptions) {
     return tx
   }
   return {
-    tables,
     begin,
     commit: (tx: MemoryTx) => commit(end, tx),
     abort: (tx: MemoryTx) => abort(end, tx),
@@ -137,6 +144,12 @@ export function createMemoryPostgres(options: PostgresOptions) {
       tx.advisory.push(key)
       return true
     },
+  }
+}
+
+/** What statements do inside a transaction. */
+function createRows(options: PostgresOptions, tables: Tables) {
+  return {
     lockEnvelope: (tx: MemoryTx, id: string) => lock(options, tx, tables.envelopes.get(id)),
     isLockedByAnother: (tx: MemoryTx, id: string) => {
       const holder = tables.envelopes.get(id)?.holder
@@ -185,7 +198,6 @@ export type DeadLetterRow = {
   buried: boolean
 }
 
-type Tables = MemoryPostgres['tables']
 type Ending = { tables: Tables; open: Set<MemoryTx>; onCommit: PostgresOptions['onCommit'] }
 type Writing = PostgresOptions & { tables: Tables }
 
@@ -230,7 +242,7 @@ function lock<V extends EnvelopeRow | Balance>(
     tx.rows.push(row)
     return undefined
   }
-  return new Promise((grant, refuse) => {
+  const granted = new Promise<void>((grant, refuse) => {
     const cancel = after(lockTimeoutMs, () => {
       row.waiting.splice(row.waiting.indexOf(waiter), 1)
       tx.waitsFor = undefined
@@ -240,6 +252,8 @@ function lock<V extends EnvelopeRow | Balance>(
     row.waiting.push(waiter)
     tx.waitsFor = { row, waiter }
   })
+  // One connection's end may grant the lock to another that ends in the same moment.
+  return granted.then(() => refuseUnusable(tx))
 }
 
 function unlock(row: Locked<EnvelopeRow | Balance>): void {

@@ -29,42 +29,10 @@ const hungMs = 60_000
 
 export function createPeople(ports: PeoplePorts) {
   const { scheduler, dice, auditor, note } = ports
-  const calls = new Set<Call>()
+  const { send, listHung } = createCalls(ports)
   const counts = { claims: 0, closes: 0 }
   /** Until the end, a frozen envelope may still be on its way to an end. */
   let isHealed = false
-
-  /** Sends a call to some server; the answer reaches the caller if the server lives to give it. */
-  function send<V>(
-    what: string,
-    run: (server: Server) => Promise<V>,
-    heard: (reply: Heard<V>) => void,
-  ): void {
-    const server = ports.findServer()
-    if (server === undefined) return heard({ status: 'refused' })
-    const call: Call = { server, what, sinceMs: scheduler.nowMs() }
-    calls.add(call)
-    let isOpen = true
-    const hear = (reply: Heard<V>) => {
-      if (!isOpen) return
-      isOpen = false
-      heard(reply)
-    }
-    scheduler.after(clientTimeoutMs, () => hear({ status: 'refused' }))
-    run(server).then(
-      answer => {
-        calls.delete(call)
-        if (server.isAlive) hear({ status: 'answered', answer, server })
-      },
-      (error: unknown) => {
-        calls.delete(call)
-        if (!server.isAlive) return
-        const isKnown = error instanceof Crash || error instanceof Unavailable || isDatabaseDown(error)
-        if (!isKnown) auditor.sawFault(`${server.name}, ${what}`, error)
-        hear({ status: 'refused' })
-      },
-    )
-  }
 
   function claim(client: Client, done: () => void, isFar: boolean): void {
     const { player, envelopeId } = client
@@ -114,12 +82,54 @@ export function createPeople(ports: PeoplePorts) {
     heal: () => {
       isHealed = true
     },
-    /** Calls that a living server has not answered for a minute. */
-    listHung: (): string[] =>
-      [...calls]
-        .filter(({ server, sinceMs }) => server.isAlive && scheduler.nowMs() - sinceMs > hungMs)
-        .map(c => `${c.what} at ${c.server.name} since ${c.sinceMs}`),
+    listHung,
   }
+}
+
+type Calls = {
+  /** Sends a call to some server; the answer reaches the caller if the server lives to give it. */
+  send<V>(what: string, run: (server: Server) => Promise<V>, heard: (reply: Heard<V>) => void): void
+  /** Calls that a living server has not answered for a minute. */
+  listHung(): string[]
+}
+
+function createCalls({ scheduler, auditor, findServer }: PeoplePorts): Calls {
+  const calls = new Set<Call>()
+  function send<V>(
+    what: string,
+    run: (server: Server) => Promise<V>,
+    heard: (reply: Heard<V>) => void,
+  ): void {
+    const server = findServer()
+    if (server === undefined) return heard({ status: 'refused' })
+    const call: Call = { server, what, sinceMs: scheduler.nowMs() }
+    calls.add(call)
+    let isOpen = true
+    const hear = (reply: Heard<V>) => {
+      if (!isOpen) return
+      isOpen = false
+      heard(reply)
+    }
+    scheduler.after(clientTimeoutMs, () => hear({ status: 'refused' }))
+    run(server).then(
+      answer => {
+        calls.delete(call)
+        if (server.isAlive) hear({ status: 'answered', answer, server })
+      },
+      (error: unknown) => {
+        calls.delete(call)
+        if (!server.isAlive) return
+        const isKnown = error instanceof Crash || error instanceof Unavailable || isDatabaseDown(error)
+        if (!isKnown) auditor.sawFault(`${server.name}, ${what}`, error)
+        hear({ status: 'refused' })
+      },
+    )
+  }
+  const listHung = () =>
+    [...calls]
+      .filter(({ server, sinceMs }) => server.isAlive && scheduler.nowMs() - sinceMs > hungMs)
+      .map(c => `${c.what} at ${c.server.name} since ${c.sinceMs}`)
+  return { send, listHung }
 }
 
 type Heard<V> = { status: 'refused' } | { status: 'answered'; answer: V; server: Server }

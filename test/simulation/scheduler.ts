@@ -12,7 +12,7 @@ export type Scheduler = {
   nowMs(): number
   /** Calls `task` after `ms`; the returned function cancels it. */
   after(ms: number, task: () => void): Cancel
-  /** Runs events until none is due by `untilMs`, and leaves the time there; or until it is over. Throws what an event throws. */
+  /** Runs what is due by `untilMs`, and leaves the time there, or until it is over; throws what an event throws. */
   run(untilMs: number, isOver?: () => boolean): Promise<void>
   /** How many events have run. */
   events(): number

@@ -34,7 +34,7 @@ export type ServerPorts = {
   faults: Faults
   auditor: Auditor
   note: (what: () => string) => void
-  /** How much slower than in life the jobs run, now: a run has few events to spare, and in the quiet nothing hurries. */
+  /** How much slower than in life the jobs run, now: a run has few events to spare, and the quiet is long. */
   pace: () => { sweep: number; envelopes: number; forgotten: number }
 }
 
@@ -121,6 +121,24 @@ export function createServer(ports: ServerPorts, name: string, node: RedisNode):
     kill: () => {
       if (life.isAlive) kill()
     },
+    ...createFrost(ports, life, deliver),
+    connect(next) {
+      life.node = next
+      life.identity = undefined
+    },
+    node: () => life.node,
+  }
+  return server
+}
+
+/** A process that stands still: what reaches it waits, and PostgreSQL ends its idle transactions. */
+function createFrost(
+  { scheduler, postgres, note }: ServerPorts,
+  life: Life,
+  deliver: (task: () => void) => void,
+): Pick<Server, 'freeze' | 'thaw'> {
+  const { name } = life
+  return {
     freeze() {
       note(() => `${name} freezes`)
       life.isFrozen = true
@@ -139,13 +157,7 @@ export function createServer(ports: ServerPorts, name: string, node: RedisNode):
       // Each as an event of its own: what one of them settles runs before the next.
       for (const task of life.held.splice(0)) scheduler.after(0, () => deliver(task))
     },
-    connect(next) {
-      life.node = next
-      life.identity = undefined
-    },
-    node: () => life.node,
   }
-  return server
 }
 
 type Inside = {

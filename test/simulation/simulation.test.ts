@@ -5,7 +5,7 @@ import { runSeeds } from './campaign.ts'
 import { faultKinds } from './faults.ts'
 import { runSeed } from './run.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 t.test('the same seed is the same run', async t => {
   for (const seed of [1, 7, 4_242]) {

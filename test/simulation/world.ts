@@ -24,17 +24,7 @@ export type SimulatedWorld = ReturnType<typeof createWorld>
 export function createWorld(ports: WorldPorts) {
   const { dice, scheduler, faults, auditor, note } = ports
   const counts = { expiries: 0 }
-  const postgres = createMemoryPostgres({
-    nowMs: scheduler.nowMs,
-    after: scheduler.after,
-    onCommit: commit => {
-      counts.expiries += commit.envelopes.filter(({ after }) => after.state === 'expired').length
-      note(() => describe(commit))
-      auditor.committed(commit)
-    },
-    onRefused: () => faults.count('bad row'),
-  })
-  auditor.watch(postgres)
+  const postgres = createWatchedPostgres(ports, counts)
   let postgresUpAtMs = 0
   let pace = { sweep: dice.between(2, 4), envelopes: dice.between(3, 6), forgotten: 0.5 }
   const serverPorts: ServerPorts = {
@@ -95,6 +85,25 @@ export function createWorld(ports: WorldPorts) {
         return { player, envelopeId: id, isFinal: false, asks: 0 }
       }),
   }
+}
+
+/** The auditor hears of every commit. */
+function createWatchedPostgres(
+  { scheduler, faults, auditor, note }: WorldPorts,
+  counts: { expiries: number },
+): WorldPostgres {
+  const postgres = createMemoryPostgres({
+    nowMs: scheduler.nowMs,
+    after: scheduler.after,
+    onCommit: commit => {
+      counts.expiries += commit.envelopes.filter(({ after }) => after.state === 'expired').length
+      note(() => describe(commit))
+      auditor.committed(commit)
+    },
+    onRefused: () => faults.count('bad row'),
+  })
+  auditor.watch(postgres)
+  return postgres
 }
 
 function describe({ claims, envelopes }: Parameters<Auditor['committed']>[0]): string {
