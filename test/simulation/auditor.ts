@@ -36,12 +36,12 @@ export function createAuditor(nowMs: () => number, note: (what: () => string) =>
   let violation: Violation | undefined
   let tables: MemoryPostgres['tables'] | undefined
   const tablesOf = () => tables as MemoryPostgres['tables']
-  const break_ = (invariant: string, what: string): void => {
+  const violate = (invariant: string, what: string): void => {
     violation ??= { invariant, what }
     note(() => `VIOLATION ${invariant}: ${what}`)
   }
   const expect = (holds: boolean, invariant: string, what: () => string): void => {
-    if (!holds) break_(invariant, what())
+    if (!holds) violate(invariant, what())
   }
   const rowOf = (id: string) => tablesOf().envelopes.get(id)?.committed
   const context = { books, reserved, promised, turnedAway, expect, rowOf, tablesOf, nowMs }
@@ -77,9 +77,9 @@ export function createAuditor(nowMs: () => number, note: (what: () => string) =>
       expect(left >= 0, 'F', () => `${playerId} was given a permit back that nobody took`)
     },
     sawFault(where: string, fault: unknown): void {
-      break_('F', `${where}: ${fault instanceof Error ? fault.stack : String(fault)}`)
+      violate('F', `${where}: ${fault instanceof Error ? fault.stack : String(fault)}`)
     },
-    stuck: (what: string): void => break_('I5', what),
+    stuck: (what: string): void => violate('I5', what),
     /** After the quiet: nothing waits any more, and everything adds up once again. */
     conclude(redis: MemoryRedis, postgres: MemoryPostgres): void {
       judgeEnd(context, redis)

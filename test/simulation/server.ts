@@ -242,7 +242,8 @@ export const isOutage = (error: unknown): boolean =>
 function createLog({ auditor, note }: ServerPorts, life: Life): Logger {
   const say = (what: { err?: unknown }, message: string) => {
     if (!life.isAlive) return
-    note(() => `${life.name} logs: ${message}${what.err === undefined ? '' : ` (${String(what.err)})`}`)
+    const cause = what.err instanceof Error ? ` (${what.err.name}: ${what.err.message})` : ''
+    note(() => `${life.name} logs: ${message}${cause}`)
   }
   const log = {
     info: say,

@@ -37,6 +37,16 @@ export type Unleashing = {
   onOver: (kind: string) => void
 }
 
+/** Another fault was there first: nobody listens where this one wanted to strike. */
+function missWhatIsDown(error: Error & { code?: string }): false {
+  const isDown =
+    /^(Connection is closed|Stream isn't writeable|Command timed out|LOADING|MISCONF|READONLY|OOM)/.test(
+      error.message,
+    )
+  if (isDown || error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET') return false
+  throw error
+}
+
 /** Begins the planned faults, and waits for the last to end. */
 export async function unleash(
   rig: Rig,
@@ -54,7 +64,7 @@ export async function unleash(
   const strikeAll = async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       await sleep(Math.max(0, startMs + next.atMs - Date.now()))
-      const hasStruck = isInTime() && (await next.fault.strike(hurried, next.dice))
+      const hasStruck = isInTime() && (await next.fault.strike(hurried, next.dice).catch(missWhatIsDown))
       const tally = struck.get(next.fault.kind)
       if (tally) tally[hasStruck ? 'struck' : 'missed']++
       if (hasStruck) onOver(next.fault.kind)
