@@ -52,7 +52,8 @@ async function runCatcher(catcher: Catcher, cwd: string, dataDir: string): Promi
   const child = spawn(process.execPath, commandOf(catcher), {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, HEXBAO_TEST_SERVICES: dataDir },
+    // A test by itself has half a minute otherwise.
+    env: { ...process.env, HEXBAO_TEST_SERVICES: dataDir, TAP_TIMEOUT: '240' },
     timeout: catcherMs,
     killSignal: 'SIGKILL',
   })
