@@ -43,13 +43,14 @@ import { registerMerchantRoutes } from './merchants/routes.ts'
 import { createAuthenticator } from './players/authenticator.ts'
 import type { Caller } from './players/caller.ts'
 import { playerRecord } from './players/postgres.ts'
-import { registerPlayerRoutes } from './players/routes.ts'
+import { registerBanRoutes, registerPlayerRoutes } from './players/routes.ts'
 import { createTokenIssuer } from './players/token.ts'
 import { createPositions } from './positions/positions.ts'
 import { createStandingStore } from './positions/redis.ts'
 import { registerPositionRoutes } from './positions/routes.ts'
+import { createAdmission } from './realtime/admission.ts'
 import { createHub } from './realtime/hub.ts'
-import { createAnnouncer, createChannels } from './realtime/redis.ts'
+import { createAnnouncer, createChannels, createNotices } from './realtime/redis.ts'
 import { registerPlaySocket } from './realtime/socket.ts'
 
 export type AppOptions = {
@@ -103,6 +104,7 @@ export async function createApp({
 
   // What the rest of the game tells the sockets
   const announcer = createAnnouncer(redis, { prefix: redisPrefix, log })
+  const notices = createNotices(redis, { prefix: redisPrefix, log })
 
   // Where players are
   const positions = createPositions({
@@ -129,6 +131,7 @@ export async function createApp({
     log,
     hmacSecret,
     isRowError,
+    findBanned: playerRecord.findBanned,
     isOutage: isDatabaseDown,
     ...(reach !== undefined && { reach }),
   })
@@ -187,13 +190,23 @@ export async function createApp({
   const anyOrigin = isSandbox && config.origins.length === 0
   await http.register(cors, { origin: anyOrigin ? true : [...config.origins] })
   const hub = createHub({
-    ...{ clock, random, log, isSandbox, around, index, channels, positions },
+    ...{ clock, random, log, isSandbox, around, index, channels, notices, positions },
+    forgetTokens: authenticator.forget,
     claims: {
       claim: async (player, request) => describeAnswer(await claims.claim(player, request)),
       claimedIds,
     },
   })
-  await registerPlaySocket(http, { hub, authenticator, origins: anyOrigin ? 'any' : config.origins })
+  await registerPlaySocket(http, {
+    hub,
+    authenticator,
+    origins: anyOrigin ? 'any' : config.origins,
+    admission: createAdmission({
+      clock,
+      random,
+      perAddress: isSandbox ? Infinity : limits.socket.perAddress,
+    }),
+  })
   await registerDocuments(http)
   const bind = createBinder<Caller>(http, {
     sandbox: isSandbox,
@@ -203,6 +216,14 @@ export async function createApp({
   const money = { sandbox: isSandbox, database, clock, random, currencies, postTransfers }
   const issueToken = createTokenIssuer(config.jwt, { clock })
   registerPlayerRoutes(bind, { ...money, players: playerRecord, issuer: config.jwt.issuer, issueToken })
+  registerBanRoutes(bind, {
+    ...{ players: playerRecord, database, clock },
+    onBanned(playerId) {
+      // Here at once, whether Redis answers or not.
+      hub.ban(playerId)
+      notices.playerBanned(playerId)
+    },
+  })
   registerPositionRoutes(bind, { positions })
   registerLedgerRoutes(bind, {
     ...money,

@@ -12,7 +12,15 @@ import {
 } from './envelopes.ts'
 import { getLiveness, getReadiness } from './health.ts'
 import { createApiKey, createMerchant, deposit, getMerchant, listApiKeys, revokeApiKey } from './merchants.ts'
-import { getMe, getWallet, listWalletTransfers, sendPosition, signUpPlayer } from './players.ts'
+import {
+  banPlayer,
+  getMe,
+  getWallet,
+  liftBan,
+  listWalletTransfers,
+  sendPosition,
+  signUpPlayer,
+} from './players.ts'
 
 export const operations: readonly Operation[] = [
   signUpPlayer,
@@ -36,6 +44,8 @@ export const operations: readonly Operation[] = [
   revokeApiKey,
   createMerchant,
   deposit,
+  banPlayer,
+  liftBan,
   getLiveness,
   getReadiness,
 ]

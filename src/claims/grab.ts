@@ -174,6 +174,11 @@ async function settle<T>(context: Context<T>, { envelope, reservation, status }:
       return { done: settled }
     case 'frozen':
       return { done: refuse('frozen') }
+    case 'banned':
+      // The share goes back into the game with the rebuilt gate.
+      await gate.void([reservation])
+      await rebuild(context, envelope, reservation.epoch)
+      return { done: refuse('banned') }
     case 'fenced':
       await gate.void([reservation])
       return rebuild(context, envelope, undefined)

@@ -26,6 +26,8 @@ export type SettlePorts<T> = {
   record: ClaimRecord<T>
   /** PostgreSQL refuses the row itself, whoever asks and whenever. */
   isRowError: (error: unknown) => boolean
+  /** Who of them is banned, held so until the transaction ends; absent where nobody ever is. */
+  findBanned?: ((tx: T, playerIds: readonly string[]) => Promise<ReadonlySet<string>>) | undefined
   nowMs: () => number
   reach: Reach
   /** After each commit that recorded claims. */
@@ -60,7 +62,10 @@ async function settleTogether<T>(
   const { verdicts, claims, envelopes } = await record.transact(async tx => {
     const ids = [...new Set(reservations.map(r => r.envelopeId))]
     const locked = await record.lockEnvelopes(tx, ids)
-    const judged = judgeAll(reservations, locked, await record.findRivals(tx, reservations), nowMs)
+    const playerIds = [...new Set(reservations.map(r => r.playerId))]
+    const banned = (await ports.findBanned?.(tx, playerIds)) ?? new Set()
+    const existing = await record.findRivals(tx, reservations)
+    const judged = judgeAll(reservations, locked, { existing, banned }, nowMs)
     const recorded = judged.due.length === 0 ? [] : await record.insertClaims(tx, judged.due)
     if (recorded.length > 0) {
       await record.pay(tx, recorded)
@@ -77,7 +82,7 @@ async function settleTogether<T>(
 function judgeAll(
   reservations: readonly Reservation[],
   locked: readonly LockedEnvelope[],
-  existing: readonly Claim[],
+  { existing, banned }: { existing: readonly Claim[]; banned: ReadonlySet<string> },
   nowMs: number,
 ): { verdicts: Verdict[]; due: UnsettledClaim[] } {
   const envelopes = new Map(locked.map(e => [e.id, e]))
@@ -88,7 +93,7 @@ function judgeAll(
     const { envelopeId, playerId, shareNo } = reservation
     const id = claimIdOf(envelopeId, playerId)
     if (due.has(id)) return { status: 'due' as const }
-    const verdict = judge(reservation, envelopes.get(envelopeId), { byPlayer, byShare })
+    const verdict = judge(reservation, envelopes.get(envelopeId), { byPlayer, byShare, banned })
     if (verdict.status === 'due') {
       due.set(id, { id, envelopeId, playerId, shareNo, claimedAtMs: nowMs })
       byShare.set(`${envelopeId}:${shareNo}`, reservation)

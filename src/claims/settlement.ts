@@ -11,6 +11,8 @@ export type Verdict =
   | { status: 'duplicate'; claim: Claim }
   | { status: 'ended'; reason: EndedState }
   | { status: 'frozen' }
+  /** The player was banned before this could be recorded. */
+  | { status: 'banned' }
   /** Reserved under another epoch than the row's, or the envelope is not open. */
   | { status: 'fenced' }
   /** The share belongs to another player's claim. */
@@ -23,6 +25,7 @@ export type Rivals = {
   byPlayer: ReadonlyMap<string, Claim>
   /** By `envelope:share`. */
   byShare: ReadonlyMap<string, unknown>
+  banned: ReadonlySet<string>
 }
 
 export function judge(
@@ -42,6 +45,7 @@ export function judge(
       return { status: 'frozen' }
     case 'live':
       if (envelope.epoch !== epoch) return { status: 'fenced' }
+      if (rivals.banned.has(playerId)) return { status: 'banned' }
       return rivals.byShare.has(`${envelopeId}:${shareNo}`) ? { status: 'conflict' } : { status: 'due' }
     default:
       return { status: 'fenced' }
