@@ -1,5 +1,5 @@
--- Bans: the tokens of a banned player are refused; a settlement locks the players it pays, so that no claim of theirs is
--- recorded after the ban.
+-- Bans: the tokens of a banned player are refused; a settlement locks the players that it pays, so that no claim of
+-- theirs is recorded after the ban.
 alter table players
   add column banned_at timestamptz,
   add column ban_reason text check (char_length(ban_reason) between 1 and 200),

@@ -75,6 +75,7 @@ export class PlayRefusal extends Error {
 
 /** Closings that another socket would not change; after all others the client comes back. */
 const finalCodes: readonly number[] = [
+  closeCodes.tooManyPieces,
   closeCodes.tooBig,
   closeCodes.badFrame,
   closeCodes.unauthorized,

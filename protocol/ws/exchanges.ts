@@ -73,6 +73,7 @@ export const pushedFrames = [
 
 /** Why the server closes a socket. */
 export const closeMeanings: Readonly<Record<keyof typeof closeCodes, string>> = {
+  tooManyPieces: 'A frame came in more than 16 fragments.',
   tooBig: 'A frame was larger than socket.payloadBytes.',
   restarting: 'The server restarts; `goodbye` says when to come back.',
   badFrame: 'A frame was binary or not JSON.',

@@ -76,7 +76,7 @@ async function settleAndMark<T, E extends Reservation>(
   )
 }
 
-/** The gate holds a share for this player, and the record gave it to another, the player another, or a banned one none. */
+/** The gate holds a share for this player, and the record gave it to another, the player another or, banned, none. */
 const isTorn = (entry: Reservation, outcome: Settled): boolean =>
   outcome.status === 'conflict' ||
   outcome.status === 'banned' ||

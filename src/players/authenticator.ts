@@ -83,8 +83,8 @@ type Remembered = { player: PlayerCaller; untilMs: number }
 
 const rememberedTokens = 50_000
 /**
- * A signing key that the provider withdraws stops counting within this time, whatever `exp` says, and so does a ban that
- * this server did not hear of. An open socket asks as often, so it is closed after twice this time at most.
+ * A signing key that the provider withdraws stops counting within this time, whatever `exp` says, and a ban that this
+ * server did not hear of begins to count. An open socket asks as often: it is closed after twice this time at most.
  */
 const rememberedForMs = limits.socket.verifyEveryMs
 

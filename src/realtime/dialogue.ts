@@ -10,7 +10,8 @@ import type { Connection } from './connection.ts'
 import { describeRefusal } from './error-frame.ts'
 import { createFloodGuard } from './flood.ts'
 import { parseFrame } from './frames.ts'
-import { type Authenticate, createReception, type ReceptionPorts } from './reception.ts'
+import { createReception, type ReceptionPorts } from './reception.ts'
+import type { Authenticate } from './vigil.ts'
 
 export type Dialogue = {
   /** One text frame; `undefined` stands for a binary one. */

@@ -1,6 +1,6 @@
 /**
- * A session's way out, which outlives its sockets. Without one, frames for the player are numbered and kept, so that the
- * next socket is sent them; what can be told anew, like hints, waits.
+ * A session's way out, which outlives its sockets. Without one, frames for the player are numbered and kept, so that
+ * the next socket is sent them; what can be told anew, like hints, waits.
  */
 import { closeCodes } from '#protocol/ws/frame.ts'
 import type { ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
@@ -11,7 +11,7 @@ export type Line = Pick<Connection, 'send' | 'sendJson' | 'isOpen' | 'isCongeste
   leadsTo(connection: Connection): boolean
   /** The socket is gone. */
   cut(): void
-  /** Leads to `next` from now on, from frame `seq` on, behind `opening`; false where the frames are not kept any more. */
+  /** Leads to `next` from now on, behind frame `seq`; false where what came after it is not kept any more. */
   resume(next: Connection, seq: number, openingOf: (missed: number) => ServerFrame): boolean
 }
 

@@ -1,15 +1,11 @@
 /**
- * Who is there: a connection becomes a session once its token is verified, within 10 s. A wrong token closes the
- * socket; what fails on our side does not, and the client may say `hello` again. The token is verified anew every two
- * minutes, so that no session outlives what it was opened with by much more than that.
+ * Who is there: a connection becomes a session once its token is verified, a new one or the one that its client had
+ * before. What fails on our side does not close the socket, and the client may say `hello` again.
  */
 import type { Logger } from 'pino'
-import { limits } from '#protocol/limits.ts'
 import { closeCodes } from '#protocol/ws/frame.ts'
-import type { Cancel } from '#platform/clock.ts'
 import { refusalOf } from '#platform/faults.ts'
 import { createId } from '#platform/id.ts'
-import type { Refusal } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { PlayerCaller } from '../players/caller.ts'
@@ -18,6 +14,7 @@ import { describeRefusal } from './error-frame.ts'
 import type { Notices } from './redis.ts'
 import type { Roster } from './roster.ts'
 import { createSession, type Session, type SessionPorts } from './session.ts'
+import { type Authenticate, keepVigil } from './vigil.ts'
 
 export type ReceptionPorts = SessionPorts & {
   random: Random
@@ -33,9 +30,6 @@ export type ReceptionPorts = SessionPorts & {
   }
   log: Pick<Logger, 'error'>
 }
-
-/** The player behind a token, or why there is none; throws when that cannot be told now. */
-export type Authenticate = (token: string) => Promise<PlayerCaller | Refusal>
 
 export type Reception = {
   /** Opens the session, once, or resumes one. */
@@ -64,26 +58,15 @@ export function createReception(
   let player: PlayerCaller | undefined
   let opening: Promise<Session | undefined> = Promise.resolve(undefined)
   let isEnded = false
-  let cancelTimer: Cancel = ports.clock.after(limits.socket.helloWithinMs, () => turnAway('no hello in time'))
-
-  const turnAway = (reason: string) => connection.close(closeCodes.unauthorized, reason)
-
-  async function identify(token: string): Promise<PlayerCaller | undefined> {
-    const caller = await authenticate(token)
-    if ('kind' in caller) return caller
-    if (caller.code === 'banned') connection.close(closeCodes.banned, 'the player is banned')
-    else turnAway('no valid token')
-    return undefined
-  }
+  const vigil = keepVigil(connection, authenticate, ports)
 
   async function open(token: string, wish: Wish): Promise<Session | undefined> {
-    player = await identify(token)
+    player = await vigil.identify(token)
     if (player === undefined || isEnded) return undefined
     const session = resume(player, wish) ?? (await openNew(player, wish.ref))
     if (session === undefined) return undefined
     // A ban that came meanwhile found no session to close.
-    await verifyAgain(token)
-    verifyLater(token)
+    await vigil.verifyFromNowOn(token)
     return session
   }
 
@@ -113,21 +96,6 @@ export function createReception(
     return session
   }
 
-  function verifyLater(token: string): void {
-    cancelTimer()
-    if (isEnded) return
-    const verify = () => verifyAgain(token).finally(() => verifyLater(token))
-    cancelTimer = ports.clock.after(limits.socket.verifyEveryMs, () => void verify())
-  }
-
-  async function verifyAgain(token: string): Promise<void> {
-    try {
-      await identify(token)
-    } catch (error) {
-      ports.log.error({ err: error }, 'a token could not be verified again')
-    }
-  }
-
   function explain(error: unknown, ref: string | undefined): undefined {
     const refusal = refusalOf(error as Error)
     ports.log.error({ err: error, code: refusal.code, frame: 'hello' }, 'a frame failed')
@@ -143,7 +111,7 @@ export function createReception(
     timeScale: () => player?.timeScale ?? 1,
     end(code) {
       isEnded = true
-      cancelTimer()
+      vigil.end()
       void opening.then(session => {
         if (session?.leadsTo(connection) !== true) return
         if (mayComeBack(code, connection.closeCode())) ports.roster.park(session)

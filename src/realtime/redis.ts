@@ -1,7 +1,7 @@
 /**
- * Announcements between servers over Redis pub/sub: one channel per res-7 cell, two per player (frames, and sessions that
- * went elsewhere), one for bans; under a prefix, because pub/sub crosses Redis databases. A message is serialised once, where it is announced; what is meant for a
- * player travels as the frame that the sockets will send.
+ * Announcements between servers over Redis pub/sub: one channel per res-7 cell, two per player (frames, and sessions
+ * that went elsewhere), one for bans; under a prefix, because pub/sub crosses Redis databases. A message is serialised
+ * once, where it is announced; what is meant for a player travels as the frame that the sockets will send.
  */
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'

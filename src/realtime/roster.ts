@@ -1,6 +1,6 @@
 /**
- * Every connection and session of this server. A player may hold five sessions; what happens to a player is sent to each
- * of them, and this server listens for a player exactly as long as one of their sessions is here, with a socket or
+ * Every connection and session of this server. A player may hold five sessions; what happens to a player is sent to
+ * each of them, and this server listens for a player exactly as long as one of their sessions is here, with a socket or
  * waiting for one.
  */
 import { limits } from '#protocol/limits.ts'
@@ -45,6 +45,12 @@ export type RosterPorts = {
   random: Random
 }
 
+/** Sessions that wait for a socket make room first, then the oldest. */
+function findExcess(sessions: readonly Session[], isParked: (session: Session) => boolean): Session[] {
+  const byNeed = [...sessions.filter(isParked), ...sessions.filter(session => !isParked(session))]
+  return byNeed.slice(0, Math.max(0, sessions.length - limits.socket.perPlayer))
+}
+
 export function createRoster({ channels, clock, random }: RosterPorts): Roster {
   const farewell = createFarewell({ clock, random })
   const parking = createParking(clock, leave)
@@ -61,10 +67,7 @@ export function createRoster({ channels, clock, random }: RosterPorts): Roster {
       leave(session)
       throw error
     }
-    const sessions = ofPlayer(playerId)
-    const byNeed = [...sessions.filter(parking.has), ...sessions.filter(other => !parking.has(other))]
-    const excess = Math.max(0, sessions.length - limits.socket.perPlayer)
-    for (const other of byNeed.slice(0, excess)) drop(other, 'replaced')
+    for (const other of findExcess(ofPlayer(playerId), parking.has)) drop(other, 'replaced')
   }
 
   function leave(session: Session): void {
@@ -73,10 +76,7 @@ export function createRoster({ channels, clock, random }: RosterPorts): Roster {
     parking.take(session)
     session.end()
     const others = sessions.filter(other => other !== session)
-    if (others.length > 0) {
-      sessionsOf.set(session.playerId, others)
-      return
-    }
+    if (others.length > 0) return void sessionsOf.set(session.playerId, others)
     sessionsOf.delete(session.playerId)
     channels.unfollowPlayer(session.playerId)
   }
@@ -102,8 +102,7 @@ export function createRoster({ channels, clock, random }: RosterPorts): Roster {
       return session.resume(connection, seq, ref)
     },
     endSession(playerId, sessionId) {
-      const session = ofPlayer(playerId).find(({ id }) => id === sessionId)
-      if (session !== undefined) drop(session, 'replaced')
+      for (const session of ofPlayer(playerId)) if (session.id === sessionId) drop(session, 'replaced')
     },
     ban: playerId => ofPlayer(playerId).forEach(session => drop(session, 'banned')),
     toPlayer(playerId, json) {

@@ -1,6 +1,6 @@
 /**
- * One player's session, from `welcome` on, over one socket after another. Claims, pings and errors are answered at once; what a
- * position leads to leaves with the lookout's tick.
+ * One player's session, from `welcome` on, over one socket after another. Claims, pings and errors are answered at
+ * once; what a position leads to leaves with the lookout's tick.
  */
 import type { Logger } from 'pino'
 import type { Static } from 'typebox'
@@ -17,8 +17,8 @@ import type { MoveAnswer } from '../positions/positions.ts'
 import type { PlayerFrame } from './announcer.ts'
 import type { Connection } from './connection.ts'
 import { describeRefusal, refer } from './error-frame.ts'
-import { createLine } from './line.ts'
-import { createLookout, type LookoutPorts } from './lookout.ts'
+import { createLine, type Line } from './line.ts'
+import { createLookout, type Lookout, type LookoutPorts } from './lookout.ts'
 
 export type ClaimRequest = { envelopeId: string; fix: Fix; passphrase?: string }
 
@@ -72,39 +72,7 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
   const line = createLine(connection)
   const lookout = createLookout({ player, line, claimedIds: new Set(claimedIds) }, ports)
   const serverTime = () => new Date(ports.clock.nowMs()).toISOString()
-  let lastMove: Promise<void> = Promise.resolve()
-
-  async function move(ref: string | undefined, fix: Fix): Promise<void> {
-    const answer = await ports.positions.move(player, fix)
-    if (answer.status === 'accepted') {
-      lookout.pause(answer.paused !== undefined)
-      lookout.place(answer.cell)
-    }
-    lookout.acknowledge({ type: 'position.ack', ...refer(ref), ...describeMove(answer) })
-  }
-
-  async function claim(ref: string | undefined, request: ClaimRequest): Promise<void> {
-    const answer = await ports.claims.claim(player, request)
-    if (isRefusal(answer)) return line.send(describeRefusal(answer, ref, ports))
-    line.send({ type: 'claim.result', ...refer(ref), result: answer.body })
-    if (answer.status === 200) lookout.addClaimed(answer.body.envelopeId)
-  }
-
-  async function answer(frame: SessionFrame): Promise<void> {
-    switch (frame.type) {
-      case 'position': {
-        // One after the other: the order of fixes is what their plausibility is judged by.
-        const moved = lastMove.then(() => move(frame.id, frame.fix))
-        lastMove = moved.catch(() => undefined)
-        return moved
-      }
-      case 'claim':
-        return claim(frame.id, claimRequestOf(frame))
-      case 'ping':
-        return line.send({ type: 'pong', ...refer(frame.id), serverTime: serverTime() })
-    }
-  }
-
+  const answer = createAnswering({ player, line, lookout, serverTime }, ports)
   const describe = (ref: string | undefined) => ({
     type: 'welcome' as const,
     ...refer(ref),
@@ -147,6 +115,47 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
       const why = reason === 'banned' ? 'the player is banned' : 'a newer socket took its place'
       line.close(closeCodes[reason], why)
     },
+  }
+}
+
+type Standing = { player: PlayerCaller; line: Line; lookout: Lookout; serverTime: () => string }
+
+/** Answers one frame after the other as they come, fixes in their order; throws what is a fault of ours. */
+function createAnswering(
+  { player, line, lookout, serverTime }: Standing,
+  ports: SessionPorts,
+): (frame: SessionFrame) => Promise<void> {
+  let lastMove: Promise<void> = Promise.resolve()
+
+  async function move(ref: string | undefined, fix: Fix): Promise<void> {
+    const answer = await ports.positions.move(player, fix)
+    if (answer.status === 'accepted') {
+      lookout.pause(answer.paused !== undefined)
+      lookout.place(answer.cell)
+    }
+    lookout.acknowledge({ type: 'position.ack', ...refer(ref), ...describeMove(answer) })
+  }
+
+  async function claim(ref: string | undefined, request: ClaimRequest): Promise<void> {
+    const answer = await ports.claims.claim(player, request)
+    if (isRefusal(answer)) return line.send(describeRefusal(answer, ref, ports))
+    line.send({ type: 'claim.result', ...refer(ref), result: answer.body })
+    if (answer.status === 200) lookout.addClaimed(answer.body.envelopeId)
+  }
+
+  return async frame => {
+    switch (frame.type) {
+      case 'position': {
+        // One after the other: the order of fixes is what their plausibility is judged by.
+        const moved = lastMove.then(() => move(frame.id, frame.fix))
+        lastMove = moved.catch(() => undefined)
+        return moved
+      }
+      case 'claim':
+        return claim(frame.id, claimRequestOf(frame))
+      case 'ping':
+        return line.send({ type: 'pong', ...refer(frame.id), serverTime: serverTime() })
+    }
   }
 }
 

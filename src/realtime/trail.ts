@@ -1,6 +1,6 @@
 /**
- * The numbers of a session's frames, and the latest of them, for a client whose socket broke: it names the last one that
- * came and is sent exactly those behind it. Kept as they are shared between sessions, and numbered again when needed.
+ * The numbers of a session's frames, and the latest of them, for a client whose socket broke: it names the last one
+ * that came and is sent exactly those behind it. They are kept as they are shared between sessions, without numbers.
  */
 import { limits } from '#protocol/limits.ts'
 

@@ -14,6 +14,7 @@ import { postTransfers } from '../../src/ledger/postgres.ts'
 import { createPositions } from '../../src/positions/positions.ts'
 import { createStandingStore } from '../../src/positions/redis.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
+import { playerRecord } from '../../src/players/postgres.ts'
 import { createStage, square } from '../envelopes/stage.ts'
 
 export const hmacSecret = 'a secret for tests, long enough.'
@@ -42,8 +43,9 @@ export async function createClaimStage(t: Test) {
       countClaimsSince: asked => countClaimsSince(database, asked),
     })
     const log = createLogger('silent')
+    const { findBanned } = playerRecord
     const outside = { announcer, clock, random, log, hmacSecret, isRowError, isOutage: isDatabaseDown }
-    const claims = createClaims<Tx>({ gate, sweepGate: gate, record, positions, ...outside })
+    const claims = createClaims<Tx>({ gate, sweepGate: gate, record, positions, findBanned, ...outside })
     const sweep = async (envelopeId: string) => {
       const job = claims.jobs.find(({ name }) => name === 'sweep')
       return job?.run(partitionOf(envelopeId))

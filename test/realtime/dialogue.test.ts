@@ -17,6 +17,9 @@ import type { Session } from '../../src/realtime/session.ts'
 import { createIndexStage, envelopeAt, square } from '../hints/index-stage.ts'
 import { createManualClock, settle } from './manual-clock.ts'
 
+/** A million with FUZZED_FRAMES=1000000. */
+const fuzzedFrames = Number(process.env.FUZZED_FRAMES ?? 10_000)
+
 const player: PlayerCaller = { kind: 'player', id: 'walker', timeScale: 1 }
 const fix = { lat: square.lat, lng: square.lng, accuracyM: 8 }
 
@@ -440,7 +443,7 @@ t.test('many sockets are closed in waves, and come back spread wider', async t =
 })
 
 t.test('whatever a client sends, nothing is thrown and every answer is a frame', async () => {
-  const word = fc.constantFrom('hello', 'position', 'claim', 'ping', '__proto__', 'x')
+  const word = fc.constantFrom('hello', 'reveal', 'position', 'claim', 'ping', '__proto__', 'x')
   const frame = fc.record(
     { type: word, id: fc.anything(), token: fc.anything(), fix: fc.anything(), envelopeId: fc.anything() },
     { requiredKeys: [] },
@@ -461,6 +464,70 @@ t.test('whatever a client sends, nothing is thrown and every answer is a frame',
       stage.index.close()
       return stage.faults.length === 0 && stage.clock.timersLeft() === 0
     }),
-    { numRuns: 200 },
+    { numRuns: 150 },
   )
+})
+
+t.test('frames with a few characters changed, by the thousand: nothing is thrown', async t => {
+  const templates = [
+    JSON.stringify({ ...hello(envelopeId, 1), token: 'x' }),
+    JSON.stringify({
+      type: 'position',
+      id: 'p',
+      fix: { ...fix, at: '2026-03-01T08:00:00.000Z', crs: 'gcj02' },
+    }),
+    JSON.stringify({ type: 'claim', id: 'c', envelopeId, fix, passphrase: 'open sesame' }),
+    '{"type":"ping","id":"k"}',
+  ]
+  const alphabet = [
+    '',
+    '"',
+    '{',
+    '}',
+    '[',
+    ',',
+    ':',
+    '\\',
+    '0',
+    '9e999',
+    '-',
+    'null',
+    '\u0000',
+    '\ud800',
+    '𠜎',
+    '__proto__',
+  ]
+  let state = 20_261_125
+  const next = (below: number) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+  const mutate = (text: string): string => {
+    const at = next(text.length)
+    const end = at + next(4)
+    return text.slice(0, at) + (alphabet[next(alphabet.length)] ?? '') + text.slice(end)
+  }
+  const stage = createHubStage()
+  let client = stage.connect('x')
+  const answered = new Map<string, number>()
+  for (let i = 0; i < fuzzedFrames; i++) {
+    let text = templates[next(templates.length)] ?? ''
+    for (let changes = next(4); changes > 0; changes--) text = mutate(text)
+    const { length } = client.frames
+    await client.visitor.hear(text)
+    await stage.clock.pass(100)
+    client.visitor.pong()
+    for (const { type } of client.frames.slice(length)) answered.set(type, (answered.get(type) ?? 0) + 1)
+    client.frames.length = 0
+    if (client.wire.code === undefined) continue
+    client.visitor.end(client.wire.code)
+    client = stage.connect('x')
+  }
+  t.same(stage.faults, [], `with seed 20261125: ${JSON.stringify([...answered])}`)
+  for (const type of ['error', 'pong', 'position.ack', 'welcome'])
+    t.ok(answered.get(type), `${type} among the answers`)
+  client.visitor.end(1000)
+  await stage.clock.pass(60_250)
+  stage.index.close()
+  t.equal(stage.clock.timersLeft(), 0)
 })

@@ -34,6 +34,8 @@ export type PlayServer = Awaited<ReturnType<typeof startServer>>
 
 type ServerOptions = {
   indexClock?: Clock
+  hubClock?: Clock
+  port?: number
   admissionClock?: Clock
   perAddress?: number
   origins?: readonly string[]
@@ -117,7 +119,7 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   const notices = createNotices(world.redis, { prefix, log })
   const forgetTokens = (): void => undefined
   const seen = { around, index, channels, positions, claims, notices, forgetTokens }
-  const hub = createHub({ clock: systemClock, random, log, isSandbox: true, ...seen })
+  const hub = createHub({ clock: options.hubClock ?? systemClock, random, log, isSandbox: true, ...seen })
   const app = Fastify()
   handleFaults(app, { sandbox: true })
   const authenticator = { authenticatePlayerToken: authenticate }
@@ -131,7 +133,7 @@ async function startServer(t: Test, world: World, people: People, options: Serve
     authenticate: authorization => authenticate(authorization?.slice('Bearer '.length) ?? ''),
   })
   registerHintRoutes(bind, { index, around, positions, claims })
-  await app.listen({ port: 0, host: '127.0.0.1' })
+  await app.listen({ port: options.port ?? 0, host: '127.0.0.1' })
   const { port } = app.server.address() as { port: number }
 
   let closing: Promise<void> | undefined
@@ -142,5 +144,5 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   }
   const close = () => (closing ??= closeAll())
   t.teardown(close)
-  return { app, hub, index, around, subscriber, url: `ws://127.0.0.1:${port}/v1/play`, close }
+  return { app, hub, admission, index, around, subscriber, url: `ws://127.0.0.1:${port}/v1/play`, close }
 }
