@@ -73,6 +73,16 @@ export const limits = {
   },
 
   idempotency: { keyChars: 255, keptMs: 30 * 86_400_000 },
+  payout: {
+    minMinor: 100n,
+    maxMinor: 5_000_000_00n,
+    destinationChars: 200,
+    reasonChars: 200,
+    referenceChars: 120,
+    callbackToleranceMs: 300_000,
+  },
+  statement: { periodMs: 366 * 86_400_000, settledMs: 60_000 },
+  operator: { reasonChars: 500, replayedAtOnce: 200 },
   merchant: { liveKeys: 2, nameChars: 80 },
   sandbox: { maxTimeScale: 120, playerTestMinor: 100_000_00n, merchantTestMinor: 1_000_000_00n },
 } as const

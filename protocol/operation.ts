@@ -23,10 +23,18 @@ export type Operation = {
   /** What a merchant key must be allowed to do. */
   scope?: Scope
   sandboxOnly?: boolean
-  idempotencyKey?: 'required'
+  /**
+   * required: the answer is kept under the key. refused: a repetition would act twice, so a key must not look as if it
+   * helped. Absent: safe to repeat, and a key changes nothing.
+   */
+  idempotencyKey?: 'required' | 'refused'
+  /** The body is signed by the Standard Webhooks specification; that is the credential. */
+  signed?: boolean
   params?: TObject
   query?: TObject
   body?: TObject
+  /** What it answers with instead of JSON, as a stream; its schema in `answers` is text. */
+  produces?: 'text/csv'
   /** Answers by status. */
   answers: Readonly<Record<number, TSchema>>
   errors: readonly ErrorCode[]

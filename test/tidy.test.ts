@@ -34,6 +34,7 @@ const rules: Record<string, Rule> = {
   'points are located once': code.pointsAreLocatedOnce,
   'exports are named, without barrels': code.exportsAreNamed,
   'SQL statements are files': code.statementsAreFiles,
+  'transactions commit and see as configured': code.transactionsAreAsConfigured,
   'nothing is put off': code.nothingIsPutOff,
   'all tests run': code.testsAllRun,
   'Lua states its contract': scripts.luaStatesItsContract,

@@ -22,6 +22,7 @@ export const signUpPlayer = operation({
     'Gives a player, a token and test money. In production players come with a token of your identity provider.',
   callers: [],
   sandboxOnly: true,
+  idempotencyKey: 'refused',
   body: Shape({
     timeScale: Type.Optional(
       Type.Integer({
@@ -59,12 +60,18 @@ export const getWallet = operation({
   errors: [...commonErrors, ...callerErrors],
 })
 
+export const TransferKind = Type.Enum(
+  ['test_money', 'deposit', 'escrow', 'claim', 'refund', 'payout', 'payout_paid', 'payout_returned'],
+  { description: 'payout reserves what leaves; then it is payout_paid outside, or payout_returned.' },
+)
+
 export const WalletTransfer = Shape({
   id: Uuid,
-  kind: Type.Enum(['test_money', 'deposit', 'escrow', 'claim', 'refund']),
+  kind: TransferKind,
   direction: Type.Enum(['in', 'out']),
   amount: Amount,
   envelopeId: Type.Optional(Uuid),
+  payoutId: Type.Optional(Uuid),
   createdAt: Timestamp,
 })
 

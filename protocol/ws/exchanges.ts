@@ -53,7 +53,7 @@ export const serverMeanings: Readonly<Record<ServerType, string>> = {
   'claim.result': 'The claim is won, or pending: then `claim.settled` follows, or ask again.',
   'claim.settled': 'The final answer to a claim that was pending.',
   'envelope.found': 'To the hider: somebody found a share.',
-  'wallet.changed': 'Money came in; REST has the balance.',
+  'wallet.changed': 'Money came in, or a payout ended; REST has the balance.',
   error: 'A frame was refused; `ref` names it.',
   goodbye: 'The socket closes now; connect again after retryAfterMs.',
   pong: 'The answer to a ping.',

@@ -97,9 +97,10 @@ export const EnvelopeFound = Shape({
 export const WalletChanged = Shape({
   type: Type.Literal('wallet.changed'),
   ...head,
-  kind: Type.Enum(['claim', 'refund']),
+  kind: Type.Enum(['claim', 'refund', 'payout_paid', 'payout_returned']),
   amount: Amount,
-  envelopeId: Uuid,
+  envelopeId: Type.Optional(Uuid),
+  payoutId: Type.Optional(Uuid),
 })
 
 export const ErrorFrame = Shape({

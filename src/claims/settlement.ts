@@ -10,6 +10,7 @@ export type Verdict =
   /** The player has this claim already: the same win. */
   | { status: 'duplicate'; claim: Claim }
   | { status: 'ended'; reason: EndedState }
+  /** The envelope or a budget over it is frozen, or a cap leaves no room: the reservation keeps its share. */
   | { status: 'frozen' }
   /** The player was banned before this could be recorded. */
   | { status: 'banned' }
@@ -46,7 +47,8 @@ export function judge(
     case 'live':
       if (envelope.epoch !== epoch) return { status: 'fenced' }
       if (rivals.banned.has(playerId)) return { status: 'banned' }
-      return rivals.byShare.has(`${envelopeId}:${shareNo}`) ? { status: 'conflict' } : { status: 'due' }
+      if (rivals.byShare.has(`${envelopeId}:${shareNo}`)) return { status: 'conflict' }
+      return envelope.isStopped ? { status: 'frozen' } : { status: 'due' }
     default:
       return { status: 'fenced' }
   }

@@ -108,7 +108,8 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
     },
     deliver(frame, json) {
       line.sendJson(json)
-      if (isWin(frame)) lookout.addClaimed(frame.envelopeId)
+      const wonId = isWin(frame) ? frame.envelopeId : undefined
+      if (wonId !== undefined) lookout.addClaimed(wonId)
     },
     dismiss(reason) {
       line.send({ type: 'goodbye', reason, retryAfterMs: 0, resume: false })

@@ -18,6 +18,7 @@ import {
   listOwnEnvelopes,
   verifyEnvelope,
 } from '#protocol/rest/envelopes.ts'
+import { getChainHead } from '#protocol/rest/merchants.ts'
 import { getWallet, listWalletTransfers, sendPosition } from '#protocol/rest/players.ts'
 import { eventually } from './eventually.ts'
 import { findDatabaseUrl, makeDataDir, startServer } from './launch.ts'
@@ -291,4 +292,26 @@ t.test('nobody needs a socket to be told, nor a second try to be believed', asyn
   const play = await mei.play()
   await stand(play, place)
   t.same(await listAround(mei), [])
+})
+
+t.test('money is linked into the audit chain within seconds, as the operator can see', async t => {
+  const person = await signUp(t, world)
+  const readHead = async () => {
+    const headers = { authorization: `Bearer ${world.operatorKey}` }
+    const answer = await fetch(world.url + getChainHead.path, { headers })
+    return (await answer.json()) as { sequence: number; hash: string; waiting: number }
+  }
+  const settled = () =>
+    eventually('everything is linked', async () => {
+      const head = await readHead()
+      return head.waiting === 0 ? head : undefined
+    })
+  const before = await settled()
+  t.match(before, { sequence: /^\d+$/, hash: /^[0-9a-f]{64}$/ })
+  await hide(person, { lat: 26.07421, lng: 119.30623 })
+  const startedAtMs = Date.now()
+  const after = await settled()
+  t.comment(`linked after ${Date.now() - startedAtMs} ms`)
+  t.ok(after.sequence > before.sequence)
+  t.not(after.hash, before.hash)
 })

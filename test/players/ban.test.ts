@@ -72,6 +72,15 @@ t.test('the sockets close, tokens are refused, and lifting the ban undoes it', a
   t.same(lifted, { status: 200, body: { playerId: id } })
   t.match(await other.send('GET', '/v1/me', token), { status: 200 })
   await openClient(t, other, { protocols }).frame('welcome')
+
+  const target = { playerId: id }
+  t.match((await one.send('GET', '/v1/operator/actions', operatorKey)).body, {
+    items: [
+      { actor: 'operator', action: 'lift_ban', target },
+      { action: 'ban', target, reason: 'and another' },
+      { action: 'ban', target, reason },
+    ],
+  })
 })
 
 t.test('who may ban whom', async t => {

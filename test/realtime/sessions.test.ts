@@ -36,7 +36,7 @@ async function play(url: string, playerId: string, place: Point) {
   const client = createPlayClient({
     ...{ url, token: playerId, WebSocket, backoff, answerMs: 60_000 },
     onState: state => void states.push(state),
-    onFrame: frame => void (frame.type === 'wallet.changed' && paid.push(frame.envelopeId)),
+    onFrame: frame => void (frame.type === 'wallet.changed' && paid.push(frame.envelopeId ?? '')),
   })
   t.teardown(client.close)
   await client.position({ ...place, accuracyM: 8 })
@@ -301,7 +301,7 @@ t.test(`of ${sockets} sockets a tenth never reads: they are closed, the others d
     const { client, playerId } = reading[round % reading.length] ?? { client: undefined, playerId: '' }
     const sentAtMs = Date.now()
     pay(playerId, `018f0000-0000-7000-8000-${String(round).padStart(12, '0')}`)
-    await client?.frame('wallet.changed', ({ envelopeId }) => envelopeId.endsWith(`0${round}`))
+    await client?.frame('wallet.changed', ({ envelopeId }) => envelopeId?.endsWith(`0${round}`) === true)
     slowestMs = Math.max(slowestMs, Date.now() - sentAtMs)
   }
   const grownMiB = (process.memoryUsage().rss - rssBefore) / 2 ** 20
