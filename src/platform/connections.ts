@@ -1,4 +1,4 @@
-/** The connections of one server: a pool to PostgreSQL, and three to Redis, because none of them may hold up another. */
+/** The connections of one server: a pool to PostgreSQL, and three to Redis, so that none of them holds up another. */
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { ReadyConfig } from './config.ts'
