@@ -44,6 +44,11 @@ export const errors = {
     title: 'This credential may not do that',
     help: 'The operation is for another kind of caller, or the merchant key lacks the scope.',
   }),
+  banned: entry({
+    status: 403,
+    title: 'This player is banned',
+    help: 'An operator banned the player; tokens count again when the ban is lifted. Money that was won stays.',
+  }),
   out_of_reach: entry({
     status: 403,
     title: 'You are not where this envelope is',

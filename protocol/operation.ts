@@ -52,7 +52,7 @@ export const commonErrors = [
 /** Errors that any operation with a body may answer. */
 export const bodyErrors = ['payload_too_large', 'unsupported_media_type'] as const satisfies ErrorCode[]
 /** Errors that any operation with a credential may answer. */
-export const callerErrors = ['unauthorized', 'forbidden'] as const satisfies ErrorCode[]
+export const callerErrors = ['unauthorized', 'forbidden', 'banned'] as const satisfies ErrorCode[]
 /** Errors that any operation with a required Idempotency-Key may answer. */
 export const idempotencyErrors = [
   'idempotency_key_missing',

@@ -4,8 +4,10 @@
  */
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { limits } from '#protocol/limits.ts'
 import type { Clock } from '#platform/clock.ts'
 import type { ReadyConfig } from '#platform/config.ts'
+import { openConnections } from '#platform/connections.ts'
 import { registerDocuments } from '#platform/documents.ts'
 import { registerHealthRoutes } from '#platform/health.ts'
 import { createBinder } from '#platform/http.ts'
@@ -13,9 +15,9 @@ import { createHttpServer } from '#platform/http-server.ts'
 import { createForgettingJob, runOnce } from '#platform/idempotency.ts'
 import { createJobs, type Jobs } from '#platform/jobs.ts'
 import { createLimiter } from '#platform/limiter.ts'
-import { attempt, createDatabase, isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
+import { attempt, isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
 import type { Random } from '#platform/random.ts'
-import { awaitRedis, closeRedis, connectRedis, createScriptRunner, defaultPrefix } from '#platform/redis.ts'
+import { createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { createSeal } from '#platform/seal.ts'
 import { createSignatureCheck } from '#platform/signature.ts'
 import { createBudgets } from './budgets/budgets.ts'
@@ -53,7 +55,7 @@ import { registerOperatorRoutes } from './operator/routes.ts'
 import { createAuthenticator } from './players/authenticator.ts'
 import type { Caller } from './players/caller.ts'
 import { playerRecord } from './players/postgres.ts'
-import { registerPlayerRoutes } from './players/routes.ts'
+import { registerBanRoutes, registerPlayerRoutes } from './players/routes.ts'
 import { createTokenIssuer } from './players/token.ts'
 import { createHandOverJob } from './payouts/hand-over.ts'
 import { payoutRecord } from './payouts/postgres.ts'
@@ -62,8 +64,9 @@ import { registerPayoutRoutes } from './payouts/routes.ts'
 import { createPositions } from './positions/positions.ts'
 import { createStandingStore } from './positions/redis.ts'
 import { registerPositionRoutes } from './positions/routes.ts'
+import { createAdmission } from './realtime/admission.ts'
 import { createHub } from './realtime/hub.ts'
-import { createAnnouncer, createChannels } from './realtime/redis.ts'
+import { createAnnouncer, createChannels, createNotices } from './realtime/redis.ts'
 import { registerPlaySocket } from './realtime/socket.ts'
 
 export type AppOptions = {
@@ -105,22 +108,13 @@ export async function createApp({
   const postTransfers = createFreshPost(post, clock)
 
   // Connections
-  const onError = (error: Error) => log.warn({ err: error }, 'connection')
-  const connections = config.databaseConnections
-  const database = createDatabase({
-    url: config.databaseUrl,
-    role: 'hexbao_game',
-    connections,
-    onIdleError: onError,
-  })
-  const redis = connectRedis({ url: config.redisUrl, name: 'commands', onError })
-  const sweepRedis = connectRedis({ url: config.redisUrl, name: 'sweeper', onError })
-  const subscriber = connectRedis({ url: config.redisUrl, name: 'subscriber', onError, subscriber: true })
-  await Promise.all([awaitRedis(redis), awaitRedis(sweepRedis)])
+  const connections = await openConnections(config, log)
+  const { database, redis, sweepRedis, subscriber } = connections
   const runner = createScriptRunner(redis)
 
   // What the rest of the game tells the sockets
   const announcer = createAnnouncer(redis, { prefix: redisPrefix, log })
+  const notices = createNotices(redis, { prefix: redisPrefix, log })
 
   // Where players are
   const positions = createPositions({
@@ -158,12 +152,8 @@ export async function createApp({
     record,
     budgets,
     positions,
-    announcer,
-    clock,
-    random,
-    log,
-    hmacSecret,
-    isRowError,
+    ...{ announcer, clock, random, log, hmacSecret, isRowError },
+    findBanned: playerRecord.findBanned,
     isOutage: isDatabaseDown,
     ...(reach !== undefined && { reach }),
   })
@@ -180,11 +170,7 @@ export async function createApp({
     budgets: { isFrozen },
     campaigns: campaignRecord,
     noteAction,
-    announcer,
-    clock,
-    random,
-    log,
-    isRowError,
+    ...{ announcer, clock, random, log, isRowError },
     settings: { isSandbox, currencies, dayZone, hmacSecret },
   })
 
@@ -205,22 +191,30 @@ export async function createApp({
     operatorKey: config.operatorKey,
     verifyApiKey: createKeyVerifier({ sandbox: isSandbox, merchants: merchantRecord, database, clock, log }),
     players: playerRecord,
-    database,
-    clock,
-    random,
+    ...{ database, clock, random },
   })
 
   // HTTP and the socket
   const anyOrigin = isSandbox && config.origins.length === 0
   const http = await createHttpServer(config, { log, anyOrigin })
   const hub = createHub({
-    ...{ clock, random, log, isSandbox, around, index, channels, positions },
+    ...{ clock, random, log, isSandbox, around, index, channels, notices, positions },
+    forgetTokens: authenticator.forget,
     claims: {
       claim: async (player, request) => describeAnswer(await claims.claim(player, request)),
       claimedIds,
     },
   })
-  await registerPlaySocket(http, { hub, authenticator, origins: anyOrigin ? 'any' : config.origins })
+  await registerPlaySocket(http, {
+    hub,
+    authenticator,
+    origins: anyOrigin ? 'any' : config.origins,
+    admission: createAdmission({
+      clock,
+      random,
+      perAddress: isSandbox ? Infinity : limits.socket.perAddress,
+    }),
+  })
   await registerDocuments(http)
   const bind = createBinder<Caller>(http, {
     sandbox: isSandbox,
@@ -231,6 +225,14 @@ export async function createApp({
   const money = { sandbox: isSandbox, database, clock, random, currencies, postTransfers }
   const issueToken = createTokenIssuer(config.jwt, { clock })
   registerPlayerRoutes(bind, { ...money, players: playerRecord, issuer: config.jwt.issuer, issueToken })
+  registerBanRoutes(bind, {
+    ...{ players: playerRecord, database, clock, noteAction },
+    onBanned(playerId) {
+      // Here at once, whether Redis answers or not.
+      hub.ban(playerId)
+      notices.playerBanned(playerId)
+    },
+  })
   registerPositionRoutes(bind, { positions })
   registerLedgerRoutes(bind, {
     ...money,
@@ -290,8 +292,7 @@ export async function createApp({
       await Promise.race([claims.drain(), clock.sleep(drainMs)])
       index.close()
       budgets.stop()
-      await Promise.all([redis, sweepRedis, subscriber].map(closeRedis))
-      await database.close()
+      await connections.close()
     },
   }
 }

@@ -31,7 +31,15 @@ import {
   reportPayout,
   requestPayout,
 } from './payouts.ts'
-import { getMe, getWallet, listWalletTransfers, sendPosition, signUpPlayer } from './players.ts'
+import {
+  banPlayer,
+  getMe,
+  getWallet,
+  liftBan,
+  listWalletTransfers,
+  sendPosition,
+  signUpPlayer,
+} from './players.ts'
 import { getAccountStatement, getStatement } from './statements.ts'
 
 export const operations: readonly Operation[] = [
@@ -62,6 +70,8 @@ export const operations: readonly Operation[] = [
   revokeApiKey,
   createMerchant,
   deposit,
+  banPlayer,
+  liftBan,
   listPayoutsByStatus,
   endPayout,
   getAccountStatement,

@@ -113,7 +113,7 @@ export const unfreeze = operation({
 export const Action = Shape({
   id: Uuid,
   actor: Type.Enum(['operator', 'cap']),
-  action: Type.Enum(['set_cap', 'freeze', 'unfreeze', 'replay']),
+  action: Type.Enum(['set_cap', 'freeze', 'unfreeze', 'replay', 'ban', 'lift_ban']),
   target: Type.Record(Type.String(), Type.Unknown()),
   reason: Type.String(),
   before: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
@@ -159,7 +159,7 @@ export const listDeadLetters = operation({
 
 export const Replayed = Shape({
   id: Uuid,
-  status: Type.Enum(['settled', 'duplicate', 'ended', 'conflict', 'frozen', 'failed', 'unknown']),
+  status: Type.Enum(['settled', 'duplicate', 'ended', 'conflict', 'banned', 'frozen', 'failed', 'unknown']),
   claimId: Type.Optional(Uuid),
   fault: Type.Optional(Type.String()),
 })

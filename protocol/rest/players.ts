@@ -2,7 +2,7 @@
 import { Type } from 'typebox'
 import { limits } from '../limits.ts'
 import { bodyErrors, callerErrors, commonErrors, operation } from '../operation.ts'
-import { Amount, Balance, Fix, Page, PageQuery, Shape, Timestamp, Uuid } from '../scalars.ts'
+import { Amount, Balance, Fix, Page, PageQuery, Shape, Text, Timestamp, Uuid } from '../scalars.ts'
 
 const { maxTimeScale } = limits.sandbox
 
@@ -110,4 +110,39 @@ export const sendPosition = operation({
   body: Shape({ fix: Fix }),
   answers: { 200: PositionAnswer },
   errors: [...commonErrors, ...bodyErrors, ...callerErrors],
+})
+
+const BanAnswer = Shape({
+  playerId: Uuid,
+  ban: Type.Optional(
+    Shape({ bannedAt: Timestamp, reason: Type.String() }, { description: 'Absent: not banned.' }),
+  ),
+})
+
+export const banPlayer = operation({
+  id: 'banPlayer',
+  method: 'POST',
+  path: '/v1/operator/players/{id}/ban',
+  tag: 'operator',
+  summary: 'Ban a player',
+  description:
+    'Sockets close with 4403 and tokens are refused within 5 s on every server; no claim of the player is recorded ' +
+    'after the ban. What was won stays. A second ban changes the reason.',
+  callers: ['operator'],
+  params: Shape({ id: Uuid }),
+  body: Shape({ reason: Text(200, 'For the operators; the player is not told.') }),
+  answers: { 200: BanAnswer },
+  errors: [...commonErrors, ...bodyErrors, ...callerErrors, 'not_found'],
+})
+
+export const liftBan = operation({
+  id: 'liftBan',
+  method: 'DELETE',
+  path: '/v1/operator/players/{id}/ban',
+  tag: 'operator',
+  summary: 'Lift the ban of a player',
+  callers: ['operator'],
+  params: Shape({ id: Uuid }),
+  answers: { 200: BanAnswer },
+  errors: [...commonErrors, ...callerErrors, 'not_found'],
 })

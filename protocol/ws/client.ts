@@ -10,6 +10,15 @@ export const Hello = Shape({
   type: Type.Literal('hello'),
   id: Type.Optional(FrameId),
   token: Type.Optional(Text(4_096, 'Where the token is not in Sec-WebSocket-Protocol.')),
+  resume: Type.Optional(
+    Shape(
+      { sessionId: Uuid, seq: Type.Integer({ minimum: 1 }) },
+      {
+        description:
+          'The session that went with its socket, and the last frame of it that came; needs `token`.',
+      },
+    ),
+  ),
 })
 
 export const Position = Shape({ type: Type.Literal('position'), id: Type.Optional(FrameId), fix: Fix })

@@ -6,6 +6,7 @@ export type RecoveryReport = Recovery & { complete: boolean; isRehearsal: boolea
 const reasons: Record<LossReason, string> = {
   envelope_unknown: 'the envelope was hidden after the backup',
   player_unknown: 'the player signed up after the backup',
+  banned: 'the player is banned; run it again once the ban is lifted',
   share_taken: 'another player has the share',
   other_share: 'the player has another share',
   ended: 'the envelope has ended',

@@ -40,6 +40,8 @@ export type ClaimsPorts<T> = {
   isRowError: (error: unknown) => boolean
   /** PostgreSQL is down, or the outcome of COMMIT is unknown. */
   isOutage: (error: unknown) => boolean
+  /** Who of them is banned, held so until the transaction ends; absent where nobody ever is. */
+  findBanned?: (tx: T, playerIds: readonly string[]) => Promise<ReadonlySet<string>>
   /** Where tests let this process die; see {@link Reach}. */
   reach?: Reach
 }
@@ -62,6 +64,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
   const settle = createSettle({
     ...{ record, budgets },
     isRowError: ports.isRowError,
+    findBanned: ports.findBanned,
     nowMs,
     reach,
     onSettled: createSettledAnnouncer({ announcer, hmacSecret }),

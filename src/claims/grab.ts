@@ -185,6 +185,11 @@ async function settle<T>(context: Context<T>, { envelope, reservation, status }:
       // Whoever asks next is stopped before they reserve.
       await context.memory.refresh(envelope.id)
       return { done: refuse('frozen') }
+    case 'banned':
+      // The share goes back into the game with the rebuilt gate.
+      await gate.void([reservation])
+      await rebuild(context, envelope, reservation.epoch)
+      return { done: refuse('banned') }
     case 'fenced':
       await gate.void([reservation])
       return rebuild(context, envelope, undefined)

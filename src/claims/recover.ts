@@ -34,6 +34,7 @@ export type LossReason =
   | 'share_taken'
   | 'other_share'
   | 'ended'
+  | 'banned'
   | 'over_cap'
   | 'refused'
 
@@ -227,6 +228,8 @@ function judgeFate(win: Held, outcome: Restored, { willOpen, isPlayerUnknown }: 
       return wasSettled ? lose('ended', outcome.reason) : 'tooLate'
     case 'conflict':
       return lose('share_taken')
+    case 'banned':
+      return lose('banned')
     case 'frozen':
       return lose('over_cap')
     case 'failed':

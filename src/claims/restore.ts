@@ -19,6 +19,8 @@ export type Restored =
   | { status: 'ended'; reason: EndedState }
   /** The share belongs to another player's claim. */
   | { status: 'conflict' }
+  /** The player was banned meanwhile: possible once the ban is lifted. */
+  | { status: 'banned' }
   /** A cap leaves no room for it: possible once the cap is raised. */
   | { status: 'frozen' }
   /** PostgreSQL refuses the row itself. */

@@ -30,6 +30,8 @@ export type SettlePorts<T> = {
   budgets: PayoutGuard<T>
   /** PostgreSQL refuses the row itself, whoever asks and whenever. */
   isRowError: (error: unknown) => boolean
+  /** Who of them is banned, held so until the transaction ends; absent where nobody ever is. */
+  findBanned?: ((tx: T, playerIds: readonly string[]) => Promise<ReadonlySet<string>>) | undefined
   nowMs: () => number
   reach: Reach
   /** After each commit that recorded claims. */
@@ -72,12 +74,11 @@ async function settleTogether<T>(
   const { verdicts, claims, envelopes, hasFrozen } = await record.transact(async tx => {
     const ids = [...new Set(reservations.map(r => r.envelopeId))]
     const locked = await record.lockEnvelopes(tx, ids)
-    const judged = judgeAll(reservations, {
-      rules,
-      locked,
-      existing: await record.findRivals(tx, reservations),
-      nowMs,
-    })
+    // Before the rivals are read: whatever a lock waits for is seen by the statements after it.
+    const playerIds = [...new Set(reservations.map(r => r.playerId))]
+    const banned = (await ports.findBanned?.(tx, playerIds)) ?? new Set<string>()
+    const existing = await record.findRivals(tx, reservations)
+    const judged = judgeAll(reservations, { rules, locked, existing, banned, nowMs })
     const within = { locked, nowMs, isLate: rules.isLate }
     const { due, hasFrozen } = await keepWithinCaps(ports, tx, judged.due, within)
     const recorded = due.length === 0 ? [] : await record.insertClaims(tx, due)
@@ -98,13 +99,14 @@ type Situation = {
   rules: Pick<SettleRules<never>, 'judge' | 'claimedAtMs'>
   locked: readonly LockedEnvelope[]
   existing: readonly Claim[]
+  banned: ReadonlySet<string>
   nowMs: number
 }
 
 /** Verdicts in order; a batch may hold one player or one share twice, and the later of them loses to the earlier. */
 function judgeAll(
   reservations: readonly Reservation[],
-  { rules, locked, existing, nowMs }: Situation,
+  { rules, locked, existing, banned, nowMs }: Situation,
 ): { verdicts: Verdict[]; due: UnsettledClaim[] } {
   const envelopes = new Map(locked.map(e => [e.id, e]))
   const byPlayer = new Map(existing.map(c => [`${c.envelopeId}:${c.playerId}`, c]))
@@ -114,7 +116,7 @@ function judgeAll(
     const { envelopeId, playerId, shareNo } = reservation
     const id = claimIdOf(envelopeId, playerId)
     if (due.has(id)) return { status: 'due' as const }
-    const verdict = rules.judge(reservation, envelopes.get(envelopeId), { byPlayer, byShare })
+    const verdict = rules.judge(reservation, envelopes.get(envelopeId), { byPlayer, byShare, banned })
     if (verdict.status === 'due') {
       const claimedAtMs = rules.claimedAtMs?.(reservation, nowMs) ?? nowMs
       due.set(id, { id, envelopeId, playerId, shareNo, claimedAtMs })

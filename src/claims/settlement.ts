@@ -12,6 +12,8 @@ export type Verdict =
   | { status: 'ended'; reason: EndedState }
   /** The envelope or a budget over it is frozen, or a cap leaves no room: the reservation keeps its share. */
   | { status: 'frozen' }
+  /** The player was banned before this could be recorded. */
+  | { status: 'banned' }
   /** Reserved under another epoch than the row's, or the envelope is not open. */
   | { status: 'fenced' }
   /** The share belongs to another player's claim. */
@@ -24,6 +26,7 @@ export type Rivals = {
   byPlayer: ReadonlyMap<string, Claim>
   /** By `envelope:share`. */
   byShare: ReadonlyMap<string, unknown>
+  banned: ReadonlySet<string>
 }
 
 export function judge(
@@ -43,6 +46,7 @@ export function judge(
       return { status: 'frozen' }
     case 'live':
       if (envelope.epoch !== epoch) return { status: 'fenced' }
+      if (rivals.banned.has(playerId)) return { status: 'banned' }
       if (rivals.byShare.has(`${envelopeId}:${shareNo}`)) return { status: 'conflict' }
       return envelope.isStopped ? { status: 'frozen' } : { status: 'due' }
     default:

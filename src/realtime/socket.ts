@@ -10,6 +10,7 @@ import { socketPath, subprotocol, tokenProtocolPrefix } from '#protocol/ws/frame
 import { sendRefusal } from '#platform/http.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { PlayerCaller } from '../players/caller.ts'
+import type { Admission } from './admission.ts'
 import type { Wire } from './connection.ts'
 import type { Hub } from './hub.ts'
 
@@ -21,6 +22,7 @@ export type PlaySocketPorts = {
   }
   /** Browser origins that may open sockets. A client that sends no Origin is no browser. */
   origins: readonly string[] | 'any'
+  admission: Admission
 }
 
 /**
@@ -50,7 +52,7 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
     method: 'GET',
     url: socketPath,
     onRequest: (request, reply, done) => {
-      const refusal = judgeHandshake(request, ports.origins)
+      const refusal = judgeHandshake(request, ports)
       if (refusal === undefined) return done()
       sendRefusal(reply, refusal, false)
     },
@@ -64,10 +66,13 @@ const notASocket = refuse('bad_request', {
 })
 
 /** Who may not come in: told as HTTP, before the upgrade. */
-function judgeHandshake(request: FastifyRequest, origins: PlaySocketPorts['origins']): Refusal | undefined {
+function judgeHandshake(
+  request: FastifyRequest,
+  { origins, admission }: PlaySocketPorts,
+): Refusal | undefined {
   const { origin } = request.headers
   if (origin !== undefined && origins !== 'any' && !origins.includes(origin)) return refuse('forbidden')
-  return offeredProtocols(request).includes(subprotocol) ? undefined : notASocket
+  return offeredProtocols(request).includes(subprotocol) ? admission.judge(request.ip) : notASocket
 }
 
 const offeredProtocols = (request: FastifyRequest): string[] =>
@@ -78,11 +83,17 @@ const tokenOf = (request: FastifyRequest): string | undefined =>
     .find(protocol => protocol.startsWith(tokenProtocolPrefix))
     ?.slice(tokenProtocolPrefix.length)
 
-function talk(socket: WebSocket, request: FastifyRequest, { hub, authenticator }: PlaySocketPorts): void {
+function talk(
+  socket: WebSocket,
+  request: FastifyRequest,
+  { hub, authenticator, admission }: PlaySocketPorts,
+): void {
   const visitor = hub.connect(wireOf(socket), {
     token: tokenOf(request),
     authenticate: authenticator.authenticatePlayerToken,
   })
+
+  const leave = admission.enter(request.ip)
 
   const fail = (error: unknown) => {
     request.log.error({ err: error }, 'a socket handler failed')
@@ -99,7 +110,12 @@ function talk(socket: WebSocket, request: FastifyRequest, { hub, authenticator }
   socket.on('message', (data, isBinary) => guard(() => visitor.hear(isBinary ? undefined : textOf(data))))
   socket.on('ping', () => guard(visitor.ping))
   socket.on('pong', () => guard(visitor.pong))
-  socket.on('close', () => guard(visitor.end))
+  socket.on('close', code =>
+    guard(() => {
+      leave()
+      visitor.end(code)
+    }),
+  )
 }
 
 /** Text arrives as one Buffer: `binaryType` is left at its default. */

@@ -123,15 +123,17 @@ t.test('the order of verdicts: each row mends what the one before was refused fo
   const claim = { id: 'c', envelopeId: 'e', playerId: 'p', shareNo: 9 } as never
   const envelope = { id: 'e', state: 'closed', epoch: 3, isStopped: true } as LockedEnvelope
   const others = new Map([['e:1', {}]])
+  const [banned, nobody] = [new Set(['p']), new Set<string>()]
   const none = new Map<string, never>()
   const rows: [string, Partial<LockedEnvelope>, Parameters<typeof judge>[2]][] = [
-    ['duplicate', {}, { byPlayer: new Map([['e:p', claim]]), byShare: others }],
-    ['ended', {}, { byPlayer: none, byShare: others }],
-    ['frozen', { state: 'frozen' }, { byPlayer: none, byShare: others }],
-    ['fenced', { state: 'live' }, { byPlayer: none, byShare: others }],
-    ['conflict', { state: 'live', epoch: 2 }, { byPlayer: none, byShare: others }],
-    ['frozen', { state: 'live', epoch: 2 }, { byPlayer: none, byShare: none }],
-    ['due', { state: 'live', epoch: 2, isStopped: false }, { byPlayer: none, byShare: none }],
+    ['duplicate', {}, { byPlayer: new Map([['e:p', claim]]), byShare: others, banned }],
+    ['ended', {}, { byPlayer: none, byShare: others, banned }],
+    ['frozen', { state: 'frozen' }, { byPlayer: none, byShare: others, banned }],
+    ['fenced', { state: 'live' }, { byPlayer: none, byShare: others, banned }],
+    ['banned', { state: 'live', epoch: 2 }, { byPlayer: none, byShare: others, banned }],
+    ['conflict', { state: 'live', epoch: 2 }, { byPlayer: none, byShare: others, banned: nobody }],
+    ['frozen', { state: 'live', epoch: 2 }, { byPlayer: none, byShare: none, banned: nobody }],
+    ['due', { state: 'live', epoch: 2, isStopped: false }, { byPlayer: none, byShare: none, banned: nobody }],
   ]
   for (const [status, changes, rivals] of rows) {
     t.equal(judge(reservation, { ...envelope, ...changes }, rivals).status, status)

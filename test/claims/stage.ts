@@ -23,6 +23,7 @@ import { createActionLog } from '../../src/operator/postgres.ts'
 import { createPositions } from '../../src/positions/positions.ts'
 import { createStandingStore } from '../../src/positions/redis.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
+import { playerRecord } from '../../src/players/postgres.ts'
 import type { Announcer } from '../../src/realtime/announcer.ts'
 import { createStage, square } from '../envelopes/stage.ts'
 import type { World } from '../helpers/world.ts'
@@ -49,8 +50,17 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
     ...{ record: budgetRecord, listFrozen: () => listFrozen(database), channel, clock, random, log },
     ...{ isHolder: () => Promise.resolve(true), noteAction: createActionLog(world) },
   })
+  const { findBanned } = playerRecord
   const outside = { announcer, clock, random, log, hmacSecret, isRowError, isOutage: isDatabaseDown }
-  const claims = createClaims<Tx>({ gate, sweepGate: gate, record, budgets, positions, ...outside })
+  const claims = createClaims<Tx>({
+    gate,
+    sweepGate: gate,
+    record,
+    budgets,
+    positions,
+    findBanned,
+    ...outside,
+  })
   const sweep = async (envelopeId: string) => {
     const job = claims.jobs.find(({ name }) => name === 'sweep')
     return job?.run(partitionOf(envelopeId))

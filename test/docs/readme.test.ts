@@ -2,8 +2,10 @@
  * What the pages say is so: their links lead somewhere, their tables are the configuration and the limits, their
  * commands exist, and the round of the README is played on a server that its quick start has started.
  */
+import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { limits } from '#protocol/limits.ts'
 import { ConfigSchema } from '#platform/config.ts'
@@ -122,9 +124,23 @@ t.test('the round of the README', { timeout: 100_000 }, async t => {
     'answers were compared',
   )
   await proveOthers(t, { shell, url, script })
+  const example = readme.blocks.filter(({ section }) => section === 'A client of your own')
+  const [program, shown] = example
+  t.ok((program?.text ?? '').split('\n').length <= 25, 'the example is short')
+  const maskAmounts = (text: string) => text.replaceAll(/'\d+'/g, "'…'")
+  t.equal(maskAmounts(await runProgram(program?.text ?? '', url)), maskAmounts(shown?.text ?? ''))
   await server.pressCtrlC()
   t.match(server.stderr(), 'PostgreSQL and Redis stopped', 'Ctrl-C stops everything that it started')
 })
+
+async function runProgram(text: string, url: string): Promise<string> {
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', text]
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    ...{ cwd: root, timeout: 60_000 },
+    env: { ...process.env, URL: url },
+  })
+  return stdout.trim()
+}
 
 const quote = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text)
 

@@ -110,7 +110,7 @@ t.test('a POST without a kept answer is safe to repeat, or refuses a key', async
   const refusing = posts.filter(({ idempotencyKey }) => idempotencyKey === 'refused').map(({ id }) => id)
   t.same(refusing.sort(), ['createApiKey', 'signUpPlayer'])
   const safe = posts.filter(({ idempotencyKey }) => idempotencyKey === undefined).map(({ id }) => id)
-  t.same(safe.sort(), ['claimEnvelope', 'reportPayout', 'sendPosition'])
+  t.same(safe.sort(), ['banPlayer', 'claimEnvelope', 'reportPayout', 'sendPosition'])
 })
 
 t.test(`${rounds} lost answers`, { timeout: 600_000 }, async t => {

@@ -1,0 +1,63 @@
+/**
+ * Whether whoever is on a connection may be there: a token has to come within 10 s; a wrong one, or that of a banned
+ * player, closes the socket. The token is verified anew every two minutes, so that no session outlives what it was
+ * opened with by much more than that.
+ */
+import type { Logger } from 'pino'
+import { limits } from '#protocol/limits.ts'
+import { closeCodes } from '#protocol/ws/frame.ts'
+import type { Cancel, Clock } from '#platform/clock.ts'
+import type { Refusal } from '#platform/problem.ts'
+import type { PlayerCaller } from '../players/caller.ts'
+import type { Connection } from './connection.ts'
+
+/** The player behind a token, or why there is none; throws when that cannot be told now. */
+export type Authenticate = (token: string) => Promise<PlayerCaller | Refusal>
+
+export type Vigil = {
+  /** Closes the socket where nobody may come in with this token. */
+  identify(token: string): Promise<PlayerCaller | undefined>
+  /** Once now, and then again and again. */
+  verifyFromNowOn(token: string): Promise<void>
+  end(): void
+}
+
+export type VigilPorts = { clock: Clock; log: Pick<Logger, 'error'> }
+
+export function keepVigil(
+  connection: Connection,
+  authenticate: Authenticate,
+  { clock, log }: VigilPorts,
+): Vigil {
+  const turnAway = (reason: string) => connection.close(closeCodes.unauthorized, reason)
+  let isEnded = false
+  let cancelTimer: Cancel = clock.after(limits.socket.helloWithinMs, () => turnAway('no hello in time'))
+
+  async function identify(token: string): Promise<PlayerCaller | undefined> {
+    const caller = await authenticate(token)
+    if ('kind' in caller) return caller
+    if (caller.code === 'banned') connection.close(closeCodes.banned, 'the player is banned')
+    else turnAway('no valid token')
+    return undefined
+  }
+
+  async function verifyFromNowOn(token: string): Promise<void> {
+    cancelTimer()
+    try {
+      await identify(token)
+    } catch (error) {
+      log.error({ err: error }, 'a token could not be verified again')
+    }
+    if (isEnded) return
+    cancelTimer = clock.after(limits.socket.verifyEveryMs, () => void verifyFromNowOn(token))
+  }
+
+  return {
+    identify,
+    verifyFromNowOn,
+    end() {
+      isEnded = true
+      cancelTimer()
+    },
+  }
+}
