@@ -4,6 +4,7 @@
  * every promise was kept; 1: one was broken, with the seed; 2: it could not run.
  */
 import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { createDice } from './dice.ts'
 import { drawFaults, planCrashes } from './faults/unleash.ts'
@@ -75,3 +76,6 @@ try {
   process.stderr.write(`chaos: ${(error as Error).stack}\n`)
   process.exitCode = 2
 }
+// A socket to a process that was killed or frozen may hold this one for minutes, and nothing is left to do.
+if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
+process.exit()

@@ -51,10 +51,20 @@ export async function createRedisPair(options: Omit<StoreOptions, 'name'>): Prom
     link.retarget(primary.port())
     await askStore(replica, redis => redis.replicaof('127.0.0.1', link.port))
   }
-  await Promise.all([configure(first), configure(second)])
-  await follow()
+  async function close(): Promise<void> {
+    await Promise.all([first.kill(), second.kill()])
+    await link.close()
+  }
+  try {
+    await Promise.all([configure(first), configure(second)])
+    await follow()
+  } catch (error) {
+    await close()
+    throw error
+  }
 
   return {
+    close,
     primary: () => primary,
     url: () => formatRedisUrl({ password: primary.password, port: primary.port() }),
     ask: work => askStore(primary, work),
@@ -72,10 +82,6 @@ export async function createRedisPair(options: Omit<StoreOptions, 'name'>): Prom
       ;[primary, replica] = [replica, primary]
     },
     demoteOld: follow,
-    async close() {
-      await Promise.all([first.kill(), second.kill()])
-      await link.close()
-    },
   }
 }
 

@@ -33,20 +33,40 @@ const ramDiskMebibytes = 384
 
 export type RigOptions = Pick<Rig, 'patience'> & { servers: number; onOwnDeath: (what: string) => void }
 
+/** How to take down what stands so far, the latest first. */
+type Undo = (() => unknown)[]
+
+async function takeDown(undo: Undo): Promise<void> {
+  for (const step of undo.splice(0).reverse()) await step()
+}
+
+/** Whole, or not there at all. */
 export async function createRig(options: RigOptions): Promise<Rig> {
+  const undo: Undo = []
+  try {
+    return await build(options, undo)
+  } catch (error) {
+    await takeDown(undo)
+    throw error
+  }
+}
+
+async function build(options: RigOptions, undo: Undo): Promise<Rig> {
   const dataDir = await mkdtemp(join(tmpdir(), 'hexbao-chaos-'))
   // As root, the services' accounts walk through it to their own folders.
   await chmod(dataDir, 0o711)
+  if (process.env.CHAOS_KEEP === undefined) undo.push(() => rm(dataDir, { recursive: true, force: true }))
   const folders = await listBinaryFolders()
   const [postgresBinary, redisBinary] = await Promise.all([findPostgres(folders), findRedis(folders)])
   if (postgresBinary === undefined || redisBinary === undefined) {
     throw new Error('PostgreSQL with PostGIS and Redis have to be installed')
   }
   const ramDisk = await mountRamDisk(join(dataDir, 'ram'), ramDiskMebibytes)
-  const [postgres, redis] = await Promise.all([
-    createStore(postgresServer, { dataDir, name: 'postgres', binary: postgresBinary }),
-    createRedisPair({ dataDir: ramDisk?.folder ?? dataDir, binary: redisBinary }),
-  ])
+  undo.push(() => ramDisk?.unmount())
+  const redis = await createRedisPair({ dataDir: ramDisk?.folder ?? dataDir, binary: redisBinary })
+  undo.push(redis.close)
+  const postgres = await createStore(postgresServer, { dataDir, name: 'postgres', binary: postgresBinary })
+  undo.push(postgres.kill)
   await postgres.start()
   const databaseUrl = () => formatDatabaseUrl({ password: postgres.password, port: postgres.port() })
   await migrate(databaseUrl())
@@ -72,6 +92,8 @@ export async function createRig(options: RigOptions): Promise<Rig> {
     ),
   )
 
+  undo.push(() => Promise.all(servers.map(server => server.retire())))
+
   return {
     ...{ postgres, redis, servers, ramDisk, databaseUrl, secrets },
     patience: options.patience,
@@ -82,12 +104,7 @@ export async function createRig(options: RigOptions): Promise<Rig> {
         server.redis.retarget(redis.primary().port())
       }
     },
-    async close() {
-      await Promise.all(servers.map(server => server.retire()))
-      await Promise.all([postgres.kill(), redis.close()])
-      ramDisk?.unmount()
-      if (process.env.CHAOS_KEEP === undefined) await rm(dataDir, { recursive: true, force: true })
-    },
+    close: () => takeDown(undo),
   }
 }
 
