@@ -6,7 +6,9 @@ import type { Logger } from 'pino'
 import { limits } from '#protocol/limits.ts'
 import type { Config } from './config.ts'
 import { describeEarlyFaults, handleFaults } from './faults.ts'
+import { sendRefusal } from './http.ts'
 import { acceptJsonOnly } from './json-body.ts'
+import { refuse } from './problem.ts'
 
 export async function createHttpServer(
   { isSandbox, trustedProxies, origins }: Pick<Config, 'isSandbox' | 'trustedProxies' | 'origins'>,
@@ -18,13 +20,25 @@ export async function createHttpServer(
     bodyLimit: limits.http.bodyBytes,
     requestTimeout: limits.http.requestTimeoutMs,
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
-    return503OnClosing: true,
+    return503OnClosing: false,
     ...describeEarlyFaults({ sandbox: isSandbox }),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   })
   handleFaults(http, { sandbox: isSandbox })
+  refuseWhileClosing(http, { sandbox: isSandbox })
   acceptJsonOnly(http)
   await http.register(helmet, { contentSecurityPolicy: false, strictTransportSecurity: false })
   await http.register(cors, { origin: anyOrigin ? true : [...origins] })
   return http
+}
+
+/** Whoever comes while the server closes is refused as everywhere else; Fastify would answer in words of its own. */
+function refuseWhileClosing(http: FastifyInstance, { sandbox }: { sandbox: boolean }): void {
+  let isClosing = false
+  http.addHook('preClose', async () => {
+    isClosing = true
+  })
+  http.addHook('onRequest', async (_request, reply) =>
+    isClosing ? sendRefusal(reply, refuse('unavailable', { retryAfterMs: 1_000 }), sandbox) : undefined,
+  )
 }
