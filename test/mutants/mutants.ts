@@ -20,6 +20,7 @@ export type Mutant = {
 const simulation = { by: 'simulation' } as const
 const test = (file: string, name: string) => ({ by: 'test', file, test: name }) as const
 const recovery = (name: string) => test('test/claims/recovery.test.ts', name)
+const order = (name: string) => test('test/claims/order.test.ts', name)
 const ports = (name: string) => test('test/simulation/ports.test.ts', name)
 
 export const mutants: readonly Mutant[] = [
@@ -46,7 +47,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'no-row-lock',
     what: 'settlement reads rivals before it holds the envelopes',
-    caughtBy: simulation,
+    caughtBy: order('a settlement that waited for the row'),
   },
   {
     name: 'no-lock-in-sql',
@@ -61,7 +62,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'cursor-before-marks',
     what: 'the sweeper stores its cursor before it settles and marks',
-    caughtBy: simulation,
+    caughtBy: order('the cursor stays behind'),
   },
   {
     name: 'void-returns-share',
@@ -86,6 +87,6 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'rebuild-in-one-statement',
     what: 'a rebuild reads what is left before it holds the row',
-    caughtBy: simulation,
+    caughtBy: order('a rebuild that waited for the row'),
   },
 ]
