@@ -22,7 +22,7 @@ import { getChainHead } from '#protocol/rest/merchants.ts'
 import { getWallet, listWalletTransfers, sendPosition } from '#protocol/rest/players.ts'
 import { eventually } from './eventually.ts'
 import { findDatabaseUrl, makeDataDir, startServer } from './launch.ts'
-import { fixAt, north, type Person, type Point, signUp, stand, walk } from './person.ts'
+import { askAtRest, fixAt, north, type Person, type Point, signUp, stand, walk } from './person.ts'
 
 t.setTimeout(240_000)
 
@@ -115,7 +115,7 @@ t.test('a whole round', async t => {
   )
   t.same(findPlace([...mei.heard, ...wang.heard], place), [], 'nobody was told where it is')
 
-  const won = await meiPlay.ask({ type: 'claim', envelopeId: id, fix: fixAt(place) })
+  const won = await askAtRest(meiPlay, { type: 'claim', envelopeId: id, fix: fixAt(place) })
   if (won.type !== 'claim.result' || won.result.status !== 'claimed') throw new Error(JSON.stringify(won))
   const { claimId, amount } = won.result
   t.match(await meiPlay.frame('wallet.changed'), { kind: 'claim', amount, envelopeId: id })
