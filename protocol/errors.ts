@@ -56,6 +56,11 @@ export const errors = {
       'One answer for every case that depends on the envelope: unknown, too far, fix too coarse, not for ' +
       'you, wrong passphrase, not open yet. Walk, follow the hints, try again.',
   }),
+  not_your_request: entry({
+    status: 403,
+    title: 'That is not yours to do with this service request',
+    help: 'The poster accepts, confirms and disputes; the accepted provider delivers.',
+  }),
   not_found: entry({
     status: 404,
     title: 'No such thing',
@@ -81,18 +86,61 @@ export const errors = {
   }),
   try_again: entry({
     status: 409,
-    title: 'Every share is reserved, not all are settled',
-    help: 'A share may come back. Retry after retryAfterMs.',
+    title: 'Reserved for others, and not settled yet',
+    help: 'A share, or a service request that somebody else is just taking, may come back. Retry after retryAfterMs.',
   }),
   own_envelope: entry({
     status: 409,
     title: 'You hid this envelope',
     help: 'A hider cannot claim their own.',
   }),
+  own_request: entry({
+    status: 409,
+    title: 'You posted this service request',
+    help: 'Nobody takes on what they posted, from another account on the same device neither.',
+  }),
+  wrong_state: entry({
+    status: 409,
+    title: 'The service request is past that, or not there yet',
+    help: 'reason is the state that it is in; nothing was changed. Look at it again and go on from there.',
+    reasons: [
+      'open',
+      'offered',
+      'accepted',
+      'delivered',
+      'confirmed',
+      'disputed',
+      'settled',
+      'cancelled',
+      'expired',
+    ],
+  }),
+  wrong_mode: entry({
+    status: 409,
+    title: 'This service request is given away in another way',
+    help: 'reason is its mode. choose: make an offer, the poster accepts one. first_taker: take it.',
+    reasons: ['choose', 'first_taker'],
+  }),
+  offer_gone: entry({
+    status: 409,
+    title: 'This offer does not stand any more',
+    help:
+      'withdrawn: by the provider, who does not offer twice. dropped: the provider had this request before and ' +
+      'did not deliver. provider_limit: they have learned enough exact places today.',
+    reasons: ['withdrawn', 'dropped', 'provider_limit'],
+  }),
+  request_limit: entry({
+    status: 409,
+    title: 'That is as many as there may be',
+    help: 'unended: service requests of yours that have not ended. offers: for this request. top_ups: of this request.',
+    reasons: ['unended', 'offers', 'top_ups'],
+  }),
   insufficient_funds: entry({
     status: 409,
     title: 'The wallet holds less than that',
-    help: 'The total of an envelope and the amount of a payout leave the wallet at once. Nothing was taken.',
+    help:
+      'The total of an envelope, the price of a service request and the amount of a payout leave the wallet at ' +
+      'once. Nothing was taken.',
   }),
   payout_ended: entry({
     status: 409,
@@ -146,6 +194,21 @@ export const errors = {
       'campaign_unknown',
     ],
   }),
+  request_refused: entry({
+    status: 422,
+    title: 'The service request breaks a rule of the game',
+    help: 'reason names the rule: see the limits in the documentation.',
+    reasons: [
+      'currency_unknown',
+      'price_too_low',
+      'price_too_high',
+      'expiry_past',
+      'expiry_too_far',
+      'text_refused',
+      'too_far',
+      'split_exceeds_price',
+    ],
+  }),
   deposit_refused: entry({
     status: 422,
     title: 'The deposit cannot be booked',
@@ -184,8 +247,8 @@ export const errors = {
     status: 429,
     title: "The day's limit is used up",
     help:
-      'A player hides 50 envelopes and wins 200 shares a day at most; the day ends as DAY_ZONE of the ' +
-      'server says.',
+      'A player hides 50 envelopes, wins 200 shares, posts 50 service requests, learns 50 exact places of others ' +
+      'and drops 5 accepted requests a day at most; the day ends as DAY_ZONE of the server says.',
   }),
   too_many_tries: entry({
     status: 429,

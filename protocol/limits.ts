@@ -28,6 +28,26 @@ export const limits = {
     perCell9: 12,
   },
 
+  serviceRequest: {
+    minMinor: 100n,
+    maxMinor: 9_999_999n,
+    textChars: 280,
+    postReachM: 3_000,
+    lifetimeMs: { min: 600_000, default: 24 * 3_600_000, max: 7 * 86_400_000 },
+    deliverWithinS: { min: 600, default: 6 * 3_600, max: 72 * 3_600 },
+    confirmWithinMs: 72 * 3_600_000,
+    reachesM: [1_000, 2_000, 3_000],
+    widenEveryMs: 600_000,
+    raisePercent: 20,
+    unendedPerPoster: 20,
+    postsPerDay: 50,
+    topUps: 20,
+    offers: 50,
+    placesPerDay: 50,
+    dropsPerDay: 5,
+    perSnapshot: 50,
+  },
+
   claim: {
     perDay: 200,
     failedTriesPerEnvelopeHour: 10,

@@ -64,6 +64,12 @@ import { registerPayoutRoutes } from './payouts/routes.ts'
 import { createPositions } from './positions/positions.ts'
 import { createStandingStore } from './positions/redis.ts'
 import { registerPositionRoutes } from './positions/routes.ts'
+import { createLiveRequests } from './requests/live-requests.ts'
+import { createNearby } from './requests/nearby.ts'
+import { loadLiveRequests, requestRecord } from './requests/postgres.ts'
+import { createTakeGate } from './requests/redis.ts'
+import { createServiceRequests } from './requests/requests.ts'
+import { registerServiceRequestRoutes } from './requests/routes.ts'
 import { createAdmission } from './realtime/admission.ts'
 import { createHub } from './realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from './realtime/redis.ts'
@@ -174,6 +180,19 @@ export async function createApp({
     settings: { isSandbox, currencies, dayZone, hmacSecret },
   })
 
+  // Service requests
+  const requests = createServiceRequests({
+    database,
+    runOnce: (request, act) => runOnce(database, request, act),
+    record: requestRecord,
+    ledger: { post: postTransfers, isInsufficientFunds },
+    players: playerRecord,
+    gate: createTakeGate({ redis, runner, prefix: redisPrefix }),
+    budgets: { isFrozen },
+    ...{ positions, noteAction, announcer, clock, random, log, isRowError },
+    settings: { currencies, dayZone, hmacSecret, cancelFeePercent: config.cancelFeePercent },
+  })
+
   // Hints
   const channels = createChannels(subscriber, { prefix: redisPrefix, log })
   const index = createLiveIndex({
@@ -183,6 +202,11 @@ export async function createApp({
     clock,
     log,
   })
+  const live = createLiveRequests({
+    loadRequests: cells7 => loadLiveRequests(database, cells7),
+    ...{ feed: channels.requests, clock, log },
+  })
+  const nearby = createNearby(live)
   const around = createAround({ index, selectHints: createHintSelector(hmacSecret) })
 
   // Who is calling
@@ -199,6 +223,7 @@ export async function createApp({
   const http = await createHttpServer(config, { log, anyOrigin })
   const hub = createHub({
     ...{ clock, random, log, isSandbox, around, index, channels, notices, positions },
+    requests: { live, nearby },
     forgetTokens: authenticator.forget,
     claims: {
       claim: async (player, request) => describeAnswer(await claims.claim(player, request)),
@@ -250,6 +275,7 @@ export async function createApp({
     seal: createSeal(hmacSecret, { purpose: 'kept answers', random }),
   })
   registerEnvelopeRoutes(bind, { envelopes })
+  registerServiceRequestRoutes(bind, { requests, live, nearby, positions })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
   registerClaimRoutes(bind, { claim: claims.claim, database })
   registerBudgetRoutes(bind, { ...money, record: budgetRecord, isHolder: budgets.isHolder, noteAction })
@@ -273,6 +299,7 @@ export async function createApp({
     [
       ...claims.jobs,
       ...envelopes.jobs,
+      ...requests.jobs,
       handOver,
       createForgettingJob({ database, clock }),
       createChainJob({ database, record: chainRecord, clock, log }),
@@ -291,6 +318,7 @@ export async function createApp({
       await jobs.stop()
       await Promise.race([claims.drain(), clock.sleep(drainMs)])
       index.close()
+      live.close()
       budgets.stop()
       await connections.close()
     },

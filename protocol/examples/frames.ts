@@ -4,7 +4,20 @@ import type { ClientFrame } from '../ws/client.ts'
 import type { ServerFrame } from '../ws/server.ts'
 import { claimed } from './claims.ts'
 import { errorFrameOf } from './problems.ts'
-import { cell, clue, envelopeId, fix, greeting, meisShare, mei, sessionId, times, zone } from './story.ts'
+import { nearRequest, offerId, requestZone, serviceRequestId } from './service-requests.ts'
+import {
+  cell,
+  clue,
+  cny,
+  envelopeId,
+  fix,
+  greeting,
+  meisShare,
+  mei,
+  sessionId,
+  times,
+  zone,
+} from './story.ts'
 
 type ByType<F extends { type: string }> = { [K in F['type']]: Extract<F, { type: K }> }
 
@@ -27,6 +40,7 @@ export const clientExamples: ByType<ClientFrame> = {
   },
   position: { type: 'position', id: 'p1', fix },
   claim: { type: 'claim', id: 'c1', envelopeId, fix },
+  watch: { type: 'watch', id: 'w1', serviceRequests: true, category: 'queueing' },
   ping: { type: 'ping', id: 'k1' },
 }
 
@@ -62,6 +76,20 @@ export const serverExamples: ByType<ServerFrame> = {
     amount: meisShare,
     sharesLeft: 4,
   },
+  watching: { type: 'watching', seq: 8, ref: 'w1', serviceRequests: true, category: 'queueing' },
+  'request.opened': { type: 'request.opened', seq: 9, ...nearRequest, zone: requestZone },
+  'request.changed': { type: 'request.changed', seq: 10, ...nearRequest, price: cny('3600') },
+  'request.gone': { type: 'request.gone', seq: 12, serviceRequestId },
+  'request.state': { type: 'request.state', seq: 15, serviceRequestId, state: 'accepted' },
+  'request.waiting': {
+    ...{ type: 'request.waiting', seq: 5, serviceRequestId, reachM: 2_000, suggestedPrice: cny('3600') },
+  },
+  'offer.made': {
+    ...{ type: 'offer.made', seq: 6, serviceRequestId, offerId, provider: '7b1f09c2aa54d3e8' },
+    note: 'I stand around the corner',
+  },
+  'offer.withdrawn': { type: 'offer.withdrawn', seq: 14, serviceRequestId, offerId },
+  'offer.accepted': { type: 'offer.accepted', seq: 13, serviceRequestId, offerId },
   error: errorFrameOf('out_of_reach'),
   pong: { type: 'pong', seq: 23, ref: 'k1', serverTime: times.claimed },
   goodbye: { type: 'goodbye', seq: 24, reason: 'shutdown', retryAfterMs: 2_300, resume: false },

@@ -7,6 +7,7 @@ import { merchantExamples } from './merchants.ts'
 import { operatorExamples } from './operator.ts'
 import { payoutExamples } from './payouts.ts'
 import { playerExamples } from './players.ts'
+import { serviceRequestExamples } from './service-requests.ts'
 
 const healthExamples = [
   exampleOf(getLiveness, { answers: { 200: { status: 'alive' } } }),
@@ -19,6 +20,7 @@ export const examples: ReadonlyMap<string, Example> = new Map(
     ...payoutExamples,
     ...envelopeExamples,
     ...claimExamples,
+    ...serviceRequestExamples,
     ...merchantExamples,
     ...operatorExamples,
     ...healthExamples,

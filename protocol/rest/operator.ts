@@ -113,7 +113,10 @@ export const unfreeze = operation({
 export const Action = Shape({
   id: Uuid,
   actor: Type.Enum(['operator', 'cap']),
-  action: Type.Enum(['set_cap', 'freeze', 'unfreeze', 'replay', 'ban', 'lift_ban']),
+  action: Type.Enum([
+    ...(['set_cap', 'freeze', 'unfreeze', 'replay', 'ban', 'lift_ban'] as const),
+    ...(['cancel_request', 'split_request'] as const),
+  ]),
   target: Type.Record(Type.String(), Type.Unknown()),
   reason: Type.String(),
   before: Type.Optional(Type.Record(Type.String(), Type.Unknown())),

@@ -61,8 +61,24 @@ export const getWallet = operation({
 })
 
 export const TransferKind = Type.Enum(
-  ['test_money', 'deposit', 'escrow', 'claim', 'refund', 'payout', 'payout_paid', 'payout_returned'],
-  { description: 'payout reserves what leaves; then it is payout_paid outside, or payout_returned.' },
+  [
+    ...([
+      'test_money',
+      'deposit',
+      'escrow',
+      'claim',
+      'refund',
+      'payout',
+      'payout_paid',
+      'payout_returned',
+    ] as const),
+    ...(['request_escrow', 'request_top_up', 'request_pay', 'request_refund'] as const),
+  ],
+  {
+    description:
+      'payout reserves what leaves; then it is payout_paid outside, or payout_returned. request_… is the money of a ' +
+      'service request: its price, what was added, what the provider got and what went back.',
+  },
 )
 
 export const WalletTransfer = Shape({
@@ -72,6 +88,7 @@ export const WalletTransfer = Shape({
   amount: Amount,
   envelopeId: Type.Optional(Uuid),
   payoutId: Type.Optional(Uuid),
+  serviceRequestId: Type.Optional(Uuid),
   createdAt: Timestamp,
 })
 

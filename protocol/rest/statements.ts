@@ -46,8 +46,9 @@ export const getAccountStatement = operation({
   tag: 'operator',
   summary: "Any account's statement for a period, as CSV",
   description:
-    'Name one account: the wallet of `playerId` or `merchantId`, the escrow of `envelopeId`, what is held for ' +
-    '`payoutId`, or `external=all`, the outside world, whose balance is what the game owes, below zero. ' +
+    'Name one account: the wallet of `playerId` or `merchantId`, the escrow of `envelopeId` or `serviceRequestId`, ' +
+    'what is held for `payoutId`, or `external=all`, the outside world, whose balance is what the game owes, below ' +
+    'zero. ' +
     statementNotes,
   callers: ['operator'],
   query: Shape({
@@ -55,6 +56,7 @@ export const getAccountStatement = operation({
     merchantId: Type.Optional(Uuid),
     envelopeId: Type.Optional(Uuid),
     payoutId: Type.Optional(Uuid),
+    serviceRequestId: Type.Optional(Uuid),
     external: Type.Optional(Type.Enum(['all'])),
     ...period,
   }),

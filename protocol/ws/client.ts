@@ -1,6 +1,7 @@
 /** Frames that a client sends on `GET /v1/play`, subprotocol `hexbao.v1`. */
 import { type Static, Type } from 'typebox'
 import { ClaimBody } from '../rest/claims.ts'
+import { ServiceRequestCategory } from '../rest/service-requests.ts'
 import { Fix, Shape, Text, Uuid } from '../scalars.ts'
 
 /** The client's own name for a frame; the answer carries it as `ref`. */
@@ -30,9 +31,23 @@ export const ClaimFrame = Shape({
   ...ClaimBody.properties,
 })
 
+/** On duty, or not: service requests near you are told as `request.opened`, `request.changed` and `request.gone`. */
+export const Watch = Shape({
+  type: Type.Literal('watch'),
+  id: Type.Optional(FrameId),
+  serviceRequests: Type.Boolean(),
+  category: Type.Optional(ServiceRequestCategory),
+})
+
 export const Ping = Shape({ type: Type.Literal('ping'), id: Type.Optional(FrameId) })
 
-export const clientFrames = { hello: Hello, position: Position, claim: ClaimFrame, ping: Ping } as const
+export const clientFrames = {
+  hello: Hello,
+  position: Position,
+  claim: ClaimFrame,
+  watch: Watch,
+  ping: Ping,
+} as const
 export type ClientFrame = {
   [K in keyof typeof clientFrames]: Static<(typeof clientFrames)[K]>
 }[keyof typeof clientFrames]

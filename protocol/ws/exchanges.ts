@@ -37,6 +37,13 @@ export const exchanges: Readonly<Record<ClientType, Exchange>> = {
     answers: ['claim.result'],
     errors: [...frameErrors, ...claimErrors, 'banned'],
   },
+  watch: {
+    summary:
+      'Turns your duty on or off, and with it what is told of service requests within 3 km: everything that is near ' +
+      'at first, then what changes. It lasts as long as the session, and a new one needs it anew.',
+    answers: ['watching'],
+    errors: frameErrors,
+  },
   ping: { summary: 'Asks whether the session lives.', answers: ['pong'], errors: frameErrors },
 }
 
@@ -54,6 +61,16 @@ export const serverMeanings: Readonly<Record<ServerType, string>> = {
   'claim.settled': 'The final answer to a claim that was pending.',
   'envelope.found': 'To the hider: somebody found a share.',
   'wallet.changed': 'Money came in, or a payout ended; REST has the balance.',
+  watching: 'Whether service requests are told from now on; forget those that were.',
+  'request.opened': 'A service request is near.',
+  'request.changed': 'It is shown otherwise: another price, or another circle.',
+  'request.gone': 'Forget this service request: it is not open any more, or not near.',
+  'request.state': 'To the poster and the provider: where their service request is now.',
+  'request.waiting':
+    'To the poster: nobody has got it; it is shown farther away, and a higher price may help.',
+  'offer.made': 'To the poster: somebody offers to do it.',
+  'offer.withdrawn': 'To the poster: an offer does not stand any more.',
+  'offer.accepted': 'To the provider: the poster has chosen you; REST has the place.',
   error: 'A frame was refused; `ref` names it.',
   goodbye: 'The socket closes now; connect again after retryAfterMs.',
   pong: 'The answer to a ping.',
@@ -68,6 +85,14 @@ export const pushedFrames = [
   'claim.settled',
   'envelope.found',
   'wallet.changed',
+  'request.opened',
+  'request.changed',
+  'request.gone',
+  'request.state',
+  'request.waiting',
+  'offer.made',
+  'offer.withdrawn',
+  'offer.accepted',
   'goodbye',
 ] as const satisfies readonly ServerType[]
 

@@ -20,6 +20,7 @@ const sql = loadStatements(import.meta.url, [
   'reconcile-shares',
   'reconcile-ended',
   'reconcile-payouts',
+  'reconcile-requests',
   'bound-statement',
   'list-statement',
   'reconcile-budgets',
@@ -49,6 +50,7 @@ export async function postTransfers(tx: Tx, transfers: readonly Transfer[]): Pro
     transfers.map(t => t.payoutId ?? null),
     transfers.map(t => t.reference ?? null),
     transfers.map(t => new Date(t.createdAtMs)),
+    transfers.map(t => t.serviceRequestId ?? null),
   ]
   const opened = [...accounts].sort(([a], [b]) => (a < b ? -1 : 1))
   await tx.query(sql['open-accounts'], [
@@ -76,6 +78,7 @@ type MovementRow = {
   currency: string
   envelope_id: string | null
   payout_id: string | null
+  service_request_id: string | null
   created_at: Date
 }
 
@@ -99,6 +102,7 @@ const toMovement = (row: MovementRow): Movement => ({
   currency: row.currency,
   ...(row.envelope_id === null ? {} : { envelopeId: row.envelope_id }),
   ...(row.payout_id === null ? {} : { payoutId: row.payout_id }),
+  ...(row.service_request_id === null ? {} : { serviceRequestId: row.service_request_id }),
   createdAtMs: row.created_at.getTime(),
 })
 
@@ -128,6 +132,7 @@ const toStatementRow = (row: StatementRowOf): StatementRow => ({
   amountMinor: row.amount,
   ...(row.envelope_id === null ? {} : { envelopeId: row.envelope_id }),
   ...(row.payout_id === null ? {} : { payoutId: row.payout_id }),
+  ...(row.service_request_id === null ? {} : { serviceRequestId: row.service_request_id }),
   ...(row.reference === null ? {} : { reference: row.reference }),
   createdAtMs: row.created_at.getTime(),
   position: row.position,
@@ -135,7 +140,7 @@ const toStatementRow = (row: StatementRowOf): StatementRow => ({
 
 export const reconcileRecord: ReconcileRecord = {
   async check(tx, name, envelopeId) {
-    const isOfAll = name === 'currencies' || name === 'payouts' || name === 'budgets'
+    const isOfAll = ['currencies', 'payouts', 'requests', 'budgets'].includes(name)
     const params = isOfAll ? [] : [envelopeId ?? null]
     const rows = await tx.query<FigureRow>(sql[`reconcile-${name}`], params)
     return { name, differences: Number(rows[0]?.found ?? 0), examples: rows.map(toFigures) }

@@ -17,6 +17,7 @@ export type Transfer = {
   currency: string
   envelopeId?: string
   payoutId?: string
+  serviceRequestId?: string
   /** The bank's reference of a deposit. */
   reference?: string
   createdAtMs: number

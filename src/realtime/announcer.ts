@@ -5,10 +5,12 @@
 import type { ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { LiveEnvelope } from '../hints/live-envelope.ts'
+import type { LiveRequest } from '../requests/live-request.ts'
 
 export type EndReason = 'empty' | 'expired' | 'closed' | 'frozen'
+type RequestFrame = 'request.state' | 'request.waiting' | 'offer.made' | 'offer.withdrawn' | 'offer.accepted'
 export type PlayerFrame = Unnumbered<
-  Extract<ServerFrame, { type: 'claim.settled' | 'envelope.found' | 'wallet.changed' }>
+  Extract<ServerFrame, { type: 'claim.settled' | 'envelope.found' | 'wallet.changed' | RequestFrame }>
 >
 
 export type Announcer = {
@@ -16,4 +18,11 @@ export type Announcer = {
   envelopeEnded(envelope: { id: string; cell7: Cell; reason: EndReason }): void
   /** To every socket of the player, on whichever server. */
   toPlayer(playerId: string, frame: PlayerFrame): void
+}
+
+/** The same of service requests. */
+export type RequestAnnouncer = Pick<Announcer, 'toPlayer'> & {
+  /** Opened to all near, or shown otherwise than before: farther away, for another price. */
+  requestOpened(request: LiveRequest): void
+  requestClosed(request: { id: string; cell7: Cell; version: number }): void
 }

@@ -19,6 +19,7 @@ import type { Connection } from './connection.ts'
 import { describeRefusal, refer } from './error-frame.ts'
 import { createLine, type Line } from './line.ts'
 import { createLookout, type Lookout, type LookoutPorts } from './lookout.ts'
+import { createRequestLookout, type RequestLookout, type RequestLookoutPorts } from './request-lookout.ts'
 
 export type ClaimRequest = { envelopeId: string; fix: Fix; passphrase?: string }
 
@@ -27,13 +28,14 @@ export type ClaimAnswer =
   | { status: 202; body: Static<typeof PendingAnswer> }
   | Refusal
 
-export type SessionPorts = LookoutPorts & {
-  log: Pick<Logger, 'error'>
-  /** Whether refusals carry their figures. */
-  isSandbox: boolean
-  positions: { move(player: PlayerCaller, fix: Fix): Promise<MoveAnswer> }
-  claims: { claim(player: PlayerCaller, request: ClaimRequest): Promise<ClaimAnswer> }
-}
+export type SessionPorts = LookoutPorts &
+  RequestLookoutPorts & {
+    log: Pick<Logger, 'error'>
+    /** Whether refusals carry their figures. */
+    isSandbox: boolean
+    positions: { move(player: PlayerCaller, fix: Fix): Promise<MoveAnswer> }
+    claims: { claim(player: PlayerCaller, request: ClaimRequest): Promise<ClaimAnswer> }
+  }
 
 /** What a client says once the session is open. */
 export type SessionFrame = Exclude<ClientFrame, { type: 'hello' }>
@@ -71,8 +73,9 @@ export type Opening = {
 export function createSession({ id, player, connection, claimedIds }: Opening, ports: SessionPorts): Session {
   const line = createLine(connection)
   const lookout = createLookout({ player, line, claimedIds: new Set(claimedIds) }, ports)
+  const requests = createRequestLookout({ playerId: player.id, line, tickMs: lookout.tickMs }, ports)
   const serverTime = () => new Date(ports.clock.nowMs()).toISOString()
-  const answer = createAnswering({ player, line, lookout, serverTime }, ports)
+  const answer = createAnswering({ player, line, lookout, requests, serverTime }, ports)
   const describe = (ref: string | undefined) => ({
     type: 'welcome' as const,
     ...refer(ref),
@@ -86,8 +89,14 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
     id,
     playerId: player.id,
     isOf: another => another.id === player.id && another.deviceId === player.deviceId,
-    place: lookout.place,
-    end: lookout.end,
+    place(cell) {
+      lookout.place(cell)
+      requests.place(cell)
+    },
+    end() {
+      lookout.end()
+      requests.end()
+    },
     welcome: ref => line.send(describe(ref)),
     leadsTo: line.leadsTo,
     cut: line.cut,
@@ -95,6 +104,7 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
       const openingOf = (frames: number) => ({ seq, ...describe(ref), resumed: { frames } })
       const hasResumed = line.resume(next, seq, openingOf)
       if (hasResumed) lookout.wake()
+      if (hasResumed) requests.wake()
       return hasResumed
     },
     async receive(frame) {
@@ -108,7 +118,7 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
     },
     deliver(frame, json) {
       line.sendJson(json)
-      const wonId = isWin(frame) ? frame.envelopeId : undefined
+      const wonId = wonIdOf(frame)
       if (wonId !== undefined) lookout.addClaimed(wonId)
     },
     dismiss(reason) {
@@ -119,11 +129,17 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
   }
 }
 
-type Standing = { player: PlayerCaller; line: Line; lookout: Lookout; serverTime: () => string }
+type Standing = {
+  player: PlayerCaller
+  line: Line
+  lookout: Lookout
+  requests: RequestLookout
+  serverTime: () => string
+}
 
 /** Answers one frame after the other as they come, fixes in their order; throws what is a fault of ours. */
 function createAnswering(
-  { player, line, lookout, serverTime }: Standing,
+  { player, line, lookout, requests, serverTime }: Standing,
   ports: SessionPorts,
 ): (frame: SessionFrame) => Promise<void> {
   let lastMove: Promise<void> = Promise.resolve()
@@ -131,8 +147,10 @@ function createAnswering(
   async function move(ref: string | undefined, fix: Fix): Promise<void> {
     const answer = await ports.positions.move(player, fix)
     if (answer.status === 'accepted') {
-      lookout.pause(answer.paused !== undefined)
-      lookout.place(answer.cell)
+      for (const watcher of [lookout, requests]) {
+        watcher.pause(answer.paused !== undefined)
+        watcher.place(answer.cell)
+      }
     }
     lookout.acknowledge({ type: 'position.ack', ...refer(ref), ...describeMove(answer) })
   }
@@ -154,14 +172,23 @@ function createAnswering(
       }
       case 'claim':
         return claim(frame.id, claimRequestOf(frame))
+      case 'watch': {
+        const { serviceRequests, category } = frame
+        const watching = { ...(category !== undefined && { category }) }
+        line.send({ type: 'watching', ...refer(frame.id), serviceRequests, ...watching })
+        return requests.watch(serviceRequests ? watching : undefined)
+      }
       case 'ping':
         return line.send({ type: 'pong', ...refer(frame.id), serverTime: serverTime() })
     }
   }
 }
 
-const isWin = (frame: PlayerFrame): boolean =>
-  frame.type === 'claim.settled' || (frame.type === 'wallet.changed' && frame.kind === 'claim')
+/** The envelope of which the frame announces a win. */
+function wonIdOf(frame: PlayerFrame): string | undefined {
+  if (frame.type === 'claim.settled') return frame.envelopeId
+  return frame.type === 'wallet.changed' && frame.kind === 'claim' ? frame.envelopeId : undefined
+}
 
 function limitsOf({ timeScale }: PlayerCaller, tickMs: number) {
   const { payloadBytes, framesPerSecond, frameBurst } = limits.socket

@@ -11,6 +11,9 @@ import { createHintSelector } from '../../src/hints/order.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import type { Connection } from '../../src/realtime/connection.ts'
 import { createFarewell } from '../../src/realtime/farewell.ts'
+import type { Clock } from '#platform/clock.ts'
+import { createLiveRequests } from '../../src/requests/live-requests.ts'
+import { createNearby } from '../../src/requests/nearby.ts'
 import { createHub } from '../../src/realtime/hub.ts'
 import { createParking } from '../../src/realtime/parking.ts'
 import type { Session } from '../../src/realtime/session.ts'
@@ -22,6 +25,17 @@ const fuzzedFrames = Number(process.env.FUZZED_FRAMES ?? 10_000)
 
 const player: PlayerCaller = { kind: 'player', id: 'walker', timeScale: 1 }
 const fix = { lat: square.lat, lng: square.lng, accuracyM: 8 }
+
+const silent = { follow: async () => undefined, unfollow: () => undefined }
+
+/** An index of service requests in a world where nobody needs anything. */
+function openNoRequests(clock: Clock) {
+  const live = createLiveRequests({
+    ...{ loadRequests: async () => [], feed: silent, clock },
+    log: { warn: () => undefined },
+  })
+  return { live, nearby: createNearby(live) }
+}
 
 function createHubStage() {
   const stage = createIndexStage()
@@ -43,9 +57,9 @@ function createHubStage() {
     isSandbox: false,
     around: createAround({ index, selectHints: createHintSelector('h'.repeat(32)) }),
     index,
+    requests: openNoRequests(clock),
     channels: {
-      follow: async () => undefined,
-      unfollow: () => undefined,
+      ...{ ...silent, requests: silent },
       followPlayer: async id => void followed.add(id),
       unfollowPlayer: id => void followed.delete(id),
       listen: handlers => {

@@ -21,6 +21,9 @@ import { registerHintRoutes } from '../../src/hints/routes.ts'
 import type { Caller, PlayerCaller } from '../../src/players/caller.ts'
 import type { EndReason } from '../../src/realtime/announcer.ts'
 import { createAdmission } from '../../src/realtime/admission.ts'
+import { createLiveRequests } from '../../src/requests/live-requests.ts'
+import { createNearby } from '../../src/requests/nearby.ts'
+import { loadLiveRequests } from '../../src/requests/postgres.ts'
 import { createHub } from '../../src/realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from '../../src/realtime/redis.ts'
 import type { MoveAnswer } from '../../src/positions/positions.ts'
@@ -115,10 +118,15 @@ async function startServer(t: Test, world: World, people: People, options: Serve
     clock: options.indexClock ?? systemClock,
     log,
   })
+  const live = createLiveRequests({
+    loadRequests: cells7 => loadLiveRequests(database, cells7),
+    ...{ feed: channels.requests, clock: options.indexClock ?? systemClock, log },
+  })
+  const requests = { live, nearby: createNearby(live) }
   const around = createAround({ index, selectHints: createHintSelector('h'.repeat(32)) })
   const notices = createNotices(world.redis, { prefix, log })
   const forgetTokens = (): void => undefined
-  const seen = { around, index, channels, positions, claims, notices, forgetTokens }
+  const seen = { around, index, requests, channels, positions, claims, notices, forgetTokens }
   const hub = createHub({ clock: options.hubClock ?? systemClock, random, log, isSandbox: true, ...seen })
   const app = Fastify()
   handleFaults(app, { sandbox: true })
@@ -140,6 +148,7 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   async function closeAll(): Promise<void> {
     await app.close()
     index.close()
+    live.close()
     await subscriber.quit()
   }
   const close = () => (closing ??= closeAll())

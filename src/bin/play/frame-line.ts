@@ -25,7 +25,31 @@ function tellFrame(frame: ServerFrame): string {
     case 'envelope.found':
       return `${frame.envelopeId} ${tellMoney(frame)} by ${frame.winner}, ${frame.sharesLeft} shares left`
     case 'wallet.changed':
-      return `${frame.kind} of ${tellMoney(frame)} from ${frame.envelopeId ?? frame.payoutId}`
+      return `${frame.kind} of ${tellMoney(frame)} from ${frame.envelopeId ?? frame.payoutId ?? frame.serviceRequestId}`
+    case 'watching':
+      return frame.serviceRequests ? 'service requests' : 'no service requests'
+    case 'request.opened':
+    case 'request.changed':
+      return tellParts(
+        frame.serviceRequestId,
+        `within ${frame.withinM} m`,
+        tellMoney({ amount: frame.price }),
+        frame.text,
+      )
+    case 'request.gone':
+      return frame.serviceRequestId
+    case 'request.state':
+      return `${frame.serviceRequestId} ${frame.state}`
+    case 'request.waiting':
+      return tellParts(
+        `${frame.serviceRequestId} is shown within ${frame.reachM} m`,
+        frame.suggestedPrice && `try ${tellMoney({ amount: frame.suggestedPrice })}`,
+      )
+    case 'offer.made':
+      return tellParts(`${frame.serviceRequestId} by ${frame.provider}`, frame.note)
+    case 'offer.withdrawn':
+    case 'offer.accepted':
+      return `${frame.serviceRequestId} ${frame.offerId}`
     case 'error':
       return tellParts(frame.code, frame.reason, ...(frame.errors ?? []).map(tellFault), tellWait(frame))
     case 'goodbye':
