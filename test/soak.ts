@@ -52,6 +52,11 @@ const soaks: Readonly<Record<string, Soak>> = {
     command: test('test/claims/ends.test.ts'),
     env: { ENDS: '20000' },
   },
+  errands: {
+    what: '10,000 service requests under five actors who know nothing of each other',
+    command: test('test/requests/interleavings.test.ts'),
+    env: { INTERLEAVINGS: '10000', SEED: '42' },
+  },
   amounts: {
     what: 'a million amounts',
     command: test('test/ledger/amounts.test.ts'),

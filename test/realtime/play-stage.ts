@@ -153,5 +153,15 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   }
   const close = () => (closing ??= closeAll())
   t.teardown(close)
-  return { app, hub, admission, index, around, subscriber, url: `ws://127.0.0.1:${port}/v1/play`, close }
+  return {
+    app,
+    hub,
+    admission,
+    index,
+    requests,
+    around,
+    subscriber,
+    url: `ws://127.0.0.1:${port}/v1/play`,
+    close,
+  }
 }

@@ -5,7 +5,7 @@ import { limits } from '#protocol/limits.ts'
 import type { Row } from '#platform/postgres.ts'
 import { isRefusal } from '#platform/problem.ts'
 import { playerRecord } from '../../src/players/postgres.ts'
-import { suggestPrice } from '../../src/requests/due.ts'
+import { actOnDue, suggestPrice } from '../../src/requests/due.ts'
 import { offerIdOf } from '../../src/requests/request.ts'
 import { type Action, type Actor, decide, moves, type RequestState } from '../../src/requests/state.ts'
 import { assertBooks } from '../helpers/books.ts'
@@ -300,6 +300,10 @@ t.test('the clock: expiry, no-show, silence, and the widening circle', async t =
   )
   t.equal(codeOf(await post(lin)), 'frozen')
   stops.isFrozen = false
+  const early = await open(lin)
+  const record = { ...stage.due.record, listDue: async () => [early] }
+  await actOnDue({ ...stage.due, record }, ['open'])
+  t.equal((await find(early)).state, 'open', 'the row says when, not the list')
   const late = await openAccepted(lin, mei)
   clock.advance(30 * hour)
   await tick()

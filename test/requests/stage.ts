@@ -119,6 +119,6 @@ export async function createRequestStage(t: Test, options: { cancelFeePercent?: 
 
   return {
     ...{ world, requests, told, near, stops, cells, gate, post, open, openAccepted, topUp, split, tick },
-    ...{ find, balanceOf, add, bodyOf },
+    ...{ find, balanceOf, add, bodyOf, due },
   }
 }
