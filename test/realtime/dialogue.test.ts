@@ -11,7 +11,6 @@ import { createHintSelector } from '../../src/hints/order.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import type { Connection } from '../../src/realtime/connection.ts'
 import { createFarewell } from '../../src/realtime/farewell.ts'
-import type { Clock } from '#platform/clock.ts'
 import { createLiveRequests } from '../../src/requests/live-requests.ts'
 import { createNearby } from '../../src/requests/nearby.ts'
 import { createHub } from '../../src/realtime/hub.ts'
@@ -28,10 +27,10 @@ const fix = { lat: square.lat, lng: square.lng, accuracyM: 8 }
 
 const silent = { follow: async () => undefined, unfollow: () => undefined }
 
-/** An index of service requests in a world where nobody needs anything. */
-function openNoRequests(clock: Clock) {
+/** An index of service requests in a world where nobody needs anything, on a clock of its own. */
+function openNoRequests() {
   const live = createLiveRequests({
-    ...{ loadRequests: async () => [], feed: silent, clock },
+    ...{ loadRequests: async () => [], feed: silent, clock: createManualClock() },
     log: { warn: () => undefined },
   })
   return { live, nearby: createNearby(live) }
@@ -57,7 +56,7 @@ function createHubStage() {
     isSandbox: false,
     around: createAround({ index, selectHints: createHintSelector('h'.repeat(32)) }),
     index,
-    requests: openNoRequests(clock),
+    requests: openNoRequests(),
     channels: {
       ...{ ...silent, requests: silent },
       followPlayer: async id => void followed.add(id),
