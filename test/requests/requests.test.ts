@@ -1,4 +1,4 @@
-/** The life of a service request: every step by everybody in every state, its money, its races, and who learns where. */
+/** The life of a service request: every step by everybody in every state, its money, its races, who learns where. */
 import t from 'tap'
 import { v5 as uuidV5 } from 'uuid'
 import { limits } from '#protocol/limits.ts'

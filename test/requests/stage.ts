@@ -5,8 +5,6 @@ import { runOnce } from '#platform/idempotency.ts'
 import { createLogger } from '#platform/logger.ts'
 import { isRowError } from '#platform/postgres.ts'
 import { connectRedis, createScriptRunner } from '#platform/redis.ts'
-import { refuse } from '#platform/problem.ts'
-import type { Cell } from '../../src/geo/cell.ts'
 import { locateCell } from '../../src/geo/cell.ts'
 import { isInsufficientFunds, postTransfers, walletRecord } from '../../src/ledger/postgres.ts'
 import { createActionLog } from '../../src/operator/postgres.ts'
@@ -24,16 +22,16 @@ import { createWorld } from '../helpers/world.ts'
 export const place = { lat: 31.2304, lng: 121.4737 }
 export const hour = 3_600_000
 
-export async function createRequestStage(t: Test, options: { cancelFeePercent?: number } = {}) {
+/** The ports of the verbs, and what a test may turn on them. */
+async function openPorts(t: Test) {
   const world = await createWorld(t, { connections: 16 })
-  const { database, clock, random, redisUrl, redisPrefix } = world
+  const { clock, random, redisUrl, redisPrefix } = world
   const onError = (error: Error) => t.comment(error.message)
   const redis = connectRedis({ url: redisUrl, name: 'test-requests', onError })
   t.teardown(() => redis.quit())
   const told: { playerId: string; frame: PlayerFrame }[] = []
   const near: { opened?: LiveRequest; closed?: string }[] = []
   const stops = { isFrozen: false }
-  const cells = new Map<string, Cell>()
   const gate = createTakeGate({ redis, runner: createScriptRunner(redis), prefix: redisPrefix })
   const ports = {
     ...{ clock, random, isRowError, gate, record: requestRecord, players: playerRecord },
@@ -47,12 +45,25 @@ export async function createRequestStage(t: Test, options: { cancelFeePercent?: 
     },
     log: createLogger('silent'),
   }
+  return { world, ports, told, near, stops, gate }
+}
+
+const bodyOf = (more: Partial<PostBody>): PostBody => ({
+  place: { type: 'Point', coordinates: [place.lng, place.lat] },
+  ...{ mode: 'choose', category: 'queueing', text: 'Queue for me' },
+  instructions: 'Door 7',
+  price: { amountMinor: '3000', currency: 'CNY' },
+  ...more,
+})
+
+export async function createRequestStage(t: Test, options: { cancelFeePercent?: number } = {}) {
+  const opened = await openPorts(t)
+  const { world, ports } = opened
+  const { database } = world
+  /** Everybody stands on the square. */
   const positions = {
-    standing: async ({ id }: { id: string }) => {
-      const cell = cells.get(id) ?? locateCell(place)
-      return cell === undefined ? refuse('position_needed') : ({ status: 'ok', cell } as const)
-    },
-    lastCell: async (id: string) => cells.get(id),
+    standing: async () => ({ status: 'ok', cell: locateCell(place) }) as const,
+    lastCell: async () => locateCell(place),
   }
   const requests = createServiceRequests({
     ...{ ...ports, database, positions },
@@ -66,13 +77,6 @@ export async function createRequestStage(t: Test, options: { cancelFeePercent?: 
   })
   let keys = 0
 
-  const bodyOf = (more: Partial<PostBody> = {}): PostBody => ({
-    place: { type: 'Point', coordinates: [place.lng, place.lat] },
-    ...{ mode: 'choose', category: 'queueing', text: 'Queue for me' },
-    instructions: 'Door 7',
-    price: { amountMinor: '3000', currency: 'CNY' },
-    ...more,
-  })
   const post = (caller: PlayerCaller, more: Partial<PostBody> = {}, key = `post-${keys++}`) =>
     requests.post({ caller, body: bodyOf(more), idempotencyKey: key })
 
@@ -118,7 +122,7 @@ export async function createRequestStage(t: Test, options: { cancelFeePercent?: 
     }))
 
   return {
-    ...{ world, requests, told, near, stops, cells, gate, post, open, openAccepted, topUp, split, tick },
-    ...{ find, balanceOf, add, bodyOf, due },
+    ...{ ...opened, requests, post, open, openAccepted, topUp, split, tick },
+    ...{ find, balanceOf, add, due },
   }
 }
