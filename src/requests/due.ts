@@ -65,7 +65,7 @@ async function actOnRow(ports: DuePorts, id: string, nowMs: number): Promise<Cha
     ...{ id, action, actorOf: () => 'clock' },
     apply: async (tx, request, to) => {
       // A row that is not due now is left as it is: stored anew, and due when it says.
-      if (false) return request
+      if (request.dueAtMs === null || request.dueAtMs > nowMs) return request
       if (action === 'lapse') return dropIn(ports, tx, { request, to, nowMs })
       if (action === 'confirm') return confirmNow(request, nowMs)
       return end(request, { to: 'expired', paidMinor: 0n, nowMs })

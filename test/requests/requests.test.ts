@@ -16,6 +16,7 @@ const { world, requests, told, near, stops, post, open, openAccepted, topUp, spl
 const { database, clock } = world
 const { balanceOf, add } = stage
 const rules = limits.serviceRequest
+const takers = 5_000
 
 let statements = 0
 const run = (text: string, params: unknown[] = [], where = database) =>
@@ -363,6 +364,26 @@ t.test('exactly one, however many at once', async t => {
   t.equal(new Set(posts.flatMap(one => (one.status === 201 ? [one.body.id] : []))).size, 1)
   const raises = await Promise.all([1, 2, 3].map(() => topUp(lin, contested, '100', 'raise')))
   t.ok(raises.every(one => one.status !== 200 || one.body.price.amountMinor === '3100'))
+  await assertBooks(t, world)
+})
+
+t.test('five thousand take it at once, and one has it', { timeout: 60_000 }, async t => {
+  const lin = await add(10_000n)
+  const id = await open(lin, { mode: 'first_taker' })
+  const crowd = await run(
+    `insert into players (id, issuer, subject, created_at)
+      select gen_random_uuid(), 'hexbao', 'taker ' || n, now() from generate_series(1, $1::int) n returning id`,
+    [takers],
+  )
+  const answers = await Promise.all(
+    crowd.map(row => requests.take({ caller: { kind: 'player', id: String(row.id), timeScale: 1 }, id })),
+  )
+  const counted = new Map<unknown, number>()
+  for (const answer of answers) counted.set(codeOf(answer), (counted.get(codeOf(answer)) ?? 0) + 1)
+  t.equal(counted.get(200), 1)
+  t.same([...counted.keys()].filter(code => !/^(200|try_again|wrong_state accepted)$/.test(String(code))), [])
+  const acceptances = await run('select provider_id from service_request_acceptances where request_id = $1', [id])
+  t.same(acceptances, [{ provider_id: (await find(id)).providerId }])
   await assertBooks(t, world)
 })
 
