@@ -286,7 +286,13 @@ t.test(
       if (round % 2 === 1) announcer.requestOpened(toLiveRequest(await raise(request)))
       await agree(`round ${round}`)
     }
+    // A deploy: the session is gone, and the next one watches without being asked to.
     await server.close()
+    announcer.requestOpened(toLiveRequest(await plantRequest(world, square)))
+    const next = await stage.startServer({ port: Number(new URL(server.url).port) })
+    await agree('in a new session')
+    client.close()
+    await next.close()
   },
 )
 

@@ -381,8 +381,13 @@ t.test('five thousand take it at once, and one has it', { timeout: 60_000 }, asy
   const counted = new Map<unknown, number>()
   for (const answer of answers) counted.set(codeOf(answer), (counted.get(codeOf(answer)) ?? 0) + 1)
   t.equal(counted.get(200), 1)
-  t.same([...counted.keys()].filter(code => !/^(200|try_again|wrong_state accepted)$/.test(String(code))), [])
-  const acceptances = await run('select provider_id from service_request_acceptances where request_id = $1', [id])
+  t.same(
+    [...counted.keys()].filter(code => !/^(200|try_again|wrong_state accepted)$/.test(String(code))),
+    [],
+  )
+  const acceptances = await run('select provider_id from service_request_acceptances where request_id = $1', [
+    id,
+  ])
   t.same(acceptances, [{ provider_id: (await find(id)).providerId }])
   await assertBooks(t, world)
 })
