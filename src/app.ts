@@ -42,7 +42,7 @@ import { merchantRecord } from './merchants/postgres.ts'
 import { registerMerchantRoutes } from './merchants/routes.ts'
 import { createAuthenticator } from './players/authenticator.ts'
 import type { Caller } from './players/caller.ts'
-import { playerRecord } from './players/postgres.ts'
+import { deviceRecord, playerRecord } from './players/postgres.ts'
 import { registerPlayerRoutes } from './players/routes.ts'
 import { createTokenIssuer } from './players/token.ts'
 import { createPositions } from './positions/positions.ts'
@@ -109,6 +109,7 @@ export async function createApp({
     store: createStandingStore({ redis, runner, prefix: redisPrefix }),
     clock,
     countClaimsSince: asked => countClaimsSince(database, asked),
+    hmacSecret,
   })
 
   // Claims: Redis reserves, PostgreSQL decides
@@ -165,6 +166,7 @@ export async function createApp({
     operatorKey: config.operatorKey,
     verifyApiKey: createKeyVerifier({ sandbox: isSandbox, merchants: merchantRecord, database, clock, log }),
     players: playerRecord,
+    devices: deviceRecord,
     database,
     clock,
     random,

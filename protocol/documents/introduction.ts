@@ -29,7 +29,7 @@ export const restIntroduction = `Hide money at real places, walk, get warmer and
   Money is never only there.
 
 ## Limits
-${tabulateLimits(['money', 'envelope', 'claim', 'position', 'hint', 'http', 'idempotency', 'merchant', 'sandbox'])}
+${tabulateLimits(['money', 'envelope', 'claim', 'position', 'device', 'hint', 'http', 'idempotency', 'merchant', 'sandbox'])}
 `
 
 const closeRows = Object.entries(closeMeanings).map(
@@ -53,5 +53,5 @@ export const socketIntroduction = `Hints, wins and positions, live. Frames are J
 ${closeRows.join('\n')}
 
 ## Limits
-${tabulateLimits(['socket', 'position', 'hint', 'claim'])}
+${tabulateLimits(['socket', 'position', 'device', 'hint', 'claim'])}
 `

@@ -22,7 +22,7 @@ export const exchanges: Readonly<Record<ClientType, Exchange>> = {
   hello: {
     summary: 'Opens the session; the first frame where the handshake carried no token.',
     answers: ['welcome'],
-    errors: frameErrors,
+    errors: [...frameErrors, 'device_refused'],
   },
   position: {
     summary: 'Where you stand now. Hints follow as `snapshot`, `hint`, `gone` and `warmth`.',

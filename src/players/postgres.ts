@@ -1,9 +1,17 @@
-/** The table of players. */
+/** The tables of players and of their devices. */
 import assert from 'node:assert/strict'
-import { loadStatements, type Tx } from '#platform/postgres.ts'
+import { loadStatements, lockNumber, type Tx } from '#platform/postgres.ts'
+import type { DeviceRecord } from './device.ts'
 import type { Identity, Player, PlayerRecord } from './player.ts'
 
-const sql = loadStatements(import.meta.url, ['find-player', 'get-player', 'add-player'])
+const sql = loadStatements(import.meta.url, [
+  'find-player',
+  'get-player',
+  'add-player',
+  'lock-devices',
+  'count-devices',
+  'add-device',
+])
 
 type PlayerRow = { id: string; time_scale: number; created_at: Date }
 
@@ -26,6 +34,22 @@ export const playerRecord: PlayerRecord = {
   async find(tx, id) {
     const [row] = await tx.query<PlayerRow>(sql['get-player'], [id])
     return row && toPlayer(row)
+  },
+}
+
+export const deviceRecord: DeviceRecord = {
+  async lock(tx, playerId) {
+    await tx.query(sql['lock-devices'], [lockNumber({ scope: 'devices', id: playerId })])
+  },
+
+  async count(tx, { playerId, deviceId, sinceMs }) {
+    type CountRow = { is_known: boolean; recent: number }
+    const [row] = await tx.query<CountRow>(sql['count-devices'], [playerId, deviceId, new Date(sinceMs)])
+    return { isKnown: row?.is_known ?? false, recent: row?.recent ?? 0 }
+  },
+
+  async add(tx, { playerId, deviceId, nowMs }) {
+    await tx.query(sql['add-device'], [playerId, deviceId, new Date(nowMs)])
   },
 }
 

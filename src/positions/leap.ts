@@ -6,8 +6,8 @@
  */
 import { centreOf } from '../geo/cell.ts'
 import { measureM } from '../geo/distance.ts'
+import type { Fix } from './fix.ts'
 import { elapsedMs, type Pace } from './pace.ts'
-import type { Fix } from './track.ts'
 
 export type Leap = { distanceM: number; limitM: number }
 
@@ -58,8 +58,9 @@ export function slowedMps({ mps = 0, receivedAtMs }: Fix, pace: Pace): number {
 
 /**
  * The speed of a ride that nothing accepted shows yet, because the game was opened on the train or the train left a
- * tunnel: `to` and `by`, a fix that was refused before it, lie on the way `from` what was accepted, farther and farther,
- * no faster than a train. So whoever sits in one is ignored once, not for the whole journey.
+ * tunnel: `by`, a fix that was refused, and `to` lie farther and farther from the last accepted one, as a train goes.
+ * So whoever sits in one is ignored once, not for the whole journey. The slack counts once from `base`, too, the oldest
+ * fix of the window.
  */
 export function findRide(
   { last, base, by, to }: { last: Fix; base: Fix | undefined; by: Fix; to: Fix },

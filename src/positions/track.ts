@@ -7,9 +7,10 @@
  * A track is plain data, stored as JSON between two fixes; these functions return a new one.
  */
 import { limits } from '#protocol/limits.ts'
-import { type Cell, centreOf } from '../geo/cell.ts'
+import { centreOf } from '../geo/cell.ts'
 import { measureM } from '../geo/distance.ts'
 import { type Anchor, type Anchors, measureCooldown } from './cooldown.ts'
+import type { Fix, ReportedFix } from './fix.ts'
 import {
   findRide,
   isImplausible,
@@ -21,18 +22,6 @@ import {
   SUSTAINED_MPS,
 } from './leap.ts'
 import { elapsedMs, type Pace } from './pace.ts'
-
-/** A position as a client reports it: its res-12 cell, its 68 % radius, and the client's own time, for order only. */
-export type ReportedFix = { cell: Cell; accuracyM: number; atMs?: number }
-
-/** A fix as the track keeps it. */
-export type Fix = ReportedFix & {
-  receivedAtMs: number
-  /** How fast a ride it is part of goes at least; absent where it may be none. */
-  mps?: number
-  /** The first one ever, often an old one that the phone remembered: no place to be left behind until another agrees. */
-  isFirst?: true
-}
 
 export type Track = Anchors & {
   /** Accepted fixes of the last 30 s, oldest first, at most 17; the last accepted fix stays however old it is. */
@@ -118,13 +107,14 @@ function accept(track: Track, fix: Fix, pace: Pace, rideMps?: number): FixVerdic
 }
 
 /**
- * Metres a second that the accuracies (and `slackM`) cannot explain, from the oldest fix of the window, or else from the
- * last one.
+ * Metres a second that the accuracies (and `slackM`) cannot explain, from the oldest fix of the window, or else from
+ * the last one.
  */
 function measureSpeed(accepted: readonly Fix[], fix: Fix, pace: Pace, slackM = 0): number {
   const from = baseOf(accepted, pace) ?? accepted.at(-1)
   if (!from) return 0
-  const movedM = measureM(centreOf(from.cell), centreOf(fix.cell)) - from.accuracyM - fix.accuracyM - slackM
+  const distanceM = measureM(centreOf(from.cell), centreOf(fix.cell))
+  const movedM = distanceM - from.accuracyM - fix.accuracyM - slackM
   const baseMs = Math.max(SHORTEST_BASE_MS, elapsedMs(from.receivedAtMs, pace))
   return Math.max(0, movedM) / (baseMs / 1000)
 }

@@ -45,13 +45,13 @@ export function openDialogue(
     return verdict.status === 'admitted'
   }
 
-  async function greet({ token, id: ref }: Extract<ClientFrame, { type: 'hello' }>): Promise<void> {
+  async function greet({ token, device, id: ref }: Extract<ClientFrame, { type: 'hello' }>): Promise<void> {
     const known = await reception.session()
     if (known !== undefined && token === undefined) return known.welcome(ref)
     if (known !== undefined) return tell(badFrame('/token', 'the session is open already'), ref)
     const credential = token ?? handshakeToken
     if (credential === undefined) return connection.close(closeCodes.unauthorized, 'no token')
-    await reception.admit(credential, ref)
+    await reception.admit(credential, ref, device)
   }
 
   async function answer(frame: ClientFrame): Promise<void> {

@@ -32,17 +32,19 @@ export type ReceptionPorts = SessionPorts & {
   log: Pick<Logger, 'error'>
 }
 
-/** The player behind a token, or why there is none; throws when that cannot be told now. */
-export type Authenticate = (token: string) => Promise<PlayerCaller | Refusal>
+/** The player behind a token, on the device that `hello` names, or why there is none; throws when that cannot be told now. */
+export type Authenticate = (token: string, device?: string) => Promise<PlayerCaller | Refusal>
 
 export type Reception = {
   /** Opens the session, once; `ref` is the hello that asks for it. */
-  admit(token: string, ref: string | undefined): Promise<Session | undefined>
+  admit(token: string, ref: string | undefined, device?: string): Promise<Session | undefined>
   /** The session, when it is open or about to be. */
   session(): Promise<Session | undefined>
   timeScale(): number
   end(): void
 }
+
+type Credential = { token: string; device: string | undefined }
 
 const VERIFY_EVERY_MS = 300_000
 
@@ -58,15 +60,16 @@ export function createReception(
 
   const turnAway = (reason: string) => connection.close(closeCodes.unauthorized, reason)
 
-  async function identify(token: string): Promise<PlayerCaller | undefined> {
-    const caller = await authenticate(token)
+  async function identify({ token, device }: Credential, ref?: string): Promise<PlayerCaller | undefined> {
+    const caller = await authenticate(token, device)
     if ('kind' in caller) return caller
+    if (caller.code !== 'unauthorized') connection.send(describeRefusal(caller, ref, ports))
     turnAway('no valid token')
     return undefined
   }
 
-  async function open(token: string, ref: string | undefined): Promise<Session | undefined> {
-    player = await identify(token)
+  async function open(credential: Credential, ref: string | undefined): Promise<Session | undefined> {
+    player = await identify(credential, ref)
     if (player === undefined) return undefined
     const cell = await ports.positions.lastCell(player.id)
     const claimedIds = await ports.claims.claimedIds(player.id)
@@ -77,18 +80,18 @@ export function createReception(
       return undefined
     }
     cancelTimer()
-    verifyLater(token)
+    verifyLater(credential)
     session.welcome(ref)
     if (cell !== undefined) session.place(cell)
     return session
   }
 
-  function verifyLater(token: string): void {
+  function verifyLater(credential: Credential): void {
     if (isEnded) return
     cancelTimer = ports.clock.after(VERIFY_EVERY_MS, () => {
-      identify(token)
+      identify(credential)
         .catch((error: unknown) => ports.log.error({ err: error }, 'a token could not be verified again'))
-        .finally(() => verifyLater(token))
+        .finally(() => verifyLater(credential))
     })
   }
 
@@ -99,8 +102,10 @@ export function createReception(
   }
 
   return {
-    admit(token, ref) {
-      opening = opening.then(known => known ?? open(token, ref).catch(error => explain(error, ref)))
+    admit(token, ref, device) {
+      opening = opening.then(
+        known => known ?? open({ token, device }, ref).catch(error => explain(error, ref)),
+      )
       return opening
     },
     session: () => opening,

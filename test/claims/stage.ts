@@ -38,7 +38,7 @@ export async function createClaimStage(t: Test) {
     const record = createClaimRecord({ database, postTransfers })
     const store = createStandingStore({ redis, runner, prefix })
     const positions = createPositions({
-      ...{ store, clock },
+      ...{ store, clock, hmacSecret },
       countClaimsSince: asked => countClaimsSince(database, asked),
     })
     const log = createLogger('silent')

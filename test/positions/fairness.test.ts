@@ -5,9 +5,10 @@ import { readBuiltInWalk } from '../../src/bin/play/fixes.ts'
 import { centreOf, locateCell } from '../../src/geo/cell.ts'
 import { measureM, travelFrom } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
+import type { ReportedFix } from '../../src/positions/fix.ts'
 import type { Pace } from '../../src/positions/pace.ts'
 import { judgePresence } from '../../src/positions/presence.ts'
-import { emptyTrack, judgeFix, type ReportedFix, type Track } from '../../src/positions/track.ts'
+import { emptyTrack, judgeFix, type Track } from '../../src/positions/track.ts'
 import { createRolls, type Journey, journeys, type Share, travel, type TraceFix } from './traces.ts'
 
 const START_MS = 1_700_000_000_000
@@ -29,7 +30,7 @@ const add = (a: Count, b: Count): Count => ({
   restarted: a.restarted + b.restarted,
 })
 
-/** What the rules make of one trace. A glitch is no honest fix: refusing it is right, and must cost the others nothing. */
+/** What the rules make of one trace. A glitch is no honest fix: refusing it is right, and costs the others nothing. */
 function judge(trace: readonly TraceFix[], { timeScale = 1, lateS = (): number => 0 } = {}): Count {
   const count = { ...none }
   let track: Track = emptyTrack

@@ -5,6 +5,7 @@ import { locateCell } from '../../src/geo/cell.ts'
 import { travelFrom } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { cooldownMs, remainingCooldownMs } from '../../src/positions/cooldown.ts'
+import type { ReportedFix } from '../../src/positions/fix.ts'
 import type { Pace } from '../../src/positions/pace.ts'
 import { judgePresence, measureReach, rewardAt } from '../../src/positions/presence.ts'
 import {
@@ -16,7 +17,7 @@ import {
   takePermit,
   unusedQuotas,
 } from '../../src/positions/quotas.ts'
-import { emptyTrack, judgeFix, lastFixOf, type ReportedFix, type Track } from '../../src/positions/track.ts'
+import { emptyTrack, judgeFix, lastFixOf, type Track } from '../../src/positions/track.ts'
 
 const HOME: Point = { lat: 45.772175, lng: 14.357659 }
 const START_MS = 1_700_000_000_000

@@ -99,7 +99,7 @@ export function travel(journey: Journey, fixes: number, roll: () => number): Tra
   return trace
 }
 
-/** What a receiver makes of a place: an error that wanders within the bounds of the trace, and now and then nonsense. */
+/** What a receiver makes of a place: an error that wanders within the trace's bounds, and now and then nonsense. */
 function createReceiver({ jitterM, isErratic = false }: Journey, roll: () => number) {
   const mostM = jitterM * (isErratic ? 1 : 0.2 + 0.8 * roll())
   const sigmaM = mostM / 3

@@ -22,7 +22,7 @@ import type { Caller, PlayerCaller } from '../../src/players/caller.ts'
 import type { EndReason } from '../../src/realtime/announcer.ts'
 import { createHub } from '../../src/realtime/hub.ts'
 import { createAnnouncer, createChannels } from '../../src/realtime/redis.ts'
-import type { MoveAnswer } from '../../src/positions/positions.ts'
+import type { MoveAnswer, Viewpoint } from '../../src/positions/positions.ts'
 import type { ClaimAnswer, ClaimRequest } from '../../src/realtime/session.ts'
 import { registerPlaySocket } from '../../src/realtime/socket.ts'
 import { addPlayer } from '../helpers/people.ts'
@@ -82,6 +82,10 @@ function createPeople(world: World) {
         return answer
       },
       lastCell: async (playerId: string) => cells.get(playerId),
+      async viewpoint({ id }: PlayerCaller): Promise<Viewpoint> {
+        const cell = cells.get(id)
+        return cell === undefined ? { status: 'unknown' } : { status: 'open', cell }
+      },
     },
     claims: {
       claim: (player: PlayerCaller, request: ClaimRequest) => rules.claim(player, request),
