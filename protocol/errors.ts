@@ -122,8 +122,8 @@ export const errors = {
     status: 422,
     title: 'This device does not count',
     help:
-      'malformed: send a UUID in Hexbao-Device, or in `device` of hello. too_many: this player used five other devices ' +
-      'within 30 days; play on one of them.',
+      'malformed: send a UUID in Hexbao-Device, or in `device` of hello. too_many: this player used five other ' +
+      'devices within 30 days; play on one of them.',
     reasons: ['malformed', 'too_many'],
   }),
   envelope_refused: entry({

@@ -14,6 +14,11 @@ export const tags: Record<string, string> = {
   health: 'For load balancers.',
 }
 
+const printedGroups = [
+  ...(['money', 'envelope', 'claim', 'position', 'device', 'hint'] as const),
+  ...(['http', 'idempotency', 'merchant', 'sandbox'] as const),
+]
+
 export const restIntroduction = `Hide money at real places, walk, get warmer and colder hints, claim exactly once.
 
 - **Money** is a decimal string of minor units with a currency: \`{"amountMinor": "8800", "currency": "CNY"}\`.
@@ -29,7 +34,7 @@ export const restIntroduction = `Hide money at real places, walk, get warmer and
   Money is never only there.
 
 ## Limits
-${tabulateLimits(['money', 'envelope', 'claim', 'position', 'device', 'hint', 'http', 'idempotency', 'merchant', 'sandbox'])}
+${tabulateLimits(printedGroups)}
 `
 
 const closeRows = Object.entries(closeMeanings).map(

@@ -1,7 +1,7 @@
 /**
- * Which device a player plays on: what the identity provider says in the token, else what the client says in a header or
- * in `hello`, else none, and then the account stands for it. A hint and no proof: it makes sharing a phone among many
- * accounts, or an account among many phones, a little dearer, and nothing more.
+ * Which device a player plays on: what the identity provider says in the token, else what the client says in a header
+ * or in `hello`, else none, and then the account stands for it. A hint and no proof: it makes sharing a phone among
+ * many accounts, or an account among many phones, a little dearer, and nothing more.
  */
 import { LRUCache } from 'lru-cache'
 import { v5 as uuidV5 } from 'uuid'

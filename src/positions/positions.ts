@@ -1,8 +1,6 @@
 /** Positions: the verbs over a player's standing. Every socket, list, hide and claim goes through here. */
 import { limits } from '#protocol/limits.ts'
 import type { Fix as WireFix } from '#protocol/scalars.ts'
-import { createBatcher } from '#platform/batch.ts'
-import type { Clock } from '#platform/clock.ts'
 import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
 import { type Cell, coarsen, locateCell } from '../geo/cell.ts'
 import { toWgs84 } from '../geo/datum.ts'
@@ -10,22 +8,13 @@ import { parsePoint } from '../geo/point.ts'
 import { createSpotter, judgeCells, unusedCells } from './cells.ts'
 import { type Entry, type EntryPlace, type EntryVerdict, judgeEntry } from './entry.ts'
 import type { ReportedFix } from './fix.ts'
+import { createJudging, type JudgingPorts, type Walker } from './judging.ts'
 import type { Pace } from './pace.ts'
 import { rewardAt } from './presence.ts'
 import { givePermitBack } from './quotas.ts'
-import {
-  freshStanding,
-  type Judged,
-  type Owner,
-  type Pause,
-  type Standing,
-  type StandingStore,
-} from './standing.ts'
+import type { Owner, Pause, Standing } from './standing.ts'
 import { judgeStep, type Step } from './step.ts'
 import { lastFixOf } from './track.ts'
-
-/** Whose position it is; `timeScale` runs a sandbox player's limits faster. The device is judged like the player. */
-export type Walker = { id: string; timeScale: number; deviceId?: string }
 
 export type MoveAnswer = Step
 
@@ -56,54 +45,19 @@ export type Positions = {
   reward(player: Walker, fix: WireFix): Promise<void>
 }
 
-export type PositionPorts = {
-  store: StandingStore
-  clock: Clock
-  /** Wins of each player since a moment, in one query: what Redis forgot of the permits. */
-  countClaimsSince: (asked: { playerId: string; sinceMs: number }[]) => Promise<number[]>
+export type PositionPorts = JudgingPorts & {
   /** Keys what is kept of the cells that a player was in. */
   hmacSecret: string
 }
 
-const dayMs = 86_400_000
-/** A crowd that arrives at once is counted together. */
-const seeding = { maxSize: 500, concurrency: 2 }
-
 export function createPositions({ store, clock, countClaimsSince, hmacSecret }: PositionPorts): Positions {
-  const countClaims = createBatcher({ ...seeding, run: countClaimsSince })
+  const judging = createJudging({ store, clock, countClaimsSince })
   const findSpots = createSpotter(hmacSecret)
-  const paceOf = ({ timeScale }: Pick<Walker, 'timeScale'>): Pace => ({ nowMs: clock.nowMs(), timeScale })
   const spotsOf = (owner: Owner, { cell }: ReportedFix) => findSpots(owner.id, coarsen(cell, 10))
-
-  function update<A>(owner: Owner, pace: Pace, change: (standing: Standing) => Judged<A>): Promise<A> {
-    const fresh = async () => {
-      if (owner.kind === 'device') return freshStanding(0, pace)
-      const sinceMs = pace.nowMs - dayMs / pace.timeScale
-      return freshStanding(await countClaims({ playerId: owner.id, sinceMs }), pace)
-    }
-    return store.update(owner, fresh, change)
-  }
-
-  /** The device, where there is one, and then the account, which hears what the device was answered. */
-  async function judge<A>(
-    player: Walker,
-    change: (standing: Standing, asked: { owner: Owner; pace: Pace; device?: A | undefined }) => Judged<A>,
-  ): Promise<{ answer: A; device?: A | undefined }> {
-    const pace = paceOf(player)
-    const [account, phone] = [accountOf(player), deviceOf(player)]
-    const device = phone && (await update(phone, pace, standing => change(standing, { owner: phone, pace })))
-    const answer = await update(account, pace, s => change(s, { owner: account, pace, device }))
-    return { answer, device }
-  }
-
-  /** A change that both take alike. */
-  async function note(player: Walker, change: (standing: Standing, pace: Pace) => Standing): Promise<void> {
-    await judge(player, (standing, { pace }) => ({ standing: change(standing, pace), answer: undefined }))
-  }
 
   async function move(player: Walker, fix: WireFix): Promise<MoveAnswer> {
     const reported = reportFix(fix)
-    const { answer } = await judge<Step>(player, (standing, { owner, pace, device }) =>
+    const { answer } = await judging.judge<Step>(player, (standing, { owner, pace, device }) =>
       judgeStep(standing, { fix: reported, spots: spotsOf(owner, reported), device }, pace),
     )
     return answer
@@ -122,16 +76,8 @@ export function createPositions({ store, clock, countClaimsSince, hmacSecret }: 
 
     async viewpoint(player) {
       const recent = await readRecent(player.id)
-      if (recent === undefined) return { status: 'unknown' }
-      const { standing, cell } = recent
-      if (standing.paused === undefined) return { status: 'open', cell }
-      const verdict = judgeCells(standing.cells ?? unusedCells, paceOf(player))
-      const wait = standing.paused === 'cells' && verdict.status === 'exhausted'
-      return {
-        status: 'paused',
-        reason: standing.paused,
-        ...(wait && { retryAfterMs: Math.ceil(verdict.retryAfterMs) }),
-      }
+      const pace = { nowMs: clock.nowMs(), timeScale: player.timeScale }
+      return recent === undefined ? { status: 'unknown' } : describeView(recent, pace)
     },
 
     async lastCell(playerId) {
@@ -151,25 +97,21 @@ export function createPositions({ store, clock, countClaimsSince, hmacSecret }: 
 
     async enter(player, envelopeId, fix, place) {
       const reported = reportFix(fix)
-      const { answer, device } = await judge<Entry>(player, (standing, { owner, pace, device: before }) => {
-        const spots = spotsOf(owner, reported)
-        return judgeEntry(standing, { envelopeId, fix: reported, place, spots, device: before }, pace)
-      })
-      const phone = deviceOf(player)
+      const request = { envelopeId, fix: reported, place }
+      const { answer, device } = await judging.judge<Entry>(player, (standing, { owner, pace, ...asked }) =>
+        judgeEntry(standing, { ...request, ...asked, spots: spotsOf(owner, reported) }, pace),
+      )
       const hasPermit = place?.isLive && device?.verdict.status === 'entered'
-      // The phone was let in and the player was not: its permit is nobody's.
-      if (phone && hasPermit && isRefusal(answer.verdict)) {
-        const pace = paceOf(player)
-        await update(phone, pace, s => ({ standing: withPermitBack(s, pace), answer: undefined }))
-      }
+      // The device was let in and the player was not: its permit is nobody's.
+      if (hasPermit && isRefusal(answer.verdict)) await judging.noteOfDevice(player, withPermitBack)
       return answer.verdict
     },
 
-    leave: player => note(player, withPermitBack),
+    leave: player => judging.note(player, withPermitBack),
 
     reward(player, fix) {
       const { cell } = reportFix(fix)
-      return note(player, (standing, { nowMs }) => ({
+      return judging.note(player, (standing, { nowMs }) => ({
         ...standing,
         track: rewardAt(standing.track, cell, nowMs),
       }))
@@ -177,9 +119,17 @@ export function createPositions({ store, clock, countClaimsSince, hmacSecret }: 
   }
 }
 
-const accountOf = ({ id }: Walker): Owner => ({ kind: 'account', id })
-const deviceOf = ({ deviceId }: Walker): Owner | undefined =>
-  deviceId === undefined ? undefined : { kind: 'device', id: deviceId }
+function describeView({ standing, cell }: { standing: Standing; cell: Cell }, pace: Pace): Viewpoint {
+  const { paused, cells = unusedCells } = standing
+  if (paused === undefined) return { status: 'open', cell }
+  const verdict = judgeCells(cells, pace)
+  const isWaiting = paused === 'cells' && verdict.status === 'exhausted'
+  return {
+    status: 'paused',
+    reason: paused,
+    ...(isWaiting && { retryAfterMs: Math.ceil(verdict.retryAfterMs) }),
+  }
+}
 
 const withPermitBack = (standing: Standing, pace: Pace): Standing => ({
   ...standing,

@@ -1,6 +1,6 @@
 /**
- * One accepted or ignored fix, and whether hints are given where it is. A device is judged first, by the same rules, and
- * its account then follows: what the device did not believe the account never stands on.
+ * One accepted or ignored fix, and whether hints are given where it is. A device is judged first, by the same rules,
+ * and its account then follows: where the device is not believed to be the account never stands.
  */
 import type { Cell } from '../geo/cell.ts'
 import { countCell, type Spots, unusedCells } from './cells.ts'
@@ -36,12 +36,13 @@ export function judgeStep(
 
 /** Counts the cell of an accepted fix, but not while hints pause for speed: then nothing is learned there. */
 export function arrive(
-  { paused: _, ...standing }: Standing,
+  standing: Standing,
   { spots, tooFast, devicePaused }: { spots: Spots; tooFast: boolean; devicePaused?: Pause | undefined },
   pace: Pace,
 ): Standing {
   if (tooFast) return { ...standing, paused: 'speed' }
+  const { paused: _, ...rest } = standing
   const { status, cells } = countCell(standing.cells ?? unusedCells, spots, pace)
   const paused = status === 'paused' ? 'cells' : devicePaused
-  return { ...standing, cells, ...(paused !== undefined && { paused }) }
+  return { ...rest, cells, ...(paused !== undefined && { paused }) }
 }

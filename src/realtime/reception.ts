@@ -32,7 +32,7 @@ export type ReceptionPorts = SessionPorts & {
   log: Pick<Logger, 'error'>
 }
 
-/** The player behind a token, on the device that `hello` names, or why there is none; throws when that cannot be told now. */
+/** The player behind a token, on the device that `hello` names, or why there is none; throws when nobody can tell. */
 export type Authenticate = (token: string, device?: string) => Promise<PlayerCaller | Refusal>
 
 export type Reception = {
@@ -59,7 +59,6 @@ export function createReception(
   let cancelTimer: Cancel = ports.clock.after(limits.socket.helloWithinMs, () => turnAway('no hello in time'))
 
   const turnAway = (reason: string) => connection.close(closeCodes.unauthorized, reason)
-
   async function identify({ token, device }: Credential, ref?: string): Promise<PlayerCaller | undefined> {
     const caller = await authenticate(token, device)
     if ('kind' in caller) return caller
@@ -103,9 +102,7 @@ export function createReception(
 
   return {
     admit(token, ref, device) {
-      opening = opening.then(
-        known => known ?? open({ token, device }, ref).catch(error => explain(error, ref)),
-      )
+      opening = opening.then(known => known ?? open({ token, device }, ref).catch(e => explain(e, ref)))
       return opening
     },
     session: () => opening,
