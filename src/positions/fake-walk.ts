@@ -27,8 +27,6 @@ const SIGNS = {
   speed: { honest: 0.06, fake: 0.015, weight: 0.95 },
   /** Whether errors of neighbouring fixes have nothing to do with each other, as those that a program rolls. */
   rolled: { honest: -0.3, fake: -0.46, weight: 0.6 },
-  /** How the size of the errors varies about its mean. */
-  amplitude: { honest: 0.3, fake: 0.15, weight: 0.7 },
 } as const
 
 /** 0 to 1; `undefined` where there is too little of a walk to say anything. */
@@ -38,13 +36,11 @@ export function scoreWalk(samples: readonly Sample[]): number | undefined {
   const movedM = mean(steps.map(({ eastM, northM }) => Math.hypot(eastM, northM)))
   if (steps.length < LEAST_STEPS || movedM < LEAST_STEP_M) return undefined
   const velocities = steps.map(({ eastM, northM, seconds }) => [eastM / seconds, northM / seconds] as const)
-  const offsM = offsOf(steps)
   const found: Record<keyof typeof SIGNS, number> = {
     accuracy: variation(fixes.map(({ accuracyM }) => accuracyM)),
-    noise: median(offsM),
+    noise: median(offsOf(steps)),
     speed: variation(velocities.map(([east, north]) => Math.hypot(east, north))),
     rolled: correlationOfNeighbours(velocities),
-    amplitude: variation(offsM),
   }
   const innocence = Object.entries(SIGNS).map(([sign, { honest, fake, weight }]) => {
     const value = found[sign as keyof typeof SIGNS]
@@ -83,7 +79,7 @@ const offsOf = (steps: readonly Move[]): number[] =>
     return Math.hypot(eastM - part * (eastM + next.eastM), northM - part * (northM + next.northM))
   })
 
-/** Of what is left of the velocities without their mean: about 0 where errors wander, -1/2 where they are rolled anew. */
+/** Of the velocities without their mean: about 0 where errors wander, -1/2 where each is rolled anew. */
 function correlationOfNeighbours(velocities: readonly (readonly [number, number])[]): number {
   const centre = [mean(velocities.map(([east]) => east)), mean(velocities.map(([, north]) => north))] as const
   const rest = velocities.map(([east, north]) => [east - centre[0], north - centre[1]] as const)

@@ -90,7 +90,9 @@ t.test('fakes score above people: the area under the curve is 0.95 at least', as
   const people = Object.values(real).flat()
   for (const [name, scores] of Object.entries(made)) {
     const caught = scores.filter(isSuspicious).length
-    t.comment(`${name}: ${measureAuc(scores, people).toFixed(3)}, ${caught} of ${EACH} suspicious`)
+    const auc = measureAuc(scores, people)
+    t.comment(`${name}: ${auc.toFixed(3)}, ${caught} of ${EACH} suspicious`)
+    t.ok(auc >= 0.95 && caught >= EACH / 2, `${name}: ${auc}, ${caught} of ${EACH}`)
   }
   for (const [name, scores] of Object.entries(real)) {
     const accused = scores.filter(isSuspicious).length
