@@ -267,3 +267,22 @@ t.test('a permit that only the phone took is given back to it', async t => {
   await positions.leave(elsewhere)
   t.equal((await deviceOf('other')).quotas.permitsOfDay?.count, 0)
 })
+
+t.test('a refused claim leaves nobody a place to look around from', async t => {
+  const [ada, bob] = [walker('kept'), walker('kept')]
+  await positions.move(ada, fixAt(HOME))
+  await positions.move(ada, fixAt(HOME))
+  const far = east(80_000)
+  t.match(await positions.enter(bob, 'e', fixAt(far), placeAt(far)), {
+    code: 'position_refused',
+    reason: 'jump',
+  })
+  t.same(await positions.viewpoint(bob), { status: 'unknown' }, 'where the phone is not')
+
+  const cyclist = walker()
+  await positions.move(cyclist, fixAt(HOME))
+  after(10)
+  const ahead = east(200)
+  t.match(await positions.enter(cyclist, 'e', fixAt(ahead), placeAt(ahead)), { reason: 'speed' })
+  t.same(await positions.viewpoint(cyclist), { status: 'paused', reason: 'speed' })
+})
