@@ -15,10 +15,13 @@ const checks = new Map(Object.entries(serverFrames).map(([type, schema]) => [typ
 export function openClient(
   t: Test,
   server: { url: string },
-  options: { protocols?: readonly string[]; origin?: string; playerId?: string } = {},
+  options: { protocols?: readonly string[]; origin?: string; playerId?: string; device?: string } = {},
 ) {
-  const { protocols = ['hexbao.v1'], origin, playerId } = options
-  const socket = new WebSocket(server.url, [...protocols], origin === undefined ? {} : { origin })
+  const { protocols = ['hexbao.v1'], origin, playerId, device } = options
+  const socket = new WebSocket(server.url, [...protocols], {
+    ...(origin !== undefined && { origin }),
+    ...(device !== undefined && { headers: { 'Hexbao-Device': device } }),
+  })
   const { frames, texts, frame, closed } = record(t, socket)
   const send = (data: object | string | Buffer) =>
     socket.send(typeof data === 'string' || Buffer.isBuffer(data) ? data : JSON.stringify(data))

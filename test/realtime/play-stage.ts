@@ -73,8 +73,10 @@ function createPeople(world: World) {
       players.set(player.id, player)
       return player.id
     },
-    authenticate: async (token: string): Promise<PlayerCaller | Refusal> =>
-      players.get(token) ?? refuse('unauthorized'),
+    authenticate: async (token: string, device?: string): Promise<PlayerCaller | Refusal> =>
+      device === undefined
+        ? (players.get(token) ?? refuse('unauthorized'))
+        : refuse('device_refused', { reason: 'too_many' }),
     positions: {
       async move(player: PlayerCaller, point: Point) {
         const answer = rules.move(player, point)
