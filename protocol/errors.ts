@@ -44,6 +44,11 @@ export const errors = {
     title: 'This credential may not do that',
     help: 'The operation is for another kind of caller, or the merchant key lacks the scope.',
   }),
+  banned: entry({
+    status: 403,
+    title: 'This player is banned',
+    help: 'An operator banned the player; tokens count again when the ban is lifted. Money that was won stays.',
+  }),
   out_of_reach: entry({
     status: 403,
     title: 'You are not where this envelope is',
@@ -86,8 +91,14 @@ export const errors = {
   }),
   insufficient_funds: entry({
     status: 409,
-    title: 'The wallet holds less than the total',
-    help: 'The total is escrowed before an envelope is visible. Nothing was taken.',
+    title: 'The wallet holds less than that',
+    help: 'The total of an envelope and the amount of a payout leave the wallet at once. Nothing was taken.',
+  }),
+  payout_ended: entry({
+    status: 409,
+    title: 'The payout has ended otherwise',
+    help: 'reason is how: it is final, and nothing was changed. Ask the other side what it did with the money.',
+    reasons: ['paid', 'failed'],
   }),
   idempotency_in_flight: entry({
     status: 409,
@@ -140,6 +151,7 @@ export const errors = {
       'currency_unknown',
       'text_refused',
       'audience_unknown',
+      'campaign_unknown',
     ],
   }),
   deposit_refused: entry({
@@ -147,6 +159,20 @@ export const errors = {
     title: 'The deposit cannot be booked',
     help: 'currency_unknown: not in CURRENCIES. reference_used: this reference is booked already; nothing was added.',
     reasons: ['currency_unknown', 'reference_used'],
+  }),
+  payout_refused: entry({
+    status: 422,
+    title: 'The payout cannot be made',
+    help: 'currency_unknown: not in CURRENCIES. too_small, too_large: see the limits of a payout.',
+    reasons: ['currency_unknown', 'too_small', 'too_large'],
+  }),
+  statement_refused: entry({
+    status: 422,
+    title: 'There is no statement of that period',
+    help:
+      'currency_unknown: not in CURRENCIES. period_empty: `to` is not after `from`. period_too_long: more than ' +
+      '366 days. period_not_over: `to` is less than 60 s ago. account_unclear: name exactly one account.',
+    reasons: ['currency_unknown', 'period_empty', 'period_too_long', 'period_not_over', 'account_unclear'],
   }),
   merchant_refused: entry({
     status: 422,

@@ -23,10 +23,18 @@ export type Operation = {
   /** What a merchant key must be allowed to do. */
   scope?: Scope
   sandboxOnly?: boolean
-  idempotencyKey?: 'required'
+  /**
+   * required: the answer is kept under the key. refused: a repetition would act twice, so a key must not look as if it
+   * helped. Absent: safe to repeat, and a key changes nothing.
+   */
+  idempotencyKey?: 'required' | 'refused'
+  /** The body is signed by the Standard Webhooks specification; that is the credential. */
+  signed?: boolean
   params?: TObject
   query?: TObject
   body?: TObject
+  /** What it answers with instead of JSON, as a stream; its schema in `answers` is text. */
+  produces?: 'text/csv'
   /** Answers by status. */
   answers: Readonly<Record<number, TSchema>>
   errors: readonly ErrorCode[]
@@ -44,7 +52,7 @@ export const commonErrors = [
 /** Errors that any operation with a body may answer. */
 export const bodyErrors = ['payload_too_large', 'unsupported_media_type'] as const satisfies ErrorCode[]
 /** Errors that any operation with a credential may answer. */
-export const callerErrors = ['unauthorized', 'forbidden'] as const satisfies ErrorCode[]
+export const callerErrors = ['unauthorized', 'forbidden', 'banned'] as const satisfies ErrorCode[]
 /** Errors that any operation of a player may answer. */
 export const playerErrors = [...callerErrors, 'device_refused'] as const satisfies ErrorCode[]
 /** Errors that any operation with a required Idempotency-Key may answer. */

@@ -2,31 +2,39 @@
  * The composition root: every part of the game is made here, once, with what it needs, top to bottom. Nothing listens
  * and nothing runs until the caller says so.
  */
-import cors from '@fastify/cors'
-import helmet from '@fastify/helmet'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { limits } from '#protocol/limits.ts'
 import type { Clock } from '#platform/clock.ts'
 import type { ReadyConfig } from '#platform/config.ts'
+import { openConnections } from '#platform/connections.ts'
 import { registerDocuments } from '#platform/documents.ts'
-import { describeEarlyFaults, handleFaults } from '#platform/faults.ts'
 import { registerHealthRoutes } from '#platform/health.ts'
 import { createBinder } from '#platform/http.ts'
+import { createHttpServer } from '#platform/http-server.ts'
 import { createForgettingJob, runOnce } from '#platform/idempotency.ts'
-import { acceptJsonOnly } from '#platform/json-body.ts'
 import { createJobs, type Jobs } from '#platform/jobs.ts'
 import { createLimiter } from '#platform/limiter.ts'
-import { createDatabase, isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
+import { attempt, isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
 import type { Random } from '#platform/random.ts'
-import { awaitRedis, closeRedis, connectRedis, createScriptRunner, defaultPrefix } from '#platform/redis.ts'
+import { createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { createSeal } from '#platform/seal.ts'
+import { createSignatureCheck } from '#platform/signature.ts'
+import { createBudgets } from './budgets/budgets.ts'
+import { budgetRecord, isFrozen, listFrozen } from './budgets/postgres.ts'
+import { createFreezeChannel } from './budgets/redis.ts'
+import { registerBudgetRoutes } from './budgets/routes.ts'
+import { campaignRecord } from './campaigns/postgres.ts'
+import { createChainJob } from './chain/extend.ts'
+import { chainRecord } from './chain/postgres.ts'
+import { registerChainRoutes } from './chain/routes.ts'
+import { announceLateWin, createSettledAnnouncer } from './claims/announce.ts'
 import { createClaims } from './claims/claims.ts'
 import type { Reach } from './claims/failpoints.ts'
 import { describeAnswer } from './claims/describe.ts'
-import { countClaimsSince, createClaimRecord, listClaimedLive } from './claims/postgres.ts'
+import { countClaimsSince, createClaimRecord, deadLetterRecord, listClaimedLive } from './claims/postgres.ts'
 import { createClaimGate } from './claims/redis.ts'
-import { registerClaimRoutes } from './claims/routes.ts'
+import { registerClaimRoutes, registerDeadLetterRoutes } from './claims/routes.ts'
 import { createEnvelopes } from './envelopes/envelopes.ts'
 import { envelopeRecord } from './envelopes/postgres.ts'
 import { registerEnvelopeRoutes } from './envelopes/routes.ts'
@@ -35,21 +43,30 @@ import { createLiveIndex } from './hints/live-index.ts'
 import { createHintSelector } from './hints/order.ts'
 import { findEnds, loadLiveEnvelopes } from './hints/postgres.ts'
 import { registerHintRoutes } from './hints/routes.ts'
-import { isInsufficientFunds, isReferenceUsed, postTransfers, walletRecord } from './ledger/postgres.ts'
+import { isInsufficientFunds, isReferenceUsed, postTransfers as post } from './ledger/postgres.ts'
+import { statementRecord, walletRecord } from './ledger/postgres.ts'
+import { createFreshPost } from './ledger/post-fresh.ts'
 import { registerLedgerRoutes } from './ledger/routes.ts'
 import { createKeyVerifier } from './merchants/keys.ts'
 import { merchantRecord } from './merchants/postgres.ts'
 import { registerMerchantRoutes } from './merchants/routes.ts'
+import { createActionLog } from './operator/postgres.ts'
+import { registerOperatorRoutes } from './operator/routes.ts'
 import { createAuthenticator } from './players/authenticator.ts'
 import type { Caller } from './players/caller.ts'
 import { deviceRecord, playerRecord } from './players/postgres.ts'
-import { registerPlayerRoutes } from './players/routes.ts'
+import { registerBanRoutes, registerPlayerRoutes } from './players/routes.ts'
 import { createTokenIssuer } from './players/token.ts'
+import { createHandOverJob } from './payouts/hand-over.ts'
+import { payoutRecord } from './payouts/postgres.ts'
+import { manualProvider, type PayoutProvider } from './payouts/provider.ts'
+import { registerPayoutRoutes } from './payouts/routes.ts'
 import { createPositions } from './positions/positions.ts'
 import { createStandingStore } from './positions/redis.ts'
 import { registerPositionRoutes } from './positions/routes.ts'
+import { createAdmission } from './realtime/admission.ts'
 import { createHub } from './realtime/hub.ts'
-import { createAnnouncer, createChannels } from './realtime/redis.ts'
+import { createAnnouncer, createChannels, createNotices } from './realtime/redis.ts'
 import { registerPlaySocket } from './realtime/socket.ts'
 
 export type AppOptions = {
@@ -59,6 +76,8 @@ export type AppOptions = {
   log: Logger
   /** Before every Redis key and channel. */
   redisPrefix?: string
+  /** Who moves money outside; without one, the operator by hand. */
+  payoutProvider?: PayoutProvider
   /** Where a test lets the process die. */
   reach?: Reach
 }
@@ -82,27 +101,20 @@ export async function createApp({
   random,
   log,
   redisPrefix = defaultPrefix,
+  payoutProvider = manualProvider,
   reach,
 }: AppOptions): Promise<App> {
   const { isSandbox, currencies, dayZone, hmacSecret } = config
+  const postTransfers = createFreshPost(post, clock)
 
   // Connections
-  const onError = (error: Error) => log.warn({ err: error }, 'connection')
-  const connections = config.databaseConnections
-  const database = createDatabase({
-    url: config.databaseUrl,
-    role: 'hexbao_game',
-    connections,
-    onIdleError: onError,
-  })
-  const redis = connectRedis({ url: config.redisUrl, name: 'commands', onError })
-  const sweepRedis = connectRedis({ url: config.redisUrl, name: 'sweeper', onError })
-  const subscriber = connectRedis({ url: config.redisUrl, name: 'subscriber', onError, subscriber: true })
-  await Promise.all([awaitRedis(redis), awaitRedis(sweepRedis)])
+  const connections = await openConnections(config, log)
+  const { database, redis, sweepRedis, subscriber } = connections
   const runner = createScriptRunner(redis)
 
   // What the rest of the game tells the sockets
   const announcer = createAnnouncer(redis, { prefix: redisPrefix, log })
+  const notices = createNotices(redis, { prefix: redisPrefix, log })
 
   // Where players are
   const positions = createPositions({
@@ -112,24 +124,37 @@ export async function createApp({
     hmacSecret,
   })
 
-  // Claims: Redis reserves, PostgreSQL decides
-  const nowMs = () => clock.nowMs()
-  const claims = createClaims<Tx>({
-    gate: createClaimGate({ redis, runner, prefix: redisPrefix, nowMs }),
-    sweepGate: createClaimGate({
-      redis: sweepRedis,
-      runner: createScriptRunner(sweepRedis),
-      prefix: redisPrefix,
-      nowMs,
-    }),
-    record: createClaimRecord({ database, postTransfers }),
-    positions,
-    announcer,
+  // What stops payouts
+  const noteAction = createActionLog({ clock, random })
+  const isMerchant = async (tx: Tx, id: string) => (await merchantRecord.find(tx, id)) !== undefined
+  const budgets = createBudgets({
+    record: budgetRecord,
+    listFrozen: () => listFrozen(database),
+    channel: createFreezeChannel({ redis, subscriber, prefix: redisPrefix, log }),
+    isHolder: async (tx, holder) =>
+      holder.kind === 'platform' ||
+      (holder.kind === 'merchant'
+        ? isMerchant(tx, holder.ownerId)
+        : (await campaignRecord.findMerchant(tx, holder.ownerId)) !== undefined),
+    noteAction,
     clock,
     random,
     log,
-    hmacSecret,
-    isRowError,
+  })
+  await budgets.start()
+
+  // Claims: Redis reserves, PostgreSQL decides
+  const createGate = (connection: typeof redis, scripts: typeof runner) =>
+    createClaimGate({ redis: connection, runner: scripts, prefix: redisPrefix, nowMs: () => clock.nowMs() })
+  const record = createClaimRecord({ database, postTransfers })
+  const claims = createClaims<Tx>({
+    gate: createGate(redis, runner),
+    sweepGate: createGate(sweepRedis, createScriptRunner(sweepRedis)),
+    record,
+    budgets,
+    positions,
+    ...{ announcer, clock, random, log, hmacSecret, isRowError },
+    findBanned: playerRecord.findBanned,
     isOutage: isDatabaseDown,
     ...(reach !== undefined && { reach }),
   })
@@ -143,9 +168,10 @@ export async function createApp({
     ledger: { post: postTransfers, isInsufficientFunds },
     positions,
     merchants: merchantRecord,
-    announcer,
-    clock,
-    random,
+    budgets: { isFrozen },
+    campaigns: campaignRecord,
+    noteAction,
+    ...{ announcer, clock, random, log, isRowError },
     settings: { isSandbox, currencies, dayZone, hmacSecret },
   })
 
@@ -167,52 +193,59 @@ export async function createApp({
     verifyApiKey: createKeyVerifier({ sandbox: isSandbox, merchants: merchantRecord, database, clock, log }),
     players: playerRecord,
     devices: deviceRecord,
-    database,
-    clock,
-    random,
+    ...{ database, clock, random },
   })
 
   // HTTP and the socket
-  const http = Fastify({
-    loggerInstance: log as FastifyBaseLogger,
-    logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: limits.http.bodyBytes,
-    requestTimeout: limits.http.requestTimeoutMs,
-    trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
-    return503OnClosing: true,
-    ...describeEarlyFaults({ sandbox: isSandbox }),
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
-  })
-  handleFaults(http, { sandbox: isSandbox })
-  acceptJsonOnly(http)
-  await http.register(helmet, { contentSecurityPolicy: false, strictTransportSecurity: false })
   const anyOrigin = isSandbox && config.origins.length === 0
-  await http.register(cors, { origin: anyOrigin ? true : [...config.origins] })
+  const http = await createHttpServer(config, { log, anyOrigin })
   const hub = createHub({
-    ...{ clock, random, log, isSandbox, around, index, channels, positions },
+    ...{ clock, random, log, isSandbox, around, index, channels, notices, positions },
+    forgetTokens: authenticator.forget,
     claims: {
       claim: async (player, request) => describeAnswer(await claims.claim(player, request)),
       claimedIds,
     },
   })
-  await registerPlaySocket(http, { hub, authenticator, origins: anyOrigin ? 'any' : config.origins })
+  await registerPlaySocket(http, {
+    hub,
+    authenticator,
+    origins: anyOrigin ? 'any' : config.origins,
+    admission: createAdmission({
+      clock,
+      random,
+      perAddress: isSandbox ? Infinity : limits.socket.perAddress,
+    }),
+  })
   await registerDocuments(http)
   const bind = createBinder<Caller>(http, {
     sandbox: isSandbox,
     authenticate: authenticator.authenticate,
     admit: createLimiter({ clock, sandbox: isSandbox }),
+    ...createSignatureCheck({ secret: config.payoutCallbackSecret, clock }),
   })
   const money = { sandbox: isSandbox, database, clock, random, currencies, postTransfers }
   const issueToken = createTokenIssuer(config.jwt, { clock })
   registerPlayerRoutes(bind, { ...money, players: playerRecord, issuer: config.jwt.issuer, issueToken })
+  registerBanRoutes(bind, {
+    ...{ players: playerRecord, database, clock, noteAction },
+    onBanned(playerId) {
+      // Here at once, whether Redis answers or not.
+      hub.ban(playerId)
+      notices.playerBanned(playerId)
+    },
+  })
   registerPositionRoutes(bind, { positions })
   registerLedgerRoutes(bind, {
     ...money,
     wallets: walletRecord,
+    statements: statementRecord,
     isReferenceUsed,
     isPlayer: async (tx, id) => (await playerRecord.find(tx, id)) !== undefined,
-    isMerchant: async (tx, id) => (await merchantRecord.find(tx, id)) !== undefined,
+    isMerchant,
   })
+  const payouts = { ...money, record: payoutRecord, isInsufficientFunds, announcer }
+  registerPayoutRoutes(bind, payouts)
   registerMerchantRoutes(bind, {
     ...money,
     merchants: merchantRecord,
@@ -221,13 +254,33 @@ export async function createApp({
   registerEnvelopeRoutes(bind, { envelopes })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
   registerClaimRoutes(bind, { claim: claims.claim, database })
+  registerBudgetRoutes(bind, { ...money, record: budgetRecord, isHolder: budgets.isHolder, noteAction })
+  const announceFreezes = budgets.announce
+  registerOperatorRoutes(bind, {
+    ...{ database, clock },
+    freeze: { moveBudget: budgets.freeze, moveEnvelope: envelopes.freeze, announceFreezes },
+    unfreeze: { moveBudget: budgets.unfreeze, moveEnvelope: envelopes.unfreeze, announceFreezes },
+  })
+  registerDeadLetterRoutes(bind, {
+    ...{ database, clock, noteAction, attempt, letters: deadLetterRecord },
+    settle: { record, budgets, isRowError },
+    onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
+    onLateWin: claim => announceLateWin(announcer, claim),
+  })
+  registerChainRoutes(bind, { record: chainRecord, database })
   const health = registerHealthRoutes(bind, { database, redis })
 
-  const jobs = createJobs([...claims.jobs, ...envelopes.jobs, createForgettingJob({ database, clock })], {
-    clock,
-    database,
-    log,
-  })
+  const handOver = createHandOverJob({ ...payouts, provider: payoutProvider, log })
+  const jobs = createJobs(
+    [
+      ...claims.jobs,
+      ...envelopes.jobs,
+      handOver,
+      createForgettingJob({ database, clock }),
+      createChainJob({ database, record: chainRecord, clock, log }),
+    ],
+    { clock, database, log },
+  )
 
   return {
     http,
@@ -240,8 +293,8 @@ export async function createApp({
       await jobs.stop()
       await Promise.race([claims.drain(), clock.sleep(drainMs)])
       index.close()
-      await Promise.all([redis, sweepRedis, subscriber].map(closeRedis))
-      await database.close()
+      budgets.stop()
+      await connections.close()
     },
   }
 }

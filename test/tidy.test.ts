@@ -1,8 +1,10 @@
 /** The structure of the project, enforced: each rule is a function over the tree; `tidy/rules.test.ts` proves them. */
+import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { errorCodes } from '#protocol/errors.ts'
+import { mutants } from './mutants/mutants.ts'
 import * as code from './tidy/code.ts'
 import * as layers from './tidy/layers.ts'
 import * as names from './tidy/names.ts'
@@ -34,6 +36,7 @@ const rules: Record<string, Rule> = {
   'points are located once': code.pointsAreLocatedOnce,
   'exports are named, without barrels': code.exportsAreNamed,
   'SQL statements are files': code.statementsAreFiles,
+  'transactions commit and see as configured': code.transactionsAreAsConfigured,
   'nothing is put off': code.nothingIsPutOff,
   'all tests run': code.testsAllRun,
   'Lua states its contract': scripts.luaStatesItsContract,
@@ -54,3 +57,15 @@ for (const [name, rule] of Object.entries(rules)) {
     if (findings.length === 0) t.pass(name)
   })
 }
+
+t.test('every mutant is a patch of the code as it is', t => {
+  const patches = readdirSync(`${root}/test/mutants/patches`)
+  t.same(patches.sort(), mutants.map(({ name }) => `${name}.patch`).sort())
+  for (const patch of patches) {
+    const { status, stderr } = spawnSync('git', ['apply', '--check', `test/mutants/patches/${patch}`], {
+      cwd: root,
+    })
+    t.equal(status, 0, `${patch} ${String(stderr)}`)
+  }
+  t.end()
+})

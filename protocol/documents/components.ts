@@ -4,7 +4,8 @@ import { Claim, ClaimBody, ClaimedAnswer, PendingAnswer } from '../rest/claims.t
 import { Audience, Envelope, EnvelopeState, EnvelopeWin } from '../rest/envelopes.ts'
 import { HideBody, HintFeature, Split, SplitProof } from '../rest/envelopes.ts'
 import { ApiKey, KeyScopes, Merchant } from '../rest/merchants.ts'
-import { Player, PositionAnswer, WalletTransfer } from '../rest/players.ts'
+import { OperatorPayout, Payout, PayoutState } from '../rest/payouts.ts'
+import { Player, PositionAnswer, TransferKind, WalletTransfer } from '../rest/players.ts'
 import { Amount, Balance, Band, Cell10, Count, Crs, Currency, Fix, GeoPoint, Links } from '../scalars.ts'
 import { Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
 import { HintItem } from '../ws/server.ts'
@@ -33,6 +34,9 @@ export const named = {
   KeyScopes,
   Links,
   Merchant,
+  OperatorPayout,
+  Payout,
+  PayoutState,
   PendingAnswer,
   Player,
   PositionAnswer,
@@ -40,6 +44,7 @@ export const named = {
   Split,
   SplitProof,
   Timestamp,
+  TransferKind,
   Uuid,
   WalletTransfer,
   Warmth,

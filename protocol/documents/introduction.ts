@@ -7,6 +7,7 @@ export const tags: Record<string, string> = {
   players: 'Who plays.',
   positions: 'Where a player stands.',
   wallet: 'Balances and every movement of money, of players and merchants.',
+  payouts: 'Money on its way out of a wallet.',
   envelopes: 'Hide, find as hint cells, look at, close, verify.',
   claims: 'Grab a share, look back.',
   merchants: 'The merchant behind a key, and its keys.',
@@ -14,9 +15,9 @@ export const tags: Record<string, string> = {
   health: 'For load balancers.',
 }
 
-const printedGroups = [
-  ...(['money', 'envelope', 'claim', 'position', 'device', 'hint'] as const),
-  ...(['http', 'idempotency', 'merchant', 'sandbox'] as const),
+const restLimits = [
+  ...(['money', 'envelope', 'claim', 'position', 'device', 'hint', 'http', 'idempotency'] as const),
+  ...(['payout', 'statement', 'merchant', 'sandbox'] as const),
 ]
 
 export const restIntroduction = `Hide money at real places, walk, get warmer and colder hints, claim exactly once.
@@ -28,13 +29,14 @@ export const restIntroduction = `Hide money at real places, walk, get warmer and
 - **Strict**: unknown fields are refused and nothing is coerced; bodies are exactly \`application/json\`.
 - **Errors** are \`application/problem+json\` with a \`code\` from one closed list, the same on the socket; \`type\` is
   the address of the [error's page](/problems).
-- **Retries**: claims are safe to repeat. Operations that move money otherwise require \`Idempotency-Key\`; its stored
-  answer is given again.
+- **Retries**: claims, positions and signed callbacks are safe to repeat, and a key that comes with them changes
+  nothing. Other operations that move money require \`Idempotency-Key\`; its stored answer is given again. Where a
+  repetition would act twice and no answer is kept, the header is refused.
 - **Live**: hints and wins arrive on the socket, described in [asyncapi.json](/asyncapi.json).
   Money is never only there.
 
 ## Limits
-${tabulateLimits(printedGroups)}
+${tabulateLimits(restLimits)}
 `
 
 const closeRows = Object.entries(closeMeanings).map(

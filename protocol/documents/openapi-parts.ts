@@ -49,6 +49,26 @@ export const device: JsonObject = {
   example: '3f2b8c1e-6f0a-4d52-9a43-0c9f5c0e7b11',
 }
 
+const signatureHeader = (name: string, description: string, example: string): JsonObject => ({
+  name,
+  in: 'header',
+  required: true,
+  description,
+  schema: { type: 'string' },
+  example,
+})
+
+/** Of the Standard Webhooks specification. */
+export const signatureHeaders: JsonObject[] = [
+  signatureHeader('webhook-id', 'Unique per message, the same when it is sent again.', 'msg_2KWPBgLlAfxd'),
+  signatureHeader('webhook-timestamp', 'When it was sent, in seconds since 1970.', '1771300800'),
+  signatureHeader(
+    'webhook-signature',
+    'One or more signatures, separated by blanks.',
+    'v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=',
+  ),
+]
+
 const text = (description: string, example: string): JsonObject => ({
   description,
   schema: { type: 'string' },

@@ -7,7 +7,7 @@ import type { CallerKind, Operation } from '../operation.ts'
 import { operations } from '../rest/operations.ts'
 import { restIntroduction, tags } from './introduction.ts'
 import { listLimits } from './limits.ts'
-import { device, idempotencyKey, replyHeaders, securitySchemes } from './openapi-parts.ts'
+import { device, idempotencyKey, replyHeaders, securitySchemes, signatureHeaders } from './openapi-parts.ts'
 import { createPrinter, type Json, type JsonObject, type Printer, toJson } from './schema.ts'
 
 export function describeRest(version: string): JsonObject {
@@ -50,6 +50,7 @@ function describeOperation(operation: Operation, printer: Printer): JsonObject {
     ...describeParameters('query', operation, printer),
     ...(operation.callers.includes('player') ? [{ $ref: '#/components/parameters/Device' }] : []),
     ...(operation.idempotencyKey === 'required' ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
+    ...(operation.signed ? signatureHeaders : []),
   ]
   const notes = [operation.description, operation.sandboxOnly ? 'Sandbox only.' : undefined]
   const description = notes.filter(note => note !== undefined).join('\n\n')
@@ -118,7 +119,7 @@ function describeAnswers(operation: Operation, printer: Printer): JsonObject {
       description: answerTitles[Number(status)] ?? 'Answered.',
       ...(operation.path.startsWith('/v1/') ? { headers: limitHeaders } : {}),
       content: {
-        'application/json': {
+        [operation.produces ?? 'application/json']: {
           schema: printer.print(schema),
           example: toJson(example?.answers[Number(status)]),
         },

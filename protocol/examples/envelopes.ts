@@ -1,5 +1,6 @@
 /** Examples of the way of an envelope: hidden, hinted, looked at, closed, won, verified. */
-import { closeEnvelope, getEnvelope, hideEnvelope, listEnvelopeClaims } from '../rest/envelopes.ts'
+import { closeEnvelope, getEnvelope, getEnvelopeLedger, hideEnvelope } from '../rest/envelopes.ts'
+import { listEnvelopeClaims } from '../rest/envelopes.ts'
 import { listEnvelopes, listOwnEnvelopes, verifyEnvelope } from '../rest/envelopes.ts'
 import { exampleOf } from './example.ts'
 import { claimId, clue, cny, envelopeId, fix, greeting, meisShare, place } from './story.ts'
@@ -36,6 +37,8 @@ const closed = {
   own: { ...owned.own, claimedShares: 1, claimed: meisShare, escrow: cny('0') },
 }
 
+const refund = cny('8351')
+
 export const envelopeExamples = [
   exampleOf(hideEnvelope, {
     body: { place, crs: 'wgs84', total, shares: 5, split: 'lucky', greeting, clue, claimRadiusM: 60, fix },
@@ -66,7 +69,7 @@ export const envelopeExamples = [
   exampleOf(getEnvelope, { params, answers: { 200: shown } }),
   exampleOf(closeEnvelope, {
     params,
-    answers: { 200: { envelope: closed, refund: cny('8351') } },
+    answers: { 200: { envelope: closed, refund } },
   }),
   exampleOf(listEnvelopeClaims, {
     params,
@@ -76,6 +79,44 @@ export const envelopeExamples = [
         items: [{ claimId, winner: 'p_7Qm2', amount: meisShare, bestLuck: false, claimedAt: times.claimed }],
         numberReturned: 1,
         links: { self: `/v1/envelopes/${envelopeId}/claims` },
+      },
+    },
+  }),
+  exampleOf(getEnvelopeLedger, {
+    params,
+    query: {},
+    answers: {
+      200: {
+        envelopeId,
+        state: 'closed',
+        sums: { total, funded: total, claimed: meisShare, refunded: refund, remaining: cny('0') },
+        items: [
+          {
+            transferId: '0e7a1a54-7c4b-5d5c-9a83-8f1f6f1f2b10',
+            kind: 'escrow',
+            amount: total,
+            remaining: total,
+            createdAt: times.hidden,
+          },
+          {
+            transferId: claimId,
+            kind: 'claim',
+            amount: meisShare,
+            remaining: refund,
+            shareNo: 1,
+            winner: 'p_7Qm2',
+            createdAt: times.claimed,
+          },
+          {
+            transferId: '5d0f3b9e-2b1a-5f7e-8c66-1a2b3c4d5e6f',
+            kind: 'refund',
+            amount: refund,
+            remaining: cny('0'),
+            createdAt: closed.endedAt,
+          },
+        ],
+        numberReturned: 3,
+        links: { self: `/v1/envelopes/${envelopeId}/ledger` },
       },
     },
   }),

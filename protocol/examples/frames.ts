@@ -19,7 +19,12 @@ const hint = {
 }
 
 export const clientExamples: ByType<ClientFrame> = {
-  hello: { type: 'hello', id: 'h1', token: 'eyJhbGciOiJIUzI1NiJ9.…' },
+  hello: {
+    type: 'hello',
+    id: 'h1',
+    token: 'eyJhbGciOiJIUzI1NiJ9.…',
+    resume: { sessionId, seq: 17 },
+  },
   position: { type: 'position', id: 'p1', fix },
   claim: { type: 'claim', id: 'c1', envelopeId, fix },
   ping: { type: 'ping', id: 'k1' },
@@ -59,5 +64,5 @@ export const serverExamples: ByType<ServerFrame> = {
   },
   error: errorFrameOf('out_of_reach'),
   pong: { type: 'pong', seq: 23, ref: 'k1', serverTime: times.claimed },
-  goodbye: { type: 'goodbye', seq: 24, reason: 'shutdown', retryAfterMs: 2_300 },
+  goodbye: { type: 'goodbye', seq: 24, reason: 'shutdown', retryAfterMs: 2_300, resume: false },
 }

@@ -1,5 +1,5 @@
 /** Examples of merchants, their keys and the operator; the secrets open nothing. */
-import { createApiKey, createMerchant, deposit, getMerchant } from '../rest/merchants.ts'
+import { createApiKey, createMerchant, deposit, getChainHead, getMerchant } from '../rest/merchants.ts'
 import { listApiKeys, revokeApiKey } from '../rest/merchants.ts'
 import { exampleOf } from './example.ts'
 import { cny, merchantId } from './story.ts'
@@ -54,6 +54,15 @@ export const merchantExamples = [
     body: { owner: { merchantId }, amount: cny('5000000'), reference: 'ICBC 2026-02-17 000481' },
     answers: {
       201: { transferId: '019c6a38-4ac0-78ce-93e7-1ef8635d2bf2', balance: cny('5000000') },
+    },
+  }),
+  exampleOf(getChainHead, {
+    answers: {
+      200: {
+        sequence: 48_211,
+        hash: '9c1f3d6f0a2b7e4c5d8e9f00112233445566778899aabbccddeeff0011223344',
+        waiting: 0,
+      },
     },
   }),
 ]

@@ -4,6 +4,8 @@ import { claimExamples } from './claims.ts'
 import { envelopeExamples } from './envelopes.ts'
 import { type Example, exampleOf } from './example.ts'
 import { merchantExamples } from './merchants.ts'
+import { operatorExamples } from './operator.ts'
+import { payoutExamples } from './payouts.ts'
 import { playerExamples } from './players.ts'
 
 const healthExamples = [
@@ -12,7 +14,13 @@ const healthExamples = [
 ]
 
 export const examples: ReadonlyMap<string, Example> = new Map(
-  [...playerExamples, ...envelopeExamples, ...claimExamples, ...merchantExamples, ...healthExamples].map(
-    example => [example.operation.id, example],
-  ),
+  [
+    ...playerExamples,
+    ...payoutExamples,
+    ...envelopeExamples,
+    ...claimExamples,
+    ...merchantExamples,
+    ...operatorExamples,
+    ...healthExamples,
+  ].map(example => [example.operation.id, example]),
 )

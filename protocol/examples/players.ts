@@ -1,11 +1,27 @@
 /** Examples of sign-up, wallet and position. */
-import { getMe, getWallet, listWalletTransfers, sendPosition, signUpPlayer } from '../rest/players.ts'
+import {
+  banPlayer,
+  getMe,
+  getWallet,
+  liftBan,
+  listWalletTransfers,
+  sendPosition,
+  signUpPlayer,
+} from '../rest/players.ts'
 import { exampleOf } from './example.ts'
-import { claimId, cny, envelopeId, fix, lin, meisShare, times, total } from './story.ts'
+import { claimId, cny, envelopeId, fix, lin, mei, meisShare, times, total } from './story.ts'
 
 const player = { id: lin, createdAt: times.linSignedUp, timeScale: 1 }
 
+const ban = { bannedAt: times.emptied, reason: 'Forty accounts on one phone' }
+
 export const playerExamples = [
+  exampleOf(banPlayer, {
+    params: { id: mei },
+    body: { reason: ban.reason },
+    answers: { 200: { playerId: mei, ban } },
+  }),
+  exampleOf(liftBan, { params: { id: mei }, answers: { 200: { playerId: mei } } }),
   exampleOf(signUpPlayer, {
     body: {},
     answers: {

@@ -37,6 +37,7 @@ export const HideBody = Shape({
   greeting: Type.Optional(Text(envelope.greetingChars)),
   clue: Type.Optional(Shape({ text: Text(envelope.clueChars) })),
   brand: Type.Optional(Text(envelope.brandChars, 'Merchants only.')),
+  campaignId: Type.Optional(Uuid),
   claimRadiusM: Type.Optional(
     Type.Integer({ minimum: envelope.claimRadiusM.min, maximum: envelope.claimRadiusM.max }),
   ),
@@ -73,6 +74,7 @@ export const Envelope = Shape({
         claimedShares: Type.Integer(),
         claimed: Balance,
         escrow: Balance,
+        campaignId: Type.Optional(Uuid),
       },
       { description: 'The hider only.' },
     ),
@@ -90,7 +92,8 @@ export const hideEnvelope = operation({
   summary: 'Hide an envelope',
   description:
     'Escrows the total, splits it, and makes the envelope visible, in one transaction. A player stands ' +
-    'within 500 m of the place (send `fix` or a position before).',
+    'within 500 m of the place (send `fix` or a position before). `campaignId` is for merchants: any UUID, which ' +
+    'belongs to the merchant who uses it first; caps and freezes may name it.',
   callers: ['player', 'merchant'],
   scope: 'campaigns',
   idempotencyKey: 'required',
@@ -214,6 +217,16 @@ export const listEnvelopeClaims = operation({
   errors: [...commonErrors, ...playerErrors, 'not_found'],
 })
 
+export const LedgerEntry = Shape({
+  transferId: Uuid,
+  kind: Type.Enum(['escrow', 'claim', 'refund']),
+  amount: Amount,
+  remaining: Balance,
+  shareNo: Type.Optional(Type.Integer({ minimum: 1, description: 'Of a claim.' })),
+  winner: Type.Optional(Type.String({ description: 'Of a claim: the pseudonym of the list of claims.' })),
+  createdAt: Timestamp,
+})
+
 export const SplitProof = Shape({
   envelopeId: Uuid,
   split: Split,
@@ -238,5 +251,38 @@ export const verifyEnvelope = operation({
   scope: 'read',
   params: id,
   answers: { 200: SplitProof },
+  errors: [...commonErrors, ...playerErrors, 'not_found'],
+})
+
+export const getEnvelopeLedger = operation({
+  id: 'getEnvelopeLedger',
+  method: 'GET',
+  path: '/v1/envelopes/{id}/ledger',
+  tag: 'envelopes',
+  summary: 'Every movement of its money, down to zero',
+  description:
+    'The hider and the operator. First the escrow, then the claims, oldest first, then the refund; `remaining` is ' +
+    'what the envelope holds after each. `sums` are of the whole envelope, whichever page is asked for: ' +
+    'funded = claimed + refunded + remaining, and nothing remains once it ended.',
+  callers: ['player', 'merchant', 'operator'],
+  scope: 'read',
+  params: id,
+  query: PageQuery,
+  answers: {
+    200: Shape({
+      envelopeId: Uuid,
+      state: EnvelopeState,
+      sums: Shape({
+        total: Amount,
+        funded: Balance,
+        claimed: Balance,
+        refunded: Balance,
+        remaining: Balance,
+      }),
+      items: Type.Array(LedgerEntry),
+      numberReturned: Type.Integer({ minimum: 0 }),
+      links: Links,
+    }),
+  },
   errors: [...commonErrors, ...playerErrors, 'not_found'],
 })

@@ -47,6 +47,7 @@ export const createApiKey = operation({
   summary: 'Make a second key, for rotation',
   callers: ['merchant'],
   scope: 'admin',
+  idempotencyKey: 'refused',
   body: Shape({ scopes: KeyScopes }),
   answers: { 201: NewKey },
   errors: [...commonErrors, ...bodyErrors, ...callerErrors, 'key_limit'],
@@ -132,4 +133,24 @@ export const deposit = operation({
     'not_found',
     'deposit_refused',
   ],
+})
+
+export const getChainHead = operation({
+  id: 'getChainHead',
+  method: 'GET',
+  path: '/v1/operator/chain-head',
+  tag: 'operator',
+  summary: 'The last link of the audit chain, to be noted elsewhere',
+  description:
+    'Every transfer is linked within seconds. `npm run verify-chain -- --head SEQUENCE:HASH` proves later that ' +
+    'nothing up to a noted head was rewritten.',
+  callers: ['operator'],
+  answers: {
+    200: Shape({
+      sequence: Type.Integer({ minimum: 0, description: '0 before the first transfer.' }),
+      hash: Type.String({ description: '32 bytes, hex.' }),
+      waiting: Type.Integer({ minimum: 0, description: 'Transfers that are not linked yet.' }),
+    }),
+  },
+  errors: [...commonErrors, ...callerErrors],
 })

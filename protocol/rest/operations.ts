@@ -4,6 +4,7 @@ import { claimEnvelope, getClaim, listClaims } from './claims.ts'
 import {
   closeEnvelope,
   getEnvelope,
+  getEnvelopeLedger,
   hideEnvelope,
   listEnvelopeClaims,
   listEnvelopes,
@@ -11,8 +12,35 @@ import {
   verifyEnvelope,
 } from './envelopes.ts'
 import { getLiveness, getReadiness } from './health.ts'
-import { createApiKey, createMerchant, deposit, getMerchant, listApiKeys, revokeApiKey } from './merchants.ts'
-import { getMe, getWallet, listWalletTransfers, sendPosition, signUpPlayer } from './players.ts'
+import { createApiKey, createMerchant, deposit, getChainHead } from './merchants.ts'
+import { getMerchant, listApiKeys, revokeApiKey } from './merchants.ts'
+import {
+  freeze,
+  listActions,
+  listBudgets,
+  listDeadLetters,
+  replayDeadLetters,
+  setCap,
+  unfreeze,
+} from './operator.ts'
+import {
+  endPayout,
+  getPayout,
+  listPayouts,
+  listPayoutsByStatus,
+  reportPayout,
+  requestPayout,
+} from './payouts.ts'
+import {
+  banPlayer,
+  getMe,
+  getWallet,
+  liftBan,
+  listWalletTransfers,
+  sendPosition,
+  signUpPlayer,
+} from './players.ts'
+import { getAccountStatement, getStatement } from './statements.ts'
 
 export const operations: readonly Operation[] = [
   signUpPlayer,
@@ -20,12 +48,18 @@ export const operations: readonly Operation[] = [
   sendPosition,
   getWallet,
   listWalletTransfers,
+  getStatement,
+  requestPayout,
+  listPayouts,
+  getPayout,
+  reportPayout,
   hideEnvelope,
   listEnvelopes,
   listOwnEnvelopes,
   getEnvelope,
   closeEnvelope,
   listEnvelopeClaims,
+  getEnvelopeLedger,
   verifyEnvelope,
   claimEnvelope,
   getClaim,
@@ -36,6 +70,19 @@ export const operations: readonly Operation[] = [
   revokeApiKey,
   createMerchant,
   deposit,
+  banPlayer,
+  liftBan,
+  listPayoutsByStatus,
+  endPayout,
+  getAccountStatement,
+  setCap,
+  listBudgets,
+  freeze,
+  unfreeze,
+  listActions,
+  listDeadLetters,
+  replayDeadLetters,
+  getChainHead,
   getLiveness,
   getReadiness,
 ]

@@ -1,8 +1,8 @@
 /** Players: sandbox sign-up, oneself, the wallet, the position for those without a socket. */
 import { Type } from 'typebox'
 import { limits } from '../limits.ts'
-import { bodyErrors, playerErrors, commonErrors, operation } from '../operation.ts'
-import { Amount, Balance, Fix, Page, PageQuery, Shape, Timestamp, Uuid } from '../scalars.ts'
+import { bodyErrors, callerErrors, commonErrors, operation, playerErrors } from '../operation.ts'
+import { Amount, Balance, Fix, Page, PageQuery, Shape, Text, Timestamp, Uuid } from '../scalars.ts'
 
 const { maxTimeScale } = limits.sandbox
 
@@ -22,6 +22,7 @@ export const signUpPlayer = operation({
     'Gives a player, a token and test money. In production players come with a token of your identity provider.',
   callers: [],
   sandboxOnly: true,
+  idempotencyKey: 'refused',
   body: Shape({
     timeScale: Type.Optional(
       Type.Integer({
@@ -59,12 +60,18 @@ export const getWallet = operation({
   errors: [...commonErrors, ...playerErrors],
 })
 
+export const TransferKind = Type.Enum(
+  ['test_money', 'deposit', 'escrow', 'claim', 'refund', 'payout', 'payout_paid', 'payout_returned'],
+  { description: 'payout reserves what leaves; then it is payout_paid outside, or payout_returned.' },
+)
+
 export const WalletTransfer = Shape({
   id: Uuid,
-  kind: Type.Enum(['test_money', 'deposit', 'escrow', 'claim', 'refund']),
+  kind: TransferKind,
   direction: Type.Enum(['in', 'out']),
   amount: Amount,
   envelopeId: Type.Optional(Uuid),
+  payoutId: Type.Optional(Uuid),
   createdAt: Timestamp,
 })
 
@@ -105,4 +112,39 @@ export const sendPosition = operation({
   body: Shape({ fix: Fix }),
   answers: { 200: PositionAnswer },
   errors: [...commonErrors, ...bodyErrors, ...playerErrors],
+})
+
+const BanAnswer = Shape({
+  playerId: Uuid,
+  ban: Type.Optional(
+    Shape({ bannedAt: Timestamp, reason: Type.String() }, { description: 'Absent: not banned.' }),
+  ),
+})
+
+export const banPlayer = operation({
+  id: 'banPlayer',
+  method: 'POST',
+  path: '/v1/operator/players/{id}/ban',
+  tag: 'operator',
+  summary: 'Ban a player',
+  description:
+    'Sockets close with 4403 and tokens are refused within 5 s on every server; no claim of the player is recorded ' +
+    'after the ban. What was won stays. A second ban changes the reason.',
+  callers: ['operator'],
+  params: Shape({ id: Uuid }),
+  body: Shape({ reason: Text(200, 'For the operators; the player is not told.') }),
+  answers: { 200: BanAnswer },
+  errors: [...commonErrors, ...bodyErrors, ...callerErrors, 'not_found'],
+})
+
+export const liftBan = operation({
+  id: 'liftBan',
+  method: 'DELETE',
+  path: '/v1/operator/players/{id}/ban',
+  tag: 'operator',
+  summary: 'Lift the ban of a player',
+  callers: ['operator'],
+  params: Shape({ id: Uuid }),
+  answers: { 200: BanAnswer },
+  errors: [...commonErrors, ...callerErrors, 'not_found'],
 })

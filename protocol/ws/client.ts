@@ -12,6 +12,15 @@ export const Hello = Shape({
   id: Type.Optional(FrameId),
   token: Type.Optional(Text(4_096, 'Where the token is not in Sec-WebSocket-Protocol.')),
   device: Type.Optional(Device),
+  resume: Type.Optional(
+    Shape(
+      { sessionId: Uuid, seq: Type.Integer({ minimum: 1 }) },
+      {
+        description:
+          'The session that went with its socket, and the last frame of it that came; needs `token`.',
+      },
+    ),
+  ),
 })
 
 export const Position = Shape({ type: Type.Literal('position'), id: Type.Optional(FrameId), fix: Fix })

@@ -6,6 +6,7 @@ export const subprotocol = 'hexbao.v1'
 export const tokenProtocolPrefix = 'bearer.'
 
 export const closeCodes = {
+  tooManyPieces: 1008,
   tooBig: 1009,
   restarting: 1012,
   badFrame: 4400,

@@ -30,6 +30,15 @@ export const Welcome = Shape({
   sessionId: Uuid,
   playerId: Uuid,
   serverTime: Timestamp,
+  resumed: Type.Optional(
+    Shape(
+      { frames: Type.Integer({ minimum: 0 }) },
+      {
+        description:
+          'The session goes on: this many frames follow that you have missed, and `seq` is your own.',
+      },
+    ),
+  ),
   limits: Shape({
     payloadBytes: Type.Integer(),
     framesPerSecond: Type.Integer(),
@@ -88,9 +97,10 @@ export const EnvelopeFound = Shape({
 export const WalletChanged = Shape({
   type: Type.Literal('wallet.changed'),
   ...head,
-  kind: Type.Enum(['claim', 'refund']),
+  kind: Type.Enum(['claim', 'refund', 'payout_paid', 'payout_returned']),
   amount: Amount,
-  envelopeId: Uuid,
+  envelopeId: Type.Optional(Uuid),
+  payoutId: Type.Optional(Uuid),
 })
 
 export const ErrorFrame = Shape({
@@ -106,8 +116,9 @@ export const ErrorFrame = Shape({
 export const Goodbye = Shape({
   type: Type.Literal('goodbye'),
   ...head,
-  reason: Type.Enum(['shutdown', 'replaced']),
+  reason: Type.Enum(['shutdown', 'replaced', 'banned']),
   retryAfterMs: Type.Integer({ minimum: 0 }),
+  resume: Type.Boolean({ description: 'Whether this session can be resumed; otherwise it is gone.' }),
 })
 
 export const Pong = Shape({ type: Type.Literal('pong'), ...head, serverTime: Timestamp })

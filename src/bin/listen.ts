@@ -1,15 +1,15 @@
 /**
  * `npm run listen`: stands somewhere and prints what the server sends, a line for each frame, until Ctrl-C. Exit code
- * 0: interrupted, 1: the server is not there, lets nobody in or hung up, 2: usage.
+ * 0: interrupted, 1: the server is not there, lets nobody in or does not come back, 2: usage.
  */
-import { WebSocket } from 'ws'
 import { limits } from '#protocol/limits.ts'
 import { signUpPlayer } from '#protocol/rest/players.ts'
-import { closeCodes, socketPath, subprotocol, tokenProtocolPrefix } from '#protocol/ws/frame.ts'
+import { socketPath } from '#protocol/ws/frame.ts'
 import type { ServerFrame } from '#protocol/ws/server.ts'
 import { parsePoint, type Point } from '../geo/point.ts'
 import { defaultUrl, type ExitCode, parseCommandLine, runCommand } from './play/command-line.ts'
 import { describeFrame } from './play/frame-line.ts'
+import { openPlaySocket } from './play/play-socket.ts'
 import { createRestClient, demand, ServerFault } from './play/rest-client.ts'
 import { UsageFault } from './play/usage-fault.ts'
 
@@ -65,70 +65,37 @@ async function signUp(url: string): Promise<string> {
   return demand(answer, 'the sign-up').token
 }
 
-type Stay = { url: string; token: string; point: Point; print: (text: string) => void }
+type Stay = { url: string; token: string; point: Point; print: (frame: ServerFrame) => void }
 
 /** Stays until Ctrl-C. Throws a {@link ServerFault} when the server ends it. */
 async function stand({ url, token, point, print }: Stay): Promise<ExitCode> {
-  const address = `${url.replace(/^http/, 'ws')}${socketPath}`
-  const socket = openSocket(address, token)
-  const sendPosition = () =>
-    socket.send(JSON.stringify({ type: 'position', fix: { ...point, accuracyM: ACCURACY_M } }))
-  let isInterrupted = false
-  let repeating: NodeJS.Timeout | undefined
-  let failure: Error | undefined
-
-  const leave = () => {
-    isInterrupted = true
-    socket.close(1000)
-  }
+  let leave: (code: ExitCode) => void = () => undefined
+  const interrupted = new Promise<ExitCode>(resolve => (leave = () => resolve(0)))
   process.once('SIGINT', leave)
   process.once('SIGTERM', leave)
   // Whoever reads our output has seen enough (`| head`).
   process.stdout.once('error', leave)
 
-  socket.on('error', error => (failure = error))
-  socket.on('message', (data: Buffer) => {
-    const text = data.toString('utf8')
-    print(text)
-    if (repeating !== undefined) return
-    sendPosition()
-    repeating = setInterval(sendPosition, REPEAT_MS)
-  })
-  const [code, reason] = await closed(socket)
+  const opening = openPlaySocket({ url, token, onFrame: print, onReconnected: () => undefined })
+  const socket = await Promise.race([opening, interrupted])
+  if (typeof socket === 'number') return socket
+  const sendPosition = () =>
+    // What ends the session ends the stay, too.
+    void socket.request({ type: 'position', fix: { ...point, accuracyM: ACCURACY_M } }).catch(() => undefined)
+  sendPosition()
+  const repeating = setInterval(sendPosition, REPEAT_MS)
+  const end = await Promise.race([socket.ended, interrupted])
   clearInterval(repeating)
-  if (isInterrupted) return 0
-  throw new ServerFault(explainEnd(address, { code, reason: reason.toString(), failure }))
+  socket.close()
+  if (typeof end === 'number') return end
+  throw end
 }
 
-/** Also where the token cannot stand in a header. */
-function openSocket(address: string, token: string): WebSocket {
-  try {
-    return new WebSocket(address, [subprotocol, `${tokenProtocolPrefix}${token}`])
-  } catch (error) {
-    throw new UsageFault('--token is no token', { cause: error })
-  }
+function printRaw(frame: ServerFrame): void {
+  process.stdout.write(`${JSON.stringify(frame)}\n`)
 }
 
-/** `once` would throw at the first error; the close that follows it says more. */
-function closed(socket: WebSocket): Promise<[code: number, reason: Buffer]> {
-  return new Promise(resolve => socket.once('close', (code, reason) => resolve([code, reason])))
-}
-
-function explainEnd(
-  address: string,
-  { code, reason, failure }: { code: number; reason: string; failure: Error | undefined },
-): string {
-  if (code === closeCodes.unauthorized) return 'the token is not valid'
-  if (code === closeCodes.restarting) return 'the server stops or restarts: listen again in a moment'
-  if (failure !== undefined) return `no socket at ${address}: ${failure.message}`
-  return `the server closed the socket with ${code}${reason === '' ? '' : `: ${reason}`}`
-}
-
-function printRaw(text: string): void {
-  process.stdout.write(`${text}\n`)
-}
-
-function printLine(text: string): void {
+function printLine(frame: ServerFrame): void {
   const time = new Date().toISOString().slice(11, 23)
-  process.stdout.write(`${time}  ${describeFrame(JSON.parse(text) as ServerFrame)}\n`)
+  process.stdout.write(`${time}  ${describeFrame(frame)}\n`)
 }

@@ -1,7 +1,8 @@
 /**
  * `npm run reconcile [-- --envelope ID] [--json] [--freeze]`: counts the money of the whole game, or of one envelope, a
- * second time, and compares Redis with the record. `--freeze` takes live envelopes whose money does not add up out of
- * the game until somebody has looked. Exit code 0: balanced, 1: differences, 2: it could not run.
+ * second time, compares Redis with the record, and verifies the audit chain. `--freeze` takes live envelopes whose
+ * money does not add up out of the game until somebody has looked. Exit code 0: balanced, 1: differences, 2: it could
+ * not run.
  */
 import { parseArgs } from 'node:util'
 import { systemClock } from '#platform/clock.ts'
@@ -9,13 +10,15 @@ import type { Config } from '#platform/config.ts'
 import { createLogger } from '#platform/logger.ts'
 import { createDatabase, type Database, type DatabaseOptions } from '#platform/postgres.ts'
 import { awaitRedis, connectRedis, createScriptRunner, defaultPrefix } from '#platform/redis.ts'
+import { chainRecord } from '../chain/postgres.ts'
+import { verifyChain } from '../chain/verify.ts'
 import { type Audit, auditGates } from '../claims/audit.ts'
 import { createClaimRecord, listLive } from '../claims/postgres.ts'
 import { createClaimGate, createGateReader } from '../claims/redis.ts'
 import { postTransfers, reconcileRecord } from '../ledger/postgres.ts'
 import { countDifferences, reconcileLedger } from '../ledger/reconcile.ts'
 import { type ExitCode, reachServices, runTool } from './connect.ts'
-import { formatReport } from './reconcile-report.ts'
+import { type ChainCheck, formatReport, toChainCheck } from './reconcile-report.ts'
 
 /** Whole tables are read, which the server itself never does. */
 const statementTimeoutMs = 600_000
@@ -32,8 +35,10 @@ async function reconcile(config: Config): Promise<ExitCode> {
     const ledger = await reconcileLedger({ record: reconcileRecord, database }, flags)
     const gates = await auditRedis(services.redisUrl, database, flags)
     const frozen = flags.freeze && countDifferences(ledger) > 0 ? await freezeAsOwner(connections, flags) : []
-    const hasDifferences = [...ledger.checks, ...gates.checks].some(({ differences }) => differences > 0)
-    const report = { balanced: !hasDifferences, ledger, gates, frozen }
+    const chain = flags.envelopeId === undefined ? await examineChain(database) : undefined
+    const checks = [...ledger.checks, ...gates.checks, ...(chain === undefined ? [] : [chain])]
+    const hasDifferences = checks.some(({ differences }) => differences > 0)
+    const report = { balanced: !hasDifferences, ledger, gates, chain, frozen }
     process.stdout.write(`${flags.json ? JSON.stringify(report, null, 2) : formatReport(report)}\n`)
     return hasDifferences ? 1 : 0
   } finally {
@@ -60,6 +65,9 @@ function readFlags(): Flags {
   }
   return { json, freeze, envelopeId: envelope }
 }
+
+const examineChain = async (database: Database): Promise<ChainCheck> =>
+  toChainCheck(await verifyChain({ database, record: chainRecord }))
 
 async function auditRedis(redisUrl: string, database: Database, scope: Scope): Promise<Audit> {
   const redis = connectRedis({ url: redisUrl, name: 'reconcile', onError: toStderr })

@@ -27,6 +27,8 @@ export type ClaimPorts = {
   memory: Memory
   grab: Grab
   positions: Pick<Positions, 'enter' | 'leave' | 'reward'>
+  /** A budget over the envelope is frozen, as far as this server knows. */
+  isStopped: (envelope: ClaimableEnvelope) => boolean
   clock: Clock
   /** Constant-time comparison of a passphrase with the envelope's seal. */
   opensWith: (
@@ -62,13 +64,17 @@ async function claim(context: Context, player: Walker, request: ClaimRequest): P
 
   const envelope = await findEnvelope(context, envelopeId)
   if (envelope?.hiderId === player.id) return refuse('own_envelope')
-  const place = envelope && placeFor(context, envelope, { player, passphrase: request.passphrase })
+  // Asked once: the permit that the gate takes belongs to what follows from it.
+  const isStopped = envelope !== undefined && context.isStopped(envelope)
+  const { passphrase } = request
+  const place = envelope && placeFor(context, envelope, { player, passphrase, isStopped })
   const entry = await positions.enter(player, envelopeId, fix, place)
   if (isRefusal(entry)) return (await findOwn(context, envelopeId, player)) ?? entry
   if (envelope === undefined) return refuse('out_of_reach')
 
   switch (envelope.state) {
     case 'live':
+      if (isStopped) return (await findOwn(context, envelopeId, player)) ?? refuse('frozen')
       return goOn(context, player, { request, envelope })
     case 'empty':
     case 'expired':
@@ -90,7 +96,7 @@ async function findEnvelope({ memory, clock }: Context, id: string): Promise<Cla
 function placeFor(
   { clock, opensWith }: Context,
   envelope: ClaimableEnvelope,
-  { player, passphrase }: { player: Walker; passphrase: string | undefined },
+  { player, passphrase, isStopped }: { player: Walker; passphrase: string | undefined; isStopped: boolean },
 ): EntryPlace {
   const { cell12, claimRadiusM, state, opensAtMs } = envelope
   const isOpen = state !== 'draft' && state !== 'funded' && opensAtMs <= clock.nowMs()
@@ -99,7 +105,7 @@ function placeFor(
     players: () => envelope.guestIds.includes(player.id),
     passphrase: () => opensWith(envelope, passphrase),
   }[envelope.audience]()
-  return { cell12, claimRadiusM, isOpenToPlayer: isOpen && isInvited, isLive: state === 'live' }
+  return { cell12, claimRadiusM, isOpenToPlayer: isOpen && isInvited, isLive: state === 'live' && !isStopped }
 }
 
 /** Equal calls that are under way together are one grab; only the one that began it has used its permit. */

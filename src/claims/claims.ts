@@ -2,11 +2,13 @@
 import type { Logger } from 'pino'
 import { limits } from '#protocol/limits.ts'
 import { type Background, createBackground } from '#platform/background.ts'
-import { createBatcher } from '#platform/batch.ts'
+import { type Ask, createBatcher } from '#platform/batch.ts'
 import type { Clock } from '#platform/clock.ts'
 import type { Job } from '#platform/jobs.ts'
 import type { Random } from '#platform/random.ts'
 import { opensWith } from '../envelopes/audience.ts'
+import type { PayoutGuard } from '../budgets/guard.ts'
+import type { FreezeWatch } from '../budgets/watch.ts'
 import type { Positions } from '../positions/positions.ts'
 import type { Announcer } from '../realtime/announcer.ts'
 import { announceLateWin, createSettledAnnouncer } from './announce.ts'
@@ -16,7 +18,7 @@ import { passBy, type Reach } from './failpoints.ts'
 import { createGrab } from './grab.ts'
 import { createMemory } from './memory.ts'
 import type { Claim, ClaimRecord } from './record.ts'
-import { partitionCount, partitionOf } from './reservation.ts'
+import { partitionOf } from './reservation.ts'
 import { createSettle, isMarked, type Settle, type Settled } from './settle.ts'
 import { createSettleQueue } from './settle-queue.ts'
 import { createForgottenSweep, findDuePartitions, sweepPartition } from './sweep.ts'
@@ -27,6 +29,8 @@ export type ClaimsPorts<T> = {
   sweepGate: ClaimGate
   record: ClaimRecord<T>
   positions: Positions
+  /** Caps at settlement, and what this server knows of freezes before it. */
+  budgets: PayoutGuard<T> & Pick<FreezeWatch, 'isFrozen'>
   announcer: Announcer
   clock: Clock
   random: Random
@@ -36,6 +40,8 @@ export type ClaimsPorts<T> = {
   isRowError: (error: unknown) => boolean
   /** PostgreSQL is down, or the outcome of COMMIT is unknown. */
   isOutage: (error: unknown) => boolean
+  /** Who of them is banned, held so until the transaction ends; absent where nobody ever is. */
+  findBanned?: (tx: T, playerIds: readonly string[]) => Promise<ReadonlySet<string>>
   /** Where tests let this process die; see {@link Reach}. */
   reach?: Reach
 }
@@ -51,13 +57,14 @@ const sweepEveryMs = 1_000
 const forgottenEveryMs = 60_000
 
 export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
-  const { gate, record, announcer, clock, random, log, hmacSecret, reach = passBy } = ports
+  const { gate, record, budgets, announcer, clock, random, log, hmacSecret, reach = passBy } = ports
   const nowMs = () => clock.nowMs()
   const onLateWin = (claim: Claim) => announceLateWin(announcer, claim)
   const background = createBackground(log)
   const settle = createSettle({
-    record,
+    ...{ record, budgets },
     isRowError: ports.isRowError,
+    findBanned: ports.findBanned,
     nowMs,
     reach,
     onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
@@ -89,6 +96,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     memory,
     grab,
     positions: ports.positions,
+    isStopped: budgets.isFrozen,
     clock,
     opensWith: ({ id: envelopeId, passphraseMac: mac }, passphrase) =>
       mac !== null && passphrase !== undefined && opensWith(hmacSecret, { envelopeId, passphrase, mac }),
@@ -130,16 +138,17 @@ function settleAndMark(
 
 /** Claims of one partition that arrive together are one script call. */
 function createReserve(gate: ClaimGate, nowMs: () => number) {
-  const partitions = Array.from({ length: partitionCount }, (_, partition) =>
+  const partitions = new Map<number, Ask<ReserveRequest, ReserveVerdict>>()
+  const create = (partition: number) =>
     createBatcher<ReserveRequest, ReserveVerdict>({
       maxSize: maxReserveBatch,
       concurrency: 4,
       run: requests => gate.reserve(partition, requests, nowMs()),
-    }),
-  )
+    })
   return (request: ReserveRequest): Promise<ReserveVerdict> => {
-    const reserve = partitions[partitionOf(request.envelopeId)]
-    if (reserve === undefined) throw new RangeError('a partition is below the partition count')
+    const partition = partitionOf(request.envelopeId)
+    const reserve = partitions.get(partition) ?? create(partition)
+    partitions.set(partition, reserve)
     return reserve(request)
   }
 }

@@ -102,15 +102,24 @@ async function follow<T>(
       const fresh = await reread(context, envelope.id, 0)
       return isSame(fresh, envelope) ? rebuild(context, envelope, envelope.epoch) : conclude(fresh)
     }
-    case 'expired':
     case 'closed':
+    case 'expired': {
+      const fresh = await reread(context, envelope.id, 0)
+      if (!isSame(fresh, envelope)) return conclude(fresh)
+      // Over by its row as well, its end is a matter of moments and not ours to foretell; else the gate is wrong.
+      const isOver = verdict.status === 'expired' && !isOpenAt(envelope, context.clock.nowMs())
+      return isOver ? { done: tryAgain } : rebuild(context, envelope, envelope.epoch)
+    }
     case 'soft_empty': {
-      const fresh = await reread(context, envelope.id, verdict.status === 'soft_empty' ? softEmptyWaitMs : 0)
-      // While the row is live under the same epoch, its end is a matter of moments and not ours to foretell.
+      const fresh = await reread(context, envelope.id, softEmptyWaitMs)
+      // Somebody's win is being settled: whether it was the last share is for the row to say.
       return isSame(fresh, envelope) ? { done: tryAgain } : conclude(fresh)
     }
   }
 }
+
+const isOpenAt = ({ opensAtMs, expiresAtMs }: ClaimableEnvelope, nowMs: number): boolean =>
+  opensAtMs <= nowMs && nowMs < expiresAtMs
 
 const isSame = (fresh: ClaimableEnvelope | undefined, known: ClaimableEnvelope): boolean =>
   fresh?.state === 'live' && fresh.epoch === known.epoch
@@ -173,7 +182,14 @@ async function settle<T>(context: Context<T>, { envelope, reservation, status }:
     case 'ended':
       return { done: settled }
     case 'frozen':
+      // Whoever asks next is stopped before they reserve.
+      await context.memory.refresh(envelope.id)
       return { done: refuse('frozen') }
+    case 'banned':
+      // The share goes back into the game with the rebuilt gate.
+      await gate.void([reservation])
+      await rebuild(context, envelope, reservation.epoch)
+      return { done: refuse('banned') }
     case 'fenced':
       await gate.void([reservation])
       return rebuild(context, envelope, undefined)

@@ -44,16 +44,14 @@ export type MemoryPorts = {
 export function createMemory({ record, clock, onEnd }: MemoryPorts): Memory {
   // Entries age by our clock, asked at every look: the cache would keep a timer of its own.
   const ageing = { perf: { now: () => clock.nowMs() }, ttlResolution: 0 }
+  // Counted as sizes of one: with `max`, the cache would reserve the space of all entries when it is made.
+  const counted = { maxSize: memoryLimits.envelopes, sizeCalculation: () => 1 }
   const envelopes = new LRUCache<string, ClaimableEnvelope>({
-    max: memoryLimits.envelopes,
+    ...counted,
     ttl: memoryLimits.envelopeMs,
     ...ageing,
   })
-  const unknown = new LRUCache<string, true>({
-    max: memoryLimits.envelopes,
-    ttl: memoryLimits.unknownMs,
-    ...ageing,
-  })
+  const unknown = new LRUCache<string, true>({ ...counted, ttl: memoryLimits.unknownMs, ...ageing })
   const endings = new LRUCache<string, Ended>({
     maxSize: memoryLimits.endedBytes,
     sizeCalculation: ({ winners }) => memoryLimits.bytesPerWinner * (winners.size + 1),

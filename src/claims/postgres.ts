@@ -1,14 +1,15 @@
 /** The record on PostgreSQL. Owns `claims`, `outbox_cursors`, `dead_letters`; locks and counts envelopes. */
-import type { Database, Row, Tx } from '#platform/postgres.ts'
+import type { Database, Tx } from '#platform/postgres.ts'
 import { loadStatements } from '#platform/postgres.ts'
-import type { EnvelopeState } from '../envelopes/state.ts'
-import { fromBigInt } from '../geo/cell.ts'
 import { escrowOf, walletOf } from '../ledger/account.ts'
 import type { Transfer } from '../ledger/transfer.ts'
 import type { Keyset } from '#platform/page.ts'
+import type { DeadLetterRecord } from './dead-letters.ts'
 import type { RememberedClaim } from './describe.ts'
 import type { OutboxEntry } from './gate.ts'
-import type { Claim, ClaimableEnvelope, ClaimRecord, LockedEnvelope } from './record.ts'
+import type { Claim, ClaimRecord } from './record.ts'
+import type { ClaimRow, EnvelopeRow, GatedRow, LetterRow, LockedRow, RememberedRow } from './rows.ts'
+import { readClaim, readEnvelope, readGated, readLetter, readLocked, readRemembered } from './rows.ts'
 
 const sql = loadStatements(import.meta.url, [
   'find-envelopes',
@@ -16,9 +17,11 @@ const sql = loadStatements(import.meta.url, [
   'list-winners',
   'lock-envelopes',
   'find-rivals',
+  'find-amounts',
   'insert-claims',
   'count-claims',
   'raise-epoch',
+  'raise-epochs',
   'list-free-shares',
   'freeze-envelope',
   'read-cursor',
@@ -27,6 +30,11 @@ const sql = loadStatements(import.meta.url, [
   'list-dead-letters',
   'note-dead-letter',
   'forget-dead-letters',
+  'lock-letters',
+  'answer-letters',
+  'drop-letters',
+  'count-letters',
+  'list-letters',
   'list-gated',
   'list-live',
   'find-claim',
@@ -63,15 +71,20 @@ export function createClaimRecord({ database, postTransfers }: RecordPorts): Cla
       ]
       return (await tx.query<ClaimRow>(sql['find-rivals'], params)).map(readClaim)
     },
+    findAmounts: async (tx, due) => {
+      const params = [due.map(c => c.envelopeId), due.map(c => c.shareNo)]
+      const rows = await tx.query<{ amount: bigint | null }>(sql['find-amounts'], params)
+      return rows.map(({ amount }) => amount ?? 0n)
+    },
     insertClaims: async (tx, due) => {
       const columns = [
         due.map(c => c.id),
         due.map(c => c.envelopeId),
         due.map(c => c.playerId),
         due.map(c => c.shareNo),
+        due.map(c => new Date(c.claimedAtMs)),
       ]
-      const claimedAt = new Date(due[0]?.claimedAtMs ?? 0)
-      return (await tx.query<ClaimRow>(sql['insert-claims'], [...columns, claimedAt])).map(readClaim)
+      return (await tx.query<ClaimRow>(sql['insert-claims'], columns)).map(readClaim)
     },
     pay: (tx, claims) => postTransfers(tx, claims.map(payment)),
     count: async (tx, claims, nowMs) => {
@@ -87,9 +100,10 @@ export function createClaimRecord({ database, postTransfers }: RecordPorts): Cla
 
     raiseEpoch: async (tx, envelopeId, aboveEpoch) => {
       const [row] = await tx.query<{ epoch: bigint }>(sql['raise-epoch'], [envelopeId, aboveEpoch])
-      if (row === undefined) throw new Error('only a live envelope starts an epoch')
+      if (row === undefined) throw new Error('an envelope that has ended starts no epoch')
       return Number(row.epoch)
     },
+    raiseEpochs: async (tx, envelopeIds) => void (await tx.query(sql['raise-epochs'], [envelopeIds])),
     listFreeShares: async (tx, envelopeId) =>
       (await tx.query<{ share_no: number }>(sql['list-free-shares'], [envelopeId])).map(row => row.share_no),
     listWinningShares: async (tx, envelopeId) =>
@@ -135,14 +149,32 @@ function sweeping(database: Database) {
     forgetDeadLetters: async (partition: number, identity: string, entryIds: readonly string[]) => {
       await database.query(sql['forget-dead-letters'], [partition, identity, entryIds])
     },
-    listGated: async (afterId: string | undefined, limit: number) => {
-      const rows = await database.query<{ id: string; epoch: bigint }>(sql['list-gated'], [
-        afterId ?? null,
-        limit,
-      ])
-      return rows.map(row => ({ id: row.id, epoch: Number(row.epoch) }))
+    listGated: async (afterId: string | undefined, limit: number, onlyId?: string) => {
+      const params = [afterId ?? null, limit, onlyId ?? null]
+      return (await database.query<GatedRow>(sql['list-gated'], params)).map(readGated)
     },
   }
+}
+
+/** The part that only the operator asks for. */
+export const deadLetterRecord: DeadLetterRecord = {
+  async lockLetters(tx, { ids, limit }) {
+    type LetterRow = { id: string; entry: OutboxEntry }
+    return tx.query<LetterRow>(sql['lock-letters'], [ids ?? null, limit])
+  },
+  async answerLetters(tx, answers, nowMs) {
+    const columns = [answers.map(({ id }) => id), answers.map(({ fault }) => fault ?? null)]
+    await tx.query(sql['answer-letters'], [...columns, new Date(nowMs)])
+  },
+  dropLetters: async (tx, ids) => void (await tx.query(sql['drop-letters'], [ids])),
+  async countLetters(tx) {
+    const [row] = await tx.query<{ letters: number }>(sql['count-letters'])
+    return row?.letters ?? 0
+  },
+  async listLetters(tx, { limit, after }) {
+    const keyset = after === undefined ? [null, null] : [new Date(after.atMs), after.id]
+    return (await tx.query<LetterRow>(sql['list-letters'], [limit + 1, ...keyset])).map(readLetter)
+  },
 }
 
 /** A cash claim is one transfer, and its id is the claim's. */
@@ -155,101 +187,6 @@ const payment = (claim: Claim): Transfer => ({
   currency: claim.currency,
   envelopeId: claim.envelopeId,
   createdAtMs: claim.claimedAtMs,
-})
-
-type ClaimRow = Row & {
-  id: string
-  envelope_id: string
-  player_id: string
-  share_no: number
-  amount: bigint
-  currency: string
-  claimed_at: Date
-}
-
-const readClaim = (row: ClaimRow): Claim => ({
-  id: row.id,
-  envelopeId: row.envelope_id,
-  playerId: row.player_id,
-  shareNo: row.share_no,
-  amountMinor: row.amount,
-  currency: row.currency,
-  claimedAtMs: row.claimed_at.getTime(),
-})
-
-type EnvelopeRow = Row & {
-  id: string
-  state: EnvelopeState
-  epoch: bigint
-  opens_at: Date
-  expires_at: Date
-  cell_r12: bigint
-  cell_r7: bigint
-  claim_radius_m: number
-  hider_kind: 'player' | 'merchant'
-  hider_id: string
-  audience: ClaimableEnvelope['audience']
-  guest_ids: string[]
-  passphrase_mac: Buffer | null
-}
-
-const readEnvelope = (row: EnvelopeRow): ClaimableEnvelope => ({
-  id: row.id,
-  state: row.state,
-  epoch: Number(row.epoch),
-  opensAtMs: row.opens_at.getTime(),
-  expiresAtMs: row.expires_at.getTime(),
-  cell12: fromBigInt(row.cell_r12),
-  cell7: fromBigInt(row.cell_r7),
-  claimRadiusM: row.claim_radius_m,
-  hiderKind: row.hider_kind,
-  hiderId: row.hider_id,
-  audience: row.audience,
-  guestIds: row.guest_ids,
-  passphraseMac: row.passphrase_mac,
-})
-
-type LockedRow = Row & {
-  id: string
-  state: EnvelopeState
-  epoch: bigint
-  opens_at: Date
-  expires_at: Date
-  currency: string
-  share_count: number
-  claimed_shares: number
-  hider_kind: 'player' | 'merchant'
-  hider_id: string
-  cell_r7: bigint
-}
-
-const readLocked = (row: LockedRow): LockedEnvelope => ({
-  id: row.id,
-  state: row.state,
-  epoch: Number(row.epoch),
-  opensAtMs: row.opens_at.getTime(),
-  expiresAtMs: row.expires_at.getTime(),
-  currency: row.currency,
-  shareCount: row.share_count,
-  claimedShares: row.claimed_shares,
-  hiderKind: row.hider_kind,
-  hiderId: row.hider_id,
-  cell7: fromBigInt(row.cell_r7),
-})
-
-type RememberedRow = Row &
-  Pick<ClaimRow, 'id' | 'envelope_id' | 'amount' | 'currency' | 'claimed_at'> &
-  Pick<RememberedClaim, 'lat' | 'lng' | 'greeting'>
-
-const readRemembered = (row: RememberedRow): RememberedClaim => ({
-  id: row.id,
-  envelopeId: row.envelope_id,
-  amountMinor: row.amount,
-  currency: row.currency,
-  claimedAtMs: row.claimed_at.getTime(),
-  lat: row.lat,
-  lng: row.lng,
-  greeting: row.greeting,
 })
 
 export async function findClaim(

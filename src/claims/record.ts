@@ -30,6 +30,8 @@ export type ClaimableEnvelope = {
   claimRadiusM: number
   hiderKind: 'player' | 'merchant'
   hiderId: string
+  currency: string
+  campaignId: string | undefined
   audience: 'anyone' | 'players' | 'passphrase'
   guestIds: readonly string[]
   passphraseMac: Buffer | null
@@ -48,6 +50,20 @@ export type LockedEnvelope = {
   hiderKind: 'player' | 'merchant'
   hiderId: string
   cell7: Cell
+  /** A budget over it is frozen: nothing is paid from it. */
+  isStopped: boolean
+  /** Budgets over it that have a cap; hardly ever any. */
+  cappedBudgets: readonly string[]
+}
+
+/** A live envelope with a gate. */
+export type GatedEnvelope = {
+  id: string
+  epoch: number
+  /** A budget over it is frozen: reservations wait. */
+  isStopped: boolean
+  /** When a budget over it was opened last, if any was. */
+  openedAtMs: number | undefined
 }
 
 export type UnsettledClaim = Omit<Claim, 'amountMinor' | 'currency'>
@@ -69,6 +85,8 @@ export type ClaimRecord<T> = {
   lockEnvelopes(tx: T, ids: readonly string[]): Promise<LockedEnvelope[]>
   /** Claims that hold the player's place or the share of any of these. */
   findRivals(tx: T, reservations: readonly Reservation[]): Promise<Claim[]>
+  /** What their shares are worth; nothing for a share that does not exist. */
+  findAmounts(tx: T, claims: readonly UnsettledClaim[]): Promise<bigint[]>
   /** Adds claims with the amounts of their shares. */
   insertClaims(tx: T, claims: readonly UnsettledClaim[]): Promise<Claim[]>
   /** Moves each amount from the envelope's escrow to the player's wallet; the transfer's id is the claim's. */
@@ -78,6 +96,8 @@ export type ClaimRecord<T> = {
 
   /** Raises the epoch above itself and `aboveEpoch`, under the row lock. */
   raiseEpoch(tx: T, envelopeId: string, aboveEpoch: number): Promise<number>
+  /** Raises the epoch of each that has not ended, under the row lock: their gates load again. */
+  raiseEpochs(tx: T, envelopeIds: readonly string[]): Promise<void>
   listFreeShares(tx: T, envelopeId: string): Promise<number[]>
   listWinningShares(tx: T, envelopeId: string): Promise<{ playerId: string; shareNo: number }[]>
   freeze(envelopeId: string): Promise<void>
@@ -90,8 +110,8 @@ export type ClaimRecord<T> = {
   /** Notes a failed attempt; `buried` ends the attempts. */
   noteDeadLetter(letter: DeadLetter, nowMs: number): Promise<void>
   forgetDeadLetters(partition: number, redisIdentity: string, entryIds: readonly string[]): Promise<void>
-  /** Live envelopes that have a gate, by id after `afterId`. */
-  listGated(afterId: string | undefined, limit: number): Promise<{ id: string; epoch: number }[]>
+  /** Live envelopes that have a gate, by id after `afterId`; or this one, if it is one. */
+  listGated(afterId: string | undefined, limit: number, onlyId?: string): Promise<GatedEnvelope[]>
 }
 
 export type DeadLetter = {

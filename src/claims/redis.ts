@@ -1,8 +1,10 @@
 /** The gate on real Redis. Every key of a partition carries the tag {b}, so one script call touches one slot. */
 import type { Redis } from 'ioredis'
 import { loadScript, type ScriptRunner } from '#platform/redis.ts'
-import type { GateReader, GateView } from './audit.ts'
-import type { ClaimGate, GateLoad, OutboxEntry, ReserveRequest, ReserveVerdict } from './gate.ts'
+import type { GateReader } from './audit.ts'
+import type { ClaimGate, GateLoad, ReserveRequest } from './gate.ts'
+import type { KeptGates } from './recover.ts'
+import { parseEpoch, readEntry, readVerdict, readView, readWinner } from './replies.ts'
 import { partitionCount, partitionOf, type Reservation } from './reservation.ts'
 
 const scripts = {
@@ -16,6 +18,8 @@ const scripts = {
 /** Lists of old epochs and of ended envelopes stay a day, for whoever still asks. */
 const keptMs = 86_400_000
 const loadChunk = 1_000
+const aheadMs = 5_000
+const scanCount = 1_000
 
 export type GatePorts = { redis: Redis; runner: ScriptRunner; prefix: string; nowMs: () => number }
 
@@ -91,9 +95,11 @@ function createOutbox(redis: Redis, keys: KeyNames) {
       cursor: string,
       { minAgeMs, limit }: { minAgeMs: number; limit: number },
     ) {
-      const newest = (await readTimeMs(redis)) - minAgeMs
-      const entries = await redis.xrange(keys.outbox(partition), `(${cursor}`, newest, 'COUNT', limit)
-      return entries.map(([entryId, fields]) => readEntry(partition, entryId, fields))
+      const isDue = await judgeAges(redis, minAgeMs)
+      const entries = await redis.xrange(keys.outbox(partition), `(${cursor}`, '+', 'COUNT', limit)
+      const early = entries.findIndex(([entryId]) => !isDue(entryId))
+      const due = early === -1 ? entries : entries.slice(0, early)
+      return due.map(([entryId, fields]) => readEntry(partition, entryId, fields))
     },
 
     async trimOutbox(partition: number, cursor: string, keepMs: number) {
@@ -103,28 +109,33 @@ function createOutbox(redis: Redis, keys: KeyNames) {
 
     async findUnsettled(envelopeId: string, epoch: number, minAgeMs: number): Promise<Reservation[]> {
       const key = keys.winners(envelopeId, epoch)
-      const [newest, type] = [(await readTimeMs(redis)) - minAgeMs, await redis.type(key)]
+      const [isDue, type] = [await judgeAges(redis, minAgeMs), await redis.type(key)]
       // Absent, or a broken gate, which the next claim rebuilds.
       if (type !== 'hash') return []
       return Object.entries(await redis.hgetall(key)).flatMap(([playerId, value]) => {
-        const [shareNo, entryId = '0-0', settled] = value.split(':')
-        const isDue = settled === '0' && Number(entryId.split('-')[0]) <= newest
-        return isDue ? [{ envelopeId, playerId, shareNo: Number(shareNo), epoch, entryId }] : []
+        const { shareNo, entryId, isSettled } = readWinner(playerId, value)
+        return !isSettled && isDue(entryId) ? [{ envelopeId, playerId, shareNo, epoch, entryId }] : []
       })
     },
 
     async findPending(cursors: ReadonlyMap<number, string>, minAgeMs: number) {
-      const newest = (await readTimeMs(redis)) - minAgeMs
+      const isDue = await judgeAges(redis, minAgeMs)
       const partitions = Array.from({ length: partitionCount }, (_, partition) => partition)
       const heads = await Promise.all(
         partitions.map(partition => {
           const after = `(${cursors.get(partition) ?? '0-0'}`
-          return redis.xrange(keys.outbox(partition), after, newest, 'COUNT', 1)
+          return redis.xrange(keys.outbox(partition), after, '+', 'COUNT', 1).catch(passOver)
         }),
       )
-      return partitions.filter(partition => (heads[partition]?.length ?? 0) > 0)
+      return partitions.filter(partition => heads[partition]?.some(([entryId]) => isDue(entryId)))
     },
   }
+}
+
+/** An outbox of another type is an operator's slip: its own partition reserves nothing, the others are swept. */
+function passOver(error: Error): [] {
+  if (error.message.startsWith('WRONGTYPE')) return []
+  throw error
 }
 
 /** Looks at gates without touching them, for the audit. */
@@ -136,35 +147,30 @@ export function createGateReader({ runner, prefix }: Pick<GatePorts, 'runner' | 
   }
 }
 
-function readView([status = '', ...values]: readonly string[]): GateView {
-  switch (status) {
-    case 'ABSENT':
-      return { status: 'absent' }
-    case 'UNREADABLE':
-      return { status: 'unreadable' }
-    case 'OTHER_EPOCH':
-      return { status: 'other_epoch', storedEpoch: Number(values[0]) }
-    case 'READ': {
-      const [shareCount, settled, free, ...pairs] = values
-      const winners = pairs.flatMap((value, i) =>
-        i % 2 === 0 ? [] : [readWinner(pairs[i - 1] ?? '', value)],
-      )
-      return {
-        status: 'read',
-        shareCount: Number(shareCount),
-        settled: Number(settled),
-        free: Number(free),
-        winners,
+/** Everything that is left of gates, of whatever epoch, for whoever recovers from it. */
+export function createKeptGates({ redis, prefix }: Pick<GatePorts, 'redis' | 'prefix'>): KeptGates {
+  const { winners } = keyNames(prefix)
+  const pattern = new RegExp(`^${prefix}e:\\{\\d+\\}:([0-9a-f-]{36})(?::w:(\\d+))?$`)
+  return {
+    async list() {
+      const gates = new Map<string, Set<number>>()
+      for await (const keys of redis.scanStream({ match: `${prefix}e:*`, count: scanCount })) {
+        for (const key of keys as string[]) {
+          const [, envelopeId, epoch] = pattern.exec(key) ?? []
+          if (envelopeId === undefined) continue
+          const epochs = gates.get(envelopeId) ?? new Set()
+          if (epoch !== undefined) epochs.add(Number(epoch))
+          gates.set(envelopeId, epochs)
+        }
       }
-    }
-    default:
-      throw new Error(`inspect.lua answered ${status}`)
+      return gates
+    },
+    async listWinners(envelopeId, epoch) {
+      const key = winners(envelopeId, epoch)
+      if ((await redis.type(key)) !== 'hash') return []
+      return Object.entries(await redis.hgetall(key)).map(([playerId, value]) => readWinner(playerId, value))
+    },
   }
-}
-
-function readWinner(playerId: string, value: string) {
-  const [shareNo, entryId = '0-0', settled] = value.split(':')
-  return { playerId, shareNo: Number(shareNo), entryId, isSettled: settled === '1' }
 }
 
 type KeyNames = ReturnType<typeof keyNames>
@@ -200,34 +206,6 @@ function groupByEnvelope(requests: readonly ReserveRequest[]) {
   return { envelopes, indexOf }
 }
 
-function readVerdict(
-  { envelopeId, playerId, epoch }: ReserveRequest,
-  reply: readonly string[],
-): ReserveVerdict {
-  const [status = '', share, entryId = '', stored = ''] = reply
-  switch (status) {
-    case 'WON':
-    case 'HAVE': {
-      const reservation = { envelopeId, playerId, shareNo: Number(share), epoch, entryId }
-      return { status: status === 'WON' ? 'won' : 'have', reservation }
-    }
-    case 'STALE':
-      return { status: 'stale', storedEpoch: stored === '' ? undefined : Number(stored) }
-    case 'CLOSED':
-      return { status: 'closed' }
-    case 'EXPIRED':
-      return { status: 'expired' }
-    case 'CORRUPT':
-      return { status: 'corrupt' }
-    case 'EMPTY':
-      return { status: 'empty' }
-    case 'SOFT_EMPTY':
-      return { status: 'soft_empty' }
-    default:
-      throw new Error(`reserve.lua answered ${status}`)
-  }
-}
-
 /** Loads shares, then winners, in chunks that never hold Redis for long. */
 async function loadLists(runner: ScriptRunner, keys: KeyNames, load: GateLoad): Promise<void> {
   const lists = keys.ofEpoch(load.envelopeId, load.epoch).slice(1)
@@ -246,27 +224,22 @@ async function loadLists(runner: ScriptRunner, keys: KeyNames, load: GateLoad): 
   }
 }
 
-/** A gate of another type is no gate: the switch will replace it. */
+/** A gate of another type, or whose epoch is no number, is no gate: the switch will replace it. */
 async function readEpoch(redis: Redis, gate: string): Promise<number | undefined> {
   const stored = (await redis.type(gate)) === 'hash' ? await redis.hget(gate, 'epoch') : null
-  return stored === null ? undefined : Number(stored)
+  return stored === null ? undefined : parseEpoch(stored)
 }
 
-/** The age of an entry is judged by Redis' own time, which gave it its id. */
-async function readTimeMs(redis: Redis): Promise<number> {
+/**
+ * The age of an entry is judged by Redis' own time, which gave it its id. Where that clock was set back, ids go on from
+ * where it had been: an entry that is clearly ahead of it has no age to wait for, and settling it early harms nobody.
+ */
+async function judgeAges(redis: Redis, minAgeMs: number): Promise<(entryId: string) => boolean> {
   const [seconds, microseconds] = await redis.time()
-  return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000)
-}
-
-function readEntry(partition: number, entryId: string, fields: readonly string[]): OutboxEntry {
-  const at = (name: string) => fields[fields.indexOf(name) + 1] ?? ''
-  return {
-    partition,
-    entryId,
-    envelopeId: at('envelope'),
-    playerId: at('player'),
-    shareNo: Number(at('share')),
-    epoch: Number(at('epoch')),
+  const nowMs = Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000)
+  return entryId => {
+    const atMs = Number(entryId.split('-')[0])
+    return atMs <= nowMs - minAgeMs || atMs > nowMs + aheadMs
   }
 }
 

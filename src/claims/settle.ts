@@ -3,6 +3,9 @@
  * the reading and the writing are separate statements: under READ COMMITTED only a statement that starts after the lock
  * was granted sees what the lock waited for. A row that PostgreSQL refuses is found by halving; the others settle.
  */
+import { halve } from '#platform/halve.ts'
+import type { PayoutGuard } from '../budgets/guard.ts'
+import { keepWithinCaps } from './caps.ts'
 import type { Reach } from './failpoints.ts'
 import type { Claim, ClaimRecord, LockedEnvelope, UnsettledClaim } from './record.ts'
 import { claimIdOf, type Reservation } from './reservation.ts'
@@ -24,8 +27,11 @@ export type SettledBatch = { claims: readonly Claim[]; envelopes: readonly Locke
 
 export type SettlePorts<T> = {
   record: ClaimRecord<T>
+  budgets: PayoutGuard<T>
   /** PostgreSQL refuses the row itself, whoever asks and whenever. */
   isRowError: (error: unknown) => boolean
+  /** Who of them is banned, held so until the transaction ends; absent where nobody ever is. */
+  findBanned?: ((tx: T, playerIds: readonly string[]) => Promise<ReadonlySet<string>>) | undefined
   nowMs: () => number
   reach: Reach
   /** After each commit that recorded claims. */
@@ -34,51 +40,73 @@ export type SettlePorts<T> = {
 
 export type Settle = (reservations: readonly Reservation[]) => Promise<Settled[]>
 
+/** What a settlement may do otherwise than the usual one; see restore.ts. */
+export type SettleRules<T> = {
+  judge: typeof judge
+  /** These are settled late: a frozen budget and the cap of this hour are nothing to them. */
+  isLate: boolean
+  /** When a reservation was made; otherwise a claim is as old as its settlement. */
+  claimedAtMs?: (reservation: Reservation, nowMs: number) => number
+  /** Inside the transaction, once the claims are counted. */
+  afterwards?: (tx: T, recorded: readonly Claim[]) => Promise<void>
+}
+
+const usualRules = { judge, isLate: false }
+
 /** Answers in the order of the reservations; throws when PostgreSQL is down or the outcome of COMMIT is unknown. */
-export function createSettle<T>(ports: SettlePorts<T>): Settle {
-  async function settle(reservations: readonly Reservation[]): Promise<Settled[]> {
-    try {
-      return await settleTogether(ports, reservations)
-    } catch (error) {
-      if (!ports.isRowError(error)) throw error
-      if (reservations.length === 1) return [{ status: 'failed', fault: error as Error }]
-      const middle = Math.ceil(reservations.length / 2)
-      const first = await settle(reservations.slice(0, middle))
-      return [...first, ...(await settle(reservations.slice(middle)))]
-    }
-  }
-  return settle
+export function createSettle<T>(ports: SettlePorts<T>, rules: SettleRules<T> = usualRules): Settle {
+  return reservations =>
+    halve<Reservation, Settled>(reservations, {
+      run: batch => settleTogether(ports, rules, batch),
+      isBad: ports.isRowError,
+      alone: (_, fault) => ({ status: 'failed', fault }),
+    })
 }
 
 async function settleTogether<T>(
   ports: SettlePorts<T>,
+  rules: SettleRules<T>,
   reservations: readonly Reservation[],
 ): Promise<Settled[]> {
-  const { record, reach } = ports
+  const { record, budgets, reach } = ports
   reach('before-settle')
   const nowMs = ports.nowMs()
-  const { verdicts, claims, envelopes } = await record.transact(async tx => {
+  const { verdicts, claims, envelopes, hasFrozen } = await record.transact(async tx => {
     const ids = [...new Set(reservations.map(r => r.envelopeId))]
     const locked = await record.lockEnvelopes(tx, ids)
-    const judged = judgeAll(reservations, locked, await record.findRivals(tx, reservations), nowMs)
-    const recorded = judged.due.length === 0 ? [] : await record.insertClaims(tx, judged.due)
+    // Before the rivals are read: whatever a lock waits for is seen by the statements after it.
+    const playerIds = [...new Set(reservations.map(r => r.playerId))]
+    const banned = (await ports.findBanned?.(tx, playerIds)) ?? new Set<string>()
+    const existing = await record.findRivals(tx, reservations)
+    const judged = judgeAll(reservations, { rules, locked, existing, banned, nowMs })
+    const within = { locked, nowMs, isLate: rules.isLate }
+    const { due, hasFrozen } = await keepWithinCaps(ports, tx, judged.due, within)
+    const recorded = due.length === 0 ? [] : await record.insertClaims(tx, due)
     if (recorded.length > 0) {
       await record.pay(tx, recorded)
       await record.count(tx, recorded, nowMs)
+      await rules.afterwards?.(tx, recorded)
     }
     reach('before-commit')
-    return { verdicts: judged.verdicts, claims: recorded, envelopes: locked }
+    return { verdicts: judged.verdicts, claims: recorded, envelopes: locked, hasFrozen }
   })
+  if (hasFrozen) budgets.onFrozen()
   if (claims.length > 0) ports.onSettled({ claims, envelopes })
   return conclude(reservations, verdicts, claims)
+}
+
+type Situation = {
+  rules: Pick<SettleRules<never>, 'judge' | 'claimedAtMs'>
+  locked: readonly LockedEnvelope[]
+  existing: readonly Claim[]
+  banned: ReadonlySet<string>
+  nowMs: number
 }
 
 /** Verdicts in order; a batch may hold one player or one share twice, and the later of them loses to the earlier. */
 function judgeAll(
   reservations: readonly Reservation[],
-  locked: readonly LockedEnvelope[],
-  existing: readonly Claim[],
-  nowMs: number,
+  { rules, locked, existing, banned, nowMs }: Situation,
 ): { verdicts: Verdict[]; due: UnsettledClaim[] } {
   const envelopes = new Map(locked.map(e => [e.id, e]))
   const byPlayer = new Map(existing.map(c => [`${c.envelopeId}:${c.playerId}`, c]))
@@ -88,9 +116,10 @@ function judgeAll(
     const { envelopeId, playerId, shareNo } = reservation
     const id = claimIdOf(envelopeId, playerId)
     if (due.has(id)) return { status: 'due' as const }
-    const verdict = judge(reservation, envelopes.get(envelopeId), { byPlayer, byShare })
+    const verdict = rules.judge(reservation, envelopes.get(envelopeId), { byPlayer, byShare, banned })
     if (verdict.status === 'due') {
-      due.set(id, { id, envelopeId, playerId, shareNo, claimedAtMs: nowMs })
+      const claimedAtMs = rules.claimedAtMs?.(reservation, nowMs) ?? nowMs
+      due.set(id, { id, envelopeId, playerId, shareNo, claimedAtMs })
       byShare.set(`${envelopeId}:${shareNo}`, reservation)
     }
     return verdict
@@ -108,7 +137,7 @@ function conclude(
     const verdict = verdicts[i] as Verdict
     if (verdict.status !== 'due') return verdict
     const claim = recorded.get(claimIdOf(reservation.envelopeId, reservation.playerId))
-    if (claim === undefined) throw new Error('a claim that was due was not recorded')
-    return { status: 'settled', claim }
+    // What was due and is not recorded did not fit under a cap.
+    return claim === undefined ? { status: 'frozen' } : { status: 'settled', claim }
   })
 }

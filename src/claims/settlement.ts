@@ -10,7 +10,10 @@ export type Verdict =
   /** The player has this claim already: the same win. */
   | { status: 'duplicate'; claim: Claim }
   | { status: 'ended'; reason: EndedState }
+  /** The envelope or a budget over it is frozen, or a cap leaves no room: the reservation keeps its share. */
   | { status: 'frozen' }
+  /** The player was banned before this could be recorded. */
+  | { status: 'banned' }
   /** Reserved under another epoch than the row's, or the envelope is not open. */
   | { status: 'fenced' }
   /** The share belongs to another player's claim. */
@@ -23,6 +26,7 @@ export type Rivals = {
   byPlayer: ReadonlyMap<string, Claim>
   /** By `envelope:share`. */
   byShare: ReadonlyMap<string, unknown>
+  banned: ReadonlySet<string>
 }
 
 export function judge(
@@ -42,7 +46,9 @@ export function judge(
       return { status: 'frozen' }
     case 'live':
       if (envelope.epoch !== epoch) return { status: 'fenced' }
-      return rivals.byShare.has(`${envelopeId}:${shareNo}`) ? { status: 'conflict' } : { status: 'due' }
+      if (rivals.banned.has(playerId)) return { status: 'banned' }
+      if (rivals.byShare.has(`${envelopeId}:${shareNo}`)) return { status: 'conflict' }
+      return envelope.isStopped ? { status: 'frozen' } : { status: 'due' }
     default:
       return { status: 'fenced' }
   }

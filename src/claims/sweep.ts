@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 import type { Reach } from './failpoints.ts'
 import type { ClaimGate, OutboxEntry } from './gate.ts'
 import type { Claim, ClaimRecord } from './record.ts'
-import type { Reservation } from './reservation.ts'
+import { partitionOf, type Reservation } from './reservation.ts'
 import { rebuildGate } from './rebuild.ts'
 import { isMarked, type Settle, type Settled } from './settle.ts'
 
@@ -48,7 +48,7 @@ export async function sweepPartition<T>(ports: SweepPorts<T>, partition: number)
   const last = entries.at(-1)
   if (last === undefined) return { more: false }
 
-  const failed = await settleAndMark(ports, entries)
+  const { failed } = await settleAndMark(ports, entries)
   for (const { entry, fault } of failed) await noteFailure(ports, { entry, fault, identity, attempts: 1 })
   ports.reach('sweeper-before-cursor')
   await record.storeCursor(partition, identity, last.entryId, ports.nowMs())
@@ -60,25 +60,29 @@ type Failure<E> = { entry: E; fault: Error }
 
 /**
  * Settles what the record does not have, marks what it has now, and rebuilds the gates that hold a share for one player
- * which the record gave to another; answers the entries that the record refuses.
+ * which the record gave to another; answers the entries that the record refuses, and those that a freeze holds back.
  */
 async function settleAndMark<T, E extends Reservation>(
   ports: SweepPorts<T>,
   entries: readonly E[],
-): Promise<Failure<E>[]> {
+): Promise<{ failed: Failure<E>[]; frozen: E[] }> {
   const settled = await settleMissing(ports, entries)
   const pairs = entries.map((entry, i) => ({ entry, outcome: settled[i] as Settled }))
   ports.reach('sweeper-after-commit-before-mark')
   await ports.gate.mark(pairs.filter(pair => isMarked(pair.entry, pair.outcome)).map(pair => pair.entry))
   for (const { entry, outcome } of pairs) if (isTorn(entry, outcome)) await rebuildTorn(ports, entry)
-  return pairs.flatMap(({ entry, outcome }) =>
+  const failed = pairs.flatMap(({ entry, outcome }) =>
     outcome.status === 'failed' ? [{ entry, fault: outcome.fault }] : [],
   )
+  const frozen = pairs.filter(({ outcome }) => outcome.status === 'frozen').map(({ entry }) => entry)
+  return { failed, frozen }
 }
 
-/** The gate holds a share for this player, and the record gave it to another or gave the player another. */
+/** The gate holds a share for this player, and the record gave it to another, the player another or, banned, none. */
 const isTorn = (entry: Reservation, outcome: Settled): boolean =>
-  outcome.status === 'conflict' || (outcome.status === 'duplicate' && outcome.claim.shareNo !== entry.shareNo)
+  outcome.status === 'conflict' ||
+  outcome.status === 'banned' ||
+  (outcome.status === 'duplicate' && outcome.claim.shareNo !== entry.shareNo)
 
 async function rebuildTorn<T>(ports: SweepPorts<T>, { envelopeId, epoch }: Reservation): Promise<void> {
   const [envelope] = await ports.record.findEnvelopes([envelopeId])
@@ -104,10 +108,11 @@ async function settleMissing<T>(ports: SweepPorts<T>, entries: readonly Reservat
 async function retryDeadLetters<T>(ports: SweepPorts<T>, partition: number, identity: string): Promise<void> {
   const letters = await ports.record.listDeadLetters(partition, identity)
   if (letters.length === 0) return
-  const failed = await settleAndMark(ports, letters)
-  const stillFailing = new Set(failed.map(({ entry }) => entry.entryId))
-  const settled = letters.map(letter => letter.entryId).filter(id => !stillFailing.has(id))
-  await ports.record.forgetDeadLetters(partition, identity, settled)
+  const { failed, frozen } = await settleAndMark(ports, letters)
+  // A freeze is no answer: the letter stays, and the attempt does not count.
+  const open = new Set([...failed.map(({ entry }) => entry), ...frozen].map(({ entryId }) => entryId))
+  const answered = letters.map(letter => letter.entryId).filter(id => !open.has(id))
+  await ports.record.forgetDeadLetters(partition, identity, answered)
   for (const { entry, fault } of failed) {
     await noteFailure(ports, { entry, fault, identity, attempts: entry.attempts + 1 })
   }
@@ -132,20 +137,40 @@ async function noteFailure<T>(
   await ports.record.freeze(envelopeId)
 }
 
+/** Those that the record refuses become dead letters, unless they are: the sweeper counts their attempts from there. */
+async function noteForgotten<T>(
+  ports: SweepPorts<T>,
+  envelopeId: string,
+  failed: readonly Failure<Reservation>[],
+): Promise<void> {
+  if (failed.length === 0) return
+  const partition = partitionOf(envelopeId)
+  const identity = await ports.gate.identity()
+  const letters = await ports.record.listDeadLetters(partition, identity)
+  const known = new Set(letters.map(({ entryId }) => entryId))
+  for (const { entry, fault } of failed) {
+    if (known.has(entry.entryId)) continue
+    await noteFailure(ports, { entry: { ...entry, partition }, fault, identity, attempts: 1 })
+  }
+}
+
 /**
  * The outbox key itself may be lost: players that the gate calls winners but the record does not know are settled from
- * the gate, for every live envelope that has one; a page at each call, so that no lock is held for long.
+ * the gate, for every live envelope that has one; a page at each call, so that no lock is held for long. What a frozen
+ * budget holds back is left alone, and settled here once it is open again.
  */
 export function createForgottenSweep<T>(ports: SweepPorts<T>): () => Promise<{ more: boolean }> {
   const { page, unsettledMs } = sweepLimits
   let afterId: string | undefined
   return async () => {
     const envelopes = await ports.record.listGated(afterId, page)
-    for (const { id, epoch } of envelopes) {
+    for (const { id, epoch, isStopped } of envelopes) {
+      if (isStopped) continue
       const unsettled = await ports.gate.findUnsettled(id, epoch, unsettledMs)
       if (unsettled.length === 0) continue
       ports.log.info({ envelopeId: id, reservations: unsettled.length }, 'settling what the outbox has lost')
-      await settleAndMark(ports, unsettled)
+      const { failed } = await settleAndMark(ports, unsettled)
+      await noteForgotten(ports, id, failed)
     }
     const more = envelopes.length === page
     afterId = more ? envelopes.at(-1)?.id : undefined

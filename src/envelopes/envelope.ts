@@ -28,6 +28,7 @@ export type EnvelopeTerms = {
   greeting: string | null
   clue: string | null
   brand: string | null
+  campaignId: string | null
   /** SHA-256 of the split, hexadecimal. */
   commitment: string
   createdAtMs: number

@@ -1,27 +1,38 @@
 /** Everything that can be done with an envelope besides claiming it, composed once from its ports. */
+import type { Logger } from 'pino'
 import type { Clock } from '#platform/clock.ts'
 import type { Job } from '#platform/jobs.ts'
-import type { Tx } from '#platform/postgres.ts'
+import type { Database, Tx } from '#platform/postgres.ts'
 import type { Random } from '#platform/random.ts'
 import type { Announcer } from '../realtime/announcer.ts'
+import type { NoteAction } from '../operator/action.ts'
 import { closeEnvelope } from './close.ts'
+import { type EnvelopeFreezeOrder, freezeEnvelope, type Moved, unfreezeEnvelope } from './freeze.ts'
 import { getEnvelope } from './get.ts'
 import { hideEnvelope, type HideSettings } from './hide.ts'
 import { createEnvelopeJobs } from './jobs.ts'
+import { readEnvelopeLedger } from './ledger.ts'
 import { listOwnEnvelopes, listWins } from './list.ts'
-import type { EnvelopeRecord, Ledger, Merchants, Positions, RunOnce, Transact } from './ports.ts'
+import type { Budgets, Campaigns, EnvelopeRecord, Ledger, Merchants } from './ports.ts'
+import type { Positions, RunOnce, Transact } from './ports.ts'
 import { verifyEnvelope } from './verify.ts'
 
 export type EnvelopePorts = {
-  database: Tx & { transact: Transact }
+  database: Tx & { transact: Transact } & Pick<Database, 'snapshot'>
   runOnce: RunOnce
   record: EnvelopeRecord
   ledger: Ledger
   positions: Positions
   merchants: Merchants
+  budgets: Budgets
+  campaigns: Campaigns
+  noteAction: NoteAction
   announcer: Announcer
   clock: Clock
   random: Random
+  log: Pick<Logger, 'error'>
+  /** PostgreSQL refuses the row itself, whoever asks and whenever. */
+  isRowError: (error: unknown) => boolean
   settings: HideSettings
 }
 
@@ -33,20 +44,27 @@ export type Envelopes = {
   get(request: Request<typeof getEnvelope>): ReturnType<typeof getEnvelope>
   listOwn(request: Request<typeof listOwnEnvelopes>): ReturnType<typeof listOwnEnvelopes>
   listWins(request: Request<typeof listWins>): ReturnType<typeof listWins>
+  readLedger(request: Request<typeof readEnvelopeLedger>): ReturnType<typeof readEnvelopeLedger>
   verify(request: Request<typeof verifyEnvelope>): ReturnType<typeof verifyEnvelope>
+  /** By the operator, inside a transaction; what it returns is announced after the commit. */
+  freeze(tx: Tx, order: EnvelopeFreezeOrder): Promise<Moved>
+  unfreeze(tx: Tx, order: EnvelopeFreezeOrder): Promise<Moved>
   /** Opening and expiry, for the job runner. */
   jobs: readonly Job[]
 }
 
 export function createEnvelopes({ database, ...ports }: EnvelopePorts): Envelopes {
-  const all = { ...ports, tx: database, transact: database.transact }
+  const all = { ...ports, tx: database, transact: database.transact, snapshot: database.snapshot }
   return {
     hide: request => hideEnvelope(all, request),
     close: request => closeEnvelope(all, request),
     get: request => getEnvelope(all, request),
     listOwn: request => listOwnEnvelopes(all, request),
     listWins: request => listWins(all, request),
+    readLedger: request => readEnvelopeLedger(all, request),
     verify: request => verifyEnvelope(all, request),
+    freeze: (tx, order) => freezeEnvelope(all, tx, order),
+    unfreeze: (tx, order) => unfreezeEnvelope(all, tx, order),
     jobs: createEnvelopeJobs(all),
   }
 }

@@ -4,13 +4,16 @@
  *
  *   1 `bad_request`, `envelope_refused`         the request alone (rules.ts)
  *   2 `position_needed`, `position_refused`     the player alone
- *   3 `place_refused` too_far, outside_area     the hider and the place
- *   4 `daily_limit`                             the player alone
- *   5 `place_refused` crowded                   others' envelopes, by res-10 and res-9 cell
- *   6 `envelope_refused` audience_unknown       the request alone
- *   7 `insufficient_funds`                      the hider's wallet
+ *   3 `place_refused` too_far                   the player and the place
+ *   4 `envelope_refused` campaign_unknown       the merchant alone
+ *   5 `frozen`                                  the platform, the merchant or the campaign
+ *   6 `place_refused` outside_area              the merchant and the place
+ *   7 `daily_limit`                             the player alone
+ *   8 `place_refused` crowded                   others' envelopes, by res-10 and res-9 cell
+ *   9 `envelope_refused` audience_unknown       the request alone
+ *  10 `insufficient_funds`                      the hider's wallet
  *
- * Only the fifth depends on what others hid, and on no cell finer than the hint cell: hiding is no way to search.
+ * Only the eighth depends on what others hid, and on no cell finer than the hint cell: hiding is no way to search.
  */
 import { hideEnvelope as hideOperation, type Envelope as EnvelopeAnswer } from '#protocol/rest/envelopes.ts'
 import type { HideBody } from '#protocol/rest/envelopes.ts'
@@ -30,7 +33,8 @@ import { sealPassphrase } from './audience.ts'
 import { commitSplit } from './commitment.ts'
 import { toLiveEnvelope } from './envelope.ts'
 import { fundEscrow } from './escrow.ts'
-import type { EnvelopeRecord, Ledger, Merchants, NewEnvelope, Positions, RunOnce } from './ports.ts'
+import type { Budgets, Campaigns, EnvelopeRecord, Ledger, Merchants } from './ports.ts'
+import type { NewEnvelope, Positions, RunOnce } from './ports.ts'
 import { type HideDraft, judgeHide } from './rules.ts'
 import { SEED_BYTES, splitEqual, splitLucky } from './split.ts'
 import { viewEnvelope } from './view.ts'
@@ -41,6 +45,8 @@ export type HidePorts = {
   ledger: Ledger
   positions: Pick<Positions, 'standing'>
   merchants: Merchants
+  budgets: Budgets
+  campaigns: Campaigns
   announcer: Pick<Announcer, 'envelopeOpened'>
   clock: Clock
   random: Random
@@ -122,10 +128,26 @@ async function refuseByRecord(
   tx: Tx,
   { caller, draft, nowMs }: Placing,
 ): Promise<Refusal | undefined> {
+  const stop = await refuseStopped(ports, tx, { caller, draft, nowMs })
+  if (stop !== undefined) return stop
   if (caller.kind === 'player') return refusePlayer(ports, tx, { caller, draft, nowMs })
   const isAllowed =
     ports.settings.isSandbox || (await ports.merchants.coversPlace(tx, caller.id, draft.place))
   return isAllowed ? undefined : refuse('place_refused', { reason: 'outside_area' })
+}
+
+async function refuseStopped(
+  { budgets, campaigns }: HidePorts,
+  tx: Tx,
+  { caller, draft: { campaignId, currency }, nowMs }: Placing,
+): Promise<Refusal | undefined> {
+  if (campaignId !== null) {
+    const isTheirs = await campaigns.take(tx, { id: campaignId, merchantId: caller.id, nowMs })
+    if (!isTheirs) return refuse('envelope_refused', { reason: 'campaign_unknown' })
+  }
+  const hider = { hiderKind: caller.kind, hiderId: caller.id }
+  const isFrozen = await budgets.isFrozen(tx, { ...hider, currency, campaignId: campaignId ?? undefined })
+  return isFrozen ? refuse('frozen') : undefined
 }
 
 /** Counted under locks on the res-9 cell and the player: of hides that run together, none is counted too late. */

@@ -4,6 +4,7 @@ import type { IdempotentRequest } from '#platform/idempotency.ts'
 import type { PageRequest } from '#platform/page.ts'
 import type { Tx } from '#platform/postgres.ts'
 import type { Refusal } from '#platform/problem.ts'
+import type { Covered } from '../budgets/budget.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Point } from '../geo/point.ts'
 import type { Transfer } from '../ledger/transfer.ts'
@@ -38,6 +39,19 @@ export type Win = {
   isLargest: boolean
 }
 
+/** One movement of an envelope's money. */
+export type Entry = {
+  transferId: string
+  kind: 'escrow' | 'claim' | 'refund'
+  amountMinor: bigint
+  /** What the envelope holds behind it. */
+  remainingMinor: bigint
+  claim: { shareNo: number; playerId: string } | undefined
+  createdAtMs: number
+}
+
+export type EntrySums = { funded: bigint; claimed: bigint; refunded: bigint; remaining: bigint }
+
 /** The tables of envelopes. Lists are read one row past the page. */
 export type EnvelopeRecord = {
   /** Until the transaction ends, no one else hides in this res-9 cell, and this player nowhere else. */
@@ -51,11 +65,16 @@ export type EnvelopeRecord = {
   findEnvelope(tx: Tx, id: string): Promise<Envelope | undefined>
   /** As found after its row lock was taken, which orders close, expiry and settlement. */
   lockEnvelope(tx: Tx, id: string): Promise<Envelope | undefined>
-  /** Locks what should be open or over by now, the longest due first; rows that others hold are left to them. */
+  /** Locks what should be open by now, the longest due first; rows that others hold are left to them. */
   lockDueToOpen(tx: Tx, due: { nowMs: number; limit: number }): Promise<Envelope[]>
-  lockDueToExpire(tx: Tx, due: { nowMs: number; limit: number }): Promise<Envelope[]>
+  /** What is over by now, the longest due first. */
+  listDueToExpire(tx: Tx, due: { nowMs: number; limit: number }): Promise<string[]>
+  /** Locks those of them that are still to end; rows that others hold are left to them. */
+  lockDueToExpire(tx: Tx, due: { nowMs: number; ids: readonly string[] }): Promise<Envelope[]>
   /** Moves locked envelopes, each with its epoch. */
   openEnvelopes(tx: Tx, ids: readonly string[]): Promise<void>
+  /** To a state that is not its last. */
+  moveEnvelope(tx: Tx, id: string, state: 'funded' | 'live' | 'frozen'): Promise<void>
   endEnvelopes(tx: Tx, end: { ids: readonly string[]; state: EndedState; endedAtMs: number }): Promise<void>
 
   listGuests(tx: Tx, envelopeIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>
@@ -64,6 +83,10 @@ export type EnvelopeRecord = {
   listOwn(tx: Tx, hider: Hider, page: PageRequest): Promise<Envelope[]>
   /** Oldest first. */
   listWins(tx: Tx, envelopeId: string, page: PageRequest): Promise<Win[]>
+  /** In the order in which they happened. */
+  listEntries(tx: Tx, envelopeId: string, page: PageRequest): Promise<Entry[]>
+  /** Of all movements, and what the escrow's account holds. */
+  sumEntries(tx: Tx, envelopeId: string): Promise<EntrySums>
   findSeed(tx: Tx, envelopeId: string): Promise<Uint8Array | undefined>
   /** Amounts by share number, from 1. */
   listShares(tx: Tx, envelopeId: string): Promise<bigint[]>
@@ -87,4 +110,12 @@ export type Positions = {
 export type Merchants = {
   /** Whether the operator lets the merchant hide there. */
   coversPlace(tx: Tx, merchantId: string, point: Point): Promise<boolean>
+}
+
+/** What stops payouts: no envelope is hidden under it. */
+export type Budgets = { isFrozen(tx: Tx, covered: Covered): Promise<boolean> }
+
+export type Campaigns = {
+  /** Makes the campaign the merchant's unless it is another's; whether it is theirs. */
+  take(tx: Tx, campaign: { id: string; merchantId: string; nowMs: number }): Promise<boolean>
 }

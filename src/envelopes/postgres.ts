@@ -11,7 +11,7 @@ import {
 import type { PageRequest } from '#platform/page.ts'
 import { coarsen, fromBigInt, toBigInt } from '../geo/cell.ts'
 import type { AudienceKind, Envelope, HiderKind, SplitKind } from './envelope.ts'
-import type { EnvelopeRecord, NewEnvelope, Win } from './ports.ts'
+import type { Entry, EntrySums, EnvelopeRecord, NewEnvelope, Win } from './ports.ts'
 import type { EnvelopeState } from './state.ts'
 
 const sql = loadStatements(import.meta.url, [
@@ -24,13 +24,17 @@ const sql = loadStatements(import.meta.url, [
   'find-envelopes',
   'lock-envelope',
   'lock-due-to-open',
+  'list-due-to-expire',
   'lock-due-to-expire',
   'open-envelopes',
+  'move-envelope',
   'end-envelopes',
   'list-guests',
   'find-guest',
   'list-own',
   'list-wins',
+  'list-entries',
+  'sum-entries',
   'find-seed',
   'list-shares',
 ])
@@ -68,10 +72,19 @@ export const envelopeRecord: EnvelopeRecord = {
 
   lockDueToOpen: (tx, { nowMs, limit }) => findBy(tx, sql['lock-due-to-open'], [new Date(nowMs), limit]),
 
-  lockDueToExpire: (tx, { nowMs, limit }) => findBy(tx, sql['lock-due-to-expire'], [new Date(nowMs), limit]),
+  listDueToExpire: async (tx, { nowMs, limit }) => {
+    const rows = await tx.query<{ id: string }>(sql['list-due-to-expire'], [new Date(nowMs), limit])
+    return rows.map(({ id }) => id)
+  },
+
+  lockDueToExpire: (tx, { nowMs, ids }) => findBy(tx, sql['lock-due-to-expire'], [new Date(nowMs), ids]),
 
   async openEnvelopes(tx, ids) {
     await tx.query(sql['open-envelopes'], [ids])
+  },
+
+  async moveEnvelope(tx, id, state) {
+    await tx.query(sql['move-envelope'], [id, state])
   },
 
   async endEnvelopes(tx, { ids, state, endedAtMs }) {
@@ -96,6 +109,17 @@ export const envelopeRecord: EnvelopeRecord = {
     return rows.map(toWin)
   },
 
+  async listEntries(tx, envelopeId, { limit, after }) {
+    const params = [envelopeId, after?.id ?? null, limit + 1]
+    return (await tx.query<EntryRow>(sql['list-entries'], params)).map(toEntry)
+  },
+
+  async sumEntries(tx, envelopeId) {
+    const [row] = await tx.query<EntrySums>(sql['sum-entries'], [envelopeId])
+    assert(row, 'a sum is one row')
+    return row
+  },
+
   async findSeed(tx, envelopeId) {
     const [row] = await tx.query<{ seed: Buffer }>(sql['find-seed'], [envelopeId])
     return row?.seed
@@ -116,7 +140,7 @@ async function insertEnvelope(
   const { audience, passphraseMac, greeting, clue, brand, state, amountsMinor, guestIds } = envelope
   const where = [place.lng, place.lat, toBigInt(cell), claimRadiusM]
   const money = [currency, totalMinor, shareCount, split, shareCapMinor, seed, Buffer.from(commitment, 'hex')]
-  const shown = [audience, passphraseMac, greeting, clue, brand]
+  const shown = [audience, passphraseMac, greeting, clue, brand, envelope.campaignId]
   const times = [envelope.opensAtMs, envelope.expiresAtMs, envelope.createdAtMs].map(ms => new Date(ms))
   const params = [id, hider.kind, hider.id, ...where, ...money, ...shown, state, ...times]
   await tx.query(sql['insert-envelope'], params)
@@ -171,6 +195,7 @@ type EnvelopeRow = Row & {
   greeting: string | null
   clue: string | null
   brand: string | null
+  campaign_id: string | null
   state: EnvelopeState
   epoch: bigint
   opens_at: Date
@@ -197,6 +222,7 @@ const toEnvelope = (row: EnvelopeRow): Envelope => ({
   greeting: row.greeting,
   clue: row.clue,
   brand: row.brand,
+  campaignId: row.campaign_id,
   state: row.state,
   epoch: row.epoch,
   opensAtMs: row.opens_at.getTime(),
@@ -223,4 +249,26 @@ const toWin = (row: WinRow): Win => ({
   currency: row.currency,
   claimedAtMs: row.claimed_at.getTime(),
   isLargest: row.is_largest,
+})
+
+type EntryRow = Row & {
+  id: string
+  kind: Entry['kind']
+  amount: bigint
+  remaining: bigint
+  share_no: number | null
+  player_id: string | null
+  created_at: Date
+}
+
+const toEntry = (row: EntryRow): Entry => ({
+  transferId: row.id,
+  kind: row.kind,
+  amountMinor: row.amount,
+  remainingMinor: row.remaining,
+  claim:
+    row.share_no === null || row.player_id === null
+      ? undefined
+      : { shareNo: row.share_no, playerId: row.player_id },
+  createdAtMs: row.created_at.getTime(),
 })

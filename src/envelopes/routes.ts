@@ -2,6 +2,7 @@
 import {
   closeEnvelope,
   getEnvelope,
+  getEnvelopeLedger,
   hideEnvelope,
   listEnvelopeClaims,
   listOwnEnvelopes,
@@ -18,6 +19,9 @@ export function registerEnvelopeRoutes(bind: Bind<Caller>, { envelopes }: { enve
   bind(closeEnvelope, ({ caller, params }) => envelopes.close({ caller, id: params.id }))
   bind(listEnvelopeClaims, ({ caller, params, query }) =>
     envelopes.listWins({ caller, id: params.id, query }),
+  )
+  bind(getEnvelopeLedger, ({ caller, params, query }) =>
+    envelopes.readLedger({ caller, id: params.id, query }),
   )
   bind(verifyEnvelope, ({ caller, params }) => envelopes.verify({ caller, id: params.id }))
 }

@@ -28,6 +28,7 @@ export type HideDraft = {
   greeting: string | null
   clue: string | null
   brand: string | null
+  campaignId: string | null
 }
 
 export type HideContext = {
@@ -68,6 +69,7 @@ export function judgeHide(body: HideBody, context: HideContext): Judged<{ draft:
     ...texts.texts,
     audience: body.audience ?? { type: 'anyone' as const },
     claimRadiusM: body.claimRadiusM ?? rules.claimRadiusM.default,
+    campaignId: body.campaignId ?? null,
   }
   return { status: 'ok', draft }
 }
@@ -80,6 +82,9 @@ const broken = (reason: string, more: Pick<Refusal, 'detail' | 'figures'> = {}):
 
 function refuseMisplaced(body: HideBody, hiderKind: HiderKind): Refusal | undefined {
   if (hiderKind === 'player' && body.brand !== undefined) return invalid('/body/brand', 'is for merchants')
+  if (hiderKind === 'player' && body.campaignId !== undefined) {
+    return invalid('/body/campaignId', 'is for merchants')
+  }
   if (hiderKind === 'merchant' && body.fix !== undefined) return invalid('/body/fix', 'is for players')
   return undefined
 }

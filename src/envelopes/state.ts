@@ -12,7 +12,7 @@ export const transitions: Readonly<Record<EnvelopeState, readonly EnvelopeState[
   draft: ['funded', 'live', 'closed'],
   funded: ['live', 'expired', 'closed', 'frozen'],
   live: ['empty', 'expired', 'closed', 'frozen'],
-  frozen: ['live', 'expired', 'closed'],
+  frozen: ['funded', 'live', 'empty', 'expired', 'closed'],
   empty: [],
   expired: [],
   closed: [],

@@ -39,13 +39,14 @@ const isNear = (envelope: Envelope, cell: Cell | undefined): boolean =>
   cell !== undefined && bandOf(coarsen(cell, 10), coarsen(envelope.cell, 10)) !== undefined
 
 function viewOwn(envelope: Envelope): NonNullable<EnvelopeAnswer['own']> {
-  const { place, currency } = envelope
+  const { place, currency, campaignId } = envelope
   return {
     place: { type: 'Point', coordinates: [place.lng, place.lat] },
     createdAt: toTimestamp(envelope.createdAtMs),
     claimedShares: envelope.claimedShares,
     claimed: toMoney(envelope.claimedMinor, currency),
     escrow: toMoney(escrowMinorOf(envelope), currency),
+    ...(campaignId !== null && { campaignId }),
   }
 }
 

@@ -1,7 +1,9 @@
 /** The ledger's tables: accounts are opened on first use, transfers are added in batches, nothing is ever changed. */
+import { keysetParams } from '#platform/page.ts'
 import { loadStatements, type Tx, violatedConstraint } from '#platform/postgres.ts'
 import { type AccountRef, accountId, ownerOf } from './account.ts'
 import type { Figures, ReconcileRecord } from './reconcile.ts'
+import type { StatementRecord, StatementRow } from './statement.ts'
 import type { Transfer, TransferKind } from './transfer.ts'
 import type { Balance, Movement, WalletRecord } from './wallet.ts'
 
@@ -17,6 +19,10 @@ const sql = loadStatements(import.meta.url, [
   'reconcile-counters',
   'reconcile-shares',
   'reconcile-ended',
+  'reconcile-payouts',
+  'bound-statement',
+  'list-statement',
+  'reconcile-budgets',
   'count-reconciled',
 ])
 
@@ -40,6 +46,7 @@ export async function postTransfers(tx: Tx, transfers: readonly Transfer[]): Pro
     transfers.map(t => t.currency),
     transfers.map(t => t.amountMinor),
     transfers.map(t => t.envelopeId ?? null),
+    transfers.map(t => t.payoutId ?? null),
     transfers.map(t => t.reference ?? null),
     transfers.map(t => new Date(t.createdAtMs)),
   ]
@@ -53,7 +60,7 @@ export async function postTransfers(tx: Tx, transfers: readonly Transfer[]): Pro
   await tx.query(sql['insert-transfers'], columns)
 }
 
-/** The wallet or escrow holds less than the transfer takes. */
+/** The wallet, escrow or payout holds less than the transfer takes. */
 export const isInsufficientFunds = (error: unknown): boolean =>
   violatedConstraint(error) === 'accounts_never_negative'
 
@@ -68,11 +75,9 @@ type MovementRow = {
   amount: bigint
   currency: string
   envelope_id: string | null
+  payout_id: string | null
   created_at: Date
 }
-
-/** Before this key comes every row. */
-const newest = ['infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff'] as const
 
 export const walletRecord: WalletRecord = {
   async listBalances(tx, ownerId) {
@@ -80,9 +85,8 @@ export const walletRecord: WalletRecord = {
     return rows.map(({ currency, balance }): Balance => ({ currency, amountMinor: balance }))
   },
 
-  async listMovements(tx, ownerId, { limit, after }) {
-    const key = after === undefined ? newest : [new Date(after.atMs), after.id]
-    const rows = await tx.query<MovementRow>(sql['list-transfers'], [ownerId, ...key, limit + 1])
+  async listMovements(tx, ownerId, page) {
+    const rows = await tx.query<MovementRow>(sql['list-transfers'], [ownerId, ...keysetParams(page)])
     return rows.map(toMovement)
   },
 }
@@ -94,12 +98,45 @@ const toMovement = (row: MovementRow): Movement => ({
   amountMinor: row.amount,
   currency: row.currency,
   ...(row.envelope_id === null ? {} : { envelopeId: row.envelope_id }),
+  ...(row.payout_id === null ? {} : { payoutId: row.payout_id }),
   createdAtMs: row.created_at.getTime(),
+})
+
+type StatementRowOf = MovementRow & { reference: string | null; position: string }
+
+/** Before this id comes every other. */
+const first = '00000000-0000-0000-0000-000000000000'
+
+export const statementRecord: StatementRecord = {
+  async bound(tx, id, { fromMs, toMs }) {
+    const params = [id, new Date(fromMs), new Date(toMs)]
+    const [row] = await tx.query<{ opening: bigint; closing: bigint }>(sql['bound-statement'], params)
+    return row
+  },
+
+  async list(tx, id, { fromMs, toMs, after, limit }) {
+    const behind = after === undefined ? [new Date(fromMs), first] : [after.position, after.id]
+    const params = [id, ...behind, new Date(toMs), limit]
+    return (await tx.query<StatementRowOf>(sql['list-statement'], params)).map(toStatementRow)
+  },
+}
+
+const toStatementRow = (row: StatementRowOf): StatementRow => ({
+  id: row.id,
+  kind: row.kind,
+  isIn: row.is_in,
+  amountMinor: row.amount,
+  ...(row.envelope_id === null ? {} : { envelopeId: row.envelope_id }),
+  ...(row.payout_id === null ? {} : { payoutId: row.payout_id }),
+  ...(row.reference === null ? {} : { reference: row.reference }),
+  createdAtMs: row.created_at.getTime(),
+  position: row.position,
 })
 
 export const reconcileRecord: ReconcileRecord = {
   async check(tx, name, envelopeId) {
-    const params = name === 'currencies' ? [] : [envelopeId ?? null]
+    const isOfAll = name === 'currencies' || name === 'payouts' || name === 'budgets'
+    const params = isOfAll ? [] : [envelopeId ?? null]
     const rows = await tx.query<FigureRow>(sql[`reconcile-${name}`], params)
     return { name, differences: Number(rows[0]?.found ?? 0), examples: rows.map(toFigures) }
   },

@@ -6,7 +6,16 @@
 import type { Database, Tx } from '#platform/postgres.ts'
 
 /** What is compared; in words for the operator in {@link checkTitles}. */
-export type CheckName = 'currencies' | 'accounts' | 'totals' | 'claims' | 'counters' | 'shares' | 'ended'
+export type CheckName =
+  | 'currencies'
+  | 'accounts'
+  | 'totals'
+  | 'claims'
+  | 'counters'
+  | 'shares'
+  | 'ended'
+  | 'payouts'
+  | 'budgets'
 
 export const checkTitles: Record<CheckName, string> = {
   currencies: 'all accounts of a currency add up to zero',
@@ -16,6 +25,8 @@ export const checkTitles: Record<CheckName, string> = {
   counters: 'counters of envelopes are what their claims add up to',
   shares: 'shares add up to the total, and claims are worth their shares',
   ended: 'ended envelopes hold nothing in escrow',
+  payouts: 'payouts hold what is on its way, and their transfers are those of their state',
+  budgets: 'what is used of a cap was won under it',
 }
 
 /** Figures of one difference: ids and amounts in minor units as decimal strings, and nothing about places. */
@@ -37,7 +48,7 @@ export type ReconcilePorts = {
 }
 
 const ofEnvelopes: readonly CheckName[] = ['accounts', 'totals', 'claims', 'counters', 'shares', 'ended']
-const ofEverything: readonly CheckName[] = ['currencies', ...ofEnvelopes]
+const ofEverything: readonly CheckName[] = ['currencies', ...ofEnvelopes, 'payouts', 'budgets']
 
 /** Checks everything, or one envelope with its escrow. */
 export function reconcileLedger(

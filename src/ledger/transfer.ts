@@ -1,8 +1,10 @@
 /** One transfer is one debit and one credit: the only way that money moves. */
+import type { Static } from 'typebox'
+import type { TransferKind as KindSchema } from '#protocol/rest/players.ts'
 import type { Tx } from '#platform/postgres.ts'
 import type { AccountRef } from './account.ts'
 
-export type TransferKind = 'test_money' | 'deposit' | 'escrow' | 'claim' | 'refund'
+export type TransferKind = Static<typeof KindSchema>
 
 export type Transfer = {
   /** Chosen by the caller, so that a retry is the same transfer. */
@@ -14,6 +16,7 @@ export type Transfer = {
   amountMinor: bigint
   currency: string
   envelopeId?: string
+  payoutId?: string
   /** The bank's reference of a deposit. */
   reference?: string
   createdAtMs: number

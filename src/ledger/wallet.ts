@@ -14,6 +14,7 @@ export type Movement = {
   amountMinor: bigint
   currency: string
   envelopeId?: string
+  payoutId?: string
   createdAtMs: number
 }
 

@@ -69,6 +69,14 @@ export const ConfigSchema = Type.Object({
       description: 'Orders hints, makes pseudonyms, seals passphrases; never change it while envelopes live.',
     }),
   ),
+  PAYOUT_CALLBACK_SECRET: Type.Optional(
+    Type.String({
+      ...secret,
+      pattern: '^(?!whsec_)|^whsec_[A-Za-z0-9+/]{32,}={0,2}$',
+      description:
+        'Signs callbacks of the payment provider, whsec_ and base64 or any text; without it none counts.',
+    }),
+  ),
   CURRENCIES: Type.String({
     default: 'CNY:2',
     pattern: '^[A-Z]{3}:[0-4](,[A-Z]{3}:[0-4])*$',
@@ -112,6 +120,7 @@ export type Config = {
   jwt: { secret: string | undefined; jwksUrl: string | undefined; issuer: string; audience: string }
   operatorKey: string | undefined
   hmacSecret: string | undefined
+  payoutCallbackSecret: string | undefined
   currencies: Currencies
   dayZone: string
   runsJobs: boolean
@@ -144,6 +153,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     },
     operatorKey: raw.OPERATOR_KEY,
     hmacSecret: raw.HMAC_SECRET,
+    payoutCallbackSecret: raw.PAYOUT_CALLBACK_SECRET,
     currencies: new Map(raw.CURRENCIES.split(',').map(pair => [pair.slice(0, 3), Number(pair.slice(4))])),
     dayZone: raw.DAY_ZONE,
     runsJobs: raw.JOBS === 'on',

@@ -2,11 +2,13 @@
  * Binds handlers to the operations of the protocol. A handler receives validated, typed input and answers with one of
  * the operation's statuses or a refusal; it never sees Fastify, a path or a header.
  */
+import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static, TSchema } from 'typebox'
 import { deviceHeader } from '#protocol/device.ts'
 import type { CallerKind, Operation } from '#protocol/operation.ts'
 import { limits } from '#protocol/limits.ts'
+import { rawBodyOf } from './json-body.ts'
 import { isRefusal, type Refusal, refuse, toProblem } from './problem.ts'
 
 type In<S> = S extends TSchema ? Static<S> : undefined
@@ -23,9 +25,12 @@ export type Call<O extends Operation, C> = {
 }
 
 export type Answer<O extends Operation> =
-  | { [S in keyof O['answers'] & number]: { status: S; body: In<O['answers'][S]> } }[keyof O['answers'] &
-      number]
+  | (O extends { produces: string } ? { status: 200; body: AsyncIterable<string> } : JsonAnswer<O>)
   | Refusal
+
+type JsonAnswer<O extends Operation> = {
+  [S in keyof O['answers'] & number]: { status: S; body: In<O['answers'][S]> }
+}[keyof O['answers'] & number]
 
 /** An answer with its status as a literal, which an object in a handler would lose. */
 export const answer = <const S extends number, B>(status: S, body: B): { status: S; body: B } => ({
@@ -47,6 +52,8 @@ export type BinderPorts<C extends { kind: CallerKind }> = {
     device: string | undefined,
   ) => Promise<C | Refusal> | C | Refusal
   /** Takes one request from the address's budget, without a caller, or from the caller's; see the limiter. */
+  /** Judges the signature of an operation that is signed, before its body is; without it, none counts. */
+  verifySignature?: (headers: FastifyRequest['headers'], body: Uint8Array) => Refusal | undefined
   admit?: (request: FastifyRequest, reply: FastifyReply, caller: C | undefined) => Refusal | undefined
 }
 
@@ -74,6 +81,14 @@ export function createBinder<C extends { kind: CallerKind }>(
     return ports.admit?.(request, reply, caller)
   }
 
+  async function checkSignature(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const body = rawBodyOf(request) ?? new Uint8Array()
+    const stop = ports.verifySignature
+      ? ports.verifySignature(request.headers, body)
+      : refuse('not_found', { detail: 'No secret for signatures is configured here.' })
+    if (stop !== undefined) sendRefusal(reply, stop, ports.sandbox)
+  }
+
   return (operation, handle) => {
     if (operation.sandboxOnly && !ports.sandbox) return
     app.route({
@@ -81,6 +96,7 @@ export function createBinder<C extends { kind: CallerKind }>(
       url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
       schema: routeSchema(operation),
       onRequest: (request, reply) => receive(operation, request, reply),
+      ...(operation.signed ? { config: { keepsBody: true }, preValidation: checkSignature } : {}),
       handler: async (request: FastifyRequest, reply: FastifyReply) => {
         const idempotencyKey = readIdempotencyKey(operation, request)
         if (typeof idempotencyKey === 'object') return sendRefusal(reply, idempotencyKey, ports.sandbox)
@@ -88,7 +104,12 @@ export function createBinder<C extends { kind: CallerKind }>(
         const call = { params, query, body, caller: callers.get(request), idempotencyKey, requestId }
         const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
-        return reply.code(outcome.status as number).send(outcome.body)
+        reply.code(outcome.status as number)
+        if (operation.produces === undefined) return reply.send(outcome.body)
+        return reply
+          .type(`${operation.produces}; charset=utf-8`)
+          .header('content-disposition', 'attachment')
+          .send(Readable.from(outcome.body as AsyncIterable<string>, streaming))
       },
     })
   }
@@ -98,13 +119,20 @@ export function createBinder<C extends { kind: CallerKind }>(
 export const headerOf = (request: FastifyRequest, name: string): string | undefined =>
   request.headers[name.toLowerCase()]?.toString()
 
+/** Bytes rather than pieces are counted, so that little is read ahead of a slow client. */
+const streaming = { objectMode: false, highWaterMark: 64 * 1024 }
+
 const isRefused = (value: object): value is Refusal => 'code' in value && 'status' in value
 
 const printable = /^[\x21-\x7e]+$/
 
 function readIdempotencyKey(operation: Operation, request: FastifyRequest): string | undefined | Refusal {
-  if (operation.idempotencyKey !== 'required') return undefined
   const key = request.headers['idempotency-key']
+  if (operation.idempotencyKey === 'refused' && key !== undefined) {
+    const message = 'this operation keeps no answers: a second request acts a second time'
+    return refuse('bad_request', { errors: [{ pointer: '/headers/idempotency-key', message }] })
+  }
+  if (operation.idempotencyKey !== 'required') return undefined
   const isUsable = typeof key === 'string' && key.length <= limits.idempotency.keyChars && printable.test(key)
   return isUsable ? key : refuse('idempotency_key_missing')
 }
@@ -115,7 +143,7 @@ function routeSchema(operation: Operation) {
     ...(operation.params === undefined ? {} : { params: operation.params }),
     querystring: operation.query ?? { type: 'object', additionalProperties: false },
     ...(operation.body === undefined ? {} : { body: operation.body }),
-    response: operation.answers,
+    ...(operation.produces === undefined ? { response: operation.answers } : {}),
   }
 }
 

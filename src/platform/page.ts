@@ -26,16 +26,28 @@ const refuseQuery = (name: string, message: string): Refusal =>
 /** The page as the protocol sends it; `rows` may hold one more than `limit`, which proves that there is a next page. */
 export function toPage<R, I>(
   rows: readonly R[],
-  request: { path: string; limit: number },
+  request: { path: string; limit: number; filter?: Record<string, string> },
   { item, key }: { item: (row: R) => I; key: (row: R) => Keyset },
 ): { items: I[]; numberReturned: number; links: { self: string; next?: string } } {
   const shown = rows.slice(0, request.limit)
   const last = shown.at(-1)
   const hasNext = rows.length > request.limit && last !== undefined
+  const filter = Object.entries(request.filter ?? {})
+    .map(([name, value]) => `${name}=${value}&`)
+    .join('')
   const next = hasNext
-    ? { next: `${request.path}?limit=${request.limit}&cursor=${writeCursor(key(last))}` }
+    ? { next: `${request.path}?${filter}limit=${request.limit}&cursor=${writeCursor(key(last))}` }
     : {}
   return { items: shown.map(item), numberReturned: shown.length, links: { self: request.path, ...next } }
 }
+
+/** Before this key comes every row. */
+const newest = ['infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff'] as const
+
+/** Time and id of the row before, and the rows to read: one past the page. */
+export const keysetParams = ({ limit, after }: PageRequest): unknown[] => [
+  ...(after === undefined ? newest : [new Date(after.atMs), after.id]),
+  limit + 1,
+]
 
 const writeCursor = ({ atMs, id }: Keyset): string => Buffer.from(`${atMs}:${id}`).toString('base64url')

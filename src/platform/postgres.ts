@@ -131,9 +131,32 @@ export function lockNumber({ scope, id }: LockKey): bigint {
   return createHash('sha256').update(`${scope}:${id}`).digest().readBigInt64BE() >> 1n
 }
 
-const inside = (client: PoolClient): Tx => ({
-  query: (statement, params) => runStatement(client, statement, params),
-})
+const clients = new WeakMap<Tx, PoolClient>()
+
+function inside(client: PoolClient): Tx {
+  const tx: Tx = { query: (statement, params) => runStatement(client, statement, params) }
+  clients.set(tx, client)
+  return tx
+}
+
+/**
+ * Runs a part of a transaction that may fail: what it did is undone, its locks are let go, and the transaction goes on.
+ * The fault is thrown all the same.
+ */
+export async function attempt<T>(tx: Tx, run: (tx: Tx) => Promise<T>): Promise<T> {
+  const client = clients.get(tx)
+  assert(client, 'an attempt is part of a transaction')
+  await client.query('SAVEPOINT attempt')
+  try {
+    return await run(tx)
+  } catch (error) {
+    // Where the connection is gone, this fails as well, and the first fault tells more.
+    await client.query('ROLLBACK TO SAVEPOINT attempt').catch(() => undefined)
+    throw error
+  } finally {
+    await client.query('RELEASE SAVEPOINT attempt').catch(() => undefined)
+  }
+}
 
 async function commit(client: PoolClient): Promise<void> {
   const { command } = await client.query('COMMIT').catch((error: unknown) => {

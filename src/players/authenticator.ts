@@ -5,6 +5,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { limits } from '#protocol/limits.ts'
 import type { Operation } from '#protocol/operation.ts'
 import type { Clock } from '#platform/clock.ts'
 import { createId } from '#platform/id.ts'
@@ -25,6 +26,8 @@ export type Authenticator = {
   ): Promise<Caller | Refusal>
   /** For the socket: a bare player token, without `Bearer`, and the device that the client names. */
   authenticatePlayerToken(token: string, device?: string): Promise<PlayerCaller | Refusal>
+  /** The player's tokens are looked up again, here and now. */
+  forget(playerId: string): void
 }
 
 export type AuthenticatorPorts = {
@@ -42,7 +45,7 @@ export type AuthenticatorPorts = {
 const bearer = /^Bearer +([\x21-\x7e]+)$/i
 
 export function createAuthenticator(ports: AuthenticatorPorts): Authenticator {
-  const authenticatePlayerToken = createPlayerAuthentication(ports)
+  const { authenticatePlayerToken, forget } = createPlayerAuthentication(ports)
   const operatorDigest = digestOf(ports.operatorKey)
 
   async function identify(credential: string, device: string | undefined): Promise<Caller | Refusal> {
@@ -60,6 +63,7 @@ export function createAuthenticator(ports: AuthenticatorPorts): Authenticator {
 
   return {
     authenticatePlayerToken,
+    forget,
     async authenticate(authorization, operation, device) {
       const credential = bearer.exec(authorization ?? '')?.[1]
       if (credential === undefined) {
@@ -84,33 +88,52 @@ function permit(caller: Caller, { callers, scope }: Operation): Caller | Refusal
 type Remembered = { player: PlayerCaller; untilMs: number }
 
 const rememberedTokens = 50_000
-/** A signing key that the provider withdraws stops counting within this time, whatever `exp` says. */
-const rememberedForMs = 300_000
+/**
+ * A signing key that the provider withdraws stops counting within this time, whatever `exp` says, and a ban that this
+ * server did not hear of begins to count. An open socket asks as often: it is closed after twice this time at most.
+ */
+const rememberedForMs = limits.socket.verifyEveryMs
 
 /** Verified tokens are remembered by the digest of the whole token: no other token can ever find them. */
-function createPlayerAuthentication(ports: AuthenticatorPorts): Authenticator['authenticatePlayerToken'] {
+function createPlayerAuthentication(
+  ports: AuthenticatorPorts,
+): Pick<Authenticator, 'authenticatePlayerToken' | 'forget'> {
   const verifyToken = createTokenVerifier(ports.jwt, ports)
   const useDevice = createDeviceUse(ports)
   const remembered = new LRUCache<string, Remembered>({ max: rememberedTokens })
+  /** What was read before a ban is not remembered after it. */
+  let bans = 0
 
-  return async (token, device) => {
+  async function authenticatePlayerToken(token: string, device?: string): Promise<PlayerCaller | Refusal> {
     const digest = digestOf(token).toString('base64')
     const nowMs = ports.clock.nowMs()
     const known = remembered.get(digest)
     if (known !== undefined && nowMs < known.untilMs) return useDevice(known.player, device)
+    const bansBefore = bans
     const verdict = await verifyToken(token)
     if (verdict.status === 'invalid') return refuse('unauthorized', { detail: verdict.detail })
     const { expiresAtMs, deviceId } = verdict.claims
     const first = { id: createId(ports), nowMs }
-    const { id, timeScale } = await ports.players.findOrAdd(ports.database, verdict.claims, first)
+    const { id, timeScale, ban } = await ports.players.findOrAdd(ports.database, verdict.claims, first)
+    if (ban !== undefined) return refuse('banned')
     const player: PlayerCaller = {
       kind: 'player',
       id,
       timeScale,
       ...(deviceId === undefined ? {} : { deviceId: deviceIdOf('token', deviceId) }),
     }
-    remembered.set(digest, { player, untilMs: Math.min(expiresAtMs, nowMs + rememberedForMs) })
+    const untilMs = Math.min(expiresAtMs, nowMs + rememberedForMs)
+    if (bans === bansBefore) remembered.set(digest, { player, untilMs })
     return useDevice(player, device)
+  }
+
+  return {
+    authenticatePlayerToken,
+    forget(playerId) {
+      bans++
+      for (const [digest, { player }] of remembered.entries())
+        if (player.id === playerId) remembered.delete(digest)
+    },
   }
 }
 

@@ -8,12 +8,20 @@ const sql = loadStatements(import.meta.url, [
   'find-player',
   'get-player',
   'add-player',
+  'set-ban',
+  'lock-players',
   'lock-devices',
   'count-devices',
   'add-device',
 ])
 
-type PlayerRow = { id: string; time_scale: number; created_at: Date }
+type PlayerRow = {
+  id: string
+  time_scale: number
+  created_at: Date
+  banned_at: Date | null
+  ban_reason: string | null
+}
 
 export const playerRecord: PlayerRecord = {
   async findOrAdd(database, identity, { id, nowMs }) {
@@ -34,6 +42,17 @@ export const playerRecord: PlayerRecord = {
   async find(tx, id) {
     const [row] = await tx.query<PlayerRow>(sql['get-player'], [id])
     return row && toPlayer(row)
+  },
+
+  async setBan(tx, id, ban) {
+    const values = ban === undefined ? [id, null, null] : [id, new Date(ban.atMs), ban.reason]
+    const [row] = await tx.query<PlayerRow>(sql['set-ban'], values)
+    return row && toPlayer(row)
+  },
+
+  async findBanned(tx, ids) {
+    const rows = await tx.query<Pick<PlayerRow, 'id' | 'banned_at'>>(sql['lock-players'], [ids])
+    return new Set(rows.filter(({ banned_at: bannedAt }) => bannedAt !== null).map(({ id }) => id))
   },
 }
 
@@ -69,4 +88,6 @@ const toPlayer = (row: PlayerRow): Player => ({
   id: row.id,
   timeScale: row.time_scale,
   createdAtMs: row.created_at.getTime(),
+  ...(row.banned_at !== null &&
+    row.ban_reason !== null && { ban: { atMs: row.banned_at.getTime(), reason: row.ban_reason } }),
 })

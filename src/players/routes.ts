@@ -1,7 +1,13 @@
 /** HTTP: sandbox sign-up and oneself. */
-import { getMe, signUpPlayer as signUpPlayerOperation } from '#protocol/rest/players.ts'
+import {
+  banPlayer as banPlayerOperation,
+  getMe,
+  liftBan as liftBanOperation,
+  signUpPlayer as signUpPlayerOperation,
+} from '#protocol/rest/players.ts'
 import { answer, type Bind } from '#platform/http.ts'
 import { isRefusal, refuse } from '#platform/problem.ts'
+import { banPlayer, type BanPorts, liftBan } from './ban.ts'
 import type { Caller } from './caller.ts'
 import type { Player } from './player.ts'
 import { type SignUpPorts, signUpPlayer } from './sign-up.ts'
@@ -21,6 +27,24 @@ export function registerPlayerRoutes(bind: Bind<Caller>, ports: SignUpPorts): vo
     return answer(200, describePlayer(player))
   })
 }
+
+/** The operator's part. */
+export function registerBanRoutes(bind: Bind<Caller>, ports: BanPorts): void {
+  bind(banPlayerOperation, async ({ params, body }) => {
+    const outcome = await banPlayer(ports, { playerId: params.id, reason: body.reason })
+    return isRefusal(outcome) ? outcome : answer(200, describeBan(outcome.player))
+  })
+
+  bind(liftBanOperation, async ({ params }) => {
+    const outcome = await liftBan(ports, params.id)
+    return isRefusal(outcome) ? outcome : answer(200, describeBan(outcome.player))
+  })
+}
+
+const describeBan = ({ id, ban }: Player) => ({
+  playerId: id,
+  ...(ban !== undefined && { ban: { bannedAt: new Date(ban.atMs).toISOString(), reason: ban.reason } }),
+})
 
 const describePlayer = ({ id, timeScale, createdAtMs }: Player) => ({
   id,

@@ -5,8 +5,9 @@
  */
 import { limits } from '#protocol/limits.ts'
 import { closeCodes } from '#protocol/ws/frame.ts'
-import type { Unnumbered } from '#protocol/ws/server.ts'
+import type { ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
 import type { Cancel, Clock } from '#platform/clock.ts'
+import { createTrail, type Trail } from './trail.ts'
 
 /** The little of a WebSocket that we use. */
 export type Wire = {
@@ -22,8 +23,14 @@ export type Connection = {
   send(frame: Unnumbered): void
   /** A frame that is serialised already, without `seq`: shared by all who are sent the same. */
   sendJson(json: string): void
+  /** The frames sent so far, which number the next ones. */
+  trail(): Trail
+  /** Goes on with another socket's trail: first `opening`, numbered by the caller, then what was missed. */
+  goOn(trail: Trail, opening: ServerFrame, missed: readonly string[]): void
   ping(): void
   isOpen(): boolean
+  /** The code that we closed with. */
+  closeCode(): number | undefined
   /** Hints wait: the client has not read what it was sent. */
   isCongested(): boolean
   close(code: number, reason: string): void
@@ -38,18 +45,22 @@ const CLOSING_MS = 2_000
 const { slowReaderBytes, slowReaderMs, coalesceBytes } = limits.socket
 
 export function createConnection(wire: Wire, clock: Clock): Connection {
-  let seq = 0
+  let trail = createTrail()
   let isOpen = true
+  let closeCode: number | undefined
   /** When each frame that the kernel has not taken yet was sent, oldest first. */
   const unsentSinceMs: number[] = []
   let cancelWatch: Cancel | undefined
   let cancelClosing: Cancel | undefined
 
   function sendJson(json: string): void {
+    if (isOpen) transmit(trail.number(json))
+  }
+
+  function transmit(text: string): void {
     if (!isOpen) return
-    seq++
     unsentSinceMs.push(clock.nowMs())
-    wire.send(`{"seq":${seq},${json.slice(1)}`, () => unsentSinceMs.shift())
+    wire.send(text, () => unsentSinceMs.shift())
     judgeReader()
   }
 
@@ -71,6 +82,7 @@ export function createConnection(wire: Wire, clock: Clock): Connection {
   function close(code: number, reason: string): void {
     if (!isOpen) return
     isOpen = false
+    closeCode = code
     cancelWatch?.()
     wire.close(code, reason)
     cancelClosing = clock.after(CLOSING_MS, () => wire.terminate())
@@ -79,6 +91,13 @@ export function createConnection(wire: Wire, clock: Clock): Connection {
   return {
     send: frame => sendJson(JSON.stringify(frame)),
     sendJson,
+    trail: () => trail,
+    goOn(another, opening, missed) {
+      trail = another
+      transmit(JSON.stringify(opening))
+      missed.forEach(transmit)
+    },
+    closeCode: () => closeCode,
     ping: () => isOpen && wire.ping(),
     isOpen: () => isOpen,
     isCongested: () => wire.bufferedBytes() > coalesceBytes,

@@ -10,14 +10,16 @@ import type { Connection } from './connection.ts'
 import { describeRefusal } from './error-frame.ts'
 import { createFloodGuard } from './flood.ts'
 import { parseFrame } from './frames.ts'
-import { type Authenticate, createReception, type ReceptionPorts } from './reception.ts'
+import { createReception, type ReceptionPorts } from './reception.ts'
+import type { Authenticate } from './vigil.ts'
 
 export type Dialogue = {
   /** One text frame; `undefined` stands for a binary one. */
   hear(text: string | undefined): Promise<void>
   /** A control frame counts like any other, and says nothing. */
   hearControl(): void
-  end(): void
+  /** The socket is gone, with this code of the client's. */
+  end(code: number): void
 }
 
 export type Handshake = {
@@ -45,13 +47,19 @@ export function openDialogue(
     return verdict.status === 'admitted'
   }
 
-  async function greet({ token, device, id: ref }: Extract<ClientFrame, { type: 'hello' }>): Promise<void> {
+  async function greet({
+    token,
+    id: ref,
+    device,
+    resume,
+  }: Extract<ClientFrame, { type: 'hello' }>): Promise<void> {
+    if (resume !== undefined && token === undefined) return tell(badFrame('/token', 'goes with resume'), ref)
     const known = await reception.session()
     if (known !== undefined && token === undefined) return known.welcome(ref)
     if (known !== undefined) return tell(badFrame('/token', 'the session is open already'), ref)
     const credential = token ?? handshakeToken
     if (credential === undefined) return connection.close(closeCodes.unauthorized, 'no token')
-    await reception.admit(credential, ref, device)
+    await reception.admit({ token: credential, device }, { ref, resume })
   }
 
   async function answer(frame: ClientFrame): Promise<void> {
@@ -61,7 +69,7 @@ export function openDialogue(
     await session.receive(frame)
   }
 
-  if (handshakeToken !== undefined) void reception.admit(handshakeToken, undefined)
+  if (handshakeToken !== undefined) void reception.admit({ token: handshakeToken })
 
   return {
     async hear(text) {

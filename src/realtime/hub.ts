@@ -24,6 +24,9 @@ export type HubPorts = {
   around: Around
   index: LiveIndex
   channels: Channels
+  notices: ReceptionPorts['notices']
+  /** The tokens of the player are to be looked up again. */
+  forgetTokens(playerId: string): void
   positions: ReceptionPorts['positions']
   claims: ReceptionPorts['claims']
 }
@@ -34,14 +37,16 @@ export type Visitor = {
   hear(text: string | undefined): Promise<void>
   ping(): void
   pong(): void
-  /** The socket is gone. */
-  end(): void
+  /** The socket is gone, with this code of the client's. */
+  end(code: number): void
   /** A fault of ours: closes the socket. */
   fail(): void
 }
 
 export type Hub = {
   connect(wire: Wire, handshake: Handshake): Visitor
+  /** Closes the player's sockets and forgets the tokens. */
+  ban(playerId: string): void
   /** Says goodbye to everyone; resolves when all sockets are gone. The index is its owner's to close. */
   close(): Promise<void>
 }
@@ -56,10 +61,17 @@ export function createHub(ports: HubPorts): Hub {
   channels.listen({
     onCell: index.apply,
     onPlayer: roster.toPlayer,
+    onSessionLeft: roster.endSession,
+    onBanned: ban,
     onRestored: () => void index.reread(),
   })
 
   let closing: Promise<void> | undefined
+
+  function ban(playerId: string): void {
+    ports.forgetTokens(playerId)
+    roster.ban(playerId)
+  }
 
   async function closeAll(): Promise<void> {
     await roster.close()
@@ -76,15 +88,16 @@ export function createHub(ports: HubPorts): Hub {
         hear: dialogue.hear,
         ping: dialogue.hearControl,
         pong: heartbeat.pong,
-        end() {
+        end(code) {
           heartbeat.stop()
           connection.ended()
-          dialogue.end()
+          dialogue.end(code)
           roster.disconnected(connection)
         },
         fail: () => connection.close(INTERNAL_ERROR, 'internal error'),
       }
     },
+    ban,
     close: () => (closing ??= closeAll()),
   }
 }

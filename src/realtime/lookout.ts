@@ -10,8 +10,8 @@ import { type Cell, coarsen } from '../geo/cell.ts'
 import type { Around, Surroundings } from '../hints/around.ts'
 import type { LiveIndex } from '../hints/live-index.ts'
 import type { PlayerCaller } from '../players/caller.ts'
-import type { Connection } from './connection.ts'
 import type { Crowd } from './crowd.ts'
+import type { Line } from './line.ts'
 import type { Ticker, Ticking } from './ticker.ts'
 import { createView } from './view.ts'
 
@@ -34,6 +34,8 @@ export type Lookout = {
   acknowledge(ack: PositionAck): void
   /** This player has a share of the envelope. */
   addClaimed(envelopeId: string): void
+  /** There is a socket again: what has changed meanwhile is told. */
+  wake(): void
   end(): void
 }
 
@@ -43,11 +45,7 @@ const MIN_TICK_MS = 4
 const ACK_WAITS_MS = 2_000
 
 export function createLookout(
-  {
-    player,
-    connection,
-    claimedIds,
-  }: { player: PlayerCaller; connection: Connection; claimedIds: Set<string> },
+  { player, line, claimedIds }: { player: PlayerCaller; line: Line; claimedIds: Set<string> },
   { clock, around, index, crowd, ticker }: LookoutPorts,
 ): Lookout {
   const view = createView()
@@ -60,12 +58,12 @@ export function createLookout(
   let told: Surroundings | undefined
 
   function tick(): boolean {
-    if (!connection.isOpen()) return false
-    if (connection.isCongested()) return true
+    if (!line.isOpen()) return false
+    if (line.isCongested()) return true
     const stands = isPaused ? undefined : cell10
     const seen = stands && around.surroundings(stands)
     if (stands !== undefined && seen === undefined && areAcksFresh()) return true
-    for (const { frame } of acks) connection.send(frame)
+    for (const { frame } of acks) line.send(frame)
     acks = []
     if (seen !== undefined && seen !== told) tell(seen)
     return false
@@ -76,7 +74,7 @@ export function createLookout(
   function tell(seen: Surroundings): void {
     told = seen
     const hints = around.select({ id: player.id, claimedIds }, seen)
-    for (const json of view.update({ hints, warmth: seen.warmth }, reasonOf)) connection.sendJson(json)
+    for (const json of view.update({ hints, warmth: seen.warmth }, reasonOf)) line.sendJson(json)
   }
 
   const reasonOf = (envelopeId: string) =>
@@ -104,6 +102,7 @@ export function createLookout(
       told = undefined
       ticker.mark(ticking)
     },
+    wake: () => ticker.mark(ticking),
     end() {
       isEnded = true
       ticker.forget(ticking)

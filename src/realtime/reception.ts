@@ -1,26 +1,25 @@
 /**
- * Who is there: a connection becomes a session once its token is verified, within 10 s. A wrong token closes the
- * socket; what fails on our side does not, and the client may say `hello` again. The token is verified anew every five
- * minutes, so that no session outlives what it was opened with by more than that.
+ * Who is there: a connection becomes a session once its token is verified, a new one or the one that its client had
+ * before. What fails on our side does not close the socket, and the client may say `hello` again.
  */
 import type { Logger } from 'pino'
-import { limits } from '#protocol/limits.ts'
 import { closeCodes } from '#protocol/ws/frame.ts'
-import type { Cancel } from '#platform/clock.ts'
 import { refusalOf } from '#platform/faults.ts'
 import { createId } from '#platform/id.ts'
-import type { Refusal } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { Connection } from './connection.ts'
 import { describeRefusal } from './error-frame.ts'
+import type { Notices } from './redis.ts'
 import type { Roster } from './roster.ts'
 import { createSession, type Session, type SessionPorts } from './session.ts'
+import { type Authenticate, type Credential, keepVigil } from './vigil.ts'
 
 export type ReceptionPorts = SessionPorts & {
   random: Random
-  roster: Pick<Roster, 'join' | 'leave'>
+  roster: Pick<Roster, 'join' | 'leave' | 'find' | 'resume' | 'drop' | 'park'>
+  notices: Pick<Notices, 'sessionLeft'>
   positions: {
     /** The res-12 cell of the last accepted fix, at most 60 s old. */
     lastCell(playerId: string): Promise<Cell | undefined>
@@ -32,21 +31,24 @@ export type ReceptionPorts = SessionPorts & {
   log: Pick<Logger, 'error'>
 }
 
-/** The player behind a token, on the device that `hello` names, or why there is none; throws when nobody can tell. */
-export type Authenticate = (token: string, device?: string) => Promise<PlayerCaller | Refusal>
-
 export type Reception = {
-  /** Opens the session, once; `ref` is the hello that asks for it. */
-  admit(token: string, ref: string | undefined, device?: string): Promise<Session | undefined>
+  /** Opens the session, once, or resumes one. */
+  admit(credential: Credential, wish?: Wish): Promise<Session | undefined>
   /** The session, when it is open or about to be. */
   session(): Promise<Session | undefined>
   timeScale(): number
-  end(): void
+  /** The socket is gone, with this code of the client's. */
+  end(code: number): void
 }
 
-type Credential = { token: string; device: string | undefined }
+/** What `hello` asks for: `ref` names it, `resume` the session that it wants to go on with. */
+export type Wish = { ref?: string | undefined; resume?: { sessionId: string; seq: number } | undefined }
 
-const VERIFY_EVERY_MS = 300_000
+const CLOSED_ON_PURPOSE = 1000
+
+/** Whose network failed or who read too slowly comes back; who left, or was sent away, does not. */
+const mayComeBack = (theirs: number, ours: number | undefined): boolean =>
+  theirs !== CLOSED_ON_PURPOSE && (ours === undefined || ours === closeCodes.tooSlow)
 
 export function createReception(
   connection: Connection,
@@ -56,42 +58,42 @@ export function createReception(
   let player: PlayerCaller | undefined
   let opening: Promise<Session | undefined> = Promise.resolve(undefined)
   let isEnded = false
-  let cancelTimer: Cancel = ports.clock.after(limits.socket.helloWithinMs, () => turnAway('no hello in time'))
+  const vigil = keepVigil(connection, authenticate, ports)
 
-  const turnAway = (reason: string) => connection.close(closeCodes.unauthorized, reason)
-  async function identify({ token, device }: Credential, ref?: string): Promise<PlayerCaller | undefined> {
-    const caller = await authenticate(token, device)
-    if ('kind' in caller) return caller
-    if (caller.code !== 'unauthorized') connection.send(describeRefusal(caller, ref, ports))
-    turnAway('no valid token')
+  async function open(credential: Credential, wish: Wish): Promise<Session | undefined> {
+    player = await vigil.identify(credential, wish.ref)
+    if (player === undefined || isEnded) return undefined
+    const session = resume(player, wish) ?? (await openNew(player, wish.ref))
+    if (session === undefined) return undefined
+    // A ban that came meanwhile found no session to close.
+    await vigil.verifyFromNowOn(credential)
+    return session
+  }
+
+  function resume(caller: PlayerCaller, { ref, resume: wanted }: Wish): Session | undefined {
+    if (wanted === undefined) return undefined
+    const session = ports.roster.find(caller, wanted.sessionId)
+    if (session === undefined) {
+      ports.notices.sessionLeft(caller.id, wanted.sessionId)
+      return undefined
+    }
+    if (ports.roster.resume(session, connection, { seq: wanted.seq, ref })) return session
+    ports.roster.drop(session, 'replaced')
     return undefined
   }
 
-  async function open(credential: Credential, ref: string | undefined): Promise<Session | undefined> {
-    player = await identify(credential, ref)
-    if (player === undefined) return undefined
-    const cell = await ports.positions.lastCell(player.id)
-    const claimedIds = await ports.claims.claimedIds(player.id)
-    const session = createSession({ id: createId(ports), player, connection, claimedIds }, ports)
+  async function openNew(caller: PlayerCaller, ref: string | undefined): Promise<Session | undefined> {
+    const cell = await ports.positions.lastCell(caller.id)
+    const claimedIds = await ports.claims.claimedIds(caller.id)
+    const session = createSession({ id: createId(ports), player: caller, connection, claimedIds }, ports)
     await ports.roster.join(session)
     if (isEnded) {
       ports.roster.leave(session)
       return undefined
     }
-    cancelTimer()
-    verifyLater(credential)
     session.welcome(ref)
     if (cell !== undefined) session.place(cell)
     return session
-  }
-
-  function verifyLater(credential: Credential): void {
-    if (isEnded) return
-    cancelTimer = ports.clock.after(VERIFY_EVERY_MS, () => {
-      identify(credential)
-        .catch((error: unknown) => ports.log.error({ err: error }, 'a token could not be verified again'))
-        .finally(() => verifyLater(credential))
-    })
   }
 
   function explain(error: unknown, ref: string | undefined): undefined {
@@ -101,19 +103,19 @@ export function createReception(
   }
 
   return {
-    admit(token, ref, device) {
-      opening = opening.then(known => known ?? open({ token, device }, ref).catch(e => explain(e, ref)))
+    admit(credential, wish = {}) {
+      opening = opening.then(known => known ?? open(credential, wish).catch(e => explain(e, wish.ref)))
       return opening
     },
     session: () => opening,
     timeScale: () => player?.timeScale ?? 1,
-    end() {
+    end(code) {
       isEnded = true
-      cancelTimer()
+      vigil.end()
       void opening.then(session => {
-        if (session === undefined) return
-        session.end()
-        ports.roster.leave(session)
+        if (session?.leadsTo(connection) !== true) return
+        if (mayComeBack(code, connection.closeCode())) ports.roster.park(session)
+        else ports.roster.leave(session)
       })
     },
   }

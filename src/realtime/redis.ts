@@ -1,7 +1,7 @@
 /**
- * Announcements between servers over Redis pub/sub: one channel per res-7 cell and one per player, under a prefix,
- * because pub/sub crosses Redis databases. A message is serialised once, where it is announced; what is meant for a
- * player travels as the frame that the sockets will send.
+ * Announcements between servers over Redis pub/sub: one channel per res-7 cell, two per player (frames, and sessions
+ * that went elsewhere), one for bans; under a prefix, because pub/sub crosses Redis databases. A message is serialised
+ * once, where it is announced; what is meant for a player travels as the frame that the sockets will send.
  */
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
@@ -17,6 +17,8 @@ type ChannelOptions = {
 
 const cellChannel = (prefix: string, cell7: Cell) => `${prefix}c:${cell7}`
 const playerChannel = (prefix: string, playerId: string) => `${prefix}p:${playerId}`
+const leftChannel = (prefix: string, playerId: string) => `${prefix}left:${playerId}`
+const bansChannel = (prefix: string) => `${prefix}bans`
 
 /** Publishes on a command connection; what cannot be published is logged and lost. */
 export function createAnnouncer(redis: Redis, { prefix, log }: ChannelOptions): Announcer {
@@ -33,10 +35,32 @@ export function createAnnouncer(redis: Redis, { prefix, log }: ChannelOptions): 
   }
 }
 
+/** What servers tell each other of sessions and players. */
+export type Notices = {
+  /** The session is to end wherever it still is: its client has opened another one here. */
+  sessionLeft(playerId: string, sessionId: string): void
+  playerBanned(playerId: string): void
+}
+
+/** Publishes on a command connection; what is lost, servers find out by themselves, minutes later. */
+export function createNotices(redis: Redis, { prefix, log }: ChannelOptions): Notices {
+  function publish(channel: string, message: string): void {
+    redis
+      .publish(channel, message)
+      .catch((error: unknown) => log.warn({ err: error }, 'a notice to the other servers was lost'))
+  }
+  return {
+    sessionLeft: (playerId, sessionId) => publish(leftChannel(prefix, playerId), sessionId),
+    playerBanned: playerId => publish(bansChannel(prefix), playerId),
+  }
+}
+
 export type ChannelHandlers = {
   onCell(event: CellEvent): void
   /** `json` is the frame as it was serialised by the announcer. */
   onPlayer(playerId: string, json: string): void
+  onSessionLeft(playerId: string, sessionId: string): void
+  onBanned(playerId: string): void
   /** The connection came (back): whatever was announced before may have been missed. */
   onRestored(): void
 }
@@ -69,11 +93,13 @@ export function createChannels(subscriber: Redis, { prefix, log }: ChannelOption
     subscriber.unsubscribe(...channels).catch(warn)
   }
 
-  function dispatch({ onCell, onPlayer }: ChannelHandlers, channel: string, message: string): void {
+  function dispatch(handlers: ChannelHandlers, channel: string, message: string): void {
     if (!channel.startsWith(prefix) || !followed.has(channel)) return
     const [kind, name = ''] = channel.slice(prefix.length).split(':')
-    if (kind === 'p') return onPlayer(name, message)
-    onCell(JSON.parse(message) as CellEvent)
+    if (kind === 'p') return handlers.onPlayer(name, message)
+    if (kind === 'left') return handlers.onSessionLeft(name, message)
+    if (kind === 'bans') return handlers.onBanned(message)
+    handlers.onCell(JSON.parse(message) as CellEvent)
   }
 
   /** The answer to a repeated SUBSCRIBE proves that the channels are on again; only then is there nothing to miss. */
@@ -85,8 +111,8 @@ export function createChannels(subscriber: Redis, { prefix, log }: ChannelOption
   return {
     follow: cells7 => follow(cells7.map(cell7 => cellChannel(prefix, cell7))),
     unfollow: cells7 => unfollow(cells7.map(cell7 => cellChannel(prefix, cell7))),
-    followPlayer: playerId => follow([playerChannel(prefix, playerId)]),
-    unfollowPlayer: playerId => unfollow([playerChannel(prefix, playerId)]),
+    followPlayer: playerId => follow([playerChannel(prefix, playerId), leftChannel(prefix, playerId)]),
+    unfollowPlayer: playerId => unfollow([playerChannel(prefix, playerId), leftChannel(prefix, playerId)]),
     listen(handlers) {
       subscriber.on('ready', () => void restore(handlers).catch(warn))
       subscriber.on('message', (channel: string, message: string) => {
@@ -96,6 +122,7 @@ export function createChannels(subscriber: Redis, { prefix, log }: ChannelOption
           log.warn({ err: error }, 'an announcement was not understood')
         }
       })
+      follow([bansChannel(prefix)]).catch(warn)
     },
   }
 }

@@ -1,96 +1,121 @@
 /**
- * Every connection and session of this server. A player may hold five sockets; what happens to a player is sent to each
- * of them, and this server listens for a player exactly as long as one of their sessions is here.
+ * Every connection and session of this server. A player may hold five sessions; what happens to a player is sent to
+ * each of them, and this server listens for a player exactly as long as one of their sessions is here, with a socket or
+ * waiting for one.
  */
 import { limits } from '#protocol/limits.ts'
-import { closeCodes } from '#protocol/ws/frame.ts'
+import type { Clock } from '#platform/clock.ts'
 import type { Random } from '#platform/random.ts'
+import type { PlayerCaller } from '../players/caller.ts'
 import type { PlayerFrame } from './announcer.ts'
 import type { Connection } from './connection.ts'
+import { createFarewell } from './farewell.ts'
+import { createParking } from './parking.ts'
 import type { Channels } from './redis.ts'
 import type { Session } from './session.ts'
 
 export type Roster = {
-  /** Resolves when the server hears of the player; a sixth socket takes the place of the oldest. */
+  /** Resolves when the server hears of the player; a sixth session takes the place of one that waits, or the oldest. */
   join(session: Session): Promise<void>
+  /** Ends the session. */
   leave(session: Session): void
-  /** A frame for all sockets of a player, as the announcer serialised it. */
+  /** The player's own session, with a socket or waiting for one. */
+  find(player: PlayerCaller, sessionId: string): Session | undefined
+  /** Its socket is gone; the client has a minute to come back. */
+  park(session: Session): void
+  /** Goes on over this connection; false where the session does not hold what the client has missed. */
+  resume(session: Session, connection: Connection, from: { seq: number; ref: string | undefined }): boolean
+  /** Ends the session with a goodbye. */
+  drop(session: Session, reason: 'replaced' | 'banned'): void
+  /** The client has another session now, elsewhere. */
+  endSession(playerId: string, sessionId: string): void
+  ban(playerId: string): void
+  /** A frame for all sessions of a player, as the announcer serialised it. */
   toPlayer(playerId: string, json: string): void
   /** Connections are counted from the handshake on. */
   connected(connection: Connection): void
   disconnected(connection: Connection): void
-  /** Says goodbye to everyone; resolves when all connections are gone. */
+  /** Says goodbye to everyone, in waves; resolves when all connections are gone. */
   close(): Promise<void>
 }
 
-export type RosterPorts = { channels: Pick<Channels, 'followPlayer' | 'unfollowPlayer'>; random: Random }
+export type RosterPorts = {
+  channels: Pick<Channels, 'followPlayer' | 'unfollowPlayer'>
+  clock: Clock
+  random: Random
+}
 
-/** Reconnections after a restart are spread over this time. */
-const COME_BACK_MS = { min: 500, spread: 5_000 }
+/** Sessions that wait for a socket make room first, then the oldest. */
+function findExcess(sessions: readonly Session[], isParked: (session: Session) => boolean): Session[] {
+  const byNeed = [...sessions.filter(isParked), ...sessions.filter(session => !isParked(session))]
+  return byNeed.slice(0, Math.max(0, sessions.length - limits.socket.perPlayer))
+}
 
-export function createRoster({ channels, random }: RosterPorts): Roster {
-  const connections = new Set<Connection>()
+export function createRoster({ channels, clock, random }: RosterPorts): Roster {
+  const farewell = createFarewell({ clock, random })
+  const parking = createParking(clock, leave)
   /** By player, oldest first. */
   const sessionsOf = new Map<string, readonly Session[]>()
-  let onEmpty: (() => void) | undefined
-  let isClosing = false
+  const ofPlayer = (playerId: string) => sessionsOf.get(playerId) ?? []
 
   async function join(session: Session): Promise<void> {
     const { playerId } = session
-    sessionsOf.set(playerId, [...(sessionsOf.get(playerId) ?? []), session])
+    sessionsOf.set(playerId, [...ofPlayer(playerId), session])
     try {
       await channels.followPlayer(playerId)
     } catch (error) {
       leave(session)
       throw error
     }
-    for (const oldest of (sessionsOf.get(playerId) ?? []).slice(0, -limits.socket.perPlayer)) {
-      leave(oldest)
-      oldest.replace()
-    }
+    for (const other of findExcess(ofPlayer(playerId), parking.has)) drop(other, 'replaced')
   }
 
   function leave(session: Session): void {
-    const sessions = sessionsOf.get(session.playerId)
-    if (!sessions?.includes(session)) return
+    const sessions = ofPlayer(session.playerId)
+    if (!sessions.includes(session)) return
+    parking.take(session)
+    session.end()
     const others = sessions.filter(other => other !== session)
-    if (others.length > 0) {
-      sessionsOf.set(session.playerId, others)
-      return
-    }
+    if (others.length > 0) return void sessionsOf.set(session.playerId, others)
     sessionsOf.delete(session.playerId)
     channels.unfollowPlayer(session.playerId)
   }
 
-  function dismiss(connection: Connection): void {
-    const retryAfterMs = Math.round(COME_BACK_MS.min + COME_BACK_MS.spread * random.fraction())
-    connection.send({ type: 'goodbye', reason: 'shutdown', retryAfterMs })
-    connection.close(closeCodes.restarting, 'the server restarts')
+  function drop(session: Session, reason: 'replaced' | 'banned'): void {
+    session.dismiss(reason)
+    leave(session)
   }
 
   return {
     join,
     leave,
+    drop,
+    find: (player, sessionId) =>
+      ofPlayer(player.id).find(session => session.id === sessionId && session.isOf(player)),
+    park(session) {
+      if (!ofPlayer(session.playerId).includes(session)) return
+      session.cut()
+      parking.park(session)
+    },
+    resume(session, connection, { seq, ref }) {
+      parking.take(session)
+      return session.resume(connection, seq, ref)
+    },
+    endSession(playerId, sessionId) {
+      for (const session of ofPlayer(playerId)) if (session.id === sessionId) drop(session, 'replaced')
+    },
+    ban: playerId => ofPlayer(playerId).forEach(session => drop(session, 'banned')),
     toPlayer(playerId, json) {
-      const sessions = sessionsOf.get(playerId)
-      if (sessions === undefined) return
+      const sessions = ofPlayer(playerId)
+      if (sessions.length === 0) return
       const frame = JSON.parse(json) as PlayerFrame
       for (const session of sessions) session.deliver(frame, json)
     },
-    connected(connection) {
-      connections.add(connection)
-      if (isClosing) dismiss(connection)
-    },
-    disconnected(connection) {
-      connections.delete(connection)
-      if (connections.size === 0) onEmpty?.()
-    },
+    connected: farewell.connected,
+    disconnected: farewell.disconnected,
     async close() {
-      isClosing = true
-      if (connections.size === 0) return
-      const emptied = new Promise<void>(resolve => (onEmpty = resolve))
-      connections.forEach(dismiss)
-      await emptied
+      parking.close()
+      await farewell.close()
     },
   }
 }

@@ -1,6 +1,6 @@
 /**
- * One player's session on one socket, from `welcome` on. Claims, pings and errors are answered at once; what a
- * position leads to leaves with the lookout's tick.
+ * One player's session, from `welcome` on, over one socket after another. Claims, pings and errors are answered at
+ * once; what a position leads to leaves with the lookout's tick.
  */
 import type { Logger } from 'pino'
 import type { Static } from 'typebox'
@@ -17,7 +17,8 @@ import type { MoveAnswer } from '../positions/positions.ts'
 import type { PlayerFrame } from './announcer.ts'
 import type { Connection } from './connection.ts'
 import { describeRefusal, refer } from './error-frame.ts'
-import { createLookout, type LookoutPorts } from './lookout.ts'
+import { createLine, type Line } from './line.ts'
+import { createLookout, type Lookout, type LookoutPorts } from './lookout.ts'
 
 export type ClaimRequest = { envelopeId: string; fix: Fix; passphrase?: string }
 
@@ -38,7 +39,10 @@ export type SessionPorts = LookoutPorts & {
 export type SessionFrame = Exclude<ClientFrame, { type: 'hello' }>
 
 export type Session = {
+  readonly id: string
   readonly playerId: string
+  /** The same player on the same device. */
+  isOf(player: PlayerCaller): boolean
   welcome(ref: string | undefined): void
   /** The player stands in this res-12 cell, as far as we know. */
   place(cell: Cell): void
@@ -46,8 +50,13 @@ export type Session = {
   receive(frame: SessionFrame): Promise<void>
   /** A frame for this player, from wherever it happened; `json` is the same, serialised. */
   deliver(frame: PlayerFrame, json: string): void
-  /** A newer socket of the player takes its place. */
-  replace(): void
+  leadsTo(connection: Connection): boolean
+  /** Its socket is gone; it waits for another one. */
+  cut(): void
+  /** Goes on over another socket behind frame `seq`; false where what came after it is not kept any more. */
+  resume(connection: Connection, seq: number, ref: string | undefined): boolean
+  /** Says goodbye and closes the socket: something newer takes its place, or the player is banned. */
+  dismiss(reason: 'replaced' | 'banned'): void
   end(): void
 }
 
@@ -60,8 +69,63 @@ export type Opening = {
 }
 
 export function createSession({ id, player, connection, claimedIds }: Opening, ports: SessionPorts): Session {
-  const lookout = createLookout({ player, connection, claimedIds: new Set(claimedIds) }, ports)
+  const line = createLine(connection)
+  const lookout = createLookout({ player, line, claimedIds: new Set(claimedIds) }, ports)
   const serverTime = () => new Date(ports.clock.nowMs()).toISOString()
+  const answer = createAnswering({ player, line, lookout, serverTime }, ports)
+  const describe = (ref: string | undefined) => ({
+    type: 'welcome' as const,
+    ...refer(ref),
+    sessionId: id,
+    playerId: player.id,
+    serverTime: serverTime(),
+    limits: limitsOf(player, lookout.tickMs),
+  })
+
+  return {
+    id,
+    playerId: player.id,
+    isOf: another => another.id === player.id && another.deviceId === player.deviceId,
+    place: lookout.place,
+    end: lookout.end,
+    welcome: ref => line.send(describe(ref)),
+    leadsTo: line.leadsTo,
+    cut: line.cut,
+    resume(next, seq, ref) {
+      const openingOf = (frames: number) => ({ seq, ...describe(ref), resumed: { frames } })
+      const hasResumed = line.resume(next, seq, openingOf)
+      if (hasResumed) lookout.wake()
+      return hasResumed
+    },
+    async receive(frame) {
+      try {
+        await answer(frame)
+      } catch (error) {
+        const refusal = refusalOf(error as Error)
+        ports.log.error({ err: error, code: refusal.code, frame: frame.type }, 'a frame failed')
+        line.send(describeRefusal(refusal, frame.id, ports))
+      }
+    },
+    deliver(frame, json) {
+      line.sendJson(json)
+      const wonId = isWin(frame) ? frame.envelopeId : undefined
+      if (wonId !== undefined) lookout.addClaimed(wonId)
+    },
+    dismiss(reason) {
+      line.send({ type: 'goodbye', reason, retryAfterMs: 0, resume: false })
+      const why = reason === 'banned' ? 'the player is banned' : 'a newer socket took its place'
+      line.close(closeCodes[reason], why)
+    },
+  }
+}
+
+type Standing = { player: PlayerCaller; line: Line; lookout: Lookout; serverTime: () => string }
+
+/** Answers one frame after the other as they come, fixes in their order; throws what is a fault of ours. */
+function createAnswering(
+  { player, line, lookout, serverTime }: Standing,
+  ports: SessionPorts,
+): (frame: SessionFrame) => Promise<void> {
   let lastMove: Promise<void> = Promise.resolve()
 
   async function move(ref: string | undefined, fix: Fix): Promise<void> {
@@ -75,12 +139,12 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
 
   async function claim(ref: string | undefined, request: ClaimRequest): Promise<void> {
     const answer = await ports.claims.claim(player, request)
-    if (isRefusal(answer)) return connection.send(describeRefusal(answer, ref, ports))
-    connection.send({ type: 'claim.result', ...refer(ref), result: answer.body })
+    if (isRefusal(answer)) return line.send(describeRefusal(answer, ref, ports))
+    line.send({ type: 'claim.result', ...refer(ref), result: answer.body })
     if (answer.status === 200) lookout.addClaimed(answer.body.envelopeId)
   }
 
-  async function answer(frame: SessionFrame): Promise<void> {
+  return async frame => {
     switch (frame.type) {
       case 'position': {
         // One after the other: the order of fixes is what their plausibility is judged by.
@@ -91,40 +155,8 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
       case 'claim':
         return claim(frame.id, claimRequestOf(frame))
       case 'ping':
-        return connection.send({ type: 'pong', ...refer(frame.id), serverTime: serverTime() })
+        return line.send({ type: 'pong', ...refer(frame.id), serverTime: serverTime() })
     }
-  }
-
-  return {
-    playerId: player.id,
-    place: lookout.place,
-    end: lookout.end,
-    welcome: ref =>
-      connection.send({
-        type: 'welcome',
-        ...refer(ref),
-        sessionId: id,
-        playerId: player.id,
-        serverTime: serverTime(),
-        limits: limitsOf(player, lookout.tickMs),
-      }),
-    async receive(frame) {
-      try {
-        await answer(frame)
-      } catch (error) {
-        const refusal = refusalOf(error as Error)
-        ports.log.error({ err: error, code: refusal.code, frame: frame.type }, 'a frame failed')
-        connection.send(describeRefusal(refusal, frame.id, ports))
-      }
-    },
-    deliver(frame, json) {
-      connection.sendJson(json)
-      if (isWin(frame)) lookout.addClaimed(frame.envelopeId)
-    },
-    replace() {
-      connection.send({ type: 'goodbye', reason: 'replaced', retryAfterMs: 0 })
-      connection.close(closeCodes.replaced, 'a newer socket took its place')
-    },
   }
 }
 

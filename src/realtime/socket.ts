@@ -11,6 +11,7 @@ import { socketPath, subprotocol, tokenProtocolPrefix } from '#protocol/ws/frame
 import { headerOf, sendRefusal } from '#platform/http.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { PlayerCaller } from '../players/caller.ts'
+import type { Admission } from './admission.ts'
 import type { Wire } from './connection.ts'
 import type { Hub } from './hub.ts'
 
@@ -22,6 +23,7 @@ export type PlaySocketPorts = {
   }
   /** Browser origins that may open sockets. A client that sends no Origin is no browser. */
   origins: readonly string[] | 'any'
+  admission: Admission
 }
 
 /**
@@ -51,7 +53,7 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
     method: 'GET',
     url: socketPath,
     onRequest: (request, reply, done) => {
-      const refusal = judgeHandshake(request, ports.origins)
+      const refusal = judgeHandshake(request, ports)
       if (refusal === undefined) return done()
       sendRefusal(reply, refusal, false)
     },
@@ -65,10 +67,13 @@ const notASocket = refuse('bad_request', {
 })
 
 /** Who may not come in: told as HTTP, before the upgrade. */
-function judgeHandshake(request: FastifyRequest, origins: PlaySocketPorts['origins']): Refusal | undefined {
+function judgeHandshake(
+  request: FastifyRequest,
+  { origins, admission }: PlaySocketPorts,
+): Refusal | undefined {
   const { origin } = request.headers
   if (origin !== undefined && origins !== 'any' && !origins.includes(origin)) return refuse('forbidden')
-  return offeredProtocols(request).includes(subprotocol) ? undefined : notASocket
+  return offeredProtocols(request).includes(subprotocol) ? admission.judge(request.ip) : notASocket
 }
 
 const offeredProtocols = (request: FastifyRequest): string[] =>
@@ -79,13 +84,19 @@ const tokenOf = (request: FastifyRequest): string | undefined =>
     .find(protocol => protocol.startsWith(tokenProtocolPrefix))
     ?.slice(tokenProtocolPrefix.length)
 
-function talk(socket: WebSocket, request: FastifyRequest, { hub, authenticator }: PlaySocketPorts): void {
+function talk(
+  socket: WebSocket,
+  request: FastifyRequest,
+  { hub, authenticator, admission }: PlaySocketPorts,
+): void {
   const visitor = hub.connect(wireOf(socket), {
     token: tokenOf(request),
     // What `hello` names goes before the header: a browser can send no header here.
     authenticate: (token, device = headerOf(request, deviceHeader)) =>
       authenticator.authenticatePlayerToken(token, device),
   })
+
+  const leave = admission.enter(request.ip)
 
   const fail = (error: unknown) => {
     request.log.error({ err: error }, 'a socket handler failed')
@@ -102,7 +113,12 @@ function talk(socket: WebSocket, request: FastifyRequest, { hub, authenticator }
   socket.on('message', (data, isBinary) => guard(() => visitor.hear(isBinary ? undefined : textOf(data))))
   socket.on('ping', () => guard(visitor.ping))
   socket.on('pong', () => guard(visitor.pong))
-  socket.on('close', () => guard(visitor.end))
+  socket.on('close', code =>
+    guard(() => {
+      leave()
+      visitor.end(code)
+    }),
+  )
 }
 
 /** Text arrives as one Buffer: `binaryType` is left at its default. */

@@ -20,7 +20,11 @@ import { createRest } from './rest.ts'
 t.setTimeout(240_000)
 
 const dataDir = await makeDataDir(t)
-const server = await startServer(t, { dataDir, env: { LOG_LEVEL: 'info' } })
+const callbackSecret = 'c'.repeat(32)
+const server = await startServer(t, {
+  dataDir,
+  env: { LOG_LEVEL: 'info', PAYOUT_CALLBACK_SECRET: callbackSecret },
+})
 const { url, socketUrl, merchantKey, operatorKey } = server.banner
 const { token, player } = await createRest({ url }).get(signUpPlayer, { body: {} })
 const me = createRest({ url, credential: token })
@@ -64,6 +68,15 @@ const claim = (body: unknown, id = envelopeId): Sending => ({
   path: `/v1/envelopes/${id}/claims`,
   body,
 })
+const operate = (what: string, body: unknown, as: Sending['as'] = 'operator'): Sending => ({
+  method: 'POST',
+  path: `/v1/operator/${what}`,
+  headers: { 'idempotency-key': 'bad' },
+  ...{ as, body },
+})
+const capOf = (change: object): Sending =>
+  operate('caps', { target: { platform: true }, currency: 'CNY', reason: 'x', ...change })
+const freezeOf = (target: object): Sending => operate('freezes', { target, reason: 'x' })
 const get = (path: string, more: Partial<Sending> = {}): Sending => ({ path, ...more })
 const total = (amountMinor: unknown): Sending => hide({ total: { amountMinor, currency: 'CNY' } })
 const place = (coordinates: unknown): Sending => hide({ place: { type: 'Point', coordinates } })
@@ -111,7 +124,19 @@ const fields: Bad[] = [
   ['a novel', hide({ greeting: 'x'.repeat(121) }), '400 bad_request /body/greeting'],
   ['an empty clue', hide({ clue: { text: '' } }), '400 bad_request /body/clue/text'],
   ["a player's brand", hide({ brand: 'Acme' }), '400 bad_request /body/brand'],
+  ["a player's campaign", hide({ campaignId: envelopeId }), '400 bad_request /body/campaignId'],
   ["a merchant's fix", { ...hide({}), as: 'merchant' }, '400 bad_request /body/fix'],
+  ['a cap below nothing', capOf({ totalMinor: '-1' }), '400 bad_request /body/totalMinor'],
+  ['a cap of a half', capOf({ perHourMinor: '0.5' }), '400 bad_request /body/perHourMinor'],
+  ['a cap in beans', capOf({ currency: 'XXX' }), '400 bad_request /body/currency'],
+  ['a cap without a reason', capOf({ reason: '' }), '400 bad_request /body/reason'],
+  ['a freeze of nobody', freezeOf({ merchantId: envelopeId }), '404 not_found'],
+  ['a freeze of no envelope', freezeOf({ envelopeId: envelopeId.replace(/^./, 'f') }), '404 not_found'],
+  [
+    'a replay of nothing',
+    operate('dead-letters/replay', { ids: [], reason: 'x' }),
+    '400 bad_request /body/ids',
+  ],
   ['no such time', hide({ expiresAt: 'tomorrow' }), '400 bad_request /body/expiresAt'],
   ['an unknown audience', audience({ type: 'friends' }), '400 bad_request /body/audience/type'],
   [
@@ -206,6 +231,117 @@ const money: Bad[] = [
   ],
   ['a key with a blank', hide({}, { 'idempotency-key': 'a b' }), '400 idempotency_key_missing'],
   ['a key of another body', hide({ shares: 4 }, { 'idempotency-key': 'good' }), '422 idempotency_mismatch'],
+]
+
+const post = (path: string, body: unknown, more: Partial<Sending> = {}): Sending => ({
+  ...{ method: 'POST', path, body, headers: { 'idempotency-key': 'bad' } },
+  ...more,
+})
+const payout = (amountMinor: unknown, more: object = {}): Sending =>
+  post('/v1/payouts', { amount: { amountMinor, currency: 'CNY' }, ...more })
+const asOperator = { as: 'operator' } as const
+const nowhere = '00000000-0000-7000-8000-000000000000'
+const outcome = (body: unknown, id = nowhere): Sending =>
+  post(`/v1/operator/payouts/${id}/outcome`, body, asOperator)
+const booking = (amountMinor: unknown, reference: unknown = 'x'): Sending =>
+  post(
+    '/v1/operator/deposits',
+    { owner: { playerId: player.id }, amount: { amountMinor, currency: 'CNY' }, reference },
+    asOperator,
+  )
+
+const report = JSON.stringify({
+  type: 'payout.paid',
+  timestamp: '2026-02-17T08:00:12Z',
+  data: { payoutId: nowhere },
+})
+/** A callback as the provider signs it, and then changed. */
+function callback(change: Record<string, string>, body: string = report): Sending {
+  const seconds = String(Math.floor(Date.now() / 1_000))
+  const signature = createHmac('sha256', callbackSecret).update(`m.${seconds}.${report}`).digest('base64')
+  const signed = { 'webhook-id': 'm', 'webhook-timestamp': seconds, 'webhook-signature': `v1,${signature}` }
+  return {
+    method: 'POST',
+    path: '/v1/payouts/callback',
+    as: 'nobody',
+    body,
+    headers: { ...signed, ...change },
+  }
+}
+
+const statement = (query: string): Sending => get(`/v1/wallet/statement?currency=CNY&${query}`)
+const february = 'from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z'
+const moneyOut: Bad[] = [
+  ...['0', '-1', '1.5', '1e3', '01', '', '١', '10000000000000', 'NaN', 500, null, {}].flatMap(
+    (amount): Bad[] => [
+      [`a payout of ${JSON.stringify(amount)}`, payout(amount), '400 bad_request /body/amount/amountMinor'],
+      [`a deposit of ${JSON.stringify(amount)}`, booking(amount), '400 bad_request /body/amount/amountMinor'],
+    ],
+  ),
+  ['a fen', payout('99'), '422 payout_refused too_small'],
+  ['a fortune', payout('500000001'), '422 payout_refused too_large'],
+  ['more than there is', payout('10000001'), '409 insufficient_funds'],
+  [
+    'a payout from elsewhere',
+    post('/v1/payouts', { amount: { amountMinor: '500', currency: 'XAU' } }),
+    '422 payout_refused currency_unknown',
+  ],
+  [
+    'a destination that turns around',
+    payout('500', { destination: 'a\u202eb' }),
+    '400 bad_request /body/destination',
+  ],
+  [
+    'a destination without end',
+    payout('500', { destination: 'x'.repeat(201) }),
+    '400 bad_request /body/destination',
+  ],
+  ["a payout of another's wallet", payout('500', { ownerId: nowhere }), '400 bad_request /body/ownerId'],
+  ['a payout without a key', { ...payout('500'), headers: {} }, '400 idempotency_key_missing'],
+  ['a reference with NUL', booking('500', 'a\0b'), '400 bad_request /body/reference'],
+  ['the payout of nobody', get(`/v1/payouts/${nowhere}`), '404 not_found'],
+  ['a player who decides', { ...outcome({ outcome: 'paid' }), as: 'player' }, '403 forbidden'],
+  ['an outcome of nothing', outcome({ outcome: 'paid' }), '404 not_found'],
+  ['no outcome', outcome({ outcome: 'submitted' }), '400 bad_request /body/outcome'],
+  ['a failure without a reason', outcome({ outcome: 'failed' }), '400 bad_request /body/reason'],
+  ['a success with one', outcome({ outcome: 'paid', reason: 'x' }), '400 bad_request /body/reason'],
+  [
+    'an unknown status',
+    get('/v1/operator/payouts?status=lost', asOperator),
+    '400 bad_request /querystring/status',
+  ],
+  ['a callback of nobody', callback({ 'webhook-signature': '' }), '401 unauthorized'],
+  ['a callback of yesterday', callback({ 'webhook-timestamp': '1771300800' }), '401 unauthorized'],
+  ['a callback with another body', callback({}, `${report} `), '401 unauthorized'],
+  ['a callback that is no JSON', callback({}, '{'), '400 bad_request'],
+  ['a callback on nothing', callback({}), '404 not_found'],
+  ['a key that would not help', post('/v1/players', {}), '400 bad_request /headers/idempotency-key'],
+  ['a period without end', statement('from=2026-02-01T00:00:00Z'), '400 bad_request /querystring/to'],
+  [
+    'a period backwards',
+    statement('from=2026-03-01T00:00:00Z&to=2026-02-01T00:00:00Z'),
+    '422 statement_refused period_empty',
+  ],
+  [
+    'a period of years',
+    statement('from=2020-02-01T00:00:00Z&to=2026-02-01T00:00:00Z'),
+    '422 statement_refused period_too_long',
+  ],
+  [
+    'a period to come',
+    statement('from=2026-10-01T00:00:00Z&to=2027-02-01T00:00:00Z'),
+    '422 statement_refused period_not_over',
+  ],
+  [
+    "another's statement",
+    get(`/v1/operator/statements?currency=CNY&playerId=${player.id}&${february}`),
+    '403 forbidden',
+  ],
+  [
+    "nobody's statement",
+    get(`/v1/operator/statements?currency=CNY&${february}`, asOperator),
+    '422 statement_refused account_unclear',
+  ],
 ]
 
 const kib = (n: number) => JSON.stringify({ fix, x: 'x'.repeat(n * 1024) })
@@ -303,6 +439,7 @@ const callers: Bad[] = [
   ['an unknown merchant key', bearer(`Bearer hbk_test_${'x'.repeat(43)}`), '401 unauthorized'],
   ['an unknown operator key', bearer(`Bearer hbo_${'x'.repeat(43)}`), '401 unauthorized'],
   ['a merchant who walks', get('/v1/me', { as: 'merchant' }), '403 forbidden'],
+  ['a merchant who freezes', operate('freezes', {}, 'merchant'), '403 forbidden'],
   ['a player with keys', get('/v1/merchant'), '403 forbidden'],
   ['an operator who wins', { ...claim({ fix }), as: 'operator' }, '403 forbidden'],
   [
@@ -374,13 +511,14 @@ function parse(text: string): unknown {
   }
 }
 
-/** Rows and contents of every table; when a key was last used may change. */
+/** Rows and contents of every table; when a key was last used may change, and the chain follows what was there. */
 async function fingerprint(): Promise<Record<string, string>> {
   const database = new Client({ connectionString: await findDatabaseUrl(dataDir) })
   await database.connect()
   const { rows: tables } = await database.query<{ name: string }>(
     `select tablename as name from pg_tables
-     where schemaname = 'public' and tablename not in ('spatial_ref_sys', 'outbox_cursors') order by 1`,
+     where schemaname = 'public' and tablename not in
+       ('spatial_ref_sys', 'outbox_cursors', 'transfer_links', 'unlinked_transfers') order by 1`,
   )
   const found: Record<string, string> = {}
   for (const { name } of tables) {
@@ -399,7 +537,7 @@ async function fingerprint(): Promise<Record<string, string>> {
 const quick = await createRest({ url }).get(signUpPlayer, { body: { timeScale: 100 } })
 const before = await fingerprint()
 
-const tables = { fields, money, bodies, addresses, callers }
+const tables = { fields, money, moneyOut, bodies, addresses, callers }
 for (const [name, table] of Object.entries(tables)) {
   t.test(`wrong ${name}: one documented refusal each`, async t => {
     for (const bad of table) await judge(t, bad)

@@ -68,3 +68,13 @@ export async function walk(play: Play, from: Point, to: Point): Promise<void> {
     await stand(play, { lat, lng: from.lng + (to.lng - from.lng) * part })
   }
 }
+
+/** Asks until the speed of the way here no longer counts, as a phone does that is told it is too fast. */
+export async function askAtRest(play: Play, question: Parameters<Play['ask']>[0]): ReturnType<Play['ask']> {
+  for (;;) {
+    const answer = await play.ask(question)
+    const isTooFast =
+      answer.type === 'error' && answer.code === 'position_refused' && answer.reason === 'speed'
+    if (!isTooFast) return answer
+  }
+}

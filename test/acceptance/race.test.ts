@@ -184,8 +184,9 @@ t.test(`${PLAYERS} players, ${SERVERS} servers, ${SHARES} shares`, async t => {
   const waits = answers.flatMap(one => one.waitedFor)
   const requests = answers.reduce((sum, { asked }) => sum + asked, 0)
   const thrownAway = answers.reduce((sum, { lost }) => sum + lost, 0)
+  const rate = Math.round((requests * 1e3) / tookMs)
   t.comment(
-    `${requests} requests (${thrownAway} answers thrown away) of ${PLAYERS} players in ${tookMs} ms: ${Math.round((requests * 1e3) / tookMs)}/s`,
+    `${requests} requests of ${PLAYERS} players in ${tookMs} ms: ${rate}/s; ${thrownAway} answers thrown away`,
   )
   t.comment(`until final: p50 ${percentile(latencies, 0.5)} ms, p99 ${percentile(latencies, 0.99)} ms`)
   t.comment(`on the way: ${waits.length === 0 ? 'nothing' : tally(waits)}`)

@@ -18,10 +18,11 @@ import {
   listOwnEnvelopes,
   verifyEnvelope,
 } from '#protocol/rest/envelopes.ts'
+import { getChainHead } from '#protocol/rest/merchants.ts'
 import { getWallet, listWalletTransfers, sendPosition } from '#protocol/rest/players.ts'
 import { eventually } from './eventually.ts'
 import { findDatabaseUrl, makeDataDir, startServer } from './launch.ts'
-import { fixAt, north, type Person, type Point, signUp, stand, walk } from './person.ts'
+import { askAtRest, fixAt, north, type Person, type Point, signUp, stand, walk } from './person.ts'
 
 t.setTimeout(240_000)
 
@@ -114,7 +115,7 @@ t.test('a whole round', async t => {
   )
   t.same(findPlace([...mei.heard, ...wang.heard], place), [], 'nobody was told where it is')
 
-  const won = await meiPlay.ask({ type: 'claim', envelopeId: id, fix: fixAt(place) })
+  const won = await askAtRest(meiPlay, { type: 'claim', envelopeId: id, fix: fixAt(place) })
   if (won.type !== 'claim.result' || won.result.status !== 'claimed') throw new Error(JSON.stringify(won))
   const { claimId, amount } = won.result
   t.match(await meiPlay.frame('wallet.changed'), { kind: 'claim', amount, envelopeId: id })
@@ -293,4 +294,26 @@ t.test('nobody needs a socket to be told, nor a second try to be believed', asyn
   const play = await mei.play()
   await stand(play, place)
   t.same(await listAround(mei), [])
+})
+
+t.test('money is linked into the audit chain within seconds, as the operator can see', async t => {
+  const person = await signUp(t, world)
+  const readHead = async () => {
+    const headers = { authorization: `Bearer ${world.operatorKey}` }
+    const answer = await fetch(world.url + getChainHead.path, { headers })
+    return (await answer.json()) as { sequence: number; hash: string; waiting: number }
+  }
+  const settled = () =>
+    eventually('everything is linked', async () => {
+      const head = await readHead()
+      return head.waiting === 0 ? head : undefined
+    })
+  const before = await settled()
+  t.match(before, { sequence: /^\d+$/, hash: /^[0-9a-f]{64}$/ })
+  await hide(person, { lat: 26.07421, lng: 119.30623 })
+  const startedAtMs = Date.now()
+  const after = await settled()
+  t.comment(`linked after ${Date.now() - startedAtMs} ms`)
+  t.ok(after.sequence > before.sequence)
+  t.not(after.hash, before.hash)
 })

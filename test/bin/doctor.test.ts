@@ -34,13 +34,13 @@ const secrets = {
 t.test('services', async t => {
   const dataDir = await makeThrowawayFolder()
   const progress = (line: string) => t.comment(line)
-  const { databaseUrl, redisUrl, leave } = await joinServices({
+  const { databaseUrl, redisUrl, redisAdminUrl, leave } = await joinServices({
     ...{ dataDir, progress },
     throwaway: true,
     install: 'no',
   })
   t.teardown(leave)
-  const redis = new Redis(redisUrl)
+  const redis = new Redis(redisAdminUrl)
   t.teardown(() => redis.disconnect())
   /** As the owner, each time on a new connection: settings of a database reach new sessions only. */
   async function ask(text: string): Promise<void> {
@@ -122,6 +122,27 @@ t.test('services', async t => {
       back: 'alter table transfers enable trigger transfers_append_only',
       name: 'append-only',
     },
+    {
+      by: 'drop trigger transfer_links_append_only on transfer_links',
+      back: `create trigger transfer_links_append_only before update or delete or truncate on transfer_links
+        for each statement execute function refuse_change()`,
+      name: 'append-only',
+    },
+    {
+      by: 'alter table dead_letters set unlogged',
+      back: 'alter table dead_letters set logged',
+      name: 'write-ahead log',
+    },
+    {
+      by: 'alter database hexbao set zero_damaged_pages = on',
+      back: 'alter database hexbao reset zero_damaged_pages',
+      name: 'zero_damaged_pages',
+    },
+    {
+      by: 'alter database hexbao set ignore_checksum_failure = on',
+      back: 'alter database hexbao reset ignore_checksum_failure',
+      name: 'ignore_checksum_failure',
+    },
   ]
   for (const { by, back, name } of spoiledDatabase) {
     await t.test(by, async t => {
@@ -165,10 +186,17 @@ t.test('services', async t => {
     url.username = 'player'
     url.password = 'pw'
     const checks = await check({ redisUrl: url.href })
-    t.same(statusOf(checks), { 'Redis appendfsync': 'warning' }, 'CONFIG is not needed for the rest')
+    t.same(
+      statusOf(checks),
+      { 'Redis appendfsync': 'warning', 'Redis user': 'warning' },
+      'CONFIG is not needed for the rest',
+    )
+    t.match(checks.find(c => c.name === 'Redis user')?.detail, /^player may empty Redis: .*npm run redis-acl/)
     t.match(checks.find(c => c.name === 'Redis appendfsync')?.detail, /could not be checked \(NOPERM/)
     await redis.call('ACL', 'SETUSER', 'player', '-info')
+    await redis.call('ACL', 'SETUSER', 'player', '-flushall')
     t.same(statusOf(await check({ redisUrl: url.href })), { Redis: 'failed', 'Redis appendfsync': 'warning' })
+    t.same(statusOf(await check({ redisUrl: redisAdminUrl })), { 'Redis user': 'warning' })
   })
 
   await t.test('clocks and connections', async t => {
@@ -206,7 +234,11 @@ t.test('services', async t => {
       stderr: /hexbao does not start(.*\n)+ +synchronous_commit: off: a crash forgets/,
     })
 
-    const postgres = await restartPostgres(dataDir, 'fsync=off')
+    const postgres = await restartPostgres(dataDir, [
+      'fsync=off',
+      'full_page_writes=off',
+      'data_sync_retry=on',
+    ])
     t.teardown(async () => {
       postgres.kill('SIGINT')
       await once(postgres, 'exit')
@@ -220,12 +252,13 @@ t.test('services', async t => {
       await sleep(50)
     const reckless = await server()
     t.match(reckless, { code: 1, stderr: /hexbao does not start(.*\n)+ +fsync: off: a power cut/ })
+    for (const setting of ['full_page_writes: off', 'data_sync_retry: on']) t.match(reckless.stderr, setting)
     t.notMatch(reckless.stderr, 'synchronous_commit')
   })
 })
 
-/** Starts the same PostgreSQL again with one setting changed, behind the back of whoever started it. */
-async function restartPostgres(dataDir: string, setting: string): Promise<ChildProcess> {
+/** Starts the same PostgreSQL again with settings changed, behind the back of whoever started it. */
+async function restartPostgres(dataDir: string, settings: readonly string[]): Promise<ChildProcess> {
   const pid = (await readRunFile(dataDir)).postgres?.process?.pid ?? 0
   const [file = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1)
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
@@ -233,7 +266,12 @@ async function restartPostgres(dataDir: string, setting: string): Promise<ChildP
   process.kill(pid, 'SIGINT')
   while (existsSync(`/proc/${pid}`)) await sleep(20)
   const cwd = args[args.indexOf('-D') + 1] ?? ''
-  return spawn(file, [...args, '-c', setting], { uid: idOf('Uid'), gid: idOf('Gid'), cwd, stdio: 'ignore' })
+  return spawn(file, [...args, ...settings.flatMap(setting => ['-c', setting])], {
+    uid: idOf('Uid'),
+    gid: idOf('Gid'),
+    cwd,
+    stdio: 'ignore',
+  })
 }
 
 t.test('settings of PostgreSQL', async t => {
@@ -244,6 +282,8 @@ t.test('settings of PostgreSQL', async t => {
     full_page_writes: 'on',
     synchronous_commit: 'on',
     data_sync_retry: 'off',
+    zero_damaged_pages: 'off',
+    ignore_checksum_failure: 'off',
     synchronous_standbys: '',
     isolation: 'read committed',
     is_standby: false,

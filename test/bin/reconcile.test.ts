@@ -43,7 +43,10 @@ async function createAudit(stage: Stage) {
   /** The ten seconds between the looks pass at once; `meanwhile` is what happens in them. */
   const audit = (envelopeId: string, meanwhile = async () => {}) =>
     auditGates(
-      { gate: { ...server.gate, ...reader }, record: server.record, clock: { sleep: meanwhile } },
+      {
+        ...{ gate: { ...server.gate, ...reader }, record: server.record },
+        clock: { sleep: meanwhile, nowMs: () => stage.clock.nowMs() },
+      },
       { envelopeId },
     )
 

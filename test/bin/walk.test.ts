@@ -12,8 +12,7 @@ import { builtInPlaces } from '../../src/bin/play/places.ts'
 import { createRestClient, demand, type RestClient } from '../../src/bin/play/rest-client.ts'
 import { createSearch } from '../../src/bin/play/search.ts'
 import { seedPlaces } from '../../src/bin/play/seed-places.ts'
-import type { PlaySocket } from '../../src/bin/play/socket-client.ts'
-import { createSteadySocket } from '../../src/bin/play/steady-socket.ts'
+import { openPlaySocket, type PlaySocket } from '../../src/bin/play/play-socket.ts'
 import { takeWalk } from '../../src/bin/play/take-walk.ts'
 import type { WalkEvent } from '../../src/bin/play/walk-event.ts'
 import { createWalker, type TryOutcome } from '../../src/bin/play/walker.ts'
@@ -295,16 +294,18 @@ t.test('a socket that closes is opened again, and what had no answer is asked ag
   let sessions = 0
   server.on('connection', socket => {
     const session = ++sessions
-    const send = (frame: object) => socket.send(JSON.stringify({ seq: 1, ...frame }))
-    send({
-      ...{ type: 'welcome', sessionId: envelopeId, playerId: envelopeId, serverTime: win.claimedAt },
-      limits: { payloadBytes: 1, framesPerSecond: 1, frameBurst: 1, tickMs: 1, publishRadiusM: 1 },
-    })
+    let seq = 0
+    const send = (frame: object) => socket.send(JSON.stringify({ seq: ++seq, ...frame }))
     socket.on('message', data => {
-      const { id } = JSON.parse((data as Buffer).toString()) as { id: string }
+      const { id, type } = JSON.parse((data as Buffer).toString()) as { id: string; type: string }
+      if (type === 'hello')
+        return send({
+          ...{ type: 'welcome', sessionId: envelopeId, playerId: envelopeId, serverTime: win.claimedAt },
+          limits: { payloadBytes: 1, framesPerSecond: 1, frameBurst: 1, tickMs: 1, publishRadiusM: 1 },
+        })
       if (session === 3) return socket.close(4401)
       if (session === 2) return send({ type: 'pong', ref: id, serverTime: win.claimedAt })
-      send({ type: 'goodbye', reason: 'shutdown', retryAfterMs: 1 })
+      send({ type: 'goodbye', reason: 'shutdown', retryAfterMs: 1, resume: false })
       socket.close(1012)
     })
   })
@@ -312,14 +313,15 @@ t.test('a socket that closes is opened again, and what had no answer is asked ag
   const { port } = server.address() as { port: number }
   let reconnections = 0
   const open = () =>
-    createSteadySocket({
+    openPlaySocket({
       ...{ url: `http://127.0.0.1:${port}`, token: 'token', onFrame: () => undefined },
+      backoff: { firstMs: 1, mostMs: 10 },
       onReconnected: () => void reconnections++,
     })
   const socket = await open()
   t.match(await socket.request({ type: 'ping' }), { type: 'pong' })
   t.equal(reconnections, 1)
-  await socket.close()
+  socket.close()
   const banned = await open()
   await t.rejects(banned.request({ type: 'ping' }), { name: 'ServerFault' }, 'unless it was closed for good')
 })

@@ -1,6 +1,8 @@
 import t, { type Test } from 'tap'
 import type { ClaimAnswer } from '../../src/claims/claim.ts'
 import { claimIdOf } from '../../src/claims/reservation.ts'
+import { playerRecord } from '../../src/players/postgres.ts'
+import { eventually } from '../acceptance/eventually.ts'
 import { goEast, square } from '../envelopes/stage.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createClaimStage, outcomeOf } from './stage.ts'
@@ -43,6 +45,36 @@ t.test('claims', async t => {
     t.same(winOf(await claim(player, id, { on: stage.createServer(), at: far })), win, 'on another server')
     t.equal(await balanceOf(player.id), win.amountMinor, 'paid once')
   })
+
+  scene(
+    'a ban and a claim take turns: who is banned first wins nothing, and the share stays in play',
+    async t => {
+      const { id } = await hideWell(hider, { total: { amountMinor: '1', currency: 'CNY' }, shares: 1 })
+      const [cheat, honest] = [await createPlayer({ minor: 0n }), await createPlayer({ minor: 0n })]
+      const ban = { atMs: stage.world.clock.nowMs(), reason: 'a test' }
+      let answered: Promise<ClaimAnswer> | undefined
+      await stage.world.database.transact(async tx => {
+        await playerRecord.setBan(tx, cheat.id, ban)
+        answered = claim(cheat, id)
+        await eventually('the settlement waits for the ban', async () => {
+          const waiting = await stage.ask<{ pid: number }>(
+            "select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+            [],
+          )
+          return waiting.length > 0 || undefined
+        })
+      })
+      t.equal(answered && outcomeOf(await answered), 'banned')
+      t.equal(await balanceOf(cheat.id), 0n)
+      t.equal(outcomeOf(await claim(honest, id)), 'claimed')
+
+      const other = await hideWell(hider, { total: { amountMinor: '1', currency: 'CNY' }, shares: 1 })
+      await playerRecord.setBan(stage.world.database, cheat.id, undefined)
+      t.equal(outcomeOf(await claim(cheat, other.id)), 'claimed', 'the ban is lifted')
+      await playerRecord.setBan(stage.world.database, cheat.id, ban)
+      t.equal(outcomeOf(await claim(cheat, other.id)), 'claimed', 'what was won stays won')
+    },
+  )
 
   scene('a crowd races over two servers: exactly the shares, every loser a final answer', async t => {
     const { id } = await hideWell(hider, {

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
-import { sweepLimits } from '../../src/claims/sweep.ts'
+import { partitionOf } from '../../src/claims/reservation.ts'
+import { sweepLimits, sweepPartition } from '../../src/claims/sweep.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createClaimStage, outcomeOf } from './stage.ts'
@@ -7,7 +8,7 @@ import { createClaimStage, outcomeOf } from './stage.ts'
 /** The rows of the failure matrix that need no second process: what a dead server or a forgetful Redis leaves. */
 t.test('recovery', async t => {
   const stage = await createClaimStage(t)
-  const { claim, hideWell, createCrowd, createMerchant, ask, server, world } = stage
+  const { claim, hideWell, createCrowd, createMerchant, ask, server, world, age, reserveAndDie } = stage
   const { redis } = world
   const hider = await createMerchant()
   /** One scene; the books balance after each. */
@@ -24,29 +25,6 @@ t.test('recovery', async t => {
     return players as [PlayerCaller, ...PlayerCaller[]]
   }
   const epochOf = async (id: string) => Number((await stage.stateOf(id))?.epoch)
-  /** Loads the gate and reserves, as a server does that dies before it settles. */
-  async function reserveAndDie(id: string, player: PlayerCaller) {
-    const epoch = await server.gate.storedEpoch(id)
-    if (epoch === undefined) throw new Error('no gate')
-    const partition = Number(/\{(\d+)\}/.exec(stage.outboxOf(id))?.[1])
-    const [verdict] = await server.gate.reserve(
-      partition,
-      [{ envelopeId: id, playerId: player.id, epoch }],
-      world.clock.nowMs(),
-    )
-    if (verdict?.status !== 'won') throw new Error(`not reserved: ${verdict?.status}`)
-    return verdict.reservation
-  }
-  /** Outbox entries are swept when they are old by Redis' own time: these are rewritten as older. */
-  async function age(id: string) {
-    const key = stage.outboxOf(id)
-    const entries = await redis.xrange(key, '-', '+')
-    await redis.del(key)
-    for (const [entryId, fields] of entries) {
-      const [ms, n] = entryId.split('-')
-      await redis.xadd(key, `${Number(ms) - sweepLimits.minAgeMs - 1}-${n}`, ...fields)
-    }
-  }
   const claimsOf = (id: string) =>
     ask<{ player_id: string; share_no: number }>(
       'select player_id, share_no from claims where envelope_id = $1',
@@ -131,6 +109,14 @@ t.test('recovery', async t => {
         ['free shares deleted', ({ free }) => redis.del(free)],
         ['winners deleted', ({ winners }) => redis.del(winners)],
         ['a share pushed back', ({ free }) => redis.rpush(free, '1')],
+        ['a share lost', ({ free }) => redis.lpop(free)],
+        ['a winner lost', async ({ winners }) => redis.hdel(winners, ...(await redis.hkeys(winners)))],
+        ...['epoch', 'state', 'opens_ms', 'expires_ms', 'n', 'settled'].map(
+          (field): (typeof breakages)[number] => [
+            `${field} of the gate lost`,
+            ({ gate }) => redis.hdel(gate, field),
+          ],
+        ),
         [
           'gate of another type',
           async ({ gate }) => {
@@ -170,6 +156,20 @@ t.test('recovery', async t => {
       t.equal(outcomeOf(await claim(first, id)), 'claimed', `${what}: the first winner keeps it`)
       t.equal(new Set((await claimsOf(id)).map(c => c.share_no)).size, 4, what)
     }
+  })
+
+  scene('the count of the settled is lost before a mark: the mark does not begin a wrong one', async t => {
+    const { id } = await hide(3)
+    const [first, second, third] = await crowd(3)
+    await claim(first, id)
+    await reserveAndDie(id, second as PlayerCaller)
+    const gate = (await stage.keysOf(id)).find(key => !/:[fw]:/.test(key)) as string
+    await redis.hdel(gate, 'settled')
+    await age(id)
+    await server.sweep(id)
+    t.equal((await claimsOf(id)).length, 2)
+    t.equal(await redis.hget(gate, 'settled'), null)
+    t.equal(outcomeOf(await claim(third as PlayerCaller, id)), 'claimed', 'rebuilt')
   })
 
   scene('Redis rolls back behind a commit: the share is not sold twice', async t => {
@@ -218,6 +218,73 @@ t.test('recovery', async t => {
     await server.sweep(id)
     t.equal((await claimsOf(id)).length, 1, 'not settled')
     t.equal(outcomeOf(await claim(second as PlayerCaller, id)), 'claimed', 'drawn again under the new epoch')
+  })
+
+  scene('failover in the middle of many entries: each is settled once, none is trimmed unseen', async t => {
+    const { id } = await hideWell(hider, { total: { amountMinor: '70000', currency: 'CNY' }, shares: 700 })
+    // An earlier scene's envelope may have the same partition.
+    await redis.del(stage.outboxOf(id))
+    const [first, ...players] = await crowd(650)
+    await claim(first, id)
+    await server.drain()
+    for (let start = 0; start < players.length; start += 64) {
+      const epoch = (await server.gate.storedEpoch(id)) ?? 0
+      const requests = players
+        .slice(start, start + 64)
+        .map(({ id: playerId }) => ({ envelopeId: id, playerId, epoch }))
+      await server.gate.reserve(partitionOf(id), requests, world.clock.nowMs())
+    }
+    await age(id)
+    const { gate, record } = server
+    /** The sweeper of a server that is connected to the Redis of that name. */
+    const sweepAs = (identity: string, keptMs = sweepLimits.keptMs) => {
+      const trimOutbox = (partition: number, cursor: string) => gate.trimOutbox(partition, cursor, keptMs)
+      const seen = { ...gate, trimOutbox, identity: () => Promise.resolve(identity) }
+      return sweepPartition({ ...stage.sweepPorts, record, gate: seen }, partitionOf(id))
+    }
+    const length = () => redis.xlen(stage.outboxOf(id))
+    const all = await length()
+    t.same(await sweepAs('the first'), { more: true })
+    t.equal((await claimsOf(id)).length, 500, 'half-way')
+    t.same(await sweepAs('the second'), { more: true }, 'which knows no cursor and begins again')
+    t.equal((await claimsOf(id)).length, 500)
+    await sweepAs('the first', 0)
+    t.equal((await claimsOf(id)).length, 650)
+    t.ok((await length()) <= all)
+    await redis.xadd(stage.outboxOf(id), '*', 'envelope', id, 'player', first.id, 'share', '1', 'epoch', '1')
+    await sweepAs('the second', 0)
+    t.equal((await claimsOf(id)).length, 650, 'each once')
+    t.ok((await length()) >= 1, 'what nobody has swept yet stays')
+    const cursors = await ask<{ redis_identity: string }>(
+      "select redis_identity from outbox_cursors where redis_identity like 'the %' order by 1",
+    )
+    t.same(
+      cursors.map(row => row.redis_identity),
+      ['the first', 'the second'],
+    )
+  })
+
+  scene("entries ahead of Redis' clock, because it was set back, are swept at once", async t => {
+    const { id } = await hide()
+    const [first, second, third] = await crowd(3)
+    await claim(first, id)
+    await server.drain()
+    await reserveAndDie(id, second as PlayerCaller)
+    const key = stage.outboxOf(id)
+    const [last] = await redis.xrevrange(key, '+', '-', 'COUNT', 1)
+    const [entryId = '', fields = []] = last ?? []
+    await age(id)
+    await server.sweep(id)
+    t.equal((await claimsOf(id)).length, 2)
+    const ahead = `${Number(entryId.split('-')[0]) + 600_000}-0`
+    const theirs = fields.map((value, i) => (fields[i - 1] === 'player' ? (third?.id ?? '') : value))
+    const shares = new Set((await claimsOf(id)).map(row => String(row.share_no)))
+    const free = ['1', '2', '3'].find(share => !shares.has(share)) ?? ''
+    await redis.xadd(key, ahead, ...theirs.map((value, i) => (theirs[i - 1] === 'share' ? free : value)))
+    t.ok((await server.gate.findPending(new Map(), sweepLimits.minAgeMs)).includes(partitionOf(id)))
+    await server.sweep(id)
+    t.equal((await claimsOf(id)).length, 3)
+    await redis.del(key)
   })
 
   scene('two servers rebuild at once: one new epoch, one load', async t => {
@@ -288,6 +355,7 @@ t.test('recovery', async t => {
     const dumps = async () => Promise.all((await stage.keysOf(id)).sort().map(key => redis.dump(key)))
     const before = await dumps()
     await t.rejects(claim(second as PlayerCaller, id), { name: 'Unavailable' })
+    t.ok(await server.gate.findPending(new Map(), 0), 'the other partitions are still swept')
     t.same(await dumps(), before)
     await redis.rename(`${stage.outboxOf(id)}:kept`, stage.outboxOf(id))
     t.equal(outcomeOf(await claim(second as PlayerCaller, id)), 'claimed')

@@ -3,55 +3,86 @@ import type { Test } from 'tap'
 import { createJobs } from '#platform/jobs.ts'
 import { createLogger } from '#platform/logger.ts'
 import { isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
-import { createScriptRunner } from '#platform/redis.ts'
+import { awaitRedis, closeRedis, connectRedis, createScriptRunner } from '#platform/redis.ts'
+import { createBudgets } from '../../src/budgets/budgets.ts'
+import { budgetRecord, listFrozen } from '../../src/budgets/postgres.ts'
+import type { FreezeChannel } from '../../src/budgets/redis.ts'
 import type { ClaimAnswer } from '../../src/claims/claim.ts'
+import { createSettledAnnouncer } from '../../src/claims/announce.ts'
 import { createClaims } from '../../src/claims/claims.ts'
+import { createSettle } from '../../src/claims/settle.ts'
+import { passBy } from '../../src/claims/failpoints.ts'
 import { createClaimRecord, countClaimsSince } from '../../src/claims/postgres.ts'
+import type { ClaimGate } from '../../src/claims/gate.ts'
 import { createClaimGate } from '../../src/claims/redis.ts'
 import { partitionOf } from '../../src/claims/reservation.ts'
+import { sweepLimits } from '../../src/claims/sweep.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { postTransfers } from '../../src/ledger/postgres.ts'
+import { createActionLog } from '../../src/operator/postgres.ts'
 import { createPositions } from '../../src/positions/positions.ts'
 import { createStandingStore } from '../../src/positions/redis.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
+import { playerRecord } from '../../src/players/postgres.ts'
+import type { Announcer } from '../../src/realtime/announcer.ts'
 import { createStage, square } from '../envelopes/stage.ts'
+import type { World } from '../helpers/world.ts'
 
 export const hmacSecret = 'a secret for tests, long enough.'
+
+/** Freezes are heard of only by reading again. */
+const silence: FreezeChannel = { announce: () => {}, follow: () => {} }
+
+/** A server over the world's PostgreSQL and Redis, with a memory of its own. */
+function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
+  const { database, redis, redisPrefix: prefix, clock, random } = world
+  const runner = createScriptRunner(redis)
+  const nowMs = () => clock.nowMs()
+  const gate = createClaimGate({ redis, runner, prefix, nowMs })
+  const record = createClaimRecord({ database, postTransfers })
+  const store = createStandingStore({ redis, runner, prefix })
+  const positions = createPositions({
+    ...{ store, clock, hmacSecret },
+    countClaimsSince: asked => countClaimsSince(database, asked),
+  })
+  const log = createLogger('silent')
+  const budgets = createBudgets({
+    ...{ record: budgetRecord, listFrozen: () => listFrozen(database), channel, clock, random, log },
+    ...{ isHolder: () => Promise.resolve(true), noteAction: createActionLog(world) },
+  })
+  const { findBanned } = playerRecord
+  const outside = { announcer, clock, random, log, hmacSecret, isRowError, isOutage: isDatabaseDown }
+  const claims = createClaims<Tx>({
+    gate,
+    sweepGate: gate,
+    record,
+    budgets,
+    positions,
+    findBanned,
+    ...outside,
+  })
+  const sweep = async (envelopeId: string) => {
+    const job = claims.jobs.find(({ name }) => name === 'sweep')
+    return job?.run(partitionOf(envelopeId))
+  }
+  const settleForgotten = async () => claims.jobs.find(({ name }) => name === 'settle-forgotten')?.run(0)
+  return { ...claims, gate, record, budgets, positions, sweep, settleForgotten }
+}
 
 export async function createClaimStage(t: Test) {
   const stage = await createStage(t, { connections: 20 })
   const { world } = stage
-  const { database, redis, redisPrefix: prefix, clock, random } = world
+  const redis = await connectAsServer(t, world)
   const announced: unknown[] = []
   const announce = (event: unknown) => void announced.push(event)
-  const announcer = {
+  const announcer: Announcer = {
     envelopeOpened: announce,
     envelopeEnded: announce,
-    toPlayer: (playerId: string, frame: object) => announce({ playerId, ...frame }),
+    toPlayer: (playerId, frame) => announce({ playerId, ...frame }),
   }
 
-  /** One more server over the same PostgreSQL and Redis, with a memory of its own. */
-  function createServer() {
-    const runner = createScriptRunner(redis)
-    const nowMs = () => clock.nowMs()
-    const gate = createClaimGate({ redis, runner, prefix, nowMs })
-    const record = createClaimRecord({ database, postTransfers })
-    const store = createStandingStore({ redis, runner, prefix })
-    const positions = createPositions({
-      ...{ store, clock, hmacSecret },
-      countClaimsSince: asked => countClaimsSince(database, asked),
-    })
-    const log = createLogger('silent')
-    const outside = { announcer, clock, random, log, hmacSecret, isRowError, isOutage: isDatabaseDown }
-    const claims = createClaims<Tx>({ gate, sweepGate: gate, record, positions, ...outside })
-    const sweep = async (envelopeId: string) => {
-      const job = claims.jobs.find(({ name }) => name === 'sweep')
-      return job?.run(partitionOf(envelopeId))
-    }
-    const settleForgotten = async () => claims.jobs.find(({ name }) => name === 'settle-forgotten')?.run(0)
-    return { ...claims, gate, record, positions, sweep, settleForgotten }
-  }
-
+  /** One more server over the same PostgreSQL and Redis. */
+  const createServer = (channel = silence) => compose({ ...world, redis }, announcer, channel)
   const server = createServer()
   const fixAt = (point: Point, accuracyM = 8) => ({ ...point, accuracyM })
   const claim = (
@@ -70,21 +101,81 @@ export async function createClaimStage(t: Test) {
     return rows.map(({ id }) => ({ kind: 'player', id, timeScale: 1 }))
   }
 
-  const keysOf = async (envelopeId: string) =>
-    redis.keys(`${prefix}e:{${partitionOf(envelopeId)}}:${envelopeId}*`)
-  const outboxOf = (envelopeId: string) => `${prefix}o:{${partitionOf(envelopeId)}}`
   return {
     ...stage,
+    ...createRemains(world, server.gate),
     announced,
+    /** What envelopes announce, apart from claims. */
+    announcedByEnvelopes: stage.announced,
     createServer,
     server,
+    ...createOutsiders(world, announcer, server),
     claim,
     createCrowd,
-    keysOf,
-    outboxOf,
     fixAt,
     createJobs,
   }
+}
+
+/** What settles and sweeps outside of a server. */
+function createOutsiders({ clock }: World, announcer: Announcer, server: ReturnType<typeof compose>) {
+  const settlePorts = {
+    ...{
+      record: server.record,
+      budgets: server.budgets,
+      isRowError,
+      nowMs: () => clock.nowMs(),
+      reach: passBy,
+    },
+    onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
+  }
+  const sweepPorts = {
+    ...settlePorts,
+    ...{
+      gate: server.gate,
+      settle: createSettle(settlePorts),
+      log: createLogger('silent'),
+      onLateWin: () => {},
+    },
+  }
+  return { settlePorts, sweepPorts }
+}
+
+/** What a server leaves in Redis, and what one does that dies. */
+function createRemains({ redis, redisPrefix: prefix, clock }: World, gate: ClaimGate) {
+  const keysOf = async (envelopeId: string) =>
+    redis.keys(`${prefix}e:{${partitionOf(envelopeId)}}:${envelopeId}*`)
+  const outboxOf = (envelopeId: string) => `${prefix}o:{${partitionOf(envelopeId)}}`
+  /** Reserves from a gate that is loaded, as a server does that dies before it settles. */
+  async function reserveAndDie(id: string, player: PlayerCaller) {
+    const epoch = await gate.storedEpoch(id)
+    if (epoch === undefined) throw new Error('no gate')
+    const request = { envelopeId: id, playerId: player.id, epoch }
+    const [verdict] = await gate.reserve(partitionOf(id), [request], clock.nowMs())
+    if (verdict?.status !== 'won') throw new Error(`not reserved: ${verdict?.status}`)
+    return verdict.reservation
+  }
+  /** Outbox entries are swept when they are old by Redis' own time: these, of its partition, are rewritten as older. */
+  async function age(envelopeId: string) {
+    const key = outboxOf(envelopeId)
+    const entries = await redis.xrange(key, '-', '+')
+    const pipeline = redis.pipeline().del(key)
+    for (const [entryId, fields] of entries) {
+      const [ms, n] = entryId.split('-')
+      pipeline.xadd(key, `${Number(ms) - sweepLimits.minAgeMs - 1}-${n}`, ...fields)
+    }
+    await pipeline.exec()
+  }
+  return { keysOf, outboxOf, reserveAndDie, age }
+}
+
+/** Not with the world's own connection, whose user may do everything. */
+async function connectAsServer(t: Test, { redisUrl }: World) {
+  const onError = (error: Error) => t.comment(error.message)
+  const redis = connectRedis({ url: redisUrl, name: 'test-server', onError })
+  await awaitRedis(redis)
+  t.teardown(() => closeRedis(redis))
+  return redis
 }
 
 export const outcomeOf = (answer: ClaimAnswer): string =>

@@ -2,14 +2,17 @@
  * What the pages say is so: their links lead somewhere, their tables are the configuration and the limits, their
  * commands exist, and the round of the README is played on a server that its quick start has started.
  */
+import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { limits } from '#protocol/limits.ts'
 import { ConfigSchema } from '#platform/config.ts'
 import { makeDataDir, npmStart, startServer } from '../acceptance/launch.ts'
 import { findUnlike } from './likeness.ts'
 import { anchorOf, type Block, listLinks, type Page, readPage, readTable, root } from './page.ts'
+import { proveOthers, saveScript } from './proof.ts'
 import { openShell, openSocket, type PlayedSocket, type Shell } from './round.ts'
 
 const listFolders = (path: string): string[] => readdirSync(join(root, path)).map(name => `${path}/${name}`)
@@ -58,7 +61,17 @@ t.test('every command exists', async t => {
     if (/npm start/.test(text)) t.ok('start' in scripts)
     if (/npm test/.test(text)) t.ok('test' in scripts)
   }
-  for (const name of ['seed', 'listen', 'walk', 'reconcile', 'doctor', 'verify-split', 'migrate']) {
+  for (const name of [
+    'seed',
+    'listen',
+    'walk',
+    'reconcile',
+    'verify-chain',
+    'redis-acl',
+    'doctor',
+    'verify-split',
+    'migrate',
+  ]) {
     t.match(readme.text, `\`npm run ${name}`, `the README explains ${name}`)
   }
 })
@@ -96,8 +109,10 @@ t.test('the round of the README', { timeout: 100_000 }, async t => {
   await shell.run(`${opening?.text ?? ''}\nURL=${url}`)
 
   let printed = ''
+  const script = await saveScript(t, rest.find(({ info }) => info === 'js')?.text ?? '')
   for (const block of rest) {
-    if (block.info === 'sh') printed = await shell.run(block.text)
+    if (block.info === 'js') continue
+    if (block.info === 'sh') printed = await shell.run(block.text.replace('prove.mjs', script))
     else if (block.info === 'json')
       t.same(findUnlike(JSON.parse(block.text), parse(printed)), [], quote(printed))
     else if (/^[<>] /.test(block.text)) await playFrames(t, block, { shell, url })
@@ -108,9 +123,24 @@ t.test('the round of the README', { timeout: 100_000 }, async t => {
     /json,.*text/,
     'answers were compared',
   )
+  await proveOthers(t, { shell, url, script })
+  const example = readme.blocks.filter(({ section }) => section === 'A client of your own')
+  const [program, shown] = example
+  t.ok((program?.text ?? '').split('\n').length <= 25, 'the example is short')
+  const maskAmounts = (text: string) => text.replaceAll(/'\d+'/g, "'…'")
+  t.equal(maskAmounts(await runProgram(program?.text ?? '', url)), maskAmounts(shown?.text ?? ''))
   await server.pressCtrlC()
   t.match(server.stderr(), 'PostgreSQL and Redis stopped', 'Ctrl-C stops everything that it started')
 })
+
+async function runProgram(text: string, url: string): Promise<string> {
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', text]
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    ...{ cwd: root, timeout: 60_000 },
+    env: { ...process.env, URL: url },
+  })
+  return stdout.trim()
+}
 
 const quote = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text)
 

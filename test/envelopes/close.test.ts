@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import t from 'tap'
+import { isRowError } from '#platform/postgres.ts'
 import { isRefusal } from '#platform/problem.ts'
 import { endLocked } from '../../src/envelopes/end.ts'
 import { expireDue } from '../../src/envelopes/expire.ts'
@@ -20,6 +21,8 @@ const ports = {
   record: envelopeRecord,
   ledger: { post: postTransfers, isInsufficientFunds },
   announcer: stage.announcer,
+  log: stage.log,
+  isRowError,
 }
 const expire = (nowMs: number, limit = 500) => expireDue(ports, { nowMs, limit })
 const open = (nowMs: number, limit = 500) => openDue(ports, { nowMs, limit })
@@ -182,15 +185,56 @@ t.test('expiry goes in batches, the longest due first, past rows that others hol
   const nowMs = clock.nowMs() + 4 * hour
   await world.ownerDatabase.transact(async tx => {
     await envelopeRecord.lockEnvelope(tx, held.id)
-    t.same(await expire(nowMs, 1), { more: true })
+    t.same(await expire(nowMs, 2), { more: true })
     t.equal((await stateOf(early.id))?.state, 'expired')
     t.equal((await stateOf(late.id))?.state, 'live')
-    t.same(await expire(nowMs, 2), { more: false })
+    t.same(await expire(nowMs, 1), { more: false }, 'nothing to be had: the next turn, not at once')
+    t.same(await expire(nowMs, 2), { more: true })
+    t.equal((await stateOf(late.id))?.state, 'expired')
   })
   t.equal((await stateOf(held.id))?.state, 'live')
   await Promise.all([expire(nowMs), expire(nowMs), expire(nowMs)])
   t.equal((await stateOf(held.id))?.state, 'expired')
   t.equal(await balanceOf(held.player.id), 1_000n)
+})
+
+t.test(
+  'an escrow that cannot be given back is frozen and said once; the others of the batch go on',
+  async t => {
+    const expiresAt = inMs(hour)
+    const all = []
+    for (let i = 0; i < 9; i++) all.push(await hideTen({ expiresAt }))
+    const [bad, ...good] = all
+    assert(bad)
+    const takeFromEscrow = (minor: number) =>
+      ask(`update accounts set debits = debits + $2 where owner_id = $1`, [bad.id, minor])
+    await takeFromEscrow(1)
+    announced.length = 0
+
+    t.same(await expire(Date.parse(expiresAt), 9), { more: true })
+    for (const { id, player } of good) {
+      t.equal((await stateOf(id))?.state, 'expired')
+      t.equal(await balanceOf(player.id), 1_000n)
+    }
+    t.match(await stateOf(bad.id), { state: 'frozen', epoch: 2n })
+    t.equal(await balanceOf(bad.id), 999n, 'what there is stays')
+    t.equal(announced.filter(event => (event as { event: string }).event === 'ended').length, 8)
+    t.match(stage.logged, [
+      { envelopeId: bad.id, err: { code: '23514' }, message: /cannot be refunded; its envelope is frozen/ },
+    ])
+    t.same(await expire(Date.parse(expiresAt), 9), { more: false }, 'not tried again')
+    t.equal(stage.logged.length, 1)
+    await takeFromEscrow(-1)
+  },
+)
+
+t.test('what fails for another reason than its row fails as it is, and freezes nothing', async t => {
+  const { id } = await hideTen({ expiresAt: inMs(hour) })
+  const down = Object.assign(new Error('no'), { code: '57P01' })
+  const ledger = { ...ports.ledger, post: () => Promise.reject(down) }
+  const due = { nowMs: clock.nowMs() + hour, limit: 10 }
+  await t.rejects(expireDue({ ...ports, ledger }, due), down)
+  t.equal((await stateOf(id))?.state, 'live')
 })
 
 t.test('opening comes at the millisecond, with the guests', async t => {

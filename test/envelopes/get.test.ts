@@ -376,3 +376,75 @@ t.test('over HTTP: what the protocol promises is what is sent', async t => {
 })
 
 t.test('the books are right after all of this', t => assertBooks(t, stage.world))
+
+const ledger = async (caller: Caller, id: string, query = {}) =>
+  unwrap(await envelopes.readLedger({ caller, id, query }))
+
+async function readEntries(caller: Caller, id: string, query: { limit?: string; cursor?: string } = {}) {
+  const body = await ledger(caller, id, query)
+  assert(typeof body === 'object')
+  return body
+}
+
+t.test('the ledger of an envelope runs from the escrow to zero', async t => {
+  const at = nextPlace()
+  const hider = await createPlayer({ at })
+  const { id } = await hideWell(hider, { place: pointOf(at), split: 'lucky', shares: 5 })
+  const minor = ({ amountMinor }: { amountMinor: string }) => Number(amountMinor)
+  t.match(await ledger(hider, id), {
+    state: 'live',
+    sums: {
+      total: { amountMinor: '1000' },
+      funded: { amountMinor: '1000' },
+      remaining: { amountMinor: '1000' },
+    },
+    items: [{ kind: 'escrow', amount: { amountMinor: '1000' }, remaining: { amountMinor: '1000' } }],
+  })
+  const winners = await Promise.all([createPlayer(), createPlayer(), createPlayer()])
+  for (const [i, winner] of winners.entries()) await settle(id, { playerId: winner.id, shareNo: i + 2 })
+  await envelopes.close({ caller: hider, id })
+
+  const { items, sums, numberReturned, state } = await readEntries(hider, id)
+  t.same([state, numberReturned], ['closed', 5])
+  t.same(
+    items.map(({ kind }) => kind),
+    ['escrow', 'claim', 'claim', 'claim', 'refund'],
+    'in this order, though all happened at the same moment',
+  )
+  let left = 0
+  for (const { kind, amount, remaining } of items) {
+    left += kind === 'escrow' ? minor(amount) : -minor(amount)
+    t.equal(minor(remaining), left)
+  }
+  t.equal(left, 0)
+  t.equal(minor(sums.funded), minor(sums.claimed) + minor(sums.refunded))
+  t.same([minor(sums.total), minor(sums.funded), minor(sums.remaining)], [1000, 1000, 0])
+
+  const claims = items.filter(({ kind }) => kind === 'claim')
+  const listed = await wins(hider, id)
+  assert(typeof listed === 'object')
+  const whom = (list: readonly { winner?: string; amount: { amountMinor: string } }[]) =>
+    list.map(({ winner, amount }) => `${winner} ${amount.amountMinor}`).sort()
+  t.same(whom(claims), whom(listed.items), 'the same names as in the list of claims')
+  const { amountsMinor } = (await verify(hider, id)) as SplitProof
+  for (const { shareNo, amount } of claims) t.equal(amount.amountMinor, amountsMinor[(shareNo ?? 0) - 1])
+  const text = JSON.stringify(await ledger(hider, id))
+  for (const { id: playerId } of [...winners, hider]) t.notMatch(text, playerId, 'nobody is named')
+  t.notMatch(text, /coordinates|cell|place/, 'and no place')
+
+  const paged: unknown[] = []
+  for (let query: { limit: string; cursor?: string } | undefined = { limit: '2' }; query !== undefined; ) {
+    const page = await readEntries(hider, id, query)
+    t.same(page.sums, sums, 'sums are of the whole envelope')
+    paged.push(...page.items)
+    const cursor: string | undefined = /cursor=(.+)/.exec(page.links.next ?? '')?.[1]
+    query = cursor === undefined ? undefined : { limit: '2', cursor }
+  }
+  t.same(paged, items)
+
+  t.same(await ledger({ kind: 'operator', id: 'operator' }, id), await ledger(hider, id))
+  for (const other of [winners[0], await createMerchant()])
+    t.equal(await ledger(other as Who, id), 'not_found')
+  t.equal(await ledger(hider, hider.id), 'not_found')
+  await assertBooks(t, stage.world)
+})

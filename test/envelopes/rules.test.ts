@@ -52,6 +52,8 @@ t.test('every rule, at its edge', async t => {
   const cases: [string, Partial<HideBody>, HideContext['hiderKind']?][] = [
     ['/body/brand', { brand: 'Tea' }],
     ['ok', { brand: 'Tea' }, 'merchant'],
+    ['/body/campaignId', { campaignId: '0190a1b2-0000-7000-8000-00000000c001' }],
+    ['ok', { campaignId: '0190a1b2-0000-7000-8000-00000000c001' }, 'merchant'],
     ['/body/fix', { fix: { lat: 0, lng: 0, accuracyM: 5 } }, 'merchant'],
     ['/body/expiresAt', { expiresAt: '2026-06-30T23:59:60Z' }],
     ['currency_unknown', { total: total('1000', 'EUR') }],
@@ -113,7 +115,7 @@ t.test('the first broken rule is the answer', async t => {
   }
   const judged = order.map(([reason]) => reason)
   const unjudged = errors.envelope_refused.reasons.filter(reason => !judged.includes(reason))
-  t.same(unjudged, ['audience_unknown'], 'only who exists is asked of the record')
+  t.same(unjudged, ['audience_unknown', 'campaign_unknown'], 'only who exists is asked of the record')
 })
 
 t.test('whatever is accepted can be split and lives within its bounds', async () => {

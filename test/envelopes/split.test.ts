@@ -6,6 +6,8 @@ import { commitSplit, verifySplit } from '../../src/envelopes/commitment.ts'
 import { isSplittable, splitEqual, splitLucky } from '../../src/envelopes/split.ts'
 
 const MOST_MINOR = 10n ** 13n - 1n
+/** More with `MONEY_RUNS=1000000`: see test/README.md. */
+const RUNS = Number(process.env.MONEY_RUNS ?? 500)
 const COUNTING_SEED = Uint8Array.from({ length: 32 }, (_, i) => i)
 
 const seeds = fc.uint8Array({ minLength: 32, maxLength: 32 })
@@ -46,6 +48,7 @@ t.test('an equal split differs by at most one, the first shares get the remainde
       assert(amounts.every((amount, i) => amount >= 1n && amount <= (amounts[i - 1] ?? amount)))
       assert((amounts[0] ?? 0n) - (amounts.at(-1) ?? 0n) <= 1n)
     }),
+    { numRuns: RUNS },
   )
 })
 
@@ -58,7 +61,7 @@ t.test('a lucky split spends the total, gives everyone something and nobody more
       assert(amounts.every(amount => amount >= 1n && amount <= capMinor))
       assert.deepEqual(splitLucky({ total, shares, capMinor, seed }), amounts, 'the seed decides')
     }),
-    { numRuns: 500 },
+    { numRuns: RUNS },
   )
 })
 

@@ -1,10 +1,13 @@
 /** Envelopes over a real database, with people who have money and stand where the test puts them. */
+import type { Logger } from 'pino'
 import type { Test } from 'tap'
 import { v5 as uuidV5 } from 'uuid'
 import type { HideBody } from '#protocol/rest/envelopes.ts'
 import { runOnce } from '#platform/idempotency.ts'
-import type { Row, Tx } from '#platform/postgres.ts'
+import { isRowError, type Row, type Tx } from '#platform/postgres.ts'
 import { refuse } from '#platform/problem.ts'
+import { isFrozen } from '../../src/budgets/postgres.ts'
+import { campaignRecord } from '../../src/campaigns/postgres.ts'
 import { createEnvelopes } from '../../src/envelopes/envelopes.ts'
 import type { Positions } from '../../src/envelopes/ports.ts'
 import { envelopeRecord } from '../../src/envelopes/postgres.ts'
@@ -14,6 +17,7 @@ import type { Point } from '../../src/geo/point.ts'
 import { escrowOf, walletOf } from '../../src/ledger/account.ts'
 import { isInsufficientFunds, postTransfers } from '../../src/ledger/postgres.ts'
 import { merchantRecord } from '../../src/merchants/postgres.ts'
+import { createActionLog } from '../../src/operator/postgres.ts'
 import type { MerchantCaller, PlayerCaller } from '../../src/players/caller.ts'
 import type { Announcer } from '../../src/realtime/announcer.ts'
 import { addMerchant, addPlayer, testCurrencies } from '../helpers/people.ts'
@@ -44,6 +48,7 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
   const { database, clock, random } = world
   const { standing, positions } = createStanding()
   const { announced, announcer } = createRecorder()
+  const { logged, log } = createLogRecorder()
   const envelopes = createEnvelopes({
     database,
     runOnce: (request, act) => runOnce(database, request, act),
@@ -51,9 +56,14 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
     ledger: { post: postTransfers, isInsufficientFunds },
     positions,
     merchants: merchantRecord,
+    budgets: { isFrozen },
+    campaigns: campaignRecord,
+    noteAction: createActionLog(world),
     announcer,
     clock,
     random,
+    log,
+    isRowError,
     settings: {
       isSandbox: options.isSandbox ?? true,
       currencies: testCurrencies,
@@ -85,7 +95,8 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
 
   const createMerchant = () => addShop(world)
   const people = { createPlayer, createMerchant, standing, hide, hideWell, settle: createSettle(world) }
-  return { world, clock, envelopes, announcer, announced, ...people, ...createQuestions(world) }
+  const heard = { announcer, announced, log, logged }
+  return { world, clock, envelopes, ...heard, ...people, ...createQuestions(world) }
 }
 
 /** Where everybody stands, in place of the position gate. */
@@ -115,6 +126,13 @@ function createRecorder() {
     toPlayer: (playerId, frame) => announce({ event: 'frame', playerId, frame }),
   }
   return { announced, announcer }
+}
+
+/** Keeps what is logged as an error. */
+function createLogRecorder() {
+  const logged: unknown[] = []
+  const log = { error: (fields: object, message?: string) => void logged.push({ ...fields, message }) }
+  return { logged, log: log as Pick<Logger, 'error'> }
 }
 
 /** A merchant with money who may hide up to a kilometre from the square. */

@@ -6,7 +6,13 @@ import { createBinder } from '#platform/http.ts'
 import { createLimiter } from '#platform/limiter.ts'
 import { createLogger } from '#platform/logger.ts'
 import { createSeal } from '#platform/seal.ts'
-import { isReferenceUsed, postTransfers, walletRecord } from '../../src/ledger/postgres.ts'
+import {
+  isInsufficientFunds,
+  isReferenceUsed,
+  postTransfers,
+  statementRecord,
+  walletRecord,
+} from '../../src/ledger/postgres.ts'
 import { registerLedgerRoutes } from '../../src/ledger/routes.ts'
 import { createKeyVerifier } from '../../src/merchants/keys.ts'
 import { merchantRecord } from '../../src/merchants/postgres.ts'
@@ -16,9 +22,15 @@ import type { Caller } from '../../src/players/caller.ts'
 import { deviceRecord, playerRecord } from '../../src/players/postgres.ts'
 import { registerPlayerRoutes } from '../../src/players/routes.ts'
 import { createTokenIssuer, type TokenSettings } from '../../src/players/token.ts'
+import { acceptJsonOnly } from '#platform/json-body.ts'
+import { judgeSignature } from '#platform/signature.ts'
+import { payoutRecord } from '../../src/payouts/postgres.ts'
+import { registerPayoutRoutes } from '../../src/payouts/routes.ts'
+import type { PlayerFrame } from '../../src/realtime/announcer.ts'
 import type { World } from './world.ts'
 
 export const operatorKey = `hbo_${'o'.repeat(40)}`
+export const callbackSecret = `whsec_${'c2VjcmV0'.repeat(5)}`
 export const hmacSecret = 'h'.repeat(40)
 export const jwt: TokenSettings = {
   secret: 's'.repeat(40),
@@ -30,20 +42,33 @@ export const jwt: TokenSettings = {
 export type AccountApp = {
   app: FastifyInstance
   authenticator: Authenticator
+  /** What players' sockets were told about payouts. */
+  told: { playerId: string; frame: PlayerFrame }[]
   /** Sends one request; `credential` goes behind `Bearer`, `key` is the Idempotency-Key. */
   send(request: {
     method?: 'GET' | 'POST' | 'DELETE'
     url: string
     credential?: string
     key?: string
-    body?: object
-  }): Promise<{ status: number; body: Record<string, unknown>; headers: Record<string, unknown> }>
+    body?: object | string
+    headers?: Record<string, string>
+  }): Promise<{
+    status: number
+    text: string
+    body: Record<string, unknown>
+    headers: Record<string, unknown>
+  }>
 }
 
 export async function createAccountApp(
   t: Test,
   world: World,
-  overrides: { sandbox?: boolean; jwt?: TokenSettings; currencies?: ReadonlyMap<string, number> } = {},
+  overrides: {
+    sandbox?: boolean
+    takesCallbacks?: boolean
+    jwt?: TokenSettings
+    currencies?: ReadonlyMap<string, number>
+  } = {},
 ): Promise<AccountApp> {
   const { sandbox = true, currencies = new Map([['CNY', 2]]) } = overrides
   const settings = overrides.jwt ?? jwt
@@ -56,7 +81,15 @@ export async function createAccountApp(
   const authenticator = createAuthenticator({ ...identify, database, clock, random })
   const app = Fastify({ ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } })
   const { authenticate } = authenticator
-  const bind = createBinder<Caller>(app, { sandbox, authenticate, admit: createLimiter({ clock, sandbox }) })
+  const { takesCallbacks = true } = overrides
+  const bind = createBinder<Caller>(app, {
+    ...{ sandbox, authenticate, admit: createLimiter({ clock, sandbox }) },
+    ...(takesCallbacks && {
+      verifySignature: (headers, body) =>
+        judgeSignature({ secret: callbackSecret, nowMs: clock.nowMs() }, headers, body),
+    }),
+  })
+  acceptJsonOnly(app)
   handleFaults(app, { sandbox })
   const common = { sandbox, database, clock, random, currencies, postTransfers }
   registerPlayerRoutes(bind, {
@@ -66,25 +99,39 @@ export async function createAccountApp(
   const seal = createSeal(hmacSecret, { purpose: 'kept answers', random })
   registerMerchantRoutes(bind, { ...common, merchants: merchantRecord, seal })
   registerLedgerRoutes(bind, {
-    ...{ ...common, wallets: walletRecord, isReferenceUsed },
+    ...{ ...common, wallets: walletRecord, statements: statementRecord, isReferenceUsed },
     isPlayer: async (tx, id) => (await playerRecord.find(tx, id)) !== undefined,
     isMerchant: async (tx, id) => (await merchantRecord.find(tx, id)) !== undefined,
+  })
+  const told: AccountApp['told'] = []
+  registerPayoutRoutes(bind, {
+    ...{ ...common, record: payoutRecord, isInsufficientFunds },
+    announcer: { toPlayer: (playerId, frame) => told.push({ playerId, frame }) },
   })
   t.teardown(() => app.close())
 
   return {
     app,
     authenticator,
-    async send({ method = 'GET', url, credential, key, body }) {
-      const reply = await app.inject({
-        ...{ method, url },
-        headers: {
-          ...(credential === undefined ? {} : { authorization: `Bearer ${credential}` }),
-          ...(key === undefined ? {} : { 'idempotency-key': key }),
-        },
-        ...(body === undefined ? {} : { payload: body }),
-      })
-      return { status: reply.statusCode, body: reply.json(), headers: reply.headers }
-    },
+    told,
+    send: createSender(app),
   }
 }
+
+const createSender =
+  (app: FastifyInstance): AccountApp['send'] =>
+  async ({ method = 'GET', url, credential, key, body, headers = {} }) => {
+    const reply = await app.inject({
+      ...{ method, url },
+      headers: {
+        ...(credential === undefined ? {} : { authorization: `Bearer ${credential}` }),
+        ...(key === undefined ? {} : { 'idempotency-key': key }),
+        ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { payload: body }),
+    })
+    const isJson = String(reply.headers['content-type']).includes('json')
+    const answered: Record<string, unknown> = isJson ? reply.json() : {}
+    return { status: reply.statusCode, text: reply.body, body: answered, headers: reply.headers }
+  }

@@ -15,12 +15,13 @@ import { cloneDatabase } from './test-database.ts'
 
 export type World = {
   databaseUrl: string
+  /** As the server connects: with the user that may touch the game's keys only. */
   redisUrl: string
   /** As the server connects: with the role that cannot rewrite money. */
   database: Database
   /** Without that role: the owner of the tables, to plant what the server could not. */
   ownerDatabase: Database
-  /** A command connection, ready. */
+  /** A command connection of the user who may do everything, ready. */
   redis: Redis
   /** Before every key and every channel: pub/sub crosses Redis databases. Ends in a colon. */
   redisPrefix: string
@@ -41,7 +42,7 @@ export async function createWorld(t: Test, overrides: WorldOverrides = {}): Prom
   const clone = await cloneDatabase(services.databaseUrl)
   const onError = (error: Error) => t.comment(error.message)
   const redisPrefix = `hx-${randomBytes(6).toString('hex')}:`
-  const redis = connectRedis({ url: services.redisUrl, name: 'test', onError })
+  const redis = connectRedis({ url: services.redisAdminUrl, name: 'test', onError })
   await awaitRedis(redis)
   const database = createDatabase({
     url: clone.url,

@@ -77,10 +77,10 @@ t.test('two processes that start at once share one PostgreSQL and one Redis', as
       url.password = password
       await t.rejects(ask({ ...a.urls, databaseUrl: url.href }, 'SELECT 1'), /password/)
     }
-    for (const credentials of ['', ':wrong@']) {
-      const url = a.urls.redisUrl.replace(/:[^:@]*@/, credentials)
+    for (const credentials of ['', ':wrong@', 'hexbao:wrong@']) {
+      const url = a.urls.redisUrl.replace(/\/\/.*@/, `//${credentials}`)
       await t.rejects(
-        withRedis(url, redis => redis.get('kept')),
+        withRedis(url, redis => redis.get('hx:kept')),
         /NOAUTH|WRONGPASS/,
       )
     }
@@ -112,7 +112,7 @@ t.test('two processes that start at once share one PostgreSQL and one Redis', as
 
   await a.leave()
   await ask(b.urls, 'INSERT INTO kept VALUES (1)')
-  await withRedis(b.urls.redisUrl, redis => redis.set('kept', 'one'))
+  await withRedis(b.urls.redisUrl, redis => redis.set('hx:kept', 'one'))
   await b.leave()
   t.notOk(isUp(run), 'the last one to leave stops both')
   t.notOk((await readRunFile(dataDir)).postgres?.process)
@@ -136,14 +136,14 @@ t.test('a killed game server leaves its servers to the next one', async t => {
   t.same([after.postgres, after.redis], [before.postgres, before.redis])
   t.equal(after.members.length, 1)
   await ask(next.urls, 'INSERT INTO kept VALUES (2)')
-  await withRedis(next.urls.redisUrl, redis => redis.set('kept', 'two'))
+  await withRedis(next.urls.redisUrl, redis => redis.set('hx:kept', 'two'))
 
   await t.test('and when everything is killed, nothing is lost', async t => {
     const servers = [after.postgres?.process, after.redis?.process].filter(one => one !== undefined)
     await Promise.all([next.kill(), ...servers.map(killHard)])
     const recovered = await startMember()
     t.equal(await ask(recovered.urls, 'SELECT max(n) AS answer FROM kept'), 2)
-    t.equal(await withRedis(recovered.urls.redisUrl, redis => redis.get('kept')), 'two')
+    t.equal(await withRedis(recovered.urls.redisUrl, redis => redis.get('hx:kept')), 'two')
     t.same(recovered.urls, next.urls, 'same ports and passwords: open URLs stay good')
     const run = await readRunFile(dataDir)
     await recovered.leave()

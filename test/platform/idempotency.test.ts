@@ -1,6 +1,7 @@
 /** Idempotency-Key: the six cases of a retried request, and the crash between the effect and its answer. */
 import t from 'tap'
-import { canonicalJson, type IdempotentRequest, runOnce } from '#platform/idempotency.ts'
+import { canonicalJson, createForgettingJob, type IdempotentRequest, runOnce } from '#platform/idempotency.ts'
+import { limits } from '#protocol/limits.ts'
 import { refuse } from '#platform/problem.ts'
 import type { Row, Tx } from '#platform/postgres.ts'
 import { systemRandom } from '#platform/random.ts'
@@ -130,6 +131,20 @@ t.test('keys belong to a tenant and an operation', async t => {
   await runOnce(database, request('h', { tenant: 'player-2' }), act(8))
   await runOnce(database, request('h', { operation: 'deposit' }), act(8))
   t.equal(await effects(8), 3n)
+})
+
+t.test('an answer is kept for 30 days, and then the key may be used again', async t => {
+  const later = () => request('i', { nowMs: clock.nowMs() })
+  await runOnce(database, later(), act(9))
+  const job = createForgettingJob({ database, clock })
+  clock.advance(limits.idempotency.keptMs)
+  await job.run(0)
+  await runOnce(database, later(), act(9))
+  t.equal(await effects(9), 1n, 'on the last day')
+  clock.advance(1)
+  t.same(await job.run(0), { more: false })
+  t.match(await runOnce(database, later(), act(9)), { status: 201 })
+  t.equal(await effects(9), 2n)
 })
 
 t.test('canonical JSON', async t => {

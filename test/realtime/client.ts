@@ -15,9 +15,15 @@ const checks = new Map(Object.entries(serverFrames).map(([type, schema]) => [typ
 export function openClient(
   t: Test,
   server: { url: string },
-  options: { protocols?: readonly string[]; origin?: string; playerId?: string; device?: string } = {},
+  options: {
+    protocols?: readonly string[]
+    origin?: string
+    playerId?: string
+    device?: string
+    resume?: { sessionId: string; seq: number }
+  } = {},
 ) {
-  const { protocols = ['hexbao.v1'], origin, playerId, device } = options
+  const { protocols = ['hexbao.v1'], origin, playerId, device, resume } = options
   const socket = new WebSocket(server.url, [...protocols], {
     ...(origin !== undefined && { origin }),
     ...(device !== undefined && { headers: { 'Hexbao-Device': device } }),
@@ -26,7 +32,8 @@ export function openClient(
   const send = (data: object | string | Buffer) =>
     socket.send(typeof data === 'string' || Buffer.isBuffer(data) ? data : JSON.stringify(data))
   socket.on('open', () => {
-    if (playerId !== undefined) send({ type: 'hello', id: 'hello', token: playerId })
+    if (playerId !== undefined)
+      send({ type: 'hello', id: 'hello', token: playerId, ...(resume && { resume }) })
   })
   t.teardown(() => socket.terminate())
 
@@ -58,13 +65,16 @@ function record(t: Test, socket: WebSocket) {
   const texts: string[] = []
   const waiting = new Set<() => void>()
   let closeCode: number | undefined
+  let lastSeq = 0
   const wake = () => [...waiting].forEach(check => check())
 
   socket.on('message', (data: Buffer) => {
     const text = data.toString()
     const frame = JSON.parse(text) as ServerFrame
     if (!checks.get(frame.type)?.Check(frame)) t.fail(`not a frame of the protocol: ${text}`)
-    if (frame.seq !== frames.length + 1) t.fail(`frame ${frames.length + 1} is numbered ${frame.seq}`)
+    const isResumed = frame.type === 'welcome' && frame.resumed !== undefined
+    if (!isResumed && frame.seq !== lastSeq + 1) t.fail(`frame ${frame.seq} follows ${lastSeq}`)
+    lastSeq = frame.seq
     texts.push(text)
     frames.push(frame)
     wake()

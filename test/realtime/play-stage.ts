@@ -20,8 +20,9 @@ import { findEnds, loadLiveEnvelopes } from '../../src/hints/postgres.ts'
 import { registerHintRoutes } from '../../src/hints/routes.ts'
 import type { Caller, PlayerCaller } from '../../src/players/caller.ts'
 import type { EndReason } from '../../src/realtime/announcer.ts'
+import { createAdmission } from '../../src/realtime/admission.ts'
 import { createHub } from '../../src/realtime/hub.ts'
-import { createAnnouncer, createChannels } from '../../src/realtime/redis.ts'
+import { createAnnouncer, createChannels, createNotices } from '../../src/realtime/redis.ts'
 import type { MoveAnswer, Viewpoint } from '../../src/positions/positions.ts'
 import type { ClaimAnswer, ClaimRequest } from '../../src/realtime/session.ts'
 import { registerPlaySocket } from '../../src/realtime/socket.ts'
@@ -31,7 +32,14 @@ import { endPlanted, plantEnvelope } from './planting.ts'
 
 export type PlayServer = Awaited<ReturnType<typeof startServer>>
 
-type ServerOptions = { indexClock?: Clock; origins?: readonly string[] }
+type ServerOptions = {
+  indexClock?: Clock
+  hubClock?: Clock
+  port?: number
+  admissionClock?: Clock
+  perAddress?: number
+  origins?: readonly string[]
+}
 
 const log = createLogger('silent')
 
@@ -43,6 +51,8 @@ export async function createPlayStage(t: Test) {
     announcer: createAnnouncer(world.redis, { prefix: world.redisPrefix, log }),
     rules: people.rules,
     claimed: people.claimed,
+    banned: people.banned,
+    notices: createNotices(world.redis, { prefix: world.redisPrefix, log }),
     signUp: people.signUp,
     startServer: (options: ServerOptions = {}) => startServer(t, world, people, options),
     plant: (where: Point | Cell, more?: Partial<LiveEnvelope>) => plantEnvelope(world, where, more),
@@ -54,6 +64,7 @@ type People = ReturnType<typeof createPeople>
 
 function createPeople(world: World) {
   const players = new Map<string, PlayerCaller>()
+  const banned = new Set<string>()
   const cells = new Map<string, Cell>()
   const claimed = new Map<string, string[]>()
   const rules = {
@@ -73,10 +84,12 @@ function createPeople(world: World) {
       players.set(player.id, player)
       return player.id
     },
-    authenticate: async (token: string, device?: string): Promise<PlayerCaller | Refusal> =>
-      device === undefined
-        ? (players.get(token) ?? refuse('unauthorized'))
-        : refuse('device_refused', { reason: 'too_many' }),
+    banned,
+    authenticate: async (token: string, device?: string): Promise<PlayerCaller | Refusal> => {
+      if (banned.has(token)) return refuse('banned')
+      if (device !== undefined) return refuse('device_refused', { reason: 'too_many' })
+      return players.get(token) ?? refuse('unauthorized')
+    },
     positions: {
       async move(player: PlayerCaller, point: Point) {
         const answer = rules.move(player, point)
@@ -110,18 +123,24 @@ async function startServer(t: Test, world: World, people: People, options: Serve
     log,
   })
   const around = createAround({ index, selectHints: createHintSelector('h'.repeat(32)) })
-  const seen = { around, index, channels, positions, claims }
-  const hub = createHub({ clock: systemClock, random, log, isSandbox: true, ...seen })
+  const notices = createNotices(world.redis, { prefix, log })
+  const forgetTokens = (): void => undefined
+  const seen = { around, index, channels, positions, claims, notices, forgetTokens }
+  const hub = createHub({ clock: options.hubClock ?? systemClock, random, log, isSandbox: true, ...seen })
   const app = Fastify()
   handleFaults(app, { sandbox: true })
   const authenticator = { authenticatePlayerToken: authenticate }
-  await registerPlaySocket(app, { hub, authenticator, origins: options.origins ?? 'any' })
+  const admission = createAdmission({
+    ...{ clock: options.admissionClock ?? systemClock, random },
+    perAddress: options.perAddress ?? Infinity,
+  })
+  await registerPlaySocket(app, { hub, authenticator, origins: options.origins ?? 'any', admission })
   const bind = createBinder<Caller>(app, {
     sandbox: true,
     authenticate: authorization => authenticate(authorization?.slice('Bearer '.length) ?? ''),
   })
   registerHintRoutes(bind, { index, around, positions, claims })
-  await app.listen({ port: 0, host: '127.0.0.1' })
+  await app.listen({ port: options.port ?? 0, host: '127.0.0.1' })
   const { port } = app.server.address() as { port: number }
 
   let closing: Promise<void> | undefined
@@ -132,5 +151,5 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   }
   const close = () => (closing ??= closeAll())
   t.teardown(close)
-  return { app, index, subscriber, url: `ws://127.0.0.1:${port}/v1/play`, close }
+  return { app, hub, admission, index, around, subscriber, url: `ws://127.0.0.1:${port}/v1/play`, close }
 }

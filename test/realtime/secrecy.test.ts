@@ -1,6 +1,7 @@
 /**
  * The promise: outside reveal and claim, all points of one res-10 cell are indistinguishable in every byte that we
- * send. The same probes are replayed with the envelope at another point of its cell, and the transcripts compared.
+ * send, over a socket that breaks and is resumed, too. The same probes are replayed with the envelope at another point
+ * of its cell, and the transcripts compared.
  */
 import { cellToChildren, getPentagons } from 'h3-js'
 import t, { type Test } from 'tap'
@@ -21,8 +22,8 @@ async function walkPast(t: Test, hidden: Cell, cell10: Cell): Promise<string[]> 
   const envelope = await stage.plant(hidden, { greeting: 'Hi', clue: 'Look up' })
   const server = await stage.startServer()
   const playerId = await stage.signUp(120)
-  const client = openClient(t, server, { playerId })
-  await client.frame('welcome')
+  let client = openClient(t, server, { playerId })
+  const { sessionId } = await client.frame('welcome')
   const answers: string[] = []
   for (const bearingDeg of [20, 200]) {
     for (let distanceM = 640; distanceM >= 0; distanceM -= 80) {
@@ -32,10 +33,17 @@ async function walkPast(t: Test, hidden: Cell, cell10: Cell): Promise<string[]> 
       answers.push(list.body, JSON.stringify({ ...list.headers, date: 'now' }))
     }
   }
+  // The socket breaks, and the session goes on over another one, from a frame in the middle.
+  const broken = client
+  broken.socket.terminate()
+  await broken.closed()
+  client = openClient(t, server, { playerId, resume: { sessionId, seq: broken.frames.length - 3 } })
+  const { resumed } = await client.frame('welcome')
+  t.same(resumed, { frames: 3 })
   await stage.endInRecord(envelope.id, 'closed')
   stage.announcer.envelopeEnded({ ...envelope, reason: 'closed' })
   await client.frame('gone', ({ envelopeId, reason }) => envelopeId === envelope.id && reason === 'closed')
-  const bytes = [...client.texts, ...answers]
+  const bytes = [...broken.texts, ...client.texts, ...answers]
   // Five decimals are a metre; a border of the hint cell may share one of the two numbers, not both.
   const metre = (degrees: number) => (/^-?\d+\.\d{5}/.exec(String(degrees)) ?? [''])[0]
   const [lat, lng] = [metre(centreOf(hidden).lat), metre(centreOf(hidden).lng)]

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { limits } from '#protocol/limits.ts'
 import { refuse } from '#platform/problem.ts'
 import { travelFrom } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
@@ -234,7 +235,32 @@ t.test('who may come in', async t => {
   early.socket.on('open', () => early.send({ type: 'ping', id: 'e' }))
   t.match(await early.frame('error'), { ref: 'e', code: 'unauthorized' })
 
-  for (const origin of ['https://evil.example', 'https://play.example.evil', 'http://play.example', 'null']) {
+  const badOrigins = [
+    ...[
+      'https://evil.example',
+      'https://play.example.evil',
+      'https://evil.example/https://play.example',
+      'null',
+    ],
+    ...[
+      'http://play.example',
+      'https://play.example:8443',
+      'https://play.example/',
+      'https://Play.example',
+      '',
+    ],
+    ...['https://play.example.', 'https://play.example, https://evil.example', 'https://evil.play.example'],
+    ...[
+      'https://playexample',
+      'https://play.example@evil.example',
+      'https://evil.example#https://play.example',
+    ],
+    ...['https://play.example%00.evil', 'https://plаy.example', 'file://', 'https://', 'play.example', '*'],
+    ...['https://*.example', 'wss://play.example', 'https://127.0.0.1', 'https://[::1]', 'data:text/html,x'],
+    ...['https://play.example\\evil', 'https:play.example', 'HTTPS://PLAY.EXAMPLE', 'https://play.example?x'],
+  ].map(origin => Buffer.from(origin).toString('latin1'))
+  t.ok(badOrigins.length >= 30)
+  for (const origin of badOrigins) {
     t.match(await upgrade(strict, { origin }), { status: 403, body: { code: 'forbidden' } })
   }
   t.match(await upgrade(strict, { 'sec-websocket-protocol': 'hexbao.v2' }), { status: 400 })
@@ -243,12 +269,53 @@ t.test('who may come in', async t => {
     headers: { 'sec-websocket-protocol': 'hexbao.v1' },
   })
   t.equal(plain.statusCode, 400)
+  const forged = [
+    'x',
+    'a.b.c',
+    'eyJhbGciOiJub25lIn0.e30.',
+    'null',
+    '.',
+    '\u202e',
+    `${playerId} `,
+    'x'.repeat(3_000),
+  ]
+  for (const token of forged) {
+    t.equal(await openClient(t, strict, { playerId: token }).closed(), 4401, token.slice(0, 20))
+  }
   await strict.close()
+})
+
+t.test('who may come in now: others are told when to come back, before the upgrade', async t => {
+  const admissionClock = createManualClock()
+  const busy = await stage.startServer({ admissionClock })
+  const { openingBurst, openingsPerSecond } = limits.socket
+  let admitted = 0
+  for (let i = 0; i < openingBurst; i++) admitted += busy.admission.judge('127.0.0.1') === undefined ? 1 : 0
+  t.equal(admitted, openingBurst)
+  const turnedAway = await upgrade(busy, {})
+  t.match(turnedAway, { status: 503, body: { code: 'unavailable', retryAfterMs: Number } })
+  t.match(turnedAway.retryAfter, /^[0-6]$/)
+  await admissionClock.pass(1_000)
+  for (let i = 0; i < openingsPerSecond; i++) t.equal(busy.admission.judge('127.0.0.1'), undefined)
+  t.match(await upgrade(busy, {}), { status: 503 })
+  await busy.close()
+
+  const narrow = await stage.startServer({ perAddress: 2 })
+  const playerId = await stage.signUp()
+  const [first, second] = [openClient(t, narrow, { playerId }), openClient(t, narrow, { playerId })]
+  await Promise.all([first.frame('welcome'), second.frame('welcome')])
+  t.match(await upgrade(narrow, {}), { status: 429, body: { code: 'too_many_requests' } })
+  first.socket.close()
+  await first.closed()
+  const third = openClient(t, narrow, { playerId })
+  await third.frame('welcome')
+  await narrow.close()
 })
 
 /** A handshake by hand: what is answered before the upgrade. */
 function upgrade(server: PlayServer, headers: Record<string, string>) {
-  return new Promise<{ status: number | undefined; body: unknown }>((resolve, reject) => {
+  type Answer = { status: number | undefined; body: unknown; retryAfter: string | undefined }
+  return new Promise<Answer>((resolve, reject) => {
     const handshake = request(server.url.replace('ws:', 'http:'), {
       agent: false,
       headers: {
@@ -263,7 +330,13 @@ function upgrade(server: PlayServer, headers: Record<string, string>) {
     handshake.on('response', response => {
       let text = ''
       response.on('data', chunk => (text += String(chunk)))
-      response.on('end', () => resolve({ status: response.statusCode, body: JSON.parse(text) }))
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode,
+          body: JSON.parse(text),
+          retryAfter: response.headers['retry-after'],
+        }),
+      )
     })
     handshake.on('upgrade', () => reject(new Error('upgraded')))
     handshake.on('error', reject)
@@ -281,6 +354,15 @@ t.test('what may be said', async t => {
   const big = await open()
   big.send(JSON.stringify({ type: 'ping', id: 'x'.repeat(5_000) }))
   t.equal(await big.closed(), 1009)
+  const justTooBig = await open()
+  justTooBig.send(`{"type":"ping"}${' '.repeat(4_097 - 15)}`)
+  t.equal(await justTooBig.closed(), 1009)
+  const fragmented = await open()
+  for (let i = 0; i < 100_000 && fragmented.socket.readyState === 1; i++) {
+    fragmented.socket.send(' ', { fin: false })
+    if (i % 100 === 0) await sleep(0)
+  }
+  t.equal(await fragmented.closed(), 1008, 'in pieces without end')
   const binary = await open()
   binary.send(Buffer.from('{"type":"ping"}'))
   t.equal(await binary.closed(), 4400)

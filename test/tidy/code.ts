@@ -66,7 +66,8 @@ const replacements: Readonly<Record<string, string>> = {
 export const platformCallsStayThere: Rule = tree =>
   tree
     .filter(source => isCode(source) && /^(src|protocol)\//.test(source.path))
-    .filter(({ path }) => !/^src\/(platform|bin)\//.test(path))
+    // The reference client runs where there is no platform of ours.
+    .filter(({ path }) => !/^(src\/(platform|bin)\/|protocol\/client(\.ts$|\/))/.test(path))
     .flatMap(source => nodesOf(parse(source)).flatMap(judgeCall))
 
 function judgeCall(node: ts.Node): string[] {
@@ -136,6 +137,30 @@ export const statementsAreFiles: Rule = tree =>
     .map(node =>
       findingAt(node, 'SQL put together from strings (a parameterised statement in sql/, with $1 …)'),
     )
+
+/** What weakens a commit, or asks for more isolation than the locks are made for. */
+const settled =
+  /\bserializable\b|\bset\s+(local\s+|session\s+)?(synchronous_commit|transaction\s+isolation)\b/i
+
+export const transactionsAreAsConfigured: Rule = tree => {
+  const message =
+    'changes how a transaction commits or what it sees (READ COMMITTED with row locks, as configured)'
+  // The checks advise how to configure it.
+  const code = tree.filter(source => isCode(source) && /^src\/(?!platform\/checks\/)/.test(source.path))
+  const scripts = tree.filter(({ path }) => /^(src|migrations)\/.*\.sql$/.test(path))
+  return [
+    ...code
+      .flatMap(source => nodesOf(parse(source)))
+      .filter(
+        node =>
+          (ts.isStringLiteralLike(node) || ts.isTemplateExpression(node)) && settled.test(node.getText()),
+      )
+      .map(node => findingAt(node, message)),
+    ...scripts.flatMap(source =>
+      eachLine(source, line => (settled.test(line.replace(/--.*$/, '')) ? message : undefined)),
+    ),
+  ]
+}
 
 const isQuery = (callee: ts.Expression): boolean =>
   ts.isPropertyAccessExpression(callee) && callee.name.text === 'query'

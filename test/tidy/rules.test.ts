@@ -265,6 +265,26 @@ const codeCases: Record<string, Case> = {
       },
     ],
   },
+  transactionsAreAsConfigured: {
+    rule: code.transactionsAreAsConfigured,
+    breaks: [
+      [
+        { 'src/platform/postgres.ts': "\nbegin('BEGIN ISOLATION LEVEL SERIALIZABLE')" },
+        /postgres\.ts:2 changes how/,
+      ],
+      [{ 'src/a.ts': 'query(`set local synchronous_commit = ${mode}`)' }, /changes how/],
+      [{ 'src/claims/sql/a.sql': 'set transaction isolation level repeatable read' }, /a\.sql:1 changes how/],
+      [{ 'migrations/0001_a.sql': 'create function f() set synchronous_commit = off' }, /changes how/],
+    ],
+    keeps: [
+      {
+        'src/platform/postgres.ts':
+          "// nothing depends on SERIALIZABLE\nbegin('BEGIN ISOLATION LEVEL REPEATABLE READ')",
+        'src/platform/checks/sql/a.sql': "-- not serializable\nselect current_setting('synchronous_commit')",
+        'test/a.test.ts': "ask('alter database hexbao set synchronous_commit = off')",
+      },
+    ],
+  },
   nothingIsPutOff: {
     rule: code.nothingIsPutOff,
     breaks: [

@@ -6,7 +6,7 @@ import { type ClaimedAnswer, getClaim } from '#protocol/rest/claims.ts'
 import type { Fix as WireFix } from '#protocol/scalars.ts'
 import type { ServerFrame } from '#protocol/ws/server.ts'
 import { type RestClient, ServerFault } from './rest-client.ts'
-import type { PlaySocket } from './socket-client.ts'
+import type { PlaySocket } from './play-socket.ts'
 import type { WalkEvent, Win } from './walk-event.ts'
 import type { TryOutcome, Walker } from './walker.ts'
 

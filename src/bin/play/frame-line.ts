@@ -25,7 +25,7 @@ function tellFrame(frame: ServerFrame): string {
     case 'envelope.found':
       return `${frame.envelopeId} ${tellMoney(frame)} by ${frame.winner}, ${frame.sharesLeft} shares left`
     case 'wallet.changed':
-      return `${frame.kind} of ${tellMoney(frame)} from ${frame.envelopeId}`
+      return `${frame.kind} of ${tellMoney(frame)} from ${frame.envelopeId ?? frame.payoutId}`
     case 'error':
       return tellParts(frame.code, frame.reason, ...(frame.errors ?? []).map(tellFault), tellWait(frame))
     case 'goodbye':

@@ -9,9 +9,8 @@ import type { Fix as WireFix } from '#protocol/scalars.ts'
 import type { HintItem, ServerFrame } from '#protocol/ws/server.ts'
 import { type Claimant, createClaimant } from './claimant.ts'
 import type { Fix } from './fixes.ts'
+import { openPlaySocket, type PlaySocket } from './play-socket.ts'
 import { type RestClient, ServerFault } from './rest-client.ts'
-import type { PlaySocket } from './socket-client.ts'
-import { createSteadySocket } from './steady-socket.ts'
 import { createTally } from './tally.ts'
 import type { Listener, WalkEvent, WalkReport } from './walk-event.ts'
 import { createWalker, type Walker } from './walker.ts'
@@ -49,7 +48,7 @@ export async function takeWalk(options: WalkOptions): Promise<WalkReport> {
   const claimant = createClaimant({ request, client, speed, tell, conclude: walker.conclude })
   const ears = createEars({ walker, claimant, tell })
   const onReconnected = () => tell({ type: 'reconnected' })
-  const socket = await createSteadySocket({ url, token, onFrame: ears.hear, onReconnected })
+  const socket = await openPlaySocket({ url, token, onFrame: ears.hear, onReconnected })
   let wasPaused = false
 
   async function arrive(fix: Fix): Promise<void> {
@@ -87,7 +86,7 @@ export async function takeWalk(options: WalkOptions): Promise<WalkReport> {
   }
   const tookMs = Date.now() - startedAtMs
   const unsettled = await claimant.finish(describe(here), { withinMs: PENDING_MS })
-  await socket.close()
+  socket.close()
   const recordedMs = here.atMs - first.atMs
   return { ...tally.report(), fixes: fixes.length, recordedMs, tookMs, unsettled, wins: claimant.wins() }
 }

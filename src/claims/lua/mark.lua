@@ -14,7 +14,8 @@ for i = 1, marks do
   local held, entry, settled = string.match(winner or '', '^(%d+):([%d-]+):(%d)$')
   if held == share and settled == '0' and not seen[winners .. player] then
     seen[winners .. player] = true
-    local current = redis.call('HGET', gate, 'epoch') == epoch
+    -- A count that was lost is not begun anew, which would hide the loss from the next claim.
+    local current = redis.call('HGET', gate, 'epoch') == epoch and redis.call('HEXISTS', gate, 'settled') == 1
     local value = held .. ':' .. entry .. ':1'
     fresh[#fresh + 1] = { gate = current and gate, winners = winners, player = player, value = value }
   end

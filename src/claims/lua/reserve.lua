@@ -6,28 +6,28 @@
 -- Returns: per claim {status, share, entry id, stored epoch}; status is one of
 --   WON HAVE STALE CLOSED EXPIRED CORRUPT SOFT_EMPTY EMPTY
 local outbox, now_ms, count = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
-local first_claim = 3 + 2 * count
 local function is(key, kind)
   local found = redis.call('TYPE', key).ok
   return found == kind or found == 'none'
 end
 if not is(outbox, 'stream') then return redis.error_reply('WRONGTYPE the outbox is not a stream') end
-local envelopes, replies, wins = {}, {}, {}
+local first_claim, claims, envelopes, replies, wins = 3 + 2 * count, (#ARGV - 2) / 2 - count, {}, {}, {}
 for i = 1, count do
   local gate, free, winners = KEYS[3 * i - 1], KEYS[3 * i], KEYS[3 * i + 1]
   local e = { id = ARGV[1 + 2 * i], epoch = ARGV[2 + 2 * i], free = free, winners = winners, taken = 0, held = {} }
   if not (is(gate, 'hash') and is(free, 'list') and is(winners, 'hash')) then
     e.refusal, e.unreadable = 'CORRUPT', true
   else
-    local stored, state, opens_ms, expires_ms, n, settled =
-      unpack(redis.call('HMGET', gate, 'epoch', 'state', 'opens_ms', 'expires_ms', 'n', 'settled'))
-    local left, ttl_ms = redis.call('LLEN', free), redis.call('PTTL', gate)
-    e.stored, e.ttl_ms, e.shares = stored, ttl_ms, redis.call('LRANGE', free, 0, (#ARGV - first_claim + 1) / 2 - 1)
+    local f = redis.call('HMGET', gate, 'epoch', 'state', 'opens_ms', 'expires_ms', 'n', 'settled')
+    local stored, state = f[1], f[2]
+    local opens_ms, expires_ms, n, settled = tonumber(f[3]), tonumber(f[4]), tonumber(f[5]), tonumber(f[6])
+    e.stored, e.ttl_ms, e.shares = stored, redis.call('PTTL', gate), redis.call('LRANGE', free, 0, claims - 1)
     if stored ~= e.epoch then e.refusal, e.unreadable = 'STALE', true
+    elseif not (state and opens_ms and expires_ms and n and settled) then e.refusal = 'CORRUPT'
     elseif state ~= 'live' then e.refusal = 'CLOSED'
-    elseif now_ms < tonumber(opens_ms) or now_ms >= tonumber(expires_ms) then e.refusal = 'EXPIRED'
-    elseif redis.call('HLEN', winners) + left ~= tonumber(n) then e.refusal = 'CORRUPT'
-    else e.none = tonumber(settled) >= tonumber(n) and 'EMPTY' or 'SOFT_EMPTY' end
+    elseif now_ms < opens_ms or now_ms >= expires_ms then e.refusal = 'EXPIRED'
+    elseif redis.call('HLEN', winners) + redis.call('LLEN', free) ~= n then e.refusal = 'CORRUPT'
+    else e.none = settled >= n and 'EMPTY' or 'SOFT_EMPTY' end
   end
   envelopes[i] = e
 end

@@ -1,8 +1,7 @@
--- Locks envelopes that are over by time, except those that others have locked.
--- Params: $1 now, $2 limit
+-- Locks those of some envelopes that are still to expire, except those that others have locked.
+-- Params: $1 now, $2 ids
 -- Returns: id
 select id from envelopes
-where state in ('funded', 'live') and expires_at <= $1
-order by expires_at, id
-limit $2
+where id = any($2::uuid[]) and state in ('funded', 'live') and expires_at <= $1
+order by id
 for no key update skip locked

@@ -1,7 +1,8 @@
 -- Adds transfers; the trigger locks the accounts in id order and moves their balances.
 -- Params: $1 ids, $2 kinds, $3 debit accounts, $4 credit accounts, $5 currencies, $6 amounts, $7 envelopes,
---         $8 references, $9 times
+--         $8 payouts, $9 references, $10 times
 -- Returns: nothing
-insert into transfers (id, kind, debit_account, credit_account, currency, amount, envelope_id, reference, created_at)
-select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::uuid[], $8::text[],
-  $9::timestamptz[])
+insert into transfers (id, kind, debit_account, credit_account, currency, amount, envelope_id, payout_id, reference,
+  created_at)
+select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::uuid[], $8::uuid[],
+  $9::text[], $10::timestamptz[])

@@ -4,7 +4,7 @@
  */
 import pg from 'pg'
 import type { Clock } from '../clock.ts'
-import { checkSchema } from '../migrations.ts'
+import { checkSchema, readMigrations } from '../migrations.ts'
 import { loadStatements, type Row, type Statement } from '../postgres.ts'
 import { type Check, describeUrl, failed, passed, Unreachable, warned } from './check.ts'
 import { judgeSkew, measureSkew } from './clock-skew.ts'
@@ -14,11 +14,14 @@ const sql = loadStatements(import.meta.url, [
   'server-time',
   'role-rights',
   'disarmed-triggers',
+  'unlogged-tables',
 ])
 
 const role = 'hexbao_game'
-/** Rows are added here and never touched again. */
-const appendOnlyTables = ['transfers', 'claims', 'envelope_shares']
+/** Rows are added here and never touched again: the migrations say so, wherever a trigger is dropped later. */
+const appendOnlyTables = readMigrations().flatMap(({ text }) =>
+  [...text.matchAll(/^create trigger (\w+)_append_only\b/gm)].map(([, table = '']) => table),
+)
 /** Its columns are moved by the trigger of the transfers alone. */
 const recordTables = [...appendOnlyTables, 'accounts']
 
@@ -38,6 +41,7 @@ export async function checkPostgres(options: PostgresOptions): Promise<Check[]> 
     if (settings === undefined) throw new Unreachable('PostgreSQL does not say its settings')
     const [rights] = await query<RoleRights>(sql['role-rights'], [role, recordTables])
     const disarmed = await query<{ name: string }>(sql['disarmed-triggers'], [appendOnlyTables])
+    const unlogged = await query<{ name: string }>(sql['unlogged-tables'])
     const skewMs = await measureSkew(clock, async () => {
       const [row] = await query<{ now_ms: number }>(sql['server-time'])
       return row?.now_ms ?? Number.NaN
@@ -50,6 +54,7 @@ export async function checkPostgres(options: PostgresOptions): Promise<Check[]> 
       schemaFault === undefined ? passed('schema', 'up to date') : failed('schema', schemaFault, nuisance),
       judgeRole(rights),
       judgeTriggers(disarmed.map(({ name }) => name)),
+      judgeLogging(unlogged.map(({ name }) => name)),
     ]
   } finally {
     await client.end()
@@ -90,6 +95,8 @@ export type ServerSettings = Row & {
   full_page_writes: string
   synchronous_commit: string
   data_sync_retry: string
+  zero_damaged_pages: string
+  ignore_checksum_failure: string
   synchronous_standbys: string
   isolation: string
   is_standby: boolean
@@ -125,6 +132,14 @@ export function judgeSettings(settings: ServerSettings): Check[] {
     judgeSwitch('data_sync_retry', settings.data_sync_retry, {
       wanted: 'off',
       why: 'a write that the disk refused would count as done',
+    }),
+    judgeSwitch('zero_damaged_pages', settings.zero_damaged_pages, {
+      wanted: 'off',
+      why: 'rows of a damaged page would be gone without a word',
+    }),
+    judgeSwitch('ignore_checksum_failure', settings.ignore_checksum_failure, {
+      wanted: 'off',
+      why: 'a damaged page would be read as if it were right',
     }),
     judgeCommit(settings),
     settings.isolation === 'read committed'
@@ -197,4 +212,11 @@ function judgeTriggers(disarmed: readonly string[]): Check {
   if (disarmed.length === 0) return passed('append-only', 'the record refuses changes, whoever asks')
   const names = disarmed.join(', ')
   return failed('append-only', `${names}: the trigger <table>_append_only is missing or disabled`, money)
+}
+
+function judgeLogging(unlogged: readonly string[]): Check {
+  const name = 'write-ahead log'
+  if (unlogged.length === 0) return passed(name, 'every table is in it')
+  const tables = unlogged.join(', ')
+  return failed(name, `${tables}: a crash would empty it. Run alter table <table> set logged`, money)
 }

@@ -24,6 +24,7 @@ export async function checkRedis({ redisUrl, clock }: { redisUrl: string; clock:
         ? [failed('Redis', `INFO is not allowed (${info}): let the user run it`, nuisance)]
         : [judgeVersion(info), judgeRole(info), judgeAppendOnly(info), judgeEviction(info)]),
       judgeSync(await readSync(redis)),
+      judgePower(await readPower(redis)),
       judgeSkew('Redis', skewMs),
     ]
   } finally {
@@ -160,4 +161,31 @@ export function judgeSync(found: { value: string } | { refusal: string }): Check
   }
   if (found.value === 'everysec' || found.value === 'always') return passed(name, found.value)
   return warned(name, `${found.value}: a power cut forgets more than the last second, set it to everysec`)
+}
+
+type Power = { user: string; mayFlush: boolean } | { refusal: string }
+
+/** Asks Redis what would happen, and never tries: some servers would do it. */
+async function readPower(redis: Redis): Promise<Power> {
+  try {
+    const user = String(await redis.call('ACL', 'WHOAMI'))
+    return { user, mayFlush: (await redis.call('ACL', 'DRYRUN', user, 'FLUSHALL')) === 'OK' }
+  } catch (error) {
+    return { refusal: (error as Error).message }
+  }
+}
+
+export function judgePower(power: Power): Check {
+  const name = 'Redis user'
+  if ('refusal' in power) {
+    if (power.refusal.startsWith('NOPERM')) return passed(name, 'may not administer Redis')
+    return warned(
+      name,
+      `could not be checked (${power.refusal}): npm run redis-acl prints the rights it needs`,
+    )
+  }
+  if (!power.mayFlush) return passed(name, `${power.user} may not empty Redis`)
+  const advice =
+    'one wrong command forgets every reservation; npm run redis-acl prints a user with fewer rights'
+  return warned(name, `${power.user} may empty Redis: ${advice}`)
 }

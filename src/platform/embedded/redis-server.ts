@@ -1,10 +1,14 @@
 /**
- * The private Redis (or Valkey): 127.0.0.1 only, with a password that never shows in the process list, an append-only
- * file instead of snapshots, and writes refused rather than keys evicted when memory runs out.
+ * The private Redis (or Valkey): 127.0.0.1 only, with passwords that never show in the process list, an append-only
+ * file instead of snapshots, and writes refused rather than keys evicted when memory runs out. The game has a user of
+ * its own there; the default user, who may do everything, is left to whoever administers it.
  */
+import { createHash } from 'node:crypto'
 import { chown, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import { defaultPrefix } from '../redis.ts'
+import { formatAclLine, redisUser } from '../redis-acl.ts'
 import { identifyProcess, readCommandLine } from './process-identity.ts'
 import type { Place, ServerKind } from './server-process.ts'
 import { makePrivateFolder } from './service-account.ts'
@@ -39,11 +43,28 @@ export const redisServer: ServerKind = {
   ],
 }
 
-export function formatRedisUrl({ password, port }: { password: string; port: number }): string {
+type Address = { password: string; port: number }
+
+/** The game's user. */
+export function formatRedisUrl({ password, port }: Address): string {
+  return `redis://${redisUser}:${derivePassword(password)}@127.0.0.1:${port}`
+}
+
+/** The default user, who may do everything. */
+export function formatRedisAdminUrl({ password, port }: Address): string {
   return `redis://:${password}@127.0.0.1:${port}`
 }
 
-function formatConfig({ folder, password, port }: Place): string {
+/** The game's password follows from the administrator's, and not the other way round. */
+function derivePassword(password: string): string {
+  return createHash('sha256').update(`${redisUser}:${password}`).digest('base64url')
+}
+
+/** Tests share one server, each under a prefix of its own that begins like this. */
+const testPrefix = 'hx-'
+
+function formatConfig({ folder, password, port, throwaway }: Place): string {
+  const prefixes = throwaway ? [defaultPrefix, testPrefix] : [defaultPrefix]
   return [
     '# Written at each start.',
     'bind 127.0.0.1',
@@ -51,6 +72,7 @@ function formatConfig({ folder, password, port }: Place): string {
     'protected-mode yes',
     'loglevel notice',
     `requirepass ${password}`,
+    formatAclLine(redisUser, derivePassword(password), prefixes),
     `dir ${JSON.stringify(folder)}`,
     `pidfile ${JSON.stringify(join(folder, 'redis.pid'))}`,
     'appendonly yes',

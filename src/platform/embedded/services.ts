@@ -11,7 +11,7 @@ import { findPostgres, findRedis, listBinaryFolders, readDataMajor } from './fin
 import { explainMissing, type InstallMode, installMissing } from './install.ts'
 import { formatDatabaseUrl, postgresServer } from './postgres-server.ts'
 import { identifyThisProcess, isRunning, isSameProcess, type ProcessIdentity } from './process-identity.ts'
-import { formatRedisUrl, redisServer } from './redis-server.ts'
+import { formatRedisAdminUrl, formatRedisUrl, redisServer } from './redis-server.ts'
 import { createPassword, type RunFile, readRunFile, type ServerRecord, updateRunFile } from './run-file.ts'
 import { type Place, type ServerKind, startServer, stopServer, waitUntilReady } from './server-process.ts'
 import { type Account, findAccount, makeDataDir, outsideParent, placeFolder } from './service-account.ts'
@@ -21,6 +21,8 @@ export type Progress = (line: string) => void
 export type Services = {
   databaseUrl: string
   redisUrl: string
+  /** The default user of a Redis that we started, who may do everything; the given URL where one was given. */
+  redisAdminUrl: string
   /** Leaves; the last one to leave stops what was started. Leaving twice is fine. */
   leave(): Promise<void>
 }
@@ -50,8 +52,10 @@ export async function joinServices(options: JoinOptions): Promise<Services> {
   const names: Name[] = []
   if (databaseUrl === undefined) names.push('postgres')
   if (redisUrl === undefined) names.push('redis')
-  if (names.length === 0)
-    return { databaseUrl: databaseUrl ?? '', redisUrl: redisUrl ?? '', leave: async () => {} }
+  if (names.length === 0) {
+    const urls = { databaseUrl: databaseUrl ?? '', redisUrl: redisUrl ?? '', redisAdminUrl: redisUrl ?? '' }
+    return { ...urls, leave: async () => {} }
+  }
 
   await makeDataDir(dataDir)
   const member = identifyThisProcess()
@@ -67,6 +71,7 @@ export async function joinServices(options: JoinOptions): Promise<Services> {
   return {
     databaseUrl: databaseUrl ?? formatDatabaseUrl(addressOf(run.postgres)),
     redisUrl: redisUrl ?? formatRedisUrl(addressOf(run.redis)),
+    redisAdminUrl: redisUrl ?? formatRedisAdminUrl(addressOf(run.redis)),
     leave: leaveOnce(dataDir, member, progress),
   }
 }

@@ -1,0 +1,135 @@
+/** The rows of the record, as values. */
+import type { Row } from '#platform/postgres.ts'
+import type { EnvelopeState } from '../envelopes/state.ts'
+import { fromBigInt } from '../geo/cell.ts'
+import type { DeadLetter } from './dead-letters.ts'
+import type { RememberedClaim } from './describe.ts'
+import type { OutboxEntry } from './gate.ts'
+import type { Claim, ClaimableEnvelope, GatedEnvelope, LockedEnvelope } from './record.ts'
+
+export type ClaimRow = Row & {
+  id: string
+  envelope_id: string
+  player_id: string
+  share_no: number
+  amount: bigint
+  currency: string
+  claimed_at: Date
+}
+
+export const readClaim = (row: ClaimRow): Claim => ({
+  id: row.id,
+  envelopeId: row.envelope_id,
+  playerId: row.player_id,
+  shareNo: row.share_no,
+  amountMinor: row.amount,
+  currency: row.currency,
+  claimedAtMs: row.claimed_at.getTime(),
+})
+
+export type EnvelopeRow = Row & {
+  id: string
+  state: EnvelopeState
+  epoch: bigint
+  opens_at: Date
+  expires_at: Date
+  cell_r12: bigint
+  cell_r7: bigint
+  claim_radius_m: number
+  hider_kind: 'player' | 'merchant'
+  hider_id: string
+  currency: string
+  campaign_id: string | null
+  audience: ClaimableEnvelope['audience']
+  guest_ids: string[]
+  passphrase_mac: Buffer | null
+}
+
+export const readEnvelope = (row: EnvelopeRow): ClaimableEnvelope => ({
+  id: row.id,
+  state: row.state,
+  epoch: Number(row.epoch),
+  opensAtMs: row.opens_at.getTime(),
+  expiresAtMs: row.expires_at.getTime(),
+  cell12: fromBigInt(row.cell_r12),
+  cell7: fromBigInt(row.cell_r7),
+  claimRadiusM: row.claim_radius_m,
+  hiderKind: row.hider_kind,
+  hiderId: row.hider_id,
+  currency: row.currency,
+  campaignId: row.campaign_id ?? undefined,
+  audience: row.audience,
+  guestIds: row.guest_ids,
+  passphraseMac: row.passphrase_mac,
+})
+
+export type LockedRow = Row & {
+  id: string
+  state: EnvelopeState
+  epoch: bigint
+  opens_at: Date
+  expires_at: Date
+  currency: string
+  share_count: number
+  claimed_shares: number
+  hider_kind: 'player' | 'merchant'
+  hider_id: string
+  cell_r7: bigint
+  is_frozen: boolean | null
+  capped: string[] | null
+}
+
+export const readLocked = (row: LockedRow): LockedEnvelope => ({
+  id: row.id,
+  state: row.state,
+  epoch: Number(row.epoch),
+  opensAtMs: row.opens_at.getTime(),
+  expiresAtMs: row.expires_at.getTime(),
+  currency: row.currency,
+  shareCount: row.share_count,
+  claimedShares: row.claimed_shares,
+  hiderKind: row.hider_kind,
+  hiderId: row.hider_id,
+  cell7: fromBigInt(row.cell_r7),
+  isStopped: row.is_frozen ?? false,
+  cappedBudgets: row.capped ?? [],
+})
+
+export type GatedRow = Row & { id: string; epoch: bigint; is_frozen: boolean | null; opened_at: Date | null }
+
+export const readGated = (row: GatedRow): GatedEnvelope => ({
+  id: row.id,
+  epoch: Number(row.epoch),
+  isStopped: row.is_frozen ?? false,
+  openedAtMs: row.opened_at?.getTime(),
+})
+
+export type LetterRow = Row & {
+  id: string
+  entry: OutboxEntry
+  fault: string
+  attempts: number
+  buried_at: Date | null
+  updated_at: Date
+}
+
+export const readLetter = (row: LetterRow): DeadLetter => ({
+  ...{ id: row.id, entry: row.entry, fault: row.fault, attempts: row.attempts },
+  buriedAtMs: row.buried_at?.getTime(),
+  updatedAtMs: row.updated_at.getTime(),
+})
+
+export type RememberedRow = Row &
+  Pick<ClaimRow, 'id' | 'envelope_id' | 'amount' | 'currency' | 'claimed_at'> &
+  Pick<RememberedClaim, 'lat' | 'lng' | 'greeting'>
+
+export const readRemembered = (row: RememberedRow): RememberedClaim => ({
+  id: row.id,
+  envelopeId: row.envelope_id,
+  amountMinor: row.amount,
+  currency: row.currency,
+  claimedAtMs: row.claimed_at.getTime(),
+  lat: row.lat,
+  lng: row.lng,
+  greeting: row.greeting,
+})

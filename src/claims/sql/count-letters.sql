@@ -1,0 +1,4 @@
+-- How many dead letters there are.
+-- Params: none
+-- Returns: letters
+select count(*)::int as letters from dead_letters

@@ -1,0 +1,65 @@
+/**
+ * Whether whoever is on a connection may be there: a token has to come within 10 s; a wrong one, or that of a banned
+ * player, closes the socket. The token is verified anew every two minutes, so that no session outlives what it was
+ * opened with by much more than that.
+ */
+import type { Logger } from 'pino'
+import { limits } from '#protocol/limits.ts'
+import { closeCodes } from '#protocol/ws/frame.ts'
+import type { Cancel, Clock } from '#platform/clock.ts'
+import type { Refusal } from '#platform/problem.ts'
+import type { PlayerCaller } from '../players/caller.ts'
+import type { Connection } from './connection.ts'
+import { describeRefusal } from './error-frame.ts'
+
+/** The player behind a token, on the device that `hello` names, or why there is none; throws when nobody can tell. */
+export type Authenticate = (token: string, device?: string) => Promise<PlayerCaller | Refusal>
+
+/** What a client says of itself, kept so that it can be verified again. */
+export type Credential = { token: string; device?: string | undefined }
+
+export type Vigil = {
+  /** Closes the socket where nobody may come in with this; `ref` is the hello that brought it. */
+  identify(credential: Credential, ref?: string): Promise<PlayerCaller | undefined>
+  /** Once now, and then again and again. */
+  verifyFromNowOn(credential: Credential): Promise<void>
+  end(): void
+}
+
+export type VigilPorts = { clock: Clock; log: Pick<Logger, 'error'>; isSandbox: boolean }
+
+export function keepVigil(connection: Connection, authenticate: Authenticate, ports: VigilPorts): Vigil {
+  const { clock, log } = ports
+  const turnAway = (reason: string) => connection.close(closeCodes.unauthorized, reason)
+  let isEnded = false
+  let cancelTimer: Cancel = clock.after(limits.socket.helloWithinMs, () => turnAway('no hello in time'))
+
+  async function identify({ token, device }: Credential, ref?: string): Promise<PlayerCaller | undefined> {
+    const caller = await authenticate(token, device)
+    if ('kind' in caller) return caller
+    if (caller.code === 'device_refused') connection.send(describeRefusal(caller, ref, ports))
+    if (caller.code === 'banned') connection.close(closeCodes.banned, 'the player is banned')
+    else turnAway('no valid token')
+    return undefined
+  }
+
+  async function verifyFromNowOn(credential: Credential): Promise<void> {
+    cancelTimer()
+    try {
+      await identify(credential)
+    } catch (error) {
+      log.error({ err: error }, 'a token could not be verified again')
+    }
+    if (isEnded) return
+    cancelTimer = clock.after(limits.socket.verifyEveryMs, () => void verifyFromNowOn(credential))
+  }
+
+  return {
+    identify,
+    verifyFromNowOn,
+    end() {
+      isEnded = true
+      cancelTimer()
+    },
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * The game servers, and who starts them again when they die: each the shipped `src/bin/server.ts` in a process of its
+ * own, with a proxy before its PostgreSQL and one before its Redis.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { open } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { getLiveness } from '#protocol/rest/health.ts'
+import { createFaultProxy, type FaultProxy } from './fault-proxy.ts'
+import { watchPostgres } from './postgres-wire.ts'
+import { watchRedis } from './redis-wire.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+export type GameServer = {
+  name: string
+  url: string
+  postgres: FaultProxy
+  redis: FaultProxy
+  isUp(): boolean
+  kill(): Promise<void>
+  freeze(): () => void
+  /** Dies at the `count`-th passing of a failpoint in its next life; resolves to whether it did, in time. */
+  dieAt(failpoint: string, count: number, withinMs: number): Promise<boolean>
+  /** SIGTERM, and no new life. */
+  retire(): Promise<void>
+}
+
+export type ServerOptions = {
+  name: string
+  dataDir: string
+  env: Record<string, string>
+  databaseUrl: string
+  redisUrl: string
+  /** It ended by itself while it was up: nothing that is done to it may lead to that. */
+  onOwnDeath: (what: string) => void
+}
+
+type Armed = { spec: string; done: (died: boolean) => void }
+
+const backoffMs = { first: 50, longest: 1_000 }
+
+export async function startGameServer(options: ServerOptions): Promise<GameServer> {
+  const { name, databaseUrl, redisUrl } = options
+  const [postgres, redis] = await Promise.all([
+    createFaultProxy(portOf(databaseUrl), watchPostgres),
+    createFaultProxy(portOf(redisUrl), watchRedis),
+  ])
+  const port = await findFreePort()
+  const url = `http://127.0.0.1:${port}`
+  const log = await open(join(options.dataDir, `${name}.log`), 'a')
+  const lives = startLives(options, {
+    url,
+    logFd: log.fd,
+    env: {
+      ...{ ...options.env, PORT: String(port) },
+      DATABASE_URL: withPort(databaseUrl, postgres.port),
+      REDIS_URL: withPort(redisUrl, redis.port),
+    },
+  })
+  return {
+    ...{ name, url, postgres, redis, ...lives },
+    async dieAt(failpoint, count, withinMs) {
+      const died = new Promise<boolean>(done => lives.arm({ spec: `${failpoint}:${count}`, done }))
+      await lives.kill()
+      const hasDied = await Promise.race([died, sleep(withinMs, false, { ref: false })])
+      if (hasDied) return true
+      lives.arm(undefined)
+      await lives.kill()
+      return false
+    },
+    async retire() {
+      await lives.end()
+      await Promise.all([postgres.close(), redis.close(), log.close()])
+    },
+  }
+}
+
+type Birth = { url: string; logFd: number; env: Record<string, string> }
+
+/** One life after the other, until the end. */
+function startLives({ name, onOwnDeath }: ServerOptions, { url, logFd, env }: Birth) {
+  let child: ChildProcess | undefined
+  let armed: Armed | undefined
+  let [isUp, isMeant, isOver] = [false, false, false]
+
+  async function live(): Promise<void> {
+    for (let waitMs = backoffMs.first; !isOver; await sleep(waitMs)) {
+      const mine = armed
+      isMeant = false
+      child = spawn(process.execPath, ['--import', 'tsx', 'src/bin/server.ts'], {
+        cwd: root,
+        env: { PATH: process.env.PATH, ...env, ...(mine && { FAILPOINT: mine.spec }) },
+        stdio: ['ignore', logFd, logFd],
+      })
+      const exited = once(child, 'exit') as Promise<[number | null, string | null]>
+      const wasUp = await Promise.race([awaitLiveness(url, child), exited.then(() => false)])
+      isUp = wasUp
+      const [code, signal] = await exited
+      isUp = false
+      if (!isMeant && signal === 'SIGKILL' && mine !== undefined) {
+        mine.done(true)
+        if (armed === mine) armed = undefined
+      } else if (!isMeant && wasUp) onOwnDeath(`${name} ended by itself (${signal ?? code})`)
+      waitMs = wasUp ? backoffMs.first : Math.min(waitMs * 2, backoffMs.longest)
+    }
+  }
+  const living = live()
+
+  return {
+    isUp: () => isUp,
+    /** For the lives to come, until it has died of it. */
+    arm: (next: Armed | undefined) => (armed = next),
+    async kill() {
+      const dying = child
+      if (dying === undefined || dying.exitCode !== null || dying.signalCode !== null) return
+      isMeant = true
+      dying.kill('SIGKILL')
+      await once(dying, 'exit')
+    },
+    freeze() {
+      const frozen = child
+      frozen?.kill('SIGSTOP')
+      return () => frozen?.kill('SIGCONT')
+    },
+    async end() {
+      ;[isOver, isMeant] = [true, true]
+      child?.kill('SIGTERM')
+      await living
+    },
+  }
+}
+
+async function awaitLiveness(url: string, child: ChildProcess): Promise<boolean> {
+  while (child.exitCode === null && child.signalCode === null) {
+    const answer = await fetch(url + getLiveness.path, { signal: AbortSignal.timeout(1_000) }).catch(
+      () => undefined,
+    )
+    if (answer?.ok) return true
+    await sleep(50)
+  }
+  return false
+}
+
+const portOf = (url: string): number => Number(new URL(url).port)
+
+function withPort(url: string, port: number): string {
+  const moved = new URL(url)
+  moved.port = String(port)
+  return moved.href
+}
+
+/** Kept by the server over all its lives. */
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}

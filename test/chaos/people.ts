@@ -1,0 +1,70 @@
+/** Who plays: at each square a crowd that claims, a merchant and a player who hide. Made before anything is broken. */
+import { randomUUID } from 'node:crypto'
+import { SignJWT } from 'jose'
+import { Client } from 'pg'
+import { createMerchant } from '#protocol/rest/merchants.ts'
+import { signUpPlayer } from '#protocol/rest/players.ts'
+import { createRest } from '../acceptance/rest.ts'
+
+export type Point = { lat: number; lng: number }
+export type Claimant = { id: string; token: string }
+export type Hider = { kind: 'merchant' | 'player'; credential: string }
+
+/** People at one square never meet those of another: nobody travels, so no fix is ever implausible. */
+export type Square = { place: Point; crowd: readonly Claimant[]; hiders: readonly Hider[] }
+
+export type PeopleOptions = {
+  url: string
+  databaseUrl: string
+  operatorKey: string
+  jwtSecret: string
+  squares: number
+  crowd: number
+}
+
+export async function gatherPeople(options: PeopleOptions): Promise<Square[]> {
+  const { url, operatorKey, squares } = options
+  const operator = createRest({ url, credential: operatorKey })
+  return await Promise.all(
+    Array.from({ length: squares }, async (_, i) => {
+      const { secret } = await operator.get(createMerchant, {
+        idempotencyKey: `merchant-${i}`,
+        body: { name: `Merchant ${i}` },
+      })
+      const { token } = await createRest({ url }).get(signUpPlayer, { body: {} })
+      return {
+        place: { lat: 31.2304 + i / 10, lng: 121.4737 },
+        crowd: await gatherCrowd(options),
+        hiders: [
+          { kind: 'merchant' as const, credential: secret },
+          { kind: 'player' as const, credential: token },
+        ],
+      }
+    }),
+  )
+}
+
+/** As an identity provider would send them: the operation that signs up in the sandbox is not what is tried here. */
+async function gatherCrowd({ databaseUrl, jwtSecret, crowd }: PeopleOptions): Promise<Claimant[]> {
+  const ids = Array.from({ length: crowd }, () => randomUUID())
+  const database = new Client({ connectionString: databaseUrl })
+  await database.connect()
+  try {
+    await database.query(
+      `insert into players (id, issuer, subject, created_at)
+       select id, 'hexbao', id::text, now() from unnest($1::uuid[]) as id`,
+      [ids],
+    )
+  } finally {
+    await database.end()
+  }
+  const key = new TextEncoder().encode(jwtSecret)
+  return await Promise.all(
+    ids.map(async id => {
+      const token = new SignJWT({ sub: id, iss: 'hexbao', aud: 'hexbao' })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setExpirationTime('12h')
+      return { id, token: await token.sign(key) }
+    }),
+  )
+}

@@ -1,0 +1,83 @@
+/**
+ * `npm run soak [-- NAME]`: the runs that are too long for every change, each at the size of a release. Without a name
+ * it lists them. What they found is in the README of this folder.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpus } from 'node:os'
+
+type Soak = { what: string; command: readonly string[]; env?: Readonly<Record<string, string>> }
+
+const test = (file: string): readonly string[] => ['npx', 'tap', '--timeout=3600', file]
+const race = 'test/acceptance/race.test.ts'
+
+const soaks: Readonly<Record<string, Soak>> = {
+  rush: {
+    what: '10,000 players, five claims each at once, three servers, 100 shares',
+    command: test(race),
+    env: { RACE_PLAYERS: '10000', RACE_SERVERS: '3', RACE_TRIES: '5', RACE_FINAL_WITHIN_MS: '300000' },
+  },
+  'lost-replies': {
+    what: '20,000 players, 10,000 shares, three answers in ten thrown away after the claim was executed',
+    command: test(race),
+    env: {
+      ...{ RACE_PLAYERS: '20000', RACE_SHARES: '10000', RACE_SERVERS: '3', RACE_TRIES: '4' },
+      ...{ RACE_LOSS: '0.3', RACE_FINAL_WITHIN_MS: '600000' },
+    },
+  },
+  faults: {
+    what: 'a million seeds of the simulation',
+    command: [
+      'npm',
+      'run',
+      'simulate-faults',
+      '--',
+      '--seeds',
+      '1000000',
+      '--workers',
+      String(cpus().length),
+    ],
+  },
+  chaos: {
+    what: 'a thousand faults on real processes',
+    command: ['npm', 'run', 'chaos', '--', '--faults', '1100'],
+  },
+  failpoints: {
+    what: '200 crashes at each failpoint',
+    command: ['npm', 'run', 'chaos', '--', '--failpoints', '200'],
+  },
+  mutants: { what: 'every mutant, caught', command: ['npm', 'run', 'mutants'] },
+  ends: {
+    what: '20,000 envelopes closed and expired at random moments under claims',
+    command: test('test/claims/ends.test.ts'),
+    env: { ENDS: '20000' },
+  },
+  amounts: {
+    what: 'a million amounts',
+    command: test('test/ledger/amounts.test.ts'),
+    env: { MONEY_RUNS: '1000000' },
+  },
+  splits: {
+    what: 'a million splits',
+    command: test('test/envelopes/split.test.ts'),
+    env: { MONEY_RUNS: '1000000', TAP_TIMEOUT: '3600' },
+  },
+  'lost-commits': {
+    what: 'a thousand connections cut at COMMIT',
+    command: test('test/platform/lost-answer.test.ts'),
+    env: { LOST_ANSWERS: '1000' },
+  },
+}
+
+const [name] = process.argv.slice(2)
+const soak = name === undefined ? undefined : soaks[name]
+if (soak === undefined) {
+  const rows = Object.entries(soaks).map(([key, { what }]) => `  ${key.padEnd(14)}${what}`)
+  process.stdout.write(`npm run soak -- NAME, where NAME is\n${rows.join('\n')}\n`)
+  process.exitCode = name === undefined ? 0 : 2
+} else {
+  const [file = '', ...args] = soak.command
+  const run = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...soak.env } })
+  const [code] = (await once(run, 'exit')) as [number | null]
+  process.exitCode = code ?? 1
+}
