@@ -2,9 +2,6 @@
  * The closed list of errors. REST answers them as problem+json (RFC 9457), the socket as `error` frames with
  * the same codes; each has a page at /problems/<code>. Nothing else is ever sent as an error.
  */
-import { type Static, Type } from 'typebox'
-import { Shape, Text } from './scalars.ts'
-
 export type ErrorEntry = {
   status: number
   title: string
@@ -177,6 +174,14 @@ export const errors = {
       'speed: faster than 16 km/h. cooldown: too soon after a reward elsewhere.',
     reasons: ['accuracy', 'stale', 'jump', 'speed', 'cooldown'],
   }),
+  device_refused: entry({
+    status: 422,
+    title: 'This device does not count',
+    help:
+      'malformed: send a UUID in Hexbao-Device, or in `device` of hello. too_many: this player used five other ' +
+      'devices within 30 days; play on one of them.',
+    reasons: ['malformed', 'too_many'],
+  }),
   envelope_refused: entry({
     status: 422,
     title: 'The envelope breaks a rule of the game',
@@ -243,6 +248,14 @@ export const errors = {
       "outside the merchant's verified area.",
     reasons: ['too_far', 'crowded', 'outside_area'],
   }),
+  hints_paused: entry({
+    status: 429,
+    title: 'Hints pause for you',
+    help:
+      'speed: you move faster than 16 km/h; send positions until their answer says no `paused`. cells: you looked ' +
+      'around in more new hint cells than the limits allow; wait for retryAfterMs. Claims are not affected by cells.',
+    reasons: ['speed', 'cells'],
+  }),
   daily_limit: entry({
     status: 429,
     title: "The day's limit is used up",
@@ -281,19 +294,3 @@ export const errors = {
 
 export type ErrorCode = keyof typeof errors
 export const errorCodes = Object.keys(errors) as ErrorCode[]
-
-/** RFC 9457 problem+json as this server sends it. */
-export const Problem = Shape({
-  type: Type.String({ description: "Address of the error's page on this server." }),
-  title: Type.String(),
-  status: Type.Integer(),
-  code: Type.Enum(errorCodes),
-  reason: Type.Optional(Type.String()),
-  detail: Type.Optional(Text(500)),
-  retryAfterMs: Type.Optional(Type.Integer({ minimum: 0 })),
-  figures: Type.Optional(
-    Type.Record(Type.String(), Type.Number(), { description: 'Sandbox only: the numbers behind a refusal.' }),
-  ),
-  errors: Type.Optional(Type.Array(Shape({ pointer: Type.String(), message: Type.String() }))),
-})
-export type Problem = Static<typeof Problem>

@@ -1,5 +1,5 @@
 /** The schemas that both documents know by name; everything else is printed where it stands. */
-import { Problem } from '../errors.ts'
+import { Problem } from '../problem.ts'
 import { Claim, ClaimBody, ClaimedAnswer, PendingAnswer } from '../rest/claims.ts'
 import { Audience, Envelope, EnvelopeState, EnvelopeWin } from '../rest/envelopes.ts'
 import { HideBody, HintFeature, Split, SplitProof } from '../rest/envelopes.ts'

@@ -18,7 +18,8 @@ export const tags: Record<string, string> = {
 }
 
 const restLimits = [
-  ...(['money', 'envelope', 'serviceRequest', 'claim', 'position', 'hint', 'http', 'idempotency'] as const),
+  ...(['money', 'envelope', 'serviceRequest', 'claim', 'position', 'device'] as const),
+  ...(['hint', 'http', 'idempotency'] as const),
   ...(['payout', 'statement', 'merchant', 'sandbox'] as const),
 ]
 
@@ -62,5 +63,5 @@ export const socketIntroduction = `Hints, wins and positions, live. Frames are J
 ${closeRows.join('\n')}
 
 ## Limits
-${tabulateLimits(['socket', 'position', 'hint', 'claim', 'serviceRequest'])}
+${tabulateLimits(['socket', 'position', 'device', 'hint', 'claim', 'serviceRequest'])}
 `

@@ -2,7 +2,8 @@
 import { STATUS_CODES } from 'node:http'
 import type { Static, TSchema } from 'typebox'
 import { Check } from 'typebox/value'
-import { type ErrorCode, Problem } from '#protocol/errors.ts'
+import { type ErrorCode } from '#protocol/errors.ts'
+import { Problem } from '#protocol/problem.ts'
 import type { Operation } from '#protocol/operation.ts'
 
 export type Call = {
