@@ -56,6 +56,13 @@ export const errors = {
       'One answer for every case that depends on the envelope: unknown, too far, fix too coarse, not for ' +
       'you, wrong passphrase, not open yet. Walk, follow the hints, try again.',
   }),
+  ticket_refused: entry({
+    status: 403,
+    title: 'This ticket does not count',
+    help:
+      'It is older than 60 s, or was not given to this player, on this device, for this envelope. Nothing was counted: ' +
+      'reveal again, or claim with a fix.',
+  }),
   not_found: entry({
     status: 404,
     title: 'No such thing',
@@ -171,6 +178,14 @@ export const errors = {
     title: 'The merchant cannot be made',
     help: 'area_invalid: the polygon is open, crosses itself or has no area.',
     reasons: ['area_invalid'],
+  }),
+  thanks_refused: entry({
+    status: 422,
+    title: 'These thanks were not passed on',
+    help:
+      'text_refused: blank, too long, with contact details or characters that deceive. said_already: thanks are said ' +
+      'once, and this claim has others.',
+    reasons: ['text_refused', 'said_already'],
   }),
   place_refused: entry({
     status: 422,

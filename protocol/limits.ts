@@ -33,6 +33,8 @@ export const limits = {
     failedTriesPerEnvelopeHour: 10,
     failedTriesPerDay: 150,
     pendingAfterMs: 1_500,
+    ticketMs: 60_000,
+    thanksChars: 120,
   },
 
   position: {

@@ -31,7 +31,7 @@ import { registerChainRoutes } from './chain/routes.ts'
 import { announceLateWin, createSettledAnnouncer } from './claims/announce.ts'
 import { createClaims } from './claims/claims.ts'
 import type { Reach } from './claims/failpoints.ts'
-import { describeAnswer } from './claims/describe.ts'
+import { describeAnswer, describeReveal } from './claims/describe.ts'
 import { countClaimsSince, createClaimRecord, deadLetterRecord, listClaimedLive } from './claims/postgres.ts'
 import { createClaimGate } from './claims/redis.ts'
 import { registerClaimRoutes, registerDeadLetterRoutes } from './claims/routes.ts'
@@ -202,6 +202,7 @@ export async function createApp({
     forgetTokens: authenticator.forget,
     claims: {
       claim: async (player, request) => describeAnswer(await claims.claim(player, request)),
+      reveal: async (player, request) => describeReveal(await claims.reveal(player, request)),
       claimedIds,
     },
   })
@@ -251,7 +252,7 @@ export async function createApp({
   })
   registerEnvelopeRoutes(bind, { envelopes })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
-  registerClaimRoutes(bind, { claim: claims.claim, database })
+  registerClaimRoutes(bind, { claim: claims.claim, reveal: claims.reveal, database })
   registerBudgetRoutes(bind, { ...money, record: budgetRecord, isHolder: budgets.isHolder, noteAction })
   const announceFreezes = budgets.announce
   registerOperatorRoutes(bind, {

@@ -35,6 +35,8 @@ const meanings: Record<PathOf<typeof limits>, string> = {
   'claim.failedTriesPerEnvelopeHour': 'Failed tries per envelope and hour, at most.',
   'claim.failedTriesPerDay': 'Failed tries a day, at most.',
   'claim.pendingAfterMs': 'A claim that takes longer is answered 202 pending.',
+  'claim.ticketMs': 'The ticket of a reveal claims for this long, by the clock of the server.',
+  'claim.thanksChars': 'Characters of a line of thanks, at most.',
   'position.maxAgeMs': 'The last accepted fix counts for this long.',
   'position.worstAccuracyM': 'A fix with a larger accuracy radius is refused.',
   'position.walkingSpeedKmh': 'Faster than this, hints pause and claims are refused.',

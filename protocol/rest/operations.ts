@@ -1,6 +1,6 @@
 /** Every REST operation, in the order of the documents. */
 import type { Operation } from '../operation.ts'
-import { claimEnvelope, getClaim, listClaims } from './claims.ts'
+import { claimEnvelope, getClaim, listClaims, revealEnvelope, thankHider } from './claims.ts'
 import {
   closeEnvelope,
   getEnvelope,
@@ -61,9 +61,11 @@ export const operations: readonly Operation[] = [
   listEnvelopeClaims,
   getEnvelopeLedger,
   verifyEnvelope,
+  revealEnvelope,
   claimEnvelope,
   getClaim,
   listClaims,
+  thankHider,
   getMerchant,
   createApiKey,
   listApiKeys,

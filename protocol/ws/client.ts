@@ -1,6 +1,6 @@
 /** Frames that a client sends on `GET /v1/play`, subprotocol `hexbao.v1`. */
 import { type Static, Type } from 'typebox'
-import { ClaimBody } from '../rest/claims.ts'
+import { ClaimBody, fixOrTicket, RevealBody } from '../rest/claims.ts'
 import { Fix, Shape, Text, Uuid } from '../scalars.ts'
 
 /** The client's own name for a frame; the answer carries it as `ref`. */
@@ -23,16 +23,32 @@ export const Hello = Shape({
 
 export const Position = Shape({ type: Type.Literal('position'), id: Type.Optional(FrameId), fix: Fix })
 
-export const ClaimFrame = Shape({
-  type: Type.Literal('claim'),
+export const RevealFrame = Shape({
+  type: Type.Literal('reveal'),
   id: Type.Optional(FrameId),
   envelopeId: Uuid,
-  ...ClaimBody.properties,
+  ...RevealBody.properties,
 })
+
+export const ClaimFrame = Shape(
+  {
+    type: Type.Literal('claim'),
+    id: Type.Optional(FrameId),
+    envelopeId: Uuid,
+    ...ClaimBody.properties,
+  },
+  fixOrTicket,
+)
 
 export const Ping = Shape({ type: Type.Literal('ping'), id: Type.Optional(FrameId) })
 
-export const clientFrames = { hello: Hello, position: Position, claim: ClaimFrame, ping: Ping } as const
+export const clientFrames = {
+  hello: Hello,
+  position: Position,
+  reveal: RevealFrame,
+  claim: ClaimFrame,
+  ping: Ping,
+} as const
 export type ClientFrame = {
   [K in keyof typeof clientFrames]: Static<(typeof clientFrames)[K]>
 }[keyof typeof clientFrames]

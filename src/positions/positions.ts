@@ -7,7 +7,7 @@ import { type Refusal, refuse } from '#platform/problem.ts'
 import { type Cell, locateCell } from '../geo/cell.ts'
 import { toWgs84 } from '../geo/datum.ts'
 import { parsePoint } from '../geo/point.ts'
-import { type EntryPlace, type EntryVerdict, judgeEntry } from './entry.ts'
+import { type Admission, type EntryPlace, type EntryVerdict, judgeAdmission, judgeEntry } from './entry.ts'
 import type { Pace } from './pace.ts'
 import { rewardAt } from './presence.ts'
 import { givePermitBack } from './quotas.ts'
@@ -15,7 +15,7 @@ import { freshStanding, type Standing, type StandingStore } from './standing.ts'
 import { judgeFix, lastFixOf, type ReportedFix } from './track.ts'
 
 /** Whose position it is; `timeScale` runs a sandbox player's limits faster. */
-export type Walker = { id: string; timeScale: number }
+export type Walker = { id: string; timeScale: number; deviceId?: string }
 
 export type MoveAnswer =
   | { status: 'accepted'; cell: Cell; paused?: 'speed' }
@@ -28,17 +28,19 @@ export type Positions = {
   lastCell(playerId: string): Promise<Cell | undefined>
   /** Where a player stands who hides: the fix sent along, else the last one. */
   standing(player: Walker, fix: WireFix | undefined): Promise<{ status: 'ok'; cell: Cell } | Refusal>
-  /** The position gate of a claim; `entered` has taken a permit if the envelope is live. */
+  /** The position gate of a claim or reveal; `entered` has taken a permit if the place says so. */
   enter(
     player: Walker,
     envelopeId: string,
     fix: WireFix,
     place: EntryPlace | undefined,
   ): Promise<EntryVerdict>
+  /** The same for a claim with a ticket that was given in this cell; notes the reward with the permit. */
+  admit(player: Walker, admission: Admission): Promise<EntryVerdict>
   /** Gives back the permit of a claim that won nothing new. */
   leave(player: Walker): Promise<void>
   /** Notes a reward at a place: the next one elsewhere has to wait for the cool-down. */
-  reward(player: Walker, fix: WireFix): Promise<void>
+  reward(player: Walker, cell: Cell): Promise<void>
 }
 
 export type PositionPorts = {
@@ -106,14 +108,16 @@ export function createPositions({ store, clock, countClaimsSince }: PositionPort
       return update(player, (standing, pace) => judgeEntry(standing, request, pace))
     },
 
+    admit: (player, admission) =>
+      update(player, (standing, pace) => judgeAdmission(standing, admission, pace)),
+
     leave: player =>
       update(player, (standing, pace) => ({
         standing: { ...standing, quotas: givePermitBack(standing.quotas, pace) },
         answer: undefined,
       })),
 
-    reward(player, fix) {
-      const { cell } = reportFix(fix)
+    reward(player, cell) {
       return update(player, (standing, pace) => ({
         standing: { ...standing, track: rewardAt(standing.track, cell, pace.nowMs) },
         answer: undefined,

@@ -16,6 +16,7 @@ import { createClaimRecord, countClaimsSince } from '../../src/claims/postgres.t
 import type { ClaimGate } from '../../src/claims/gate.ts'
 import { createClaimGate } from '../../src/claims/redis.ts'
 import { partitionOf } from '../../src/claims/reservation.ts'
+import type { RevealAnswer } from '../../src/claims/reveal.ts'
 import { sweepLimits } from '../../src/claims/sweep.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { postTransfers } from '../../src/ledger/postgres.ts'
@@ -91,6 +92,12 @@ export async function createClaimStage(t: Test) {
     { at = square, on = server, ...more }: { at?: Point; on?: typeof server; passphrase?: string } = {},
   ): Promise<ClaimAnswer> => on.claim(player, { envelopeId, fix: fixAt(at), ...more })
 
+  const reveal = (
+    player: PlayerCaller,
+    envelopeId: string,
+    { at = square, on = server, ...more }: { at?: Point; on?: typeof server; passphrase?: string } = {},
+  ): Promise<RevealAnswer> => on.reveal(player, { envelopeId, fix: fixAt(at), ...more })
+
   /** Players without money, made in one statement. */
   async function createCrowd(size: number): Promise<PlayerCaller[]> {
     const rows = await stage.ask<{ id: string }>(
@@ -111,6 +118,7 @@ export async function createClaimStage(t: Test) {
     server,
     ...createOutsiders(world, announcer, server),
     claim,
+    reveal,
     createCrowd,
     fixAt,
     createJobs,
@@ -178,5 +186,5 @@ async function connectAsServer(t: Test, { redisUrl }: World) {
   return redis
 }
 
-export const outcomeOf = (answer: ClaimAnswer): string =>
+export const outcomeOf = (answer: ClaimAnswer | RevealAnswer): string =>
   answer.status === 'refused' ? [answer.code, answer.reason].filter(Boolean).join(':') : answer.status

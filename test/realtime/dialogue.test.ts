@@ -62,6 +62,7 @@ function createHubStage() {
     },
     claims: {
       claim: async () => refuse('out_of_reach', { figures: { distanceM: 63 } }),
+      reveal: async () => refuse('out_of_reach', { figures: { distanceM: 63 } }),
       claimedIds: async () => [],
     },
   })

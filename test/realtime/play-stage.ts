@@ -24,7 +24,7 @@ import { createAdmission } from '../../src/realtime/admission.ts'
 import { createHub } from '../../src/realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from '../../src/realtime/redis.ts'
 import type { MoveAnswer } from '../../src/positions/positions.ts'
-import type { ClaimAnswer, ClaimRequest } from '../../src/realtime/session.ts'
+import type { ClaimAnswer, ClaimRequest, RevealAnswer, RevealRequest } from '../../src/realtime/session.ts'
 import { registerPlaySocket } from '../../src/realtime/socket.ts'
 import { addPlayer } from '../helpers/people.ts'
 import { createWorld, type World } from '../helpers/world.ts'
@@ -74,6 +74,8 @@ function createPeople(world: World) {
     }),
     claim: async (_player: PlayerCaller, _request: ClaimRequest): Promise<ClaimAnswer> =>
       refuse('out_of_reach'),
+    reveal: async (_player: PlayerCaller, _request: RevealRequest): Promise<RevealAnswer> =>
+      refuse('out_of_reach'),
   }
   return {
     rules,
@@ -97,6 +99,7 @@ function createPeople(world: World) {
     },
     claims: {
       claim: (player: PlayerCaller, request: ClaimRequest) => rules.claim(player, request),
+      reveal: (player: PlayerCaller, request: RevealRequest) => rules.reveal(player, request),
       claimedIds: async (playerId: string) => claimed.get(playerId) ?? [],
     },
   }
