@@ -1,7 +1,7 @@
 /** Claims: see what lies here, grab a share, ask again, look back, say thanks. */
 import { type Static, Type } from 'typebox'
 import { limits } from '../limits.ts'
-import { bodyErrors, callerErrors, commonErrors, operation } from '../operation.ts'
+import { bodyErrors, commonErrors, operation, playerErrors } from '../operation.ts'
 import { Amount, Fix, GeoPoint, Page, PageQuery, Shape, Text, Ticket, Timestamp, Uuid } from '../scalars.ts'
 
 const passphrase = Type.Optional(
@@ -81,7 +81,7 @@ export const revealEnvelope = operation({
   params: Shape({ id: Uuid }),
   body: RevealBody,
   answers: { 200: RevealAnswer },
-  errors: [...commonErrors, ...bodyErrors, ...callerErrors, ...revealErrors],
+  errors: [...commonErrors, ...bodyErrors, ...playerErrors, ...revealErrors],
 })
 
 export const claimEnvelope = operation({
@@ -98,7 +98,7 @@ export const claimEnvelope = operation({
   params: Shape({ id: Uuid }),
   body: ClaimBody,
   answers: { 200: ClaimedAnswer, 202: PendingAnswer },
-  errors: [...commonErrors, ...bodyErrors, ...callerErrors, ...claimErrors],
+  errors: [...commonErrors, ...bodyErrors, ...playerErrors, ...claimErrors],
 })
 
 /** A win looked back at: the place is shown, the player stood there. */
@@ -122,7 +122,7 @@ export const getClaim = operation({
   callers: ['player'],
   params: Shape({ id: Uuid }),
   answers: { 200: Claim },
-  errors: [...commonErrors, ...callerErrors, 'claim_not_settled'],
+  errors: [...commonErrors, ...playerErrors, 'claim_not_settled'],
 })
 
 export const listClaims = operation({
@@ -134,7 +134,7 @@ export const listClaims = operation({
   callers: ['player'],
   query: PageQuery,
   answers: { 200: Page(Claim) },
-  errors: [...commonErrors, ...callerErrors],
+  errors: [...commonErrors, ...playerErrors],
 })
 
 export const ThanksBody = Shape({ text: Text(limits.claim.thanksChars) })
@@ -152,5 +152,5 @@ export const thankHider = operation({
   params: Shape({ id: Uuid }),
   body: ThanksBody,
   answers: { 200: Shape({ claimId: Uuid, envelopeId: Uuid, thanks: Type.String() }) },
-  errors: [...commonErrors, ...bodyErrors, ...callerErrors, 'claim_not_settled', 'thanks_refused'],
+  errors: [...commonErrors, ...bodyErrors, ...playerErrors, 'claim_not_settled', 'thanks_refused'],
 })

@@ -3,7 +3,8 @@
  * wherever they stand.
  */
 import type { Cell } from '../geo/cell.ts'
-import type { Positions, Walker } from '../positions/positions.ts'
+import type { Walker } from '../positions/judging.ts'
+import type { Positions } from '../positions/positions.ts'
 import {
   answerEnd,
   approachEnvelope,

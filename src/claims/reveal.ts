@@ -7,7 +7,7 @@
 import type { RevealBody } from '#protocol/rest/claims.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Point } from '../geo/point.ts'
-import type { Walker } from '../positions/positions.ts'
+import type { Walker } from '../positions/judging.ts'
 import { approachEnvelope, type ApproachPorts, type Told } from './approach.ts'
 import { isOpenAt, tryAgain } from './grab.ts'
 import type { Bearer, Ticket } from './ticket.ts'

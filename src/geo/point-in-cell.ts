@@ -23,7 +23,7 @@ const RADIANS = Math.PI / 180
 export function pointInCell(cell: Cell, chance: () => number): Point {
   assert(resolutionOf(cell) === 12, 'places are cells of resolution 12')
   const centre = toVector(centreOf(cell))
-  const corners = cellToBoundary(cell).map(([lat = 0, lng = 0]) => toVector({ lat, lng }))
+  const corners = cellToBoundary(cell).map(([lat, lng]) => toVector({ lat, lng }))
   const fan = corners.map((corner, i) => [corner, corners[(i + 1) % corners.length] ?? corner] as const)
   const areas = fan.map(([a, b]) => areaOf(centre, a, b))
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
