@@ -63,18 +63,27 @@ export async function approachEnvelope(
   const entry = await enter(ports, player, { request, purpose, envelope, isStopped })
   if (isRefusal(entry)) return (await findOwn(ports, envelopeId, player)) ?? entry
   if (envelope === undefined) return refuse('out_of_reach')
+  const end = await tellFate(ports, player, { envelope, isStopped })
+  return end ?? { status: 'within_reach', envelope, cell: entry.cell }
+}
 
-  switch (envelope.state) {
-    case 'live':
-      if (isStopped) return (await findOwn(ports, envelopeId, player)) ?? refuse('frozen')
-      return { status: 'within_reach', envelope, cell: entry.cell }
+/** What a player within reach hears of an envelope that gives nothing now, or nothing any more. */
+export async function tellFate(
+  ports: Pick<ApproachPorts, 'memory'>,
+  player: Walker,
+  { envelope: { id, state }, isStopped }: { envelope: ClaimableEnvelope; isStopped: boolean },
+): Promise<Told | undefined> {
+  switch (state) {
     case 'empty':
     case 'expired':
     case 'closed':
-      return answerEnd(await memory.rememberEnd(envelopeId, envelope.state), player)
+      return answerEnd(await ports.memory.rememberEnd(id, state), player)
+    case 'live':
+      if (!isStopped) return undefined
+      break
     default:
-      return (await findOwn(ports, envelopeId, player)) ?? refuse('frozen')
   }
+  return (await findOwn(ports, id, player)) ?? refuse('frozen')
 }
 
 /** The remembered row, but one whose opening was still to come is read again once that moment has passed. */

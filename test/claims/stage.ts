@@ -22,6 +22,7 @@ import type { Point } from '../../src/geo/point.ts'
 import { postTransfers } from '../../src/ledger/postgres.ts'
 import { createActionLog } from '../../src/operator/postgres.ts'
 import { createPositions } from '../../src/positions/positions.ts'
+import { reseedPermits } from '../../src/positions/quotas.ts'
 import { createStandingStore } from '../../src/positions/redis.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import { playerRecord } from '../../src/players/postgres.ts'
@@ -67,7 +68,7 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
     return job?.run(partitionOf(envelopeId))
   }
   const settleForgotten = async () => claims.jobs.find(({ name }) => name === 'settle-forgotten')?.run(0)
-  return { ...claims, gate, record, budgets, positions, sweep, settleForgotten }
+  return { ...claims, gate, record, budgets, positions, store, sweep, settleForgotten }
 }
 
 export async function createClaimStage(t: Test) {
@@ -98,6 +99,18 @@ export async function createClaimStage(t: Test) {
     { at = square, on = server, ...more }: { at?: Point; on?: typeof server; passphrase?: string } = {},
   ): Promise<RevealAnswer> => on.reveal(player, { envelopeId, fix: fixAt(at), ...more })
 
+  const standingOf = ({ id }: PlayerCaller) => server.store.read({ kind: 'account', id })
+  /** As if the player had won so often today. */
+  const usePermits = ({ id }: PlayerCaller, count: number) =>
+    server.store.update(
+      { kind: 'account', id },
+      () => Promise.reject(new Error('the player has stood somewhere')),
+      standing => {
+        const quotas = reseedPermits(standing.quotas, count, { nowMs: world.clock.nowMs(), timeScale: 1 })
+        return { standing: { ...standing, quotas }, answer: undefined }
+      },
+    )
+
   /** Players without money, made in one statement. */
   async function createCrowd(size: number): Promise<PlayerCaller[]> {
     const rows = await stage.ask<{ id: string }>(
@@ -119,6 +132,8 @@ export async function createClaimStage(t: Test) {
     ...createOutsiders(world, announcer, server),
     claim,
     reveal,
+    standingOf,
+    usePermits,
     createCrowd,
     fixAt,
     createJobs,
