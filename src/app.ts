@@ -36,8 +36,9 @@ import { countClaimsSince, createClaimRecord, deadLetterRecord, listClaimedLive 
 import { createClaimGate } from './claims/redis.ts'
 import { registerClaimRoutes, registerDeadLetterRoutes } from './claims/routes.ts'
 import { createEnvelopes } from './envelopes/envelopes.ts'
-import { envelopeRecord } from './envelopes/postgres.ts'
+import { envelopeRecord, listEnds } from './envelopes/postgres.ts'
 import { registerEnvelopeRoutes } from './envelopes/routes.ts'
+import { tellHiders } from './envelopes/tell-end.ts'
 import { createAround } from './hints/around.ts'
 import { createLiveIndex } from './hints/live-index.ts'
 import { createHintSelector } from './hints/order.ts'
@@ -113,7 +114,10 @@ export async function createApp({
   const runner = createScriptRunner(redis)
 
   // What the rest of the game tells the sockets
-  const announcer = createAnnouncer(redis, { prefix: redisPrefix, log })
+  const announcer = tellHiders(createAnnouncer(redis, { prefix: redisPrefix, log }), {
+    listEnds: ids => listEnds(database, ids),
+    ...{ hmacSecret, log },
+  })
   const notices = createNotices(redis, { prefix: redisPrefix, log })
 
   // Where players are
@@ -254,7 +258,7 @@ export async function createApp({
   })
   registerEnvelopeRoutes(bind, { envelopes })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
-  registerClaimRoutes(bind, { claim: claims.claim, reveal: claims.reveal, database })
+  registerClaimRoutes(bind, { ...claims, database, announcer, clock, hmacSecret })
   registerBudgetRoutes(bind, { ...money, record: budgetRecord, isHolder: budgets.isHolder, noteAction })
   const announceFreezes = budgets.announce
   registerOperatorRoutes(bind, {

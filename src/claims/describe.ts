@@ -49,10 +49,13 @@ export type RememberedClaim = Omit<Claim, 'playerId' | 'shareNo'> & {
   lat: number
   lng: number
   greeting: string | null
+  /** What its player said to the hider. */
+  thanks: string | null
 }
 
 export const describeRemembered = (claim: RememberedClaim): Static<typeof WireClaim> => ({
   ...describeWin(claim),
   place: { type: 'Point', coordinates: [claim.lng, claim.lat] },
   ...(claim.greeting === null ? {} : { greeting: claim.greeting }),
+  ...(claim.thanks === null ? {} : { thanks: claim.thanks }),
 })

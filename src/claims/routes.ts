@@ -1,5 +1,6 @@
 /** Claims over HTTP: grab a share, look back; and, for the operator, what could not be settled. */
 import { claimEnvelope, getClaim, revealEnvelope } from '#protocol/rest/claims.ts'
+import { thankHider as thankOperation } from '#protocol/rest/claims.ts'
 import { listClaims as listClaimsOperation } from '#protocol/rest/claims.ts'
 import { listDeadLetters, replayDeadLetters as replayOperation } from '#protocol/rest/operator.ts'
 import { limits } from '#protocol/limits.ts'
@@ -12,12 +13,17 @@ import type { Caller } from '../players/caller.ts'
 import type { ClaimVerb } from './claim.ts'
 import { claimsOf, type DeadLetter, faultOf, replayDeadLetters, type ReplayPorts } from './dead-letters.ts'
 import { describeAnswer, describeRemembered, describeReveal } from './describe.ts'
-import { findClaim, listClaims } from './postgres.ts'
+import { findClaim, listClaims, thanksRecord } from './postgres.ts'
 import type { Claim } from './record.ts'
 import type { RevealVerb } from './reveal.ts'
 import type { SettledBatch } from './settle.ts'
+import { thankHider, type ThankPorts } from './thank.ts'
 
-export type ClaimRoutePorts = { claim: ClaimVerb; reveal: RevealVerb; database: Database }
+export type ClaimRoutePorts = Omit<ThankPorts, 'tx' | 'record'> & {
+  claim: ClaimVerb
+  reveal: RevealVerb
+  database: Database
+}
 
 export function registerClaimRoutes(bind: Bind<Caller>, ports: ClaimRoutePorts): void {
   const { claim, reveal, database } = ports
@@ -27,6 +33,17 @@ export function registerClaimRoutes(bind: Bind<Caller>, ports: ClaimRoutePorts):
 
   bind(claimEnvelope, async ({ caller, params, body }) =>
     describeAnswer(await claim(caller, { envelopeId: params.id, ...body })),
+  )
+
+  bind(thankOperation, ({ caller, params, body }) =>
+    thankHider(
+      { ...ports, tx: database, record: thanksRecord },
+      {
+        playerId: caller.id,
+        claimId: params.id,
+        text: body.text,
+      },
+    ),
   )
 
   bind(getClaim, async ({ caller, params }) => {

@@ -8,7 +8,10 @@ import type { LiveEnvelope } from '../hints/live-envelope.ts'
 
 export type EndReason = 'empty' | 'expired' | 'closed' | 'frozen'
 export type PlayerFrame = Unnumbered<
-  Extract<ServerFrame, { type: 'claim.settled' | 'envelope.found' | 'wallet.changed' }>
+  Extract<
+    ServerFrame,
+    { type: 'claim.settled' | 'envelope.found' | 'envelope.ended' | 'envelope.thanked' | 'wallet.changed' }
+  >
 >
 
 export type Announcer = {
