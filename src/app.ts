@@ -68,6 +68,9 @@ import { createAdmission } from './realtime/admission.ts'
 import { createHub } from './realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from './realtime/redis.ts'
 import { registerPlaySocket } from './realtime/socket.ts'
+import { findStruck, giveStrike } from './strikes/give.ts'
+import { appealRecord, strikeRecord } from './strikes/postgres.ts'
+import { registerStrikeRoutes } from './strikes/routes.ts'
 
 export type AppOptions = {
   config: ReadyConfig
@@ -121,7 +124,9 @@ export async function createApp({
     store: createStandingStore({ redis, runner, prefix: redisPrefix }),
     clock,
     countClaimsSince: asked => countClaimsSince(database, asked),
-    hmacSecret,
+    findStruck: playerIds => findStruck({ strikes: strikeRecord, database, clock }, playerIds),
+    giveStrike: misconduct => giveStrike({ strikes: strikeRecord, database, clock, random }, misconduct),
+    ...{ hmacSecret, log },
   })
 
   // What stops payouts
@@ -236,6 +241,10 @@ export async function createApp({
     },
   })
   registerPositionRoutes(bind, { positions })
+  registerStrikeRoutes(bind, {
+    ...{ strikes: strikeRecord, appeals: appealRecord, players: playerRecord },
+    ...{ database, clock, random, noteAction, allowanceOf: positions.allowance, onPause: positions.pause },
+  })
   registerLedgerRoutes(bind, {
     ...money,
     wallets: walletRecord,

@@ -41,11 +41,14 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
   const gate = createClaimGate({ redis, runner, prefix, nowMs })
   const record = createClaimRecord({ database, postTransfers })
   const store = createStandingStore({ redis, runner, prefix })
+  const log = createLogger('silent')
   const positions = createPositions({
     ...{ store, clock, hmacSecret },
     countClaimsSince: asked => countClaimsSince(database, asked),
+    findStruck: async ids => ids.map(() => undefined),
+    giveStrike: async () => ({ pausedUntilMs: undefined }),
+    log,
   })
-  const log = createLogger('silent')
   const budgets = createBudgets({
     ...{ record: budgetRecord, listFrozen: () => listFrozen(database), channel, clock, random, log },
     ...{ isHolder: () => Promise.resolve(true), noteAction: createActionLog(world) },
