@@ -67,9 +67,9 @@ export function createEnter({ judging, walks, spotsOf, giveStrike, log }: EnterP
 }
 
 /** A try's fix is one of the walk where it was believed; a ride is no walk. */
-function noteWalk(
+export function noteWalk(
   walks: Walks,
-  { id }: Walker,
+  { id }: Pick<Walker, 'id'>,
   { verdict, sample }: { verdict: EntryVerdict; sample: Sample },
 ): void {
   if (verdict.status === 'entered' || verdict.code === 'out_of_reach') walks.add(id, sample)

@@ -25,6 +25,8 @@ import { createStandingStore } from '../../src/positions/redis.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import { playerRecord } from '../../src/players/postgres.ts'
 import type { Announcer } from '../../src/realtime/announcer.ts'
+import { findStruck, giveStrike } from '../../src/strikes/give.ts'
+import { strikeRecord } from '../../src/strikes/postgres.ts'
 import { createStage, square } from '../envelopes/stage.ts'
 import type { World } from '../helpers/world.ts'
 
@@ -42,11 +44,12 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
   const record = createClaimRecord({ database, postTransfers })
   const store = createStandingStore({ redis, runner, prefix })
   const log = createLogger('silent')
+  const strikePorts = { strikes: strikeRecord, database, clock, random }
   const positions = createPositions({
     ...{ store, clock, hmacSecret },
     countClaimsSince: asked => countClaimsSince(database, asked),
-    findStruck: async ids => ids.map(() => undefined),
-    giveStrike: async () => ({ pausedUntilMs: undefined }),
+    findStruck: playerIds => findStruck(strikePorts, playerIds),
+    giveStrike: misconduct => giveStrike(strikePorts, misconduct),
     log,
   })
   const budgets = createBudgets({

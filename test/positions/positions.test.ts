@@ -1,5 +1,6 @@
 /** Players and their devices over real Redis: who is judged by what, and how many hint cells a day has. */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { createLogger } from '#platform/logger.ts'
 import { createScriptRunner } from '#platform/redis.ts'
@@ -38,9 +39,8 @@ const createServer = () =>
   })
 const positions = createServer()
 
-let players = 0
 const walker = (deviceId?: string): Walker => ({
-  id: `player-${players++}`,
+  id: randomUUID(),
   timeScale: 1,
   ...(deviceId !== undefined && { deviceId }),
 })
