@@ -112,6 +112,12 @@ export const errors = {
     title: 'The first request with this key is still running',
     help: 'Retry after a moment; you will get its answer.',
   }),
+  appeal_ended: entry({
+    status: 409,
+    title: 'The appeal has ended otherwise',
+    help: 'reason is how: it is final, and nothing was changed.',
+    reasons: ['upheld', 'rejected'],
+  }),
   key_limit: entry({
     status: 409,
     title: 'Two keys are live already',
@@ -133,8 +139,9 @@ export const errors = {
     title: 'Your position does not count right now',
     help:
       'accuracy: worse than 120 m. stale: older than your last fix. jump: too far from your last fix. ' +
-      'speed: faster than 16 km/h. cooldown: too soon after a reward elsewhere.',
-    reasons: ['accuracy', 'stale', 'jump', 'speed', 'cooldown'],
+      'speed: faster than 16 km/h. cooldown: too soon after a reward elsewhere. strikes: three strikes pause ' +
+      'rewards; GET /v1/me/standing says until when, and how to appeal.',
+    reasons: ['accuracy', 'stale', 'jump', 'speed', 'cooldown', 'strikes'],
   }),
   device_refused: entry({
     status: 422,
@@ -143,6 +150,12 @@ export const errors = {
       'malformed: send a UUID in Hexbao-Device, or in `device` of hello. too_many: this player used five other ' +
       'devices within 30 days; play on one of them.',
     reasons: ['malformed', 'too_many'],
+  }),
+  appeal_refused: entry({
+    status: 422,
+    title: 'There is nothing to appeal against',
+    help: 'no_strikes: no strike that counts was given since your last appeal.',
+    reasons: ['no_strikes'],
   }),
   envelope_refused: entry({
     status: 422,

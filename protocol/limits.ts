@@ -45,6 +45,15 @@ export const limits = {
     newCellsPerDay: 600,
   },
 
+  strike: {
+    lifetimeMs: 7 * 86_400_000,
+    apartMs: 6 * 3_600_000,
+    pausingFrom: 3,
+    jumpedTriesPerHour: 5,
+    jumpedFromM: 1_000,
+    appealChars: 1_000,
+  },
+
   device: { perPlayer: 5, withinMs: 30 * 86_400_000 },
 
   hint: { perSnapshot: 50, tickMs: 250, warmthRadiiM: [1_000, 2_000] },

@@ -69,6 +69,9 @@ import { createAdmission } from './realtime/admission.ts'
 import { createHub } from './realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from './realtime/redis.ts'
 import { registerPlaySocket } from './realtime/socket.ts'
+import { findStruck, giveStrike } from './strikes/give.ts'
+import { appealRecord, strikeRecord } from './strikes/postgres.ts'
+import { registerStrikeRoutes } from './strikes/routes.ts'
 
 export type AppOptions = {
   config: ReadyConfig
@@ -125,7 +128,9 @@ export async function createApp({
     store: createStandingStore({ redis, runner, prefix: redisPrefix }),
     clock,
     countClaimsSince: asked => countClaimsSince(database, asked),
-    hmacSecret,
+    findStruck: playerIds => findStruck({ strikes: strikeRecord, database, clock }, playerIds),
+    giveStrike: misconduct => giveStrike({ strikes: strikeRecord, database, clock, random }, misconduct),
+    ...{ hmacSecret, log },
   })
 
   // What stops payouts
@@ -241,6 +246,10 @@ export async function createApp({
     },
   })
   registerPositionRoutes(bind, { positions })
+  registerStrikeRoutes(bind, {
+    ...{ strikes: strikeRecord, appeals: appealRecord, players: playerRecord },
+    ...{ database, clock, random, noteAction, allowanceOf: positions.allowance, onPause: positions.pause },
+  })
   registerLedgerRoutes(bind, {
     ...money,
     wallets: walletRecord,

@@ -16,7 +16,7 @@ export const tags: Record<string, string> = {
 }
 
 const restLimits = [
-  ...(['money', 'envelope', 'claim', 'position', 'device', 'hint', 'http', 'idempotency'] as const),
+  ...(['money', 'envelope', 'claim', 'position', 'strike', 'device', 'hint', 'http', 'idempotency'] as const),
   ...(['payout', 'statement', 'merchant', 'sandbox'] as const),
 ]
 

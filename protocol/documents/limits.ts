@@ -43,6 +43,12 @@ const meanings: Record<PathOf<typeof limits>, string> = {
   'position.newCellsPerHour':
     'Hint cells new to a player and day that hints are given for in an hour, at most.',
   'position.newCellsPerDay': 'Hint cells new to a player that hints are given for in a day, at most.',
+  'strike.lifetimeMs': 'A strike expires after this long.',
+  'strike.apartMs': 'Within this time there is one strike for each reason, at most.',
+  'strike.pausingFrom': 'So many strikes that count pause rewards.',
+  'strike.jumpedTriesPerHour': 'So many tries of claims from implausibly far away in an hour are a strike.',
+  'strike.jumpedFromM': 'An implausible try counts from this distance to the last accepted fix on.',
+  'strike.appealChars': 'Characters of an appeal, at most.',
   'device.perPlayer': 'New devices of a player within device.withinMs, at most.',
   'device.withinMs': 'Time in which the devices of a player are counted.',
   'hint.perSnapshot': 'Hints in a snapshot or list, at most.',

@@ -7,6 +7,7 @@ import { merchantExamples } from './merchants.ts'
 import { operatorExamples } from './operator.ts'
 import { payoutExamples } from './payouts.ts'
 import { playerExamples } from './players.ts'
+import { standingExamples } from './standing.ts'
 
 const healthExamples = [
   exampleOf(getLiveness, { answers: { 200: { status: 'alive' } } }),
@@ -16,6 +17,7 @@ const healthExamples = [
 export const examples: ReadonlyMap<string, Example> = new Map(
   [
     ...playerExamples,
+    ...standingExamples,
     ...payoutExamples,
     ...envelopeExamples,
     ...claimExamples,

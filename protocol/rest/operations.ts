@@ -40,11 +40,14 @@ import {
   sendPosition,
   signUpPlayer,
 } from './players.ts'
+import { endAppeal, getPlayerStanding, getStanding, listAppeals, sendAppeal } from './standing.ts'
 import { getAccountStatement, getStatement } from './statements.ts'
 
 export const operations: readonly Operation[] = [
   signUpPlayer,
   getMe,
+  getStanding,
+  sendAppeal,
   sendPosition,
   getWallet,
   listWalletTransfers,
@@ -74,6 +77,9 @@ export const operations: readonly Operation[] = [
   deposit,
   banPlayer,
   liftBan,
+  getPlayerStanding,
+  listAppeals,
+  endAppeal,
   listPayoutsByStatus,
   endPayout,
   getAccountStatement,

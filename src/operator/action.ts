@@ -1,7 +1,15 @@
 /** What the operator did, or what happened in their place when a cap was reached: added once, never changed. */
 import type { Tx } from '#platform/postgres.ts'
 
-export type ActionKind = 'set_cap' | 'freeze' | 'unfreeze' | 'replay' | 'ban' | 'lift_ban'
+export type ActionKind =
+  | 'set_cap'
+  | 'freeze'
+  | 'unfreeze'
+  | 'replay'
+  | 'ban'
+  | 'lift_ban'
+  | 'uphold_appeal'
+  | 'reject_appeal'
 
 export type Action = {
   actor: 'operator' | 'cap'

@@ -1,21 +1,24 @@
 /** Positions: the verbs over a player's standing. Every socket, list, hide and claim goes through here. */
 import { limits } from '#protocol/limits.ts'
 import type { Fix as WireFix } from '#protocol/scalars.ts'
-import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
+import { type Refusal, refuse } from '#platform/problem.ts'
 import { type Cell, coarsen, locateCell } from '../geo/cell.ts'
 import { toWgs84 } from '../geo/datum.ts'
 import { parsePoint } from '../geo/point.ts'
+import { type Allowance, measureAllowance, stricter } from './allowance.ts'
 import { createSpotter, judgeCells, unusedCells } from './cells.ts'
-import { type Entry, type EntryPlace, type EntryVerdict, judgeAdmission, judgeEntry } from './entry.ts'
-import type { Permit } from './entry.ts'
+import { admit, createEnter, type EnterPorts, withPause, withPermitBack } from './enter.ts'
+import type { Admission, EntryPlace, EntryVerdict } from './entry.ts'
+import type { Sample } from './fake-walk.ts'
 import type { ReportedFix } from './fix.ts'
-import { type Asked, createJudging, type JudgingPorts, type Walker } from './judging.ts'
+import { accountOf, createJudging, deviceOf, type JudgingPorts, type Walker } from './judging.ts'
 import type { Pace } from './pace.ts'
 import { rewardAt } from './presence.ts'
-import { givePermitBack } from './quotas.ts'
-import type { Judged, Owner, Pause, Standing } from './standing.ts'
+import { unusedQuotas } from './quotas.ts'
+import type { Owner, Pause, Standing } from './standing.ts'
 import { judgeStep, type Step } from './step.ts'
-import { lastFixOf } from './track.ts'
+import { emptyTrack, lastFixOf } from './track.ts'
+import { createWalks } from './walks.ts'
 
 export type MoveAnswer = Step
 
@@ -41,41 +44,41 @@ export type Positions = {
     place: EntryPlace | undefined,
   ): Promise<EntryVerdict>
   /** The same for a claim whose ticket was given in this cell; notes the reward together with the permit. */
-  admit(player: Walker, admission: { cell: Cell; permit: Permit }): Promise<EntryVerdict>
+  admit(player: Walker, admission: Omit<Admission, 'device'>): Promise<EntryVerdict>
   /** Gives back the permit of a claim that won nothing new. */
   leave(player: Walker): Promise<void>
   /** Notes a reward at a place: the next one elsewhere has to wait for the cool-down. */
   reward(player: Walker, cell: Cell): Promise<void>
+  /** What is left of the quotas and of the cool-down, by account and device. */
+  allowance(player: Walker): Promise<Allowance>
+  /** Strikes pause the player's rewards until then, or no longer. */
+  pause(playerId: string, untilMs: number | undefined): Promise<void>
 }
 
-export type PositionPorts = JudgingPorts & {
-  /** Keys what is kept of the cells that a player was in. */
-  hmacSecret: string
-}
+export type PositionPorts = JudgingPorts &
+  Pick<EnterPorts, 'giveStrike' | 'log'> & {
+    /** Keys what is kept of the cells that a player was in. */
+    hmacSecret: string
+  }
 
-export function createPositions({ store, clock, countClaimsSince, hmacSecret }: PositionPorts): Positions {
-  const judging = createJudging({ store, clock, countClaimsSince })
+export function createPositions({ hmacSecret, giveStrike, log, ...ports }: PositionPorts): Positions {
+  const { store, clock } = ports
+  const judging = createJudging(ports)
+  const walks = createWalks()
   const findSpots = createSpotter(hmacSecret)
   const spotsOf = (owner: Owner, { cell }: ReportedFix) => findSpots(owner.id, coarsen(cell, 10))
+  const enter = createEnter({ judging, walks, spotsOf, giveStrike, log })
 
   async function move(player: Walker, fix: WireFix): Promise<MoveAnswer> {
     const reported = reportFix(fix)
     const { answer } = await judging.judge<Step>(player, (standing, { owner, pace, device }) =>
       judgeStep(standing, { fix: reported, spots: spotsOf(owner, reported), device }, pace),
     )
+    if (answer.status === 'accepted') {
+      if (answer.paused === 'speed') walks.forget(player.id)
+      else walks.add(player.id, sampleOf(fix, clock.nowMs()))
+    }
     return answer
-  }
-
-  async function judgeEntering(
-    player: Walker,
-    permit: Permit | undefined,
-    change: (standing: Standing, asked: Asked<Entry>) => Judged<Entry>,
-  ): Promise<EntryVerdict> {
-    const { answer, device } = await judging.judge<Entry>(player, change)
-    const hasPermit = permit === 'taken' && device?.verdict.status === 'entered'
-    // The device was let in and the player was not: its permit is nobody's.
-    if (hasPermit && isRefusal(answer.verdict)) await judging.noteOfDevice(player, withPermitBack)
-    return answer.verdict
   }
 
   async function readRecent(playerId: string): Promise<{ standing: Standing; cell: Cell } | undefined> {
@@ -111,17 +114,11 @@ export function createPositions({ store, clock, countClaimsSince, hmacSecret }: 
     },
 
     enter(player, envelopeId, fix, place) {
-      const reported = reportFix(fix)
-      const request = { envelopeId, fix: reported, place }
-      return judgeEntering(player, place?.permit, (standing, { owner, pace, device }) =>
-        judgeEntry(standing, { ...request, device, spots: spotsOf(owner, reported) }, pace),
-      )
+      const tried = { reported: reportFix(fix), sample: sampleOf(fix, clock.nowMs()) }
+      return enter(player, { envelopeId, tried, place })
     },
 
-    admit: (player, admission) =>
-      judgeEntering(player, admission.permit, (standing, { pace, device }) =>
-        judgeAdmission(standing, { ...admission, device }, pace),
-      ),
+    admit: (player, admission) => admit(judging, player, admission),
 
     leave: player => judging.note(player, withPermitBack),
 
@@ -130,6 +127,22 @@ export function createPositions({ store, clock, countClaimsSince, hmacSecret }: 
         ...standing,
         track: rewardAt(standing.track, cell, nowMs),
       })),
+
+    async allowance(player) {
+      const pace = { nowMs: clock.nowMs(), timeScale: player.timeScale }
+      const phone = deviceOf(player)
+      const [account, device] = await Promise.all([
+        store.read(accountOf(player)),
+        phone === undefined ? undefined : store.read(phone),
+      ])
+      return stricter(
+        measureAllowance(account ?? unusedStanding, pace),
+        device && measureAllowance(device, pace),
+      )
+    },
+
+    pause: (playerId, untilMs) =>
+      judging.noteOfAccount({ id: playerId, timeScale: 1 }, standing => withPause(standing, untilMs)),
   }
 }
 
@@ -145,10 +158,16 @@ function describeView({ standing, cell }: { standing: Standing; cell: Cell }, pa
   }
 }
 
-const withPermitBack = (standing: Standing, pace: Pace): Standing => ({
-  ...standing,
-  quotas: givePermitBack(standing.quotas, pace),
-})
+const unusedStanding: Standing = { track: emptyTrack, quotas: unusedQuotas }
+
+/** The fix as the score of walks sees it: by the phone's own time where it tells one, which jitters less than ours. */
+function sampleOf({ lat, lng, accuracyM, at, crs = 'wgs84' }: WireFix, nowMs: number): Sample {
+  return {
+    point: toWgs84({ lat, lng }, crs),
+    accuracyM,
+    atMs: at === undefined ? nowMs : Date.parse(at),
+  }
+}
 
 /** A fix of the wire as the rules know it: WGS-84, one res-12 cell, nothing finer. */
 export function reportFix({ lat, lng, accuracyM, at, crs = 'wgs84' }: WireFix): ReportedFix {

@@ -27,6 +27,8 @@ import { createStandingStore } from '../../src/positions/redis.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import { playerRecord } from '../../src/players/postgres.ts'
 import type { Announcer } from '../../src/realtime/announcer.ts'
+import { findStruck, giveStrike } from '../../src/strikes/give.ts'
+import { strikeRecord } from '../../src/strikes/postgres.ts'
 import { createStage, square } from '../envelopes/stage.ts'
 import type { World } from '../helpers/world.ts'
 
@@ -43,11 +45,15 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
   const gate = createClaimGate({ redis, runner, prefix, nowMs })
   const record = createClaimRecord({ database, postTransfers })
   const store = createStandingStore({ redis, runner, prefix })
+  const log = createLogger('silent')
+  const strikePorts = { strikes: strikeRecord, database, clock, random }
   const positions = createPositions({
     ...{ store, clock, hmacSecret },
     countClaimsSince: asked => countClaimsSince(database, asked),
+    findStruck: playerIds => findStruck(strikePorts, playerIds),
+    giveStrike: misconduct => giveStrike(strikePorts, misconduct),
+    log,
   })
-  const log = createLogger('silent')
   const budgets = createBudgets({
     ...{ record: budgetRecord, listFrozen: () => listFrozen(database), channel, clock, random, log },
     ...{ isHolder: () => Promise.resolve(true), noteAction: createActionLog(world) },

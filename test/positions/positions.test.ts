@@ -1,6 +1,8 @@
 /** Players and their devices over real Redis: who is judged by what, and how many hint cells a day has. */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
+import { createLogger } from '#platform/logger.ts'
 import { createScriptRunner } from '#platform/redis.ts'
 import { coarsen, locateCell } from '../../src/geo/cell.ts'
 import { travelFrom } from '../../src/geo/distance.ts'
@@ -14,6 +16,8 @@ import { createStandingStore } from '../../src/positions/redis.ts'
 import type { Standing } from '../../src/positions/standing.ts'
 import { judgeStep } from '../../src/positions/step.ts'
 import { emptyTrack } from '../../src/positions/track.ts'
+import { findStruck, giveStrike } from '../../src/strikes/give.ts'
+import { strikeRecord } from '../../src/strikes/postgres.ts'
 import { createWorld } from '../helpers/world.ts'
 import { createRolls, rollNormal } from './traces.ts'
 
@@ -23,18 +27,20 @@ const hmacSecret = 'h'.repeat(40)
 const spotsAt = createSpotter(hmacSecret)
 
 const world = await createWorld(t)
-const { clock, redis, redisPrefix: prefix } = world
+const { clock, redis, redisPrefix: prefix, database, random } = world
+const strikePorts = { strikes: strikeRecord, database, clock, random }
 const createServer = () =>
   createPositions({
     store: createStandingStore({ redis, runner: createScriptRunner(redis), prefix }),
     countClaimsSince: async asked => asked.map(() => 0),
-    ...{ clock, hmacSecret },
+    findStruck: playerIds => findStruck(strikePorts, playerIds),
+    giveStrike: misconduct => giveStrike(strikePorts, misconduct),
+    ...{ clock, hmacSecret, log: createLogger('silent') },
   })
 const positions = createServer()
 
-let players = 0
 const walker = (deviceId?: string): Walker => ({
-  id: `player-${players++}`,
+  id: randomUUID(),
   timeScale: 1,
   ...(deviceId !== undefined && { deviceId }),
 })
