@@ -1,7 +1,7 @@
 /**
- * Whether a pin was probably meant in another datum than the one it was sent in. Chinese maps are 363-606 m off, so
- * the mistake has a signature: as it was sent, the pin is a few hundred metres from where its sender stands, and read
- * in another datum it lies at their feet. Whoever hides elsewhere on purpose is taken for such a mistake only where
+ * Whether a pin was probably meant in another datum than the one it was sent in. Chinese maps are some hundred
+ * metres off, so the mistake has a signature: as it was sent, the pin is far from where its sender stands, and read in
+ * another datum it lies at their feet. Whoever hides elsewhere on purpose is taken for such a mistake only where
  * elsewhere is the one spot that the shift leads to.
  */
 import { type Crs, toWgs84 } from './datum.ts'
@@ -13,8 +13,8 @@ export type Misreading = { crs: Crs; distanceM: number }
 
 const DATUMS: readonly Crs[] = ['wgs84', 'gcj02', 'bd09']
 
-/** Less than any shift; of BD-09 against WGS-84 the largest is some 1.4 km. */
-const SHIFT_M = { min: 300, max: 1_500 }
+/** Where a shift is smaller, hardly anything is missed by it; of BD-09 against WGS-84 the largest is some 1.5 km. */
+const SHIFT_M = { min: 150, max: 1_500 }
 /** One hides a step or two from where the phone says that one stands, which is the centre of a cell of 10 m. */
 const AT_FEET_M = 30
 /** A coarser fix explains no more. */
