@@ -41,7 +41,7 @@ export const limits = {
     walkingSpeedKmh: 16,
   },
 
-  hint: { perSnapshot: 50, tickMs: 250, warmthRadiiM: [1_000, 2_000] },
+  hint: { perSnapshot: 50, bytesPerTick: 16 * 1_024, tickMs: 250, warmthRadiiM: [1_000, 2_000] },
 
   socket: {
     payloadBytes: 4_096,

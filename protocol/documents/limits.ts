@@ -39,6 +39,7 @@ const meanings: Record<PathOf<typeof limits>, string> = {
   'position.worstAccuracyM': 'A fix with a larger accuracy radius is refused.',
   'position.walkingSpeedKmh': 'Faster than this, hints pause and claims are refused.',
   'hint.perSnapshot': 'Hints in a snapshot or list, at most.',
+  'hint.bytesPerTick': 'Bytes of a snapshot, and of the `hint` frames of a later tick; the rest follows.',
   'hint.tickMs': 'Hints are sent at most this often.',
   'hint.warmthRadiiM': 'Distances within which warmth counts envelopes.',
   'socket.payloadBytes': 'Bytes of a client frame, at most; larger closes with 1009.',
