@@ -11,7 +11,7 @@ import { sendRefusal } from '#platform/http.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { Admission } from './admission.ts'
-import type { Wire } from './connection.ts'
+import { CLOSING_MS, type Wire } from './connection.ts'
 import type { Hub } from './hub.ts'
 
 export type PlaySocketPorts = {
@@ -37,6 +37,8 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
       // A frame of 4 KiB has no need of more pieces; each costs memory until the frame is complete.
       maxFragments: 16,
       maxBufferedChunks: 64,
+      // Whoever is closed for what they sent may answer; until then what they send is read and thrown away.
+      closeTimeout: CLOSING_MS,
       handleProtocols: protocols => protocols.has(subprotocol) && subprotocol,
     },
     // ws has sent the close code (1009 and the like) when it reports an error: terminating would lose it.

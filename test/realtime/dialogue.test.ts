@@ -565,7 +565,7 @@ t.test('frames with a few characters changed, by the thousand: nothing is thrown
     const { length } = client.frames
     await client.visitor.hear(text)
     await stage.clock.pass(100)
-    client.visitor.pong()
+    if (i % 50 === 0) client.visitor.pong()
     for (const { type } of client.frames.slice(length)) answered.set(type, (answered.get(type) ?? 0) + 1)
     client.frames.length = 0
     if (client.wire.code === undefined) continue

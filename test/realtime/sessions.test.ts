@@ -2,8 +2,6 @@
  * Many sockets on bad networks: what a client knows in the end is what the server knows, the dead and the slow are let
  * go, and a ban is a ban. The sizes are for every run; the large ones are set from outside.
  */
-import { once } from 'node:events'
-import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { WebSocket } from 'ws'
@@ -259,55 +257,5 @@ t.test('half-open sockets are let go, and their sessions a minute later', async 
     return names.length === 0 || undefined
   }
   await eventually('nobody is waited for any more', channels)
-  await server.close()
-})
-
-/** Shakes hands, says hello, and never reads another byte. */
-async function openDeaf(url: string, playerId: string) {
-  const socket = connect(Number(new URL(url).port), '127.0.0.1')
-  await once(socket, 'connect')
-  const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='
-  const protocols = `Sec-WebSocket-Protocol: hexbao.v1, bearer.${playerId}`
-  socket.write(
-    `GET /v1/play HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${key}\r\n${protocols}\r\n\r\n`,
-  )
-  await once(socket, 'data')
-  socket.pause()
-  socket.on('error', () => undefined)
-  return socket
-}
-
-t.test(`of ${sockets} sockets a tenth never reads: they are closed, the others do not notice`, async t => {
-  const server = await stage.startServer()
-  const deafIds = await Promise.all(Array.from({ length: sockets / 10 }, () => stage.signUp()))
-  const deaf = await Promise.all(deafIds.map(playerId => openDeaf(server.url, playerId)))
-  t.teardown(() => deaf.forEach(socket => socket.destroy()))
-  const reading = await Promise.all(
-    Array.from({ length: sockets - deaf.length }, async () => {
-      const playerId = await stage.signUp()
-      const client = openClient(t, server, { playerId })
-      await client.frame('welcome')
-      return { client, playerId }
-    }),
-  )
-  const rssBefore = process.memoryUsage().rss
-  const bulk = { type: 'envelope.found', envelopeId: stage.world.random.bytes(8).toString('hex') } as const
-  const winner = 'x'.repeat(64 * 1_024)
-  const left = () => server.app.websocketServer.clients.size - reading.length
-  let slowestMs = 0
-  for (let round = 0; left() > 0; round++) {
-    if (round > 400) throw new Error(`${left()} sockets that never read are still open`)
-    for (const id of deafIds) stage.announcer.toPlayer(id, { ...bulk, winner, amount, sharesLeft: 0 })
-    const { client, playerId } = reading[round % reading.length] ?? { client: undefined, playerId: '' }
-    const sentAtMs = Date.now()
-    pay(playerId, `018f0000-0000-7000-8000-${String(round).padStart(12, '0')}`)
-    await client?.frame('wallet.changed', ({ envelopeId }) => envelopeId?.endsWith(`0${round}`) === true)
-    slowestMs = Math.max(slowestMs, Date.now() - sentAtMs)
-  }
-  const grownMiB = (process.memoryUsage().rss - rssBefore) / 2 ** 20
-  t.comment(`memory grew by ${grownMiB.toFixed(0)} MiB, the slowest frame took ${slowestMs} ms`)
-  t.ok(grownMiB < 300, 'what nobody reads is not kept')
-  for (const { client } of reading) client.send({ type: 'ping', id: 'still here' })
-  for (const { client } of reading) await client.frame('pong')
   await server.close()
 })

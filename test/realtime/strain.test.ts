@@ -1,0 +1,206 @@
+/**
+ * Whoever means harm, against the shipped server in a process of its own: frames in pieces without end, floods, noise,
+ * readers who do not read. The server's memory stays where it was, and those who play do not notice. The sizes are for
+ * every run; the large ones are set from outside.
+ */
+import { randomBytes, randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SignJWT } from 'jose'
+import t from 'tap'
+import { createLogger } from '#platform/logger.ts'
+import { formatRedisAdminUrl } from '#platform/embedded/redis-server.ts'
+import { awaitRedis, connectRedis, defaultPrefix } from '#platform/redis.ts'
+import { createAnnouncer } from '../../src/realtime/redis.ts'
+import { eventually } from '../acceptance/eventually.ts'
+import { makeDataDir, nodeStart, readRun, startServer } from '../acceptance/launch.ts'
+import { openClient } from './client.ts'
+import { frameOf, openRaw } from './raw-socket.ts'
+
+const setting = (name: string, usual: number): number => Number(process.env[name] ?? usual)
+const fragments = setting('FRAGMENTS', 100_000)
+const sockets = setting('SOCKETS', 200)
+/** How long some are deaf while the others are told something 20 times a second. */
+const deafS = setting('DEAF_S', 0)
+const noises = setting('NOISES', 100)
+
+const dataDir = await makeDataDir(t)
+const server = await startServer(t, { dataDir, command: nodeStart, env: { LOG_LEVEL: 'debug' } })
+const url = server.banner.socketUrl
+const { secrets, redis: store } = await readRun(dataDir)
+const tokens: string[] = []
+
+async function sign(expiresIn: string): Promise<{ playerId: string; token: string }> {
+  const sub = randomUUID()
+  const token = await new SignJWT({ sub, iss: 'hexbao', aud: 'hexbao' })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setExpirationTime(expiresIn)
+    .sign(new TextEncoder().encode(secrets.jwtSecret))
+  tokens.push(token)
+  return { playerId: sub, token }
+}
+
+async function enter() {
+  const { token } = await sign('1h')
+  const client = openClient(t, { url }, { playerId: token })
+  const { playerId } = await client.frame('welcome')
+  return { client, playerId }
+}
+
+async function enterRaw(isDeaf = false) {
+  const { token } = await sign('1h')
+  const raw = await openRaw(url, { token, isDeaf })
+  t.teardown(() => raw.socket.destroy())
+  return raw
+}
+
+/** Of the server's process; where there is no /proc, nothing can be said. */
+async function memoryMiB(): Promise<number> {
+  const status = await readFile(`/proc/${server.pid}/status`, 'utf8').catch(() => '')
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1_024
+}
+
+const established = new RegExp(`:${Number(new URL(url).port).toString(16).padStart(4, '0')} \\S+ 01 `, 'gi')
+/** The server's ends of connections that neither side has closed; Linux only. */
+const countOpen = async (): Promise<number> =>
+  [...(await readFile('/proc/net/tcp', 'utf8')).matchAll(established)].length
+
+const closed = (raw: Awaited<ReturnType<typeof enterRaw>>) => eventually('a close frame', raw.closeCode)
+
+t.test('an expired token closes the socket', async t => {
+  const { token } = await sign('-1m')
+  t.equal(await openClient(t, { url }, { playerId: token }).closed(), 4401)
+  t.equal(await openClient(t, { url }, { protocols: ['hexbao.v1', `bearer.${token}`] }).closed(), 4401)
+})
+
+for (const [what, text, code] of [
+  ['of one byte', ' ', 1008],
+  ['of none', '', 1008],
+] as const) {
+  t.test(`${fragments} fragments ${what} are one frame too many`, async t => {
+    const beforeMiB = await memoryMiB()
+    const raw = await enterRaw()
+    await raw.write(frameOf(text, { isFinal: false }))
+    const piece = frameOf(text, { opcode: 'continuation', isFinal: false })
+    const pieces = Buffer.concat(Array.from({ length: 1_000 }, () => piece))
+    for (let sent = 0; sent < fragments; sent += 1_000) await raw.write(pieces)
+    t.equal(await closed(raw), code)
+    raw.socket.destroy()
+    const grownMiB = (await memoryMiB()) - beforeMiB
+    t.comment(`memory grew by ${grownMiB.toFixed(1)} MiB`)
+    t.ok(grownMiB < 32, 'what is refused is not kept')
+  })
+}
+
+t.test('a frame that is too large is refused by its head alone', async t => {
+  const raw = await enterRaw()
+  await raw.write(Buffer.from([0x81, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]))
+  t.equal(await closed(raw), 1009)
+  const justTooLarge = await enterRaw()
+  await justTooLarge.write(frameOf(`{"type":"ping"}${' '.repeat(4_097 - 15)}`))
+  t.equal(await closed(justTooLarge), 1009)
+  // It does not answer the close frame, and is not waited for.
+  await eventually('the server hangs up', () => justTooLarge.socket.destroyed || undefined)
+})
+
+for (const [what, frame] of [
+  ['pings as JSON', frameOf('{"type":"ping"}')],
+  ['pings', frameOf('', { opcode: 'ping' })],
+  ['pongs that nobody asked for', frameOf('', { opcode: 'pong' })],
+] as const) {
+  t.test(`10,000 ${what} at once: the first few are heard, then the socket closes`, async t => {
+    const raw = await enterRaw()
+    await eventually('welcome', () => raw.framesHeard() || undefined)
+    const startedMs = Date.now()
+    await raw.write(Buffer.concat(Array.from({ length: 10_000 }, () => frame)))
+    t.equal(await closed(raw), 4429)
+    t.comment(`closed after ${Date.now() - startedMs} ms`)
+    // Welcome, a warning, and what the bucket of 20 held; a ping is answered before it is counted.
+    t.ok(raw.framesHeard() <= 2 + 41, `${raw.framesHeard()} answers`)
+  })
+}
+
+t.test(`${noises} connections of noise: each ends, the server does not`, async t => {
+  for (let i = 0; i < noises; i++) {
+    const raw = await enterRaw()
+    // Half of it in frames that are sound, so that the noise comes through to us.
+    const noise = randomBytes(1 + Math.floor(Math.random() * 100))
+    await raw.write(i % 2 === 0 ? noise : frameOf(noise.toString('latin1')))
+    if (i % 3 === 0) await sleep(1)
+    raw.socket.destroy()
+  }
+  const { client } = await enter()
+  client.send({ type: 'ping', id: 'alive' })
+  await client.frame('pong')
+  t.notMatch(server.stderr(), /a socket handler failed/)
+})
+
+t.test(`of ${sockets} sockets a tenth never reads: they are closed, the others do not notice`, async t => {
+  if (store === undefined) throw new Error('the server has a Redis of its own')
+  const onError = (error: Error) => t.comment(error.message)
+  const redis = connectRedis({ url: formatRedisAdminUrl(store), name: 'strain', onError })
+  await awaitRedis(redis)
+  t.teardown(() => redis.quit())
+  const announcer = createAnnouncer(redis, { prefix: defaultPrefix, log: createLogger('silent') })
+  const amount = { amountMinor: '1', currency: 'CNY' }
+  const reading = []
+  while (reading.length < sockets - sockets / 10) reading.push(await enter())
+  const openBefore = await countOpen()
+  const deafIds: string[] = []
+  for (const _ of Array.from({ length: sockets / 10 })) {
+    const { token } = await sign('1h')
+    const answer = await fetch(`${server.banner.url}/v1/me`, {
+      headers: { authorization: `Bearer ${token}` },
+    })
+    deafIds.push(((await answer.json()) as { id: string }).id)
+    const raw = await openRaw(url, { token, isDeaf: true })
+    t.teardown(() => raw.socket.destroy())
+  }
+  await eventually(
+    'they are open',
+    async () => (await countOpen()) === openBefore + deafIds.length || undefined,
+  )
+  const beforeMiB = await memoryMiB()
+  const bulk = { type: 'envelope.found', envelopeId: randomUUID(), winner: 'x'.repeat(64 * 1_024) } as const
+  const tookMs: number[] = []
+  let mostMiB = 0
+  const startedMs = Date.now()
+  const areDeafOpen = async () => (await countOpen()) > openBefore
+  for (let round = 0; (await areDeafOpen()) || Date.now() - startedMs < deafS * 1_000; round++) {
+    if (round > 400 + 20 * deafS) throw new Error('sockets that never read are still open')
+    for (const id of deafIds) announcer.toPlayer(id, { ...bulk, amount, sharesLeft: 0 })
+    const told = deafS > 0 ? reading : [reading[round % reading.length]]
+    const sentMs = performance.now()
+    const payment = `018f0000-0000-7000-8000-${String(round).padStart(12, '0')}`
+    for (const one of told) {
+      if (one === undefined) continue
+      announcer.toPlayer(one.playerId, {
+        type: 'wallet.changed',
+        kind: 'refund',
+        amount,
+        envelopeId: payment,
+      })
+    }
+    await Promise.all(
+      told.map(async one => {
+        await one?.client.frame('wallet.changed', ({ envelopeId }) => envelopeId === payment)
+        tookMs.push(performance.now() - sentMs)
+      }),
+    )
+    mostMiB = Math.max(mostMiB, (await memoryMiB()) - beforeMiB)
+    if (deafS > 0) await sleep(Math.max(0, startedMs + 50 * (round + 1) - Date.now()))
+  }
+  tookMs.sort((a, b) => a - b)
+  const p99 = tookMs[Math.floor(tookMs.length * 0.99)] ?? 0
+  t.comment(`memory grew by ${mostMiB.toFixed(0)} MiB at most; the others: p99 ${p99.toFixed(0)} ms`)
+  t.ok(mostMiB < 128, 'what nobody reads is not kept')
+  for (const { client } of reading) client.send({ type: 'ping', id: 'still here' })
+  for (const { client } of reading) await client.frame('pong', ({ ref }) => ref === 'still here')
+})
+
+t.test('no log line has a token', async t => {
+  const log = server.stderr()
+  t.match(log, /"url":"\/v1\/play"|\/v1\/play/, 'the sockets are in it')
+  for (const token of tokens) if (log.includes(token)) t.fail('a token was logged')
+  t.notMatch(log, /bearer\./i)
+})
