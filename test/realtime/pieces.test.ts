@@ -239,7 +239,7 @@ t.test(
       told,
       hints.map(({ envelopeId }) => envelopeId),
     )
-    t.equal(updates, 6)
+    t.equal(updates, 5)
 
     const closer = hints.map(hint => ({ ...hint, band: 'hot' as Band }))
     const first = view.update({ hints: closer, warmth }, () => 'empty')

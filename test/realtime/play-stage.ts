@@ -9,6 +9,7 @@ import { handleFaults } from '#platform/faults.ts'
 import { createBinder } from '#platform/http.ts'
 import { createLogger } from '#platform/logger.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
+import type { Random } from '#platform/random.ts'
 import { connectRedis } from '#platform/redis.ts'
 import { type Cell, locateCell } from '../../src/geo/cell.ts'
 import type { Point } from '../../src/geo/point.ts'
@@ -35,6 +36,7 @@ export type PlayServer = Awaited<ReturnType<typeof startServer>>
 type ServerOptions = {
   indexClock?: Clock
   hubClock?: Clock
+  random?: Random
   port?: number
   admissionClock?: Clock
   perAddress?: number
@@ -119,7 +121,10 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   const notices = createNotices(world.redis, { prefix, log })
   const forgetTokens = (): void => undefined
   const seen = { around, index, channels, positions, claims, notices, forgetTokens }
-  const hub = createHub({ clock: options.hubClock ?? systemClock, random, log, isSandbox: true, ...seen })
+  const hub = createHub({
+    ...{ clock: options.hubClock ?? systemClock, random: options.random ?? random },
+    ...{ log, isSandbox: true, ...seen },
+  })
   const app = Fastify()
   handleFaults(app, { sandbox: true })
   const authenticator = { authenticatePlayerToken: authenticate }

@@ -12,12 +12,13 @@ export type RawSocket = {
   write(bytes: Buffer): Promise<void>
 }
 
-/** Shakes hands; with `isDeaf` it never reads another byte. */
+/** Shakes hands; with `isDeaf` it never reads another byte, with `staysOpen` it does not close when the server does. */
 export async function openRaw(
   url: string,
-  { token, isDeaf = false }: { token: string; isDeaf?: boolean },
+  { token, isDeaf = false, staysOpen = false }: { token: string; isDeaf?: boolean; staysOpen?: boolean },
 ): Promise<RawSocket> {
-  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  const port = Number(new URL(url).port)
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: staysOpen })
   socket.on('error', () => undefined)
   await once(socket, 'connect')
   const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='

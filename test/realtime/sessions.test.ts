@@ -1,10 +1,11 @@
 /**
- * Many sockets on bad networks: what a client knows in the end is what the server knows, the dead and the slow are let
- * go, and a ban is a ban. The sizes are for every run; the large ones are set from outside.
+ * Many sockets on bad networks: what a client knows in the end is what the server knows, the dead are let go, and a ban
+ * is a ban. The sizes are for every run; the large ones are set from outside.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { WebSocket } from 'ws'
+import { limits } from '#protocol/limits.ts'
 import { createPlayClient, type PlayState, type SocketLike } from '#protocol/client.ts'
 import { type Clock, systemClock } from '#platform/clock.ts'
 import { coarsen, locateCell } from '../../src/geo/cell.ts'
@@ -17,7 +18,7 @@ import { createPlayStage } from './play-stage.ts'
 import { startProxy } from './proxy.ts'
 
 const cuts = Number(process.env.CUTS ?? 500)
-const sockets = Number(process.env.SOCKETS ?? 200)
+const dead = Number(process.env.HALF_OPEN ?? 50)
 const bans = Number(process.env.BANS ?? 50)
 
 const stage = await createPlayStage(t)
@@ -117,7 +118,8 @@ t.test('a player moves to another process: a new session, a snapshot, and the ol
 })
 
 t.test('a deploy: the client comes back by itself, and what it asked meanwhile is answered', async t => {
-  const first = await stage.startServer()
+  // It tells everyone to come back as soon as may be.
+  const first = await stage.startServer({ random: { ...stage.world.random, fraction: () => 0 } })
   const { port } = new URL(first.url)
   const place = newPlace()
   const near = await stage.plant(place)
@@ -200,62 +202,81 @@ t.test('a client gives up where coming back is no use, and renews a token that h
   await server.close()
 })
 
-t.test(`of ${2 * bans} live players half are banned: their sockets close, and stay closed`, async t => {
-  const servers = [await stage.startServer(), await stage.startServer()]
-  const people = await Promise.all(
-    Array.from({ length: 2 * bans }, async (_, i) => {
-      const playerId = await stage.signUp()
-      const client = openClient(t, servers[i % 2] ?? { url: '' }, { playerId })
-      await client.frame('welcome')
-      return { playerId, client, isBanned: i < bans }
-    }),
-  )
-  for (const { playerId, isBanned } of people) {
-    if (!isBanned) continue
-    stage.banned.add(playerId)
-    stage.notices.playerBanned(playerId)
-  }
-  for (const { playerId, client, isBanned } of people) {
-    if (isBanned) {
-      t.equal(await client.closed(), 4403)
-      t.match(client.frames.at(-1), { type: 'goodbye', reason: 'banned' })
-      if (playerId === people[0]?.playerId)
-        t.equal(await openClient(t, servers[1] ?? { url: '' }, { playerId }).closed(), 4403)
-    } else {
-      client.send({ type: 'ping', id: 'alive' })
-      await client.frame('pong')
-    }
-  }
-  await Promise.all(servers.map(({ close }) => close()))
-})
-
-/** A minute of this clock takes a second. */
+/** Time runs so many times as fast for the servers. */
+const pace = Number(process.env.PACE ?? 60)
 const fastClock: Clock = {
-  nowMs: () => systemClock.nowMs() * 60,
-  after: (ms, task) => systemClock.after(ms / 60, task),
-  sleep: ms => systemClock.sleep(ms / 60),
+  nowMs: () => systemClock.nowMs() * pace,
+  after: (ms, task) => systemClock.after(ms / pace, task),
+  sleep: ms => systemClock.sleep(ms / pace),
+}
+
+/** Only looking up tokens again is fast: on a busy machine nobody is late with `hello`. */
+const vigilantClock: Clock = {
+  ...systemClock,
+  after: (ms, task) => systemClock.after(ms === limits.socket.verifyEveryMs ? ms / pace : ms, task),
+}
+
+for (const isCut of [false, true]) {
+  const how = isCut ? 'no server hears of it' : 'every server hears of it'
+  t.test(`of ${2 * bans} live players half are banned, and ${how}: their sockets close`, async t => {
+    const options = isCut ? { hubClock: vigilantClock } : {}
+    const servers = [await stage.startServer(options), await stage.startServer(options)]
+    const people = await Promise.all(
+      Array.from({ length: 2 * bans }, async (_, i) => {
+        const playerId = await stage.signUp()
+        const client = openClient(t, servers[i % 2] ?? { url: '' }, { playerId })
+        await client.frame('welcome')
+        return { playerId, client, isBanned: i < bans }
+      }),
+    )
+    if (isCut) for (const { subscriber } of servers) subscriber.disconnect()
+    const startedMs = Date.now()
+    for (const { playerId, isBanned } of people) {
+      if (!isBanned) continue
+      stage.banned.add(playerId)
+      stage.notices.playerBanned(playerId)
+    }
+    // Each token is looked up again every two minutes.
+    const withinMs = 10_000 + (isCut ? (2 * limits.socket.verifyEveryMs) / pace : 0)
+    for (const { client, isBanned } of people) {
+      if (!isBanned) continue
+      t.equal(await eventually('the end', client.closeCode, { withinMs }), 4403)
+      if (!isCut) t.match(client.frames.at(-1), { type: 'goodbye', reason: 'banned' })
+    }
+    t.comment(
+      `all closed after ${((Date.now() - startedMs) / 1_000).toFixed(1)} s, at ${isCut ? pace : 1} times the pace`,
+    )
+    for (const { client, isBanned } of people) if (!isBanned) client.send({ type: 'ping', id: 'alive' })
+    for (const { client, isBanned } of people) if (!isBanned) await client.frame('pong')
+    t.equal(
+      await openClient(t, servers[1] ?? { url: '' }, { playerId: people[0]?.playerId ?? '' }).closed(),
+      4403,
+    )
+    if (isCut) await Promise.all(servers.map(({ subscriber }) => subscriber.connect()))
+    await Promise.all(servers.map(({ close }) => close()))
+  })
 }
 
 t.test('half-open sockets are let go, and their sessions a minute later', async t => {
   const server = await stage.startServer({ hubClock: fastClock })
   const proxy = await startProxy(t, server.url)
   const clients = await Promise.all(
-    Array.from({ length: sockets / 4 }, async () => {
+    Array.from({ length: dead }, async () => {
       const client = openClient(t, proxy, { playerId: await stage.signUp() })
       await client.frame('welcome')
       return client
     }),
   )
   proxy.freeze()
+  const startedMs = Date.now()
   t.ok(clients.length > 0 && server.app.websocketServer.clients.size > 0)
-  await eventually(
-    'the server lets them go',
-    () => server.app.websocketServer.clients.size === 0 || undefined,
-  )
+  const isEmpty = () => server.app.websocketServer.clients.size === 0 || undefined
+  await eventually('the server lets them go', isEmpty, { withinMs: 15_000 + 65_000 / pace })
+  t.comment(`${clients.length} let go after ${(((Date.now() - startedMs) * pace) / 1_000).toFixed(1)} s`)
   const channels = async () => {
     const names = await stage.world.redis.pubsub('CHANNELS', `${stage.world.redisPrefix}p:*`)
     return names.length === 0 || undefined
   }
-  await eventually('nobody is waited for any more', channels)
+  await eventually('nobody is waited for any more', channels, { withinMs: 15_000 + 60_000 / pace })
   await server.close()
 })

@@ -19,7 +19,7 @@ import { frameOf, openRaw } from './raw-socket.ts'
 
 const setting = (name: string, usual: number): number => Number(process.env[name] ?? usual)
 const fragments = setting('FRAGMENTS', 100_000)
-const sockets = setting('SOCKETS', 200)
+const sockets = setting('SOCKETS', 100)
 /** How long some are deaf while the others are told something 20 times a second. */
 const deafS = setting('DEAF_S', 0)
 const noises = setting('NOISES', 100)
@@ -47,9 +47,9 @@ async function enter() {
   return { client, playerId }
 }
 
-async function enterRaw(isDeaf = false) {
+async function enterRaw(habits: { staysOpen?: boolean } = {}) {
   const { token } = await sign('1h')
-  const raw = await openRaw(url, { token, isDeaf })
+  const raw = await openRaw(url, { token, ...habits })
   t.teardown(() => raw.socket.destroy())
   return raw
 }
@@ -60,10 +60,13 @@ async function memoryMiB(): Promise<number> {
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1_024
 }
 
-const established = new RegExp(`:${Number(new URL(url).port).toString(16).padStart(4, '0')} \\S+ 01 `, 'gi')
-/** The server's ends of connections that neither side has closed; Linux only. */
-const countOpen = async (): Promise<number> =>
-  [...(await readFile('/proc/net/tcp', 'utf8')).matchAll(established)].length
+/** How many of these clients' ports the server still has a connection to that neither side has closed; Linux only. */
+async function countOpen(ports: ReadonlySet<number>): Promise<number> {
+  const local = Number(new URL(url).port).toString(16).padStart(4, '0')
+  const established = new RegExp(`: [0-9a-f]+:${local} [0-9a-f]+:([0-9a-f]{4}) 01 `, 'gi')
+  const table = await readFile('/proc/net/tcp', 'utf8')
+  return [...table.matchAll(established)].filter(([, port = '']) => ports.has(parseInt(port, 16))).length
+}
 
 const closed = (raw: Awaited<ReturnType<typeof enterRaw>>) => eventually('a close frame', raw.closeCode)
 
@@ -96,11 +99,16 @@ t.test('a frame that is too large is refused by its head alone', async t => {
   const raw = await enterRaw()
   await raw.write(Buffer.from([0x81, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]))
   t.equal(await closed(raw), 1009)
-  const justTooLarge = await enterRaw()
+  const justTooLarge = await enterRaw({ staysOpen: true })
+  const startedMs = Date.now()
   await justTooLarge.write(frameOf(`{"type":"ping"}${' '.repeat(4_097 - 15)}`))
   t.equal(await closed(justTooLarge), 1009)
-  // It does not answer the close frame, and is not waited for.
-  await eventually('the server hangs up', () => justTooLarge.socket.destroyed || undefined)
+  // Whoever keeps on sending instead of closing, too, is not listened to for long.
+  while (!justTooLarge.socket.destroyed) {
+    await justTooLarge.write(Buffer.alloc(1_000))
+    await sleep(50)
+    if (Date.now() - startedMs > 15_000) throw new Error('the server still listens')
+  }
 })
 
 for (const [what, frame] of [
@@ -132,7 +140,7 @@ t.test(`${noises} connections of noise: each ends, the server does not`, async t
   const { client } = await enter()
   client.send({ type: 'ping', id: 'alive' })
   await client.frame('pong')
-  t.notMatch(server.stderr(), /a socket handler failed/)
+  t.notOk(server.stderr().includes('a socket handler failed'))
 })
 
 t.test(`of ${sockets} sockets a tenth never reads: they are closed, the others do not notice`, async t => {
@@ -145,8 +153,8 @@ t.test(`of ${sockets} sockets a tenth never reads: they are closed, the others d
   const amount = { amountMinor: '1', currency: 'CNY' }
   const reading = []
   while (reading.length < sockets - sockets / 10) reading.push(await enter())
-  const openBefore = await countOpen()
   const deafIds: string[] = []
+  const ports = new Set<number>()
   for (const _ of Array.from({ length: sockets / 10 })) {
     const { token } = await sign('1h')
     const answer = await fetch(`${server.banner.url}/v1/me`, {
@@ -155,18 +163,15 @@ t.test(`of ${sockets} sockets a tenth never reads: they are closed, the others d
     deafIds.push(((await answer.json()) as { id: string }).id)
     const raw = await openRaw(url, { token, isDeaf: true })
     t.teardown(() => raw.socket.destroy())
+    ports.add(raw.socket.localPort ?? 0)
   }
-  await eventually(
-    'they are open',
-    async () => (await countOpen()) === openBefore + deafIds.length || undefined,
-  )
+  t.equal(await countOpen(ports), deafIds.length)
   const beforeMiB = await memoryMiB()
   const bulk = { type: 'envelope.found', envelopeId: randomUUID(), winner: 'x'.repeat(64 * 1_024) } as const
   const tookMs: number[] = []
   let mostMiB = 0
   const startedMs = Date.now()
-  const areDeafOpen = async () => (await countOpen()) > openBefore
-  for (let round = 0; (await areDeafOpen()) || Date.now() - startedMs < deafS * 1_000; round++) {
+  for (let round = 0; (await countOpen(ports)) > 0 || Date.now() - startedMs < deafS * 1_000; round++) {
     if (round > 400 + 20 * deafS) throw new Error('sockets that never read are still open')
     for (const id of deafIds) announcer.toPlayer(id, { ...bulk, amount, sharesLeft: 0 })
     const told = deafS > 0 ? reading : [reading[round % reading.length]]
@@ -200,7 +205,7 @@ t.test(`of ${sockets} sockets a tenth never reads: they are closed, the others d
 
 t.test('no log line has a token', async t => {
   const log = server.stderr()
-  t.match(log, /"url":"\/v1\/play"|\/v1\/play/, 'the sockets are in it')
+  t.ok(log.includes('a socket failed'), 'it tells of sockets')
   for (const token of tokens) if (log.includes(token)) t.fail('a token was logged')
-  t.notMatch(log, /bearer\./i)
+  t.notOk(/bearer\.|authorization/i.test(log))
 })
