@@ -155,7 +155,7 @@ function createLoader(holding: Holding, ports: LiveIndexPorts) {
   }
 }
 
-/** Every 12 s: lets go of what nobody watched since the last turn, reads the rest again; after a failure, in a second. */
+/** Every 12 s: lets go of what nobody watched since the last turn, reads the rest again; a second after a failure. */
 function startRereading(holding: Holding, ports: LiveIndexPorts) {
   const { watches } = holding
   const { clock } = ports

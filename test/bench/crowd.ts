@@ -1,6 +1,6 @@
 /**
- * Players with sockets of their own, who stand still and note when they hear of what. Those whose time runs 120 times as
- * fast have a tick of 4 ms: when they hear of something, the index of their server has known it for 4 ms at most.
+ * Players with sockets of their own, who stand still and note when they hear of what. For some, time runs 120 times as
+ * fast, so that their tick is 4 ms: when they hear of something, the index of their server has known it for 4 ms at most.
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -156,7 +156,7 @@ async function measure({ database }: Size, places: readonly Neighbourhood[], war
     }
     const startedMs = performance.now()
     for (let i = 0; i < warm; i++) {
-      const { place, cell10 } = places[i % places.length] ?? { place: { lat: 0, lng: 0 }, cell10: '' as Cell }
+      const { place, cell10 } = at(places, i)
       const { envelope } = envelopeAt(place)
       index.apply({ type: 'opened', envelope })
       around.hintsAround(viewer, cell10)
@@ -168,6 +168,8 @@ async function measure({ database }: Size, places: readonly Neighbourhood[], war
     index.close()
   }
 }
+
+const at = <V>(values: readonly V[], i: number): V => values[i % values.length] as V
 
 /** How PostgreSQL answers, in its own words. */
 async function explain(client: Client, places: readonly Neighbourhood[]): Promise<string[]> {
