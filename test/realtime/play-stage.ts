@@ -37,6 +37,8 @@ type ServerOptions = {
   indexClock?: Clock
   hubClock?: Clock
   random?: Random
+  /** Where announcements come from. */
+  announcements?: { url: string; pulseMs: number }
   port?: number
   admissionClock?: Clock
   perAddress?: number
@@ -108,7 +110,10 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   const { database, redisUrl, redisPrefix: prefix, random } = world
   const { positions, claims, authenticate } = people
   const onError = (error: Error) => log.warn({ err: error }, 'redis')
-  const subscriber = connectRedis({ url: redisUrl, name: 'test-subscriber', onError, subscriber: true })
+  const subscriber = connectRedis({
+    ...{ url: redisUrl, name: 'test-subscriber', onError, subscriber: true },
+    ...options.announcements,
+  })
   const channels = createChannels(subscriber, { prefix, log })
   const index = createLiveIndex({
     loadEnvelopes: cells7 => loadLiveEnvelopes(database, cells7),
