@@ -1,6 +1,7 @@
 /**
  * Players with sockets of their own, who stand still and note when they hear of what. For some, time runs 120 times as
- * fast, so that their tick is 4 ms: when they hear of something, the index of their server has known it for 4 ms at most.
+ * fast, so that their tick is 4 ms: when they hear of something, the index of their server has known it since 4 ms at
+ * most.
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -175,8 +175,8 @@ const at = <V>(values: readonly V[], i: number): V => values[i % values.length] 
 async function explain(client: Client, places: readonly Neighbourhood[]): Promise<string[]> {
   const cells = (places[0]?.area ?? []).map(cell => String(BigInt(`0x${cell}`)))
   const { rows } = await client.query<{ 'QUERY PLAN': string }>(
-    `explain (analyze, buffers, costs off) select id, cell_r10, cell_r7, hider_kind, hider_id, audience, greeting, brand,
-     clue from envelopes where state = 'live' and cell_r7 = any($1::bigint[])`,
+    `explain (analyze, buffers, costs off) select id, cell_r10, cell_r7, hider_kind, hider_id, audience, greeting,
+     brand, clue from envelopes where state = 'live' and cell_r7 = any($1::bigint[])`,
     [cells],
   )
   return rows.map(row => row['QUERY PLAN'])

@@ -19,11 +19,15 @@ export function openClient(
     protocols?: readonly string[]
     origin?: string
     playerId?: string
+    device?: string
     resume?: { sessionId: string; seq: number }
   } = {},
 ) {
-  const { protocols = ['hexbao.v1'], origin, playerId, resume } = options
-  const socket = new WebSocket(server.url, [...protocols], origin === undefined ? {} : { origin })
+  const { protocols = ['hexbao.v1'], origin, playerId, device, resume } = options
+  const socket = new WebSocket(server.url, [...protocols], {
+    ...(origin !== undefined && { origin }),
+    ...(device !== undefined && { headers: { 'Hexbao-Device': device } }),
+  })
   const { frames, texts, frame, closed, closeCode } = record(t, socket)
   const send = (data: object | string | Buffer) =>
     socket.send(typeof data === 'string' || Buffer.isBuffer(data) ? data : JSON.stringify(data))

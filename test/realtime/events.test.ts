@@ -112,7 +112,8 @@ t.test('the last share', async () => {
 t.test('expiry', async () => {
   const { id } = await hide()
   await seeHint(id)
-  const text = `update envelopes set epoch = epoch + 1, opens_at = now() - interval '2 s', expires_at = now() where id = $1`
+  const text = `update envelopes set epoch = epoch + 1, opens_at = now() - interval '2 s', expires_at = now()
+    where id = $1`
   await world.ownerDatabase.query({ name: 'expire', text }, [id])
   await seeGone(id, 'expired')
 })
