@@ -56,7 +56,7 @@ export const limits = {
 
   device: { perPlayer: 5, withinMs: 30 * 86_400_000 },
 
-  hint: { perSnapshot: 50, tickMs: 250, warmthRadiiM: [1_000, 2_000] },
+  hint: { perSnapshot: 50, bytesPerTick: 16 * 1_024, tickMs: 250, warmthRadiiM: [1_000, 2_000] },
 
   socket: {
     payloadBytes: 4_096,

@@ -52,6 +52,7 @@ const meanings: Record<PathOf<typeof limits>, string> = {
   'device.perPlayer': 'New devices of a player within device.withinMs, at most.',
   'device.withinMs': 'Time in which the devices of a player are counted.',
   'hint.perSnapshot': 'Hints in a snapshot or list, at most.',
+  'hint.bytesPerTick': 'Bytes of a snapshot, and of the `hint` frames of a later tick; the rest follows.',
   'hint.tickMs': 'Hints are sent at most this often.',
   'hint.warmthRadiiM': 'Distances within which warmth counts envelopes.',
   'socket.payloadBytes': 'Bytes of a client frame, at most; larger closes with 1009.',

@@ -51,7 +51,9 @@ export const serverMeanings: Readonly<Record<ServerType, string>> = {
   welcome:
     'The session is open; the limits that hold for it. Its `seq` is where counting starts: drop every later frame ' +
     'whose `seq` is not larger than the last one.',
-  snapshot: 'Every hint around you; forget the ones before.',
+  snapshot:
+    'The hints around you, nearest first; forget the ones before. What does not fit in hint.bytesPerTick follows as ' +
+    '`hint` on the next ticks.',
   hint: 'One hint is new, or its band changed.',
   warmth: 'How many envelopes lie further away, roughly.',
   gone: 'Forget this hint.',

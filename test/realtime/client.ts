@@ -28,7 +28,7 @@ export function openClient(
     ...(origin !== undefined && { origin }),
     ...(device !== undefined && { headers: { 'Hexbao-Device': device } }),
   })
-  const { frames, texts, frame, closed } = record(t, socket)
+  const { frames, texts, frame, closed, closeCode } = record(t, socket)
   const send = (data: object | string | Buffer) =>
     socket.send(typeof data === 'string' || Buffer.isBuffer(data) ? data : JSON.stringify(data))
   socket.on('open', () => {
@@ -45,6 +45,7 @@ export function openClient(
     send,
     frame,
     closed,
+    closeCode,
     /** Stands somewhere; resolves with all that it led to. */
     async stand({ lat, lng }: Point): Promise<ServerFrame[]> {
       const [from, id] = [frames.length, `p${++asked}`]
@@ -110,6 +111,7 @@ function record(t: Test, socket: WebSocket) {
     frames,
     texts,
     closed: () => until('close', () => closeCode),
+    closeCode: () => closeCode,
     /** The first frame of a type, from `frames[from]` on, that is meant. */
     frame: <T extends ServerFrame['type']>(
       type: T,

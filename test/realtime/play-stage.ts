@@ -9,6 +9,7 @@ import { handleFaults } from '#platform/faults.ts'
 import { createBinder } from '#platform/http.ts'
 import { createLogger } from '#platform/logger.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
+import type { Random } from '#platform/random.ts'
 import { connectRedis } from '#platform/redis.ts'
 import { type Cell, locateCell } from '../../src/geo/cell.ts'
 import type { Point } from '../../src/geo/point.ts'
@@ -35,6 +36,9 @@ export type PlayServer = Awaited<ReturnType<typeof startServer>>
 type ServerOptions = {
   indexClock?: Clock
   hubClock?: Clock
+  random?: Random
+  /** Where announcements come from. */
+  announcements?: { url: string; pulseMs: number }
   port?: number
   admissionClock?: Clock
   perAddress?: number
@@ -116,7 +120,10 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   const { database, redisUrl, redisPrefix: prefix, random } = world
   const { positions, claims, authenticate } = people
   const onError = (error: Error) => log.warn({ err: error }, 'redis')
-  const subscriber = connectRedis({ url: redisUrl, name: 'test-subscriber', onError, subscriber: true })
+  const subscriber = connectRedis({
+    ...{ url: redisUrl, name: 'test-subscriber', onError, subscriber: true },
+    ...options.announcements,
+  })
   const channels = createChannels(subscriber, { prefix, log })
   const index = createLiveIndex({
     loadEnvelopes: cells7 => loadLiveEnvelopes(database, cells7),
@@ -129,7 +136,10 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   const notices = createNotices(world.redis, { prefix, log })
   const forgetTokens = (): void => undefined
   const seen = { around, index, channels, positions, claims, notices, forgetTokens }
-  const hub = createHub({ clock: options.hubClock ?? systemClock, random, log, isSandbox: true, ...seen })
+  const hub = createHub({
+    ...{ clock: options.hubClock ?? systemClock, random: options.random ?? random },
+    ...{ log, isSandbox: true, ...seen },
+  })
   const app = Fastify()
   handleFaults(app, { sandbox: true })
   const authenticator = { authenticatePlayerToken: authenticate }
