@@ -18,12 +18,16 @@ export function openClient(
   options: {
     protocols?: readonly string[]
     origin?: string
+    headers?: Record<string, string>
     playerId?: string
     resume?: { sessionId: string; seq: number }
   } = {},
 ) {
-  const { protocols = ['hexbao.v1'], origin, playerId, resume } = options
-  const socket = new WebSocket(server.url, [...protocols], origin === undefined ? {} : { origin })
+  const { protocols = ['hexbao.v1'], origin, headers = {}, playerId, resume } = options
+  const socket = new WebSocket(server.url, [...protocols], {
+    headers,
+    ...(origin !== undefined && { origin }),
+  })
   const { frames, texts, frame, closed } = record(t, socket)
   const send = (data: object | string | Buffer) =>
     socket.send(typeof data === 'string' || Buffer.isBuffer(data) ? data : JSON.stringify(data))

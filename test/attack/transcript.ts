@@ -1,0 +1,229 @@
+/**
+ * One world of a transcript: an envelope is hidden at a point, everybody around looks, lists, asks, tries and is refused
+ * in the same way as in every other world of the cell, and it ends. What all of them were sent is the transcript.
+ */
+import { createHintSelector } from '../../src/hints/order.ts'
+import { travelFrom } from '../../src/geo/distance.ts'
+import type { Point } from '../../src/geo/point.ts'
+import { gridDisk } from 'h3-js'
+import { cellAt, centreOf } from './hypothesis.ts'
+import { hmacSecret, type Person, type TranscriptStage } from './transcript-stage.ts'
+
+type Client = ReturnType<Person['play']>
+type Walker = { person: Person; client: Client; at: Point }
+
+export type Scene = {
+  cell: string
+  /** In the cell, where it is hot and warm or cool, and beyond the publish radius. */
+  walkers: readonly Walker[]
+  /** Comes anew in each world, and is told everything at once. */
+  newcomer: Person
+  /** Cannot pay: hiding is refused for that, unless it is refused for others' envelopes before. */
+  pauper: Person
+  /** Two more in the cell: the next one fills it, and lists have an order. */
+  hasOthers: boolean
+  nextHider(): Promise<Person>
+}
+
+const standpoints = [
+  { bearingDeg: 0, distanceM: 0 },
+  { bearingDeg: 20, distanceM: 190 },
+  { bearingDeg: 200, distanceM: 430 },
+  { bearingDeg: 110, distanceM: 900 },
+] as const
+
+/** Of the 50 that a player may hide a day. */
+const hidesOfOne = 40
+
+const fixAt = (at: Point, accuracyM = 8) => ({ fix: { ...at, accuracyM } })
+
+export const hideBody = (at: Point, fixed: Point, shares = 2) => ({
+  place: { type: 'Point', coordinates: [at.lng, at.lat] },
+  total: { amountMinor: String(100 * shares), currency: 'CNY' },
+  ...{ shares, split: 'equal', greeting: 'Hi', clue: { text: 'Look up' } },
+  ...fixAt(fixed),
+})
+
+export async function setScene(stage: TranscriptStage, cell: string, hasOthers: boolean): Promise<Scene> {
+  const centre = centreOf(cell)
+  const hide = async (hider: Person) =>
+    hider.demand({ method: 'POST', url: '/v1/envelopes', body: hideBody(centre, centre) })
+  if (hasOthers) {
+    const other = await stage.recruit(400n)
+    for (let i = 0; i < 2; i++) await hide(other)
+  }
+  const walkers = await Promise.all(
+    standpoints.map(async step => {
+      const person = await stage.recruit()
+      const [client, at] = [person.play(), travelFrom(centre, step)]
+      await client.stand(at)
+      await client.frame('warmth')
+      return { person, client, at }
+    }),
+  )
+  let hider: { person: Person; hides: number } | undefined
+  return {
+    ...{ cell, walkers, hasOthers, newcomer: await stage.recruit(), pauper: await stage.recruit() },
+    async nextHider() {
+      if (hider === undefined || hider.hides === hidesOfOne)
+        hider = { person: await stage.recruit(200n * BigInt(hidesOfOne)), hides: 0 }
+      hider.hides++
+      return hider.person
+    },
+  }
+}
+
+/** What to do where the envelope is; nothing more than its res-12 cell may show. */
+type InReach = (envelopeId: string, note: Note) => Promise<void>
+type Note = (what: string, text: string) => void
+
+export async function playWorld(scene: Scene, place: Point, inReach?: InReach): Promise<string[]> {
+  const transcript: string[] = []
+  const note: Note = (what, text) => void transcript.push(`${what}: ${mask(text)}`)
+  const before = scene.walkers.map(({ client }) => client.texts.length)
+  const hider = await scene.nextHider()
+  const body = hideBody(place, centreOf(scene.cell))
+  const { id } = await hider.demand({ method: 'POST', url: '/v1/envelopes', body })
+  const envelopeId = String(id)
+  await awaitHints(scene, envelopeId, before)
+
+  await lookAround(scene, envelopeId, note)
+  await tryFromAfar(scene, envelopeId, note)
+  await tryToHide(scene, note)
+  await inReach?.(envelopeId, note)
+  if (inReach === undefined) await hider.demand({ method: 'DELETE', url: `/v1/envelopes/${envelopeId}` })
+  const reason = inReach === undefined ? 'closed' : 'empty'
+  await awaitEnd(scene, envelopeId, { reason, before })
+  await lookBack(scene, envelopeId, note)
+
+  scene.walkers.forEach(({ client }, i) => {
+    for (const text of client.texts.slice(before[i])) note(`socket ${i}`, text)
+  })
+  return transcript
+}
+
+/** Where nothing else lies around, the far walker hears of it by the warmth alone. */
+async function awaitHints(
+  { walkers, hasOthers }: Scene,
+  envelopeId: string,
+  before: number[],
+): Promise<void> {
+  const isIt = (frame: { envelopeId: string }) => frame.envelopeId === envelopeId
+  await Promise.all(
+    walkers.map(async ({ client }, i) => {
+      if (i < 3) await client.frame('hint', isIt, before[i])
+      else if (!hasOthers) await client.frame('warmth', ({ within1Km }) => within1Km !== '0', before[i])
+    }),
+  )
+}
+
+async function awaitEnd(
+  { walkers, hasOthers }: Scene,
+  envelopeId: string,
+  { reason, before }: { reason: string; before: number[] },
+): Promise<void> {
+  await Promise.all(
+    walkers.map(async ({ client }, i) => {
+      const isIt = (frame: { envelopeId: string; reason: string }) =>
+        frame.envelopeId === envelopeId && frame.reason === reason
+      if (i < 3) await client.frame('gone', isIt, before[i])
+      if (!hasOthers) await client.frame('warmth', ({ within1Km }) => within1Km === '0', before[i])
+    }),
+  )
+}
+
+async function lookAround({ walkers, newcomer }: Scene, envelopeId: string, note: Note): Promise<void> {
+  for (const [i, { person }] of walkers.entries()) {
+    const list = await person.send({ method: 'GET', url: '/v1/envelopes' })
+    checkOrder(list, person)
+    note(`list ${i}`, list)
+    note(`get ${i}`, await person.send({ method: 'GET', url: `/v1/envelopes/${envelopeId}` }))
+  }
+  const client = newcomer.play()
+  const at = walkers[1]?.at as Point
+  await client.stand(at)
+  await client.frame('warmth')
+  for (const text of client.texts) note('newcomer', text)
+  client.socket.terminate()
+  await client.closed()
+}
+
+async function tryFromAfar({ walkers }: Scene, envelopeId: string, note: Note): Promise<void> {
+  const [, hot, cool, far] = walkers as [Walker, Walker, Walker, Walker]
+  const url = `/v1/envelopes/${envelopeId}`
+  note('claim', await hot.person.send({ method: 'POST', url: `${url}/claims`, body: fixAt(hot.at) }))
+  note('claim, malformed', await hot.person.send({ method: 'POST', url: `${url}/claims`, body: {} }))
+  for (const what of ['claims', 'claims?limit=1', 'verify', 'ledger'])
+    note(what, await far.person.send({ method: 'GET', url: `${url}/${what}` }))
+  note('close', await far.person.send({ method: 'DELETE', url }))
+  const [from, ref] = [cool.client.frames.length, `claim ${envelopeId}`]
+  cool.client.send({ type: 'claim', id: ref, envelopeId, ...fixAt(cool.at) })
+  await cool.client.frame('error', frame => frame.ref === ref, from)
+}
+
+/** In the cell, and in each cell beside it: `crowded`, or no money. */
+async function tryToHide({ cell, pauper }: Scene, note: Note): Promise<void> {
+  for (const there of gridDisk(cell, 1).slice(0, 3)) {
+    const body = hideBody(centreOf(there), centreOf(cell))
+    note('hide', await pauper.send({ method: 'POST', url: '/v1/envelopes', body }))
+  }
+}
+
+async function lookBack({ walkers }: Scene, envelopeId: string, note: Note): Promise<void> {
+  const [here, hot, cool] = walkers as [Walker, Walker, Walker]
+  const url = `/v1/envelopes/${envelopeId}`
+  note('get, ended', await here.person.send({ method: 'GET', url }))
+  note('list, ended', await here.person.send({ method: 'GET', url: '/v1/envelopes' }))
+  note('claim, ended', await hot.person.send({ method: 'POST', url: `${url}/claims`, body: fixAt(hot.at) }))
+  for (const what of ['claims', 'verify'])
+    note(what, await cool.person.send({ method: 'GET', url: `${url}/${what}` }))
+}
+
+const select = createHintSelector(hmacSecret)
+
+/** Ids differ between worlds, so their order does: it has to be the one that follows from the ids. */
+function checkOrder(answer: string, { id: playerId }: Person): void {
+  const { features } = JSON.parse(answer.slice(answer.indexOf('\n'))) as {
+    features: { id: string; properties: { band: 'here' | 'hot' | 'warm' | 'cool' } }[]
+  }
+  const told = features.map(({ id, properties }) => ({ envelopeId: id, band: properties.band }))
+  const due = select([...told].sort(), { playerId })
+  if (JSON.stringify(told) !== JSON.stringify(due)) throw new Error(`ordered by something else: ${answer}`)
+}
+
+/** Who has never been here, in the envelope's res-12 cell and around it: out of reach, on the border, within. */
+export function claimAround(stage: TranscriptStage, cell12: string): InReach {
+  const centre = centreOf(cell12)
+  const from = (bearingDeg: number, distanceM: number) =>
+    fixAt(centreOf(cellAt(travelFrom(centre, { bearingDeg, distanceM }), 12)), 40)
+  return async (envelopeId, note) => {
+    const [first, second] = [await stage.recruit(), await stage.recruit()]
+    // Whatever else answers by reach, as a reveal, is asked here in the same places.
+    for (const distanceM of [115, 75, 66, 54, 40, 0]) {
+      const body = from(70, distanceM)
+      const url = `/v1/envelopes/${envelopeId}/claims`
+      note(`claim at ${distanceM} m`, await first.send({ method: 'POST', url, body }))
+    }
+    const client = second.play()
+    for (const [i, distanceM] of [90, 62, 20].entries()) {
+      client.send({ type: 'claim', id: String(i), envelopeId, ...from(250, distanceM) })
+      const isAnswer = ({ ref }: { ref?: string }) => ref === String(i)
+      await Promise.race([client.frame('claim.result', isAnswer), client.frame('error', isAnswer)])
+    }
+    client.texts.filter(text => /"ref"/.test(text)).forEach(text => note('claim over the socket', text))
+    client.socket.terminate()
+    await client.closed()
+  }
+}
+
+const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
+
+/** Ids and what is made of them, times, and how much the one who asks may still ask. */
+export const mask = (text: string): string =>
+  text
+    .replaceAll(uuid, 'id')
+    .replaceAll(/\d{4}-\d{2}-\d{2}T[\d:.]+Z/g, 'time')
+    .replaceAll(/"(date|ratelimit)":"(\\"|[^"])*"/g, '"$1"')
+    .replaceAll(/"seq":\d+/g, '"seq"')
+    .replaceAll(/"(commitment|seed)":"[0-9a-f]{64}"/g, '"$1"')
+    .replaceAll(/"winner":"[^"]*"/g, '"winner"')
