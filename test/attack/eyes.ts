@@ -9,14 +9,17 @@ import type { Account } from './game.ts'
 import { cellAt } from './hypothesis.ts'
 import type { Look } from './oracle.ts'
 
-/** Nothing where the account is used up. */
-export type Eyes = (at: Point) => Promise<Look | undefined>
+export type Eyes = {
+  /** Nothing where the account is used up. */
+  look(at: Point): Promise<Look | undefined>
+  close(): void
+}
 
 /** As bad as a fix may be: it explains the longest ways. */
 const fixAt = (at: Point) => ({ ...at, accuracyM: 120 })
 
 export function createRestEyes(rest: Rest, envelopeId: string): Eyes {
-  return async at => {
+  async function look(at: Point): Promise<Look | undefined> {
     const moved = await rest.call(sendPosition, { body: { fix: fixAt(at) } })
     if (moved.status === 'refused' || !moved.body.accepted) return undefined
     const list = await rest.call(listEnvelopes)
@@ -26,6 +29,7 @@ export function createRestEyes(rest: Rest, envelopeId: string): Eyes {
     if (feature === undefined) return { band: 'absent', ...warmth }
     return { band: feature.properties.band, cell: cellOf(feature.geometry), ...warmth }
   }
+  return { look, close: () => undefined }
 }
 
 type Outline =
@@ -55,13 +59,11 @@ export function createSocketEyes({ url, account, envelopeId, onText, countFrames
   class AtAddress extends WebSocket {
     constructor(address: string, protocols: string[]) {
       super(address, protocols, { headers: { 'x-forwarded-for': account.address } })
-      // Nothing that a process would wait for.
-      this.on('open', () => (this as unknown as { _socket: { unref(): void } })._socket.unref())
     }
   }
   const onFrame = (frame: object) => onText?.(JSON.stringify(frame))
   const client = createPlayClient({ url, token: account.token, WebSocket: AtAddress, onFrame })
-  return async at => {
+  async function look(at: Point): Promise<Look | undefined> {
     const { accepted, paused } = await client.position(fixAt(at))
     // What belongs to a position comes with its acknowledgement, and so before this answer.
     await client.request({ type: 'ping' })
@@ -73,4 +75,5 @@ export function createSocketEyes({ url, account, envelopeId, onText, countFrames
     if (hint === undefined) return { band: 'absent', within1Km, within2Km }
     return { band: hint.band, cell: hint.cell, within1Km, within2Km }
   }
+  return { look, close: client.close }
 }

@@ -55,7 +55,11 @@ export async function runAttack(
 
 async function hear(attack: Attack, build: Build, site: Site, effort: Effort) {
   const oracle = await build.plant(site.place)
-  return { ...site, oracle, heard: await attack.strategy(oracle, site.start, effort) }
+  try {
+    return { ...site, oracle, heard: await attack.strategy(oracle, site.start, effort) }
+  } finally {
+    oracle.close()
+  }
 }
 
 async function strike(

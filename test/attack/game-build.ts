@@ -36,10 +36,11 @@ export function createGameBuild(game: Game, { wire, askBy, onText }: GameBuildOp
       const { token } = await game.recruitHider()
       const hider = createRest({ url: game.url, credential: token })
       const { id } = await hide(hider, place, shares)
-      const eyes = createEyes(ports, { wire, envelopeId: id, url: game.url })
+      const { look, close } = createEyes(ports, { wire, envelopeId: id, url: game.url })
       const { crowd, isCrowded } = createCrowd(ports)
       const ask = askBy === undefined ? silent : createAsk(ports, { askBy, envelopeId: id })
-      return { ...{ look: eyes, ask, crowd, isCrowded }, requests: ports.requests, accounts: ports.accounts }
+      const { requests, accounts } = ports
+      return { look, ask, crowd, isCrowded, requests, accounts, close }
     },
   }
 }
@@ -99,25 +100,29 @@ const atHome = { eyesM: 110, claimM: 55 }
 function createEyes(
   ports: Ports,
   { wire, envelopeId, url }: { wire: GameBuildOptions['wire']; envelopeId: string; url: string },
-): Oracle['look'] {
-  const eyes: Local<{ look: Eyes }>[] = []
-  async function open(home: Point): Promise<Local<{ look: Eyes }>> {
+): Pick<Oracle, 'look' | 'close'> {
+  const eyes = new Set<Local<Eyes>>()
+  async function open(home: Point): Promise<Local<Eyes>> {
     const account = await ports.recruit({ isHasty: wire === 'socket' })
-    const look =
+    const opened =
       wire === 'rest'
         ? createRestEyes(ports.open(account), envelopeId)
         : createSocketEyes({ url, account, envelopeId, ...ports })
-    const opened = { home, look }
-    eyes.push(opened)
-    return opened
+    const local = { home, ...opened }
+    eyes.add(local)
+    return local
   }
-  return async at => {
-    for (;;) {
-      const near = eyes.find(({ home }) => measureM(home, at) <= atHome.eyesM) ?? (await open(at))
-      const seen = await near.look(at)
-      if (seen !== undefined) return seen
-      eyes.splice(eyes.indexOf(near), 1)
-    }
+  return {
+    async look(at) {
+      for (;;) {
+        const near = [...eyes].find(({ home }) => measureM(home, at) <= atHome.eyesM) ?? (await open(at))
+        const seen = await near.look(at)
+        if (seen !== undefined) return seen
+        near.close()
+        eyes.delete(near)
+      }
+    },
+    close: () => eyes.forEach(one => one.close()),
   }
 }
 

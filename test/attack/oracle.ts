@@ -30,6 +30,7 @@ export type Oracle = {
   /** Requests and frames sent so far, and accounts that sent them. */
   requests(): number
   accounts(): number
+  close(): void
 }
 
 export type Build = {

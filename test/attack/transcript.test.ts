@@ -39,7 +39,7 @@ async function compare(
       t.same(transcript.slice(different), expected.slice(different), `${cell}: ${place.lat}, ${place.lng}`)
       break
     }
-    const told = listPlaces(transcript.join('\n'), place)
+    const told = listPlaces(transcript, [place])
     if (told.length > 0) t.fail(`the place or a finer cell is told: ${told.join()}`)
   }
   scene.walkers.forEach(({ client }) => client.socket.terminate())
