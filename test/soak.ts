@@ -62,6 +62,15 @@ const soaks: Readonly<Record<string, Soak>> = {
     command: test('test/envelopes/split.test.ts'),
     env: { MONEY_RUNS: '1000000', TAP_TIMEOUT: '3600' },
   },
+  attack: {
+    what: 'every attack, on six envelopes each, with borders in eight directions',
+    command: ['npm', 'run', 'attack', '--', '--rays', '8', '--repeats', '1000'],
+  },
+  transcripts: {
+    what: '100 points in each of 200 hint cells and 200 claim cells, every byte equal',
+    command: test('test/attack/transcript.test.ts'),
+    env: { TRANSCRIPT_CELLS: '200', TRANSCRIPT_POINTS: '100' },
+  },
   'lost-commits': {
     what: 'a thousand connections cut at COMMIT',
     command: test('test/platform/lost-answer.test.ts'),

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -128,6 +128,12 @@ export async function readRun(dataDir: string): Promise<Static<typeof RunJson>> 
   const content: unknown = JSON.parse(await readFile(join(dataDir, 'run.json'), 'utf8'))
   if (!Check(RunJson, content)) throw new Error('run.json is not as it was')
   return content
+}
+
+/** What the services of a data folder have logged. */
+export async function readLogs(dataDir: string): Promise<string[]> {
+  const names = (await readdir(dataDir)).filter(name => name.endsWith('.log'))
+  return await Promise.all(names.map(name => readFile(join(dataDir, name), 'utf8')))
 }
 
 export async function findDatabaseUrl(dataDir: string): Promise<string> {

@@ -126,6 +126,11 @@ function createEyes(
   }
 }
 
+const passing: readonly string[] = [
+  ...['too_many_tries', 'position_refused', 'daily_limit'],
+  ...['too_many_requests', 'try_again', 'unavailable'],
+]
+
 function createAsk(ports: Ports, { askBy, envelopeId }: { askBy: AskBy; envelopeId: string }): Oracle['ask'] {
   const { operation, winsOnce } = askBy
   const accounts: Local<{ rest: Rest }>[] = []
@@ -145,6 +150,7 @@ function createAsk(ports: Ports, { askBy, envelopeId }: { askBy: AskBy; envelope
       if (code === 'out_of_reach') {
         return { answer: 'far', ...(figures?.distanceM !== undefined && { distanceM: figures.distanceM }) }
       }
+      if (!passing.includes(code)) throw new Error(`${operation.id}: ${JSON.stringify(outcome.problem)}`)
       // Metered, or not to be believed: another account goes on.
       accounts.splice(accounts.indexOf(near), 1)
     }

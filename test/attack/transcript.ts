@@ -3,18 +3,21 @@
  * in the same way as in every other world of the cell, and it ends. What all of them were sent is the transcript.
  */
 import { createHintSelector } from '../../src/hints/order.ts'
-import { travelFrom } from '../../src/geo/distance.ts'
+import { measureM, travelFrom } from '../../src/geo/distance.ts'
+import type { Cell } from '../../src/geo/cell.ts'
+import { bandOf } from '../../src/hints/band.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { gridDisk } from 'h3-js'
 import { cellAt, centreOf } from './hypothesis.ts'
 import { hmacSecret, type Person, type TranscriptStage } from './transcript-stage.ts'
 
 type Client = ReturnType<Person['play']>
-type Walker = { person: Person; client: Client; at: Point }
+/** Whether an envelope in the cell is listed there, and whether it counts for the warmth. */
+type Walker = { person: Person; client: Client; at: Point; isNear: boolean; isWarm: boolean }
 
 export type Scene = {
   cell: string
-  /** In the cell, where it is hot and warm or cool, and beyond the publish radius. */
+  /** In the cell, and where each band and each warmth ends, so that whatever depends on more differs. */
   walkers: readonly Walker[]
   /** Comes anew in each world, and is told everything at once. */
   newcomer: Person
@@ -25,12 +28,7 @@ export type Scene = {
   nextHider(): Promise<Person>
 }
 
-const standpoints = [
-  { bearingDeg: 0, distanceM: 0 },
-  { bearingDeg: 20, distanceM: 190 },
-  { bearingDeg: 200, distanceM: 430 },
-  { bearingDeg: 110, distanceM: 900 },
-] as const
+const standpointsM = [0, 150, 300, 500, 1_000, 2_000]
 
 /** Of the 50 that a player may hide a day. */
 const hidesOfOne = 40
@@ -53,13 +51,7 @@ export async function setScene(stage: TranscriptStage, cell: string, hasOthers: 
     for (let i = 0; i < 2; i++) await hide(other)
   }
   const walkers = await Promise.all(
-    standpoints.map(async step => {
-      const person = await stage.recruit()
-      const [client, at] = [person.play(), travelFrom(centre, step)]
-      await client.stand(at)
-      await client.frame('warmth')
-      return { person, client, at }
-    }),
+    standpointsM.map((distanceM, i) => stand(stage, { cell, bearingDeg: 20 + 75 * i, distanceM })),
   )
   let hider: { person: Person; hides: number } | undefined
   return {
@@ -70,6 +62,21 @@ export async function setScene(stage: TranscriptStage, cell: string, hasOthers: 
       hider.hides++
       return hider.person
     },
+  }
+}
+
+type Step = { cell: string; bearingDeg: number; distanceM: number }
+
+async function stand(stage: TranscriptStage, { cell, ...step }: Step): Promise<Walker> {
+  const person = await stage.recruit()
+  const [client, at] = [person.play(), travelFrom(centreOf(cell), step)]
+  const here = cellAt(at, 10)
+  await client.stand(at)
+  await client.frame('warmth')
+  return {
+    ...{ person, client, at },
+    isNear: bandOf(here as Cell, cell as Cell) !== undefined,
+    isWarm: measureM(centreOf(here), centreOf(cell)) <= 2_000,
   }
 }
 
@@ -102,7 +109,7 @@ export async function playWorld(scene: Scene, place: Point, inReach?: InReach): 
   return transcript
 }
 
-/** Where nothing else lies around, the far walker hears of it by the warmth alone. */
+/** Where nothing else lies around, the warmth changes, too. */
 async function awaitHints(
   { walkers, hasOthers }: Scene,
   envelopeId: string,
@@ -110,9 +117,9 @@ async function awaitHints(
 ): Promise<void> {
   const isIt = (frame: { envelopeId: string }) => frame.envelopeId === envelopeId
   await Promise.all(
-    walkers.map(async ({ client }, i) => {
-      if (i < 3) await client.frame('hint', isIt, before[i])
-      else if (!hasOthers) await client.frame('warmth', ({ within1Km }) => within1Km !== '0', before[i])
+    walkers.map(async ({ client, isNear, isWarm }, i) => {
+      if (isNear) await client.frame('hint', isIt, before[i])
+      if (isWarm && !hasOthers) await client.frame('warmth', ({ within2Km }) => within2Km !== '0', before[i])
     }),
   )
 }
@@ -122,12 +129,12 @@ async function awaitEnd(
   envelopeId: string,
   { reason, before }: { reason: string; before: number[] },
 ): Promise<void> {
+  const isIt = (frame: { envelopeId: string; reason: string }) =>
+    frame.envelopeId === envelopeId && frame.reason === reason
   await Promise.all(
-    walkers.map(async ({ client }, i) => {
-      const isIt = (frame: { envelopeId: string; reason: string }) =>
-        frame.envelopeId === envelopeId && frame.reason === reason
-      if (i < 3) await client.frame('gone', isIt, before[i])
-      if (!hasOthers) await client.frame('warmth', ({ within1Km }) => within1Km === '0', before[i])
+    walkers.map(async ({ client, isNear, isWarm }, i) => {
+      if (isNear) await client.frame('gone', isIt, before[i])
+      if (isWarm && !hasOthers) await client.frame('warmth', ({ within2Km }) => within2Km === '0', before[i])
     }),
   )
 }
@@ -149,10 +156,10 @@ async function lookAround({ walkers, newcomer }: Scene, envelopeId: string, note
 }
 
 async function tryFromAfar({ walkers }: Scene, envelopeId: string, note: Note): Promise<void> {
-  const [, hot, cool, far] = walkers as [Walker, Walker, Walker, Walker]
+  const [, , warm, cool, , far] = walkers as [Walker, Walker, Walker, Walker, Walker, Walker]
   const url = `/v1/envelopes/${envelopeId}`
-  note('claim', await hot.person.send({ method: 'POST', url: `${url}/claims`, body: fixAt(hot.at) }))
-  note('claim, malformed', await hot.person.send({ method: 'POST', url: `${url}/claims`, body: {} }))
+  note('claim', await warm.person.send({ method: 'POST', url: `${url}/claims`, body: fixAt(warm.at) }))
+  note('claim, malformed', await warm.person.send({ method: 'POST', url: `${url}/claims`, body: {} }))
   for (const what of ['claims', 'claims?limit=1', 'verify', 'ledger'])
     note(what, await far.person.send({ method: 'GET', url: `${url}/${what}` }))
   note('close', await far.person.send({ method: 'DELETE', url }))
