@@ -5,7 +5,7 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { SignJWT } from 'jose'
-import { Client } from 'pg'
+import { Pool } from 'pg'
 import { deposit } from '#protocol/rest/merchants.ts'
 import { signUpPlayer } from '#protocol/rest/players.ts'
 import { limits } from '#protocol/limits.ts'
@@ -49,8 +49,7 @@ export async function startGame(t: Teardown): Promise<Game> {
   const server = run(t, [...nodeStart, '--banner', 'json'], env)
   const { url, operatorKey } = JSON.parse(await server.until(/^\{.*\}$/m)) as Record<string, string>
   const { secrets } = await readRun(dataDir)
-  const database = new Client({ connectionString: await findDatabaseUrl(dataDir) })
-  await database.connect()
+  const database = new Pool({ connectionString: await findDatabaseUrl(dataDir), max: 2 })
   t.teardown(() => database.end())
   const operator = createRest({ url: url ?? '', credential: operatorKey ?? '' })
   const sign = createSigner(secrets.jwtSecret ?? '')
@@ -58,7 +57,7 @@ export async function startGame(t: Teardown): Promise<Game> {
   async function recruit({ isHasty = false } = {}): Promise<Account & { id: string }> {
     const id = randomUUID()
     const text = `insert into players (id, issuer, subject, time_scale, created_at)
-      values ($1, 'hexbao', $1::text, $2, now())`
+      values ($1::uuid, 'hexbao', $1::uuid::text, $2, now())`
     await database.query(text, [id, isHasty ? limits.sandbox.maxTimeScale : 1])
     return { id, token: await sign(id), address: drawAddress() }
   }

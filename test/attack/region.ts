@@ -3,7 +3,16 @@
  * thrown away, the kept ones are divided by seven, down to a metre or to the cell that the hypothesis cannot look into.
  * A cell is thrown away only where no point of it explains an answer, so the region is never too small.
  */
-import { cellArea, cellToChildren, cellToParent, getResolution, gridDisk, latLngToCell, UNITS } from 'h3-js'
+import {
+  cellArea,
+  cellToBoundary,
+  cellToChildren,
+  cellToParent,
+  getResolution,
+  gridDisk,
+  latLngToCell,
+  UNITS,
+} from 'h3-js'
 import { measureM } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { cellAt, centreOf, type Hypothesis, type Observation, snapTo } from './hypothesis.ts'
@@ -60,8 +69,8 @@ export function measure(cells: readonly string[]): Region {
     lat: origin.lat + mean(({ lat }) => lat - origin.lat),
     lng: wrap(origin.lng + mean(({ lng }) => wrap(lng - origin.lng))),
   }
-  const edgeM = radiusOf(getResolution(cells[0] ?? ''))
-  const radiusM = Math.max(...cells.map(cell => measureM(centre, centreOf(cell)))) + edgeM
+  const corners = cells.flatMap(cell => cellToBoundary(cell))
+  const radiusM = corners.reduce((most, [lat, lng]) => Math.max(most, measureM(centre, { lat, lng })), 0)
   return { cells, areaM2, centre, radiusM }
 }
 

@@ -23,8 +23,11 @@ export type Person = {
   send(request: Sent): Promise<string>
   /** The body of an answer that has to be a good one. */
   demand(request: Sent): Promise<Record<string, unknown>>
-  play(): ReturnType<typeof openClient>
+  /** A new socket, once it is welcome. */
+  play(): Promise<Client>
 }
+
+export type Client = ReturnType<typeof openClient>
 
 export type TranscriptStage = {
   recruit(walletMinor?: bigint): Promise<Person>
@@ -75,8 +78,12 @@ export async function createTranscriptStage(t: Test): Promise<TranscriptStage> {
         if (answer.statusCode < 300) return answer.json<Record<string, unknown>>()
         throw new Error(`${request.method} ${request.url}: ${answer.body}`)
       },
-      play: () =>
-        openClient(t, { url: `${url.replace('http', 'ws')}/v1/play` }, { playerId: token, headers: address }),
+      async play() {
+        const socketUrl = `${url.replace('http', 'ws')}/v1/play`
+        const client = openClient(t, { url: socketUrl }, { playerId: token, headers: address })
+        await client.frame('welcome')
+        return client
+      },
     }
   }
 

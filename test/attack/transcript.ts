@@ -9,9 +9,8 @@ import { bandOf } from '../../src/hints/band.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { gridDisk } from 'h3-js'
 import { cellAt, centreOf } from './hypothesis.ts'
-import { hmacSecret, type Person, type TranscriptStage } from './transcript-stage.ts'
+import { type Client, hmacSecret, type Person, type TranscriptStage } from './transcript-stage.ts'
 
-type Client = ReturnType<Person['play']>
 /** Whether an envelope in the cell is listed there, and whether it counts for the warmth. */
 type Walker = { person: Person; client: Client; at: Point; isNear: boolean; isWarm: boolean }
 
@@ -69,7 +68,7 @@ type Step = { cell: string; bearingDeg: number; distanceM: number }
 
 async function stand(stage: TranscriptStage, { cell, ...step }: Step): Promise<Walker> {
   const person = await stage.recruit()
-  const [client, at] = [person.play(), travelFrom(centreOf(cell), step)]
+  const [client, at] = [await person.play(), travelFrom(centreOf(cell), step)]
   const here = cellAt(at, 10)
   await client.stand(at)
   await client.frame('warmth')
@@ -146,7 +145,7 @@ async function lookAround({ walkers, newcomer }: Scene, envelopeId: string, note
     note(`list ${i}`, list)
     note(`get ${i}`, await person.send({ method: 'GET', url: `/v1/envelopes/${envelopeId}` }))
   }
-  const client = newcomer.play()
+  const client = await newcomer.play()
   const at = walkers[1]?.at as Point
   await client.stand(at)
   await client.frame('warmth')
@@ -211,7 +210,7 @@ export function claimAround(stage: TranscriptStage, cell12: string): InReach {
       const url = `/v1/envelopes/${envelopeId}/claims`
       note(`claim at ${distanceM} m`, await first.send({ method: 'POST', url, body }))
     }
-    const client = second.play()
+    const client = await second.play()
     for (const [i, distanceM] of [90, 62, 20].entries()) {
       client.send({ type: 'claim', id: String(i), envelopeId, ...from(250, distanceM) })
       const isAnswer = ({ ref }: { ref?: string }) => ref === String(i)
