@@ -42,7 +42,7 @@ async function compare(
     const told = listPlaces(transcript, [place])
     if (told.length > 0) t.fail(`the place or a finer cell is told: ${told.join()}`)
   }
-  scene.walkers.forEach(({ client }) => client.socket.terminate())
+  await scene.strike()
   t.ok((expected?.length ?? 0) > 30, `${cell}: ${points.length} times the same`)
   return bytes
 }

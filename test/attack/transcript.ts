@@ -25,6 +25,8 @@ export type Scene = {
   /** Two more in the cell: the next one fills it, and lists have an order. */
   hasOthers: boolean
   nextHider(): Promise<Person>
+  /** Leaves the cell as it was found. */
+  strike(): Promise<void>
 }
 
 const standpointsM = [0, 150, 300, 500, 1_000, 2_000]
@@ -43,23 +45,29 @@ export const hideBody = (at: Point, fixed: Point, shares = 2) => ({
 
 export async function setScene(stage: TranscriptStage, cell: string, hasOthers: boolean): Promise<Scene> {
   const centre = centreOf(cell)
-  const hide = async (hider: Person) =>
-    hider.demand({ method: 'POST', url: '/v1/envelopes', body: hideBody(centre, centre) })
-  if (hasOthers) {
-    const other = await stage.recruit(400n)
-    for (let i = 0; i < 2; i++) await hide(other)
+  const other = await stage.recruit(400n)
+  const others: string[] = []
+  while (hasOthers && others.length < 2) {
+    const body = hideBody(centre, centre)
+    others.push(String((await other.demand({ method: 'POST', url: '/v1/envelopes', body })).id))
   }
   const walkers = await Promise.all(
     standpointsM.map((distanceM, i) => stand(stage, { cell, bearingDeg: 20 + 75 * i, distanceM })),
   )
+  const newcomer = await stage.recruit()
+  await newcomer.demand({ method: 'POST', url: '/v1/positions', body: fixAt(walkers[1]?.at as Point) })
   let hider: { person: Person; hides: number } | undefined
   return {
-    ...{ cell, walkers, hasOthers, newcomer: await stage.recruit(), pauper: await stage.recruit() },
+    ...{ cell, walkers, hasOthers, newcomer, pauper: await stage.recruit() },
     async nextHider() {
       if (hider === undefined || hider.hides === hidesOfOne)
         hider = { person: await stage.recruit(200n * BigInt(hidesOfOne)), hides: 0 }
       hider.hides++
       return hider.person
+    },
+    async strike() {
+      for (const { client } of walkers) client.socket.terminate()
+      for (const id of others) await other.demand({ method: 'DELETE', url: `/v1/envelopes/${id}` })
     },
   }
 }
@@ -147,8 +155,9 @@ async function lookAround({ walkers, newcomer }: Scene, envelopeId: string, note
   }
   const client = await newcomer.play()
   const at = walkers[1]?.at as Point
-  await client.stand(at)
+  // Where they stood in the last world is looked around at once; only then they say that they still do.
   await client.frame('warmth')
+  await client.stand(at)
   for (const text of client.texts) note('newcomer', text)
   client.socket.terminate()
   await client.closed()
