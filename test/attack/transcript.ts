@@ -91,7 +91,10 @@ async function stand(stage: TranscriptStage, { cell, ...step }: Step): Promise<W
 type InReach = (envelopeId: string, note: Note) => Promise<void>
 type Note = (what: string, text: string) => void
 
-export async function playWorld(scene: Scene, place: Point, inReach?: InReach): Promise<string[]> {
+/** `isThorough`: asks everything there is to ask, and not only what has to do with places. */
+export type World = { place: Point; isThorough: boolean; inReach?: InReach | undefined }
+
+export async function playWorld(scene: Scene, { place, isThorough, inReach }: World): Promise<string[]> {
   const transcript: string[] = []
   const note: Note = (what, text) => void transcript.push(`${what}: ${mask(text)}`)
   const before = scene.walkers.map(({ client }) => client.texts.length)
@@ -101,14 +104,15 @@ export async function playWorld(scene: Scene, place: Point, inReach?: InReach): 
   const envelopeId = String(id)
   await awaitHints(scene, envelopeId, before)
 
-  await lookAround(scene, envelopeId, note)
-  await tryFromAfar(scene, envelopeId, note)
-  await tryToHide(scene, note)
-  await inReach?.(envelopeId, note)
-  if (inReach === undefined) await hider.demand({ method: 'DELETE', url: `/v1/envelopes/${envelopeId}` })
+  if (inReach === undefined) {
+    await lookAround(scene, envelopeId, note)
+    await tryFromAfar(scene, envelopeId, note)
+    if (isThorough) await crawl(scene, envelopeId, note)
+    await hider.demand({ method: 'DELETE', url: `/v1/envelopes/${envelopeId}` })
+  } else await inReach(envelopeId, note)
   const reason = inReach === undefined ? 'closed' : 'empty'
   await awaitEnd(scene, envelopeId, { reason, before })
-  await lookBack(scene, envelopeId, note)
+  if (isThorough) await lookBack(scene, envelopeId, note)
 
   scene.walkers.forEach(({ client }, i) => {
     for (const text of client.texts.slice(before[i])) note(`socket ${i}`, text)
@@ -146,42 +150,58 @@ async function awaitEnd(
   )
 }
 
-async function lookAround({ walkers, newcomer }: Scene, envelopeId: string, note: Note): Promise<void> {
-  for (const [i, { person }] of walkers.entries()) {
+/** What the sockets tell anyway is listed where a band ends, where the list does, and where the warmth does. */
+async function lookAround({ walkers }: Scene, envelopeId: string, note: Note): Promise<void> {
+  for (const i of [1, 3, 4]) {
+    const { person } = walkers[i] as Walker
     const list = await person.send({ method: 'GET', url: '/v1/envelopes' })
     checkOrder(list, person)
     note(`list ${i}`, list)
-    note(`get ${i}`, await person.send({ method: 'GET', url: `/v1/envelopes/${envelopeId}` }))
   }
-  const client = await newcomer.play()
-  const at = walkers[1]?.at as Point
-  // Where they stood in the last world is looked around at once; only then they say that they still do.
-  await client.frame('warmth')
-  await client.stand(at)
-  for (const text of client.texts) note('newcomer', text)
-  client.socket.terminate()
-  await client.closed()
+  const { person } = walkers[3] as Walker
+  note('get', await person.send({ method: 'GET', url: `/v1/envelopes/${envelopeId}` }))
 }
 
-async function tryFromAfar({ walkers }: Scene, envelopeId: string, note: Note): Promise<void> {
-  const [, , warm, cool, , far] = walkers as [Walker, Walker, Walker, Walker, Walker, Walker]
-  const url = `/v1/envelopes/${envelopeId}`
-  note('claim', await warm.person.send({ method: 'POST', url: `${url}/claims`, body: fixAt(warm.at) }))
-  note('claim, malformed', await warm.person.send({ method: 'POST', url: `${url}/claims`, body: {} }))
-  for (const what of ['claims', 'claims?limit=1', 'verify', 'ledger'])
-    note(what, await far.person.send({ method: 'GET', url: `${url}/${what}` }))
-  note('close', await far.person.send({ method: 'DELETE', url }))
+/** Over REST and the socket; and in the cell, it is crowded, or there is no money. */
+async function tryFromAfar({ cell, walkers, pauper }: Scene, envelopeId: string, note: Note): Promise<void> {
+  const [, , warm, cool] = walkers as [Walker, Walker, Walker, Walker]
+  const url = `/v1/envelopes/${envelopeId}/claims`
+  note('claim', await warm.person.send({ method: 'POST', url, body: fixAt(warm.at) }))
   const [from, ref] = [cool.client.frames.length, `claim ${envelopeId}`]
   cool.client.send({ type: 'claim', id: ref, envelopeId, ...fixAt(cool.at) })
   await cool.client.frame('error', frame => frame.ref === ref, from)
+  await tryToHide({ pauper, cell, there: cell }, note)
 }
 
-/** In the cell, and in each cell beside it: `crowded`, or no money. */
-async function tryToHide({ cell, pauper }: Scene, note: Note): Promise<void> {
-  for (const there of gridDisk(cell, 1).slice(0, 3)) {
-    const body = hideBody(centreOf(there), centreOf(cell))
-    note('hide', await pauper.send({ method: 'POST', url: '/v1/envelopes', body }))
+async function tryToHide(
+  { pauper, cell, there }: { pauper: Person; cell: string; there: string },
+  note: Note,
+): Promise<void> {
+  const body = hideBody(centreOf(there), centreOf(cell))
+  note('hide', await pauper.send({ method: 'POST', url: '/v1/envelopes', body }))
+}
+
+async function crawl(scene: Scene, envelopeId: string, note: Note): Promise<void> {
+  const { cell, walkers, newcomer, pauper } = scene
+  const url = `/v1/envelopes/${envelopeId}`
+  for (const [i, { person }] of walkers.entries()) {
+    note(`list ${i}`, await person.send({ method: 'GET', url: '/v1/envelopes' }))
+    note(`get ${i}`, await person.send({ method: 'GET', url }))
   }
+  const { person } = walkers[5] as Walker
+  for (const what of ['claims', 'claims?limit=1', 'verify', 'ledger'])
+    note(what, await person.send({ method: 'GET', url: `${url}/${what}` }))
+  note('close', await person.send({ method: 'DELETE', url }))
+  note('claim, malformed', await person.send({ method: 'POST', url: `${url}/claims`, body: {} }))
+  for (const there of gridDisk(cell, 1)) await tryToHide({ pauper, cell, there }, note)
+
+  const client = await newcomer.play()
+  // Where they stood in the last world is looked around at once; only then they say that they still do.
+  await client.frame('warmth')
+  await client.stand(walkers[1]?.at as Point)
+  for (const text of client.texts) note('newcomer', text)
+  client.socket.terminate()
+  await client.closed()
 }
 
 async function lookBack({ walkers }: Scene, envelopeId: string, note: Note): Promise<void> {
@@ -214,13 +234,13 @@ export function claimAround(stage: TranscriptStage, cell12: string): InReach {
   return async (envelopeId, note) => {
     const [first, second] = [await stage.recruit(), await stage.recruit()]
     // Whatever else answers by reach, as a reveal, is asked here in the same places.
-    for (const distanceM of [115, 75, 66, 54, 40, 0]) {
+    for (const distanceM of [115, 66, 54, 0]) {
       const body = from(70, distanceM)
       const url = `/v1/envelopes/${envelopeId}/claims`
       note(`claim at ${distanceM} m`, await first.send({ method: 'POST', url, body }))
     }
     const client = await second.play()
-    for (const [i, distanceM] of [90, 62, 20].entries()) {
+    for (const [i, distanceM] of [62, 20].entries()) {
       client.send({ type: 'claim', id: String(i), envelopeId, ...from(250, distanceM) })
       const isAnswer = ({ ref }: { ref?: string }) => ref === String(i)
       await Promise.race([client.frame('claim.result', isAnswer), client.frame('error', isAnswer)])
