@@ -15,7 +15,7 @@ const cellCount = Number(process.env.TRANSCRIPT_CELLS ?? 24)
 const pointCount = Number(process.env.TRANSCRIPT_POINTS ?? 20)
 const seed = Number(process.env.TRANSCRIPT_SEED ?? 1)
 /** Of so many points, at one everything is asked, and at the others only what has to do with places. */
-const thoroughEvery = Number(process.env.TRANSCRIPT_THOROUGH_EVERY ?? 4)
+const thoroughEvery = Number(process.env.TRANSCRIPT_THOROUGH_EVERY ?? 10)
 /** Cells that are played in at a time. */
 const atOnce = 8
 

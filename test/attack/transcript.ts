@@ -193,7 +193,7 @@ async function crawl(scene: Scene, envelopeId: string, note: Note): Promise<void
     note(what, await person.send({ method: 'GET', url: `${url}/${what}` }))
   note('close', await person.send({ method: 'DELETE', url }))
   note('claim, malformed', await person.send({ method: 'POST', url: `${url}/claims`, body: {} }))
-  for (const there of gridDisk(cell, 1)) await tryToHide({ pauper, cell, there }, note)
+  for (const there of gridDisk(cell, 1).slice(0, 3)) await tryToHide({ pauper, cell, there }, note)
 
   const client = await newcomer.play()
   // Where they stood in the last world is looked around at once; only then they say that they still do.
