@@ -97,6 +97,11 @@ export const mutants: readonly Mutant[] = [
     caughtBy: attacks,
   },
   {
+    name: 'reach-by-point',
+    what: 'reach is measured to the point, not to the centre of its cell',
+    caughtBy: test('test/attack/transcript.test.ts', 'all points of a claim cell'),
+  },
+  {
     name: 'no-failed-tries',
     what: 'failed tries are not counted',
     caughtBy: attacks,
