@@ -69,7 +69,7 @@ const soaks: Readonly<Record<string, Soak>> = {
   transcripts: {
     what: '100 points in each of 200 hint cells and 200 claim cells, every byte equal',
     command: test('test/attack/transcript.test.ts'),
-    env: { TRANSCRIPT_CELLS: '200', TRANSCRIPT_POINTS: '100', TRANSCRIPT_THOROUGH_EVERY: '1' },
+    env: { TRANSCRIPT_CELLS: '200', TRANSCRIPT_POINTS: '100' },
   },
   'lost-commits': {
     what: 'a thousand connections cut at COMMIT',

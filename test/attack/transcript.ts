@@ -25,12 +25,16 @@ export type Scene = {
   /** Two more in the cell: the next one fills it, and lists have an order. */
   hasOthers: boolean
   nextHider(): Promise<Person>
+  /** Everybody is still there: a position counts for a minute. */
+  remain(): Promise<void>
   /** Leaves the cell as it was found. */
   strike(): Promise<void>
 }
 
 const standpointsM = [0, 150, 300, 500, 1_000, 2_000]
 
+/** Well within the minute, however slow a world is. */
+const standAgainMs = 10_000
 /** Of the 50 that a player may hide a day. */
 const hidesOfOne = 40
 
@@ -55,10 +59,16 @@ export async function setScene(stage: TranscriptStage, cell: string, hasOthers: 
     standpointsM.map((distanceM, i) => stand(stage, { cell, bearingDeg: 20 + 75 * i, distanceM })),
   )
   const newcomer = await stage.recruit()
-  await newcomer.demand({ method: 'POST', url: '/v1/positions', body: fixAt(walkers[1]?.at as Point) })
+  let stoodAtMs = Number.NEGATIVE_INFINITY
   let hider: { person: Person; hides: number } | undefined
   return {
     ...{ cell, walkers, hasOthers, newcomer, pauper: await stage.recruit() },
+    async remain() {
+      if (Date.now() - stoodAtMs < standAgainMs) return
+      stoodAtMs = Date.now()
+      await Promise.all(walkers.map(({ client, at }) => client.stand(at)))
+      await newcomer.demand({ method: 'POST', url: '/v1/positions', body: fixAt(walkers[1]?.at as Point) })
+    },
     async nextHider() {
       if (hider === undefined || hider.hides === hidesOfOne)
         hider = { person: await stage.recruit(200n * BigInt(hidesOfOne)), hides: 0 }
@@ -97,6 +107,7 @@ export type World = { place: Point; isThorough: boolean; inReach?: InReach | und
 export async function playWorld(scene: Scene, { place, isThorough, inReach }: World): Promise<string[]> {
   const transcript: string[] = []
   const note: Note = (what, text) => void transcript.push(`${what}: ${mask(text)}`)
+  await scene.remain()
   const before = scene.walkers.map(({ client }) => client.texts.length)
   const hider = await scene.nextHider()
   const body = hideBody(place, centreOf(scene.cell))
