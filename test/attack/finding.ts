@@ -58,7 +58,7 @@ async function hear(attack: Attack, build: Build, site: Site, effort: Effort) {
   try {
     return { ...site, oracle, heard: await attack.strategy(oracle, site.start, effort) }
   } finally {
-    oracle.close()
+    await oracle.close()
   }
 }
 

@@ -36,11 +36,15 @@ export function createGameBuild(game: Game, { wire, askBy, onText }: GameBuildOp
       const { token } = await game.recruitHider()
       const hider = createRest({ url: game.url, credential: token })
       const { id } = await hide(hider, place, shares)
-      const { look, close } = createEyes(ports, { wire, envelopeId: id, url: game.url })
-      const { crowd, isCrowded } = createCrowd(ports)
+      const eyes = createEyes(ports, { wire, envelopeId: id, url: game.url })
+      const { crowd, isCrowded, disperse } = createCrowd(ports)
       const ask = askBy === undefined ? silent : createAsk(ports, { askBy, envelopeId: id })
       const { requests, accounts } = ports
-      return { look, ask, crowd, isCrowded, requests, accounts, close }
+      async function close(): Promise<void> {
+        eyes.close()
+        await Promise.all([disperse(), hider.get(closeEnvelope, { id })])
+      }
+      return { look: eyes.look, ask, crowd, isCrowded, requests, accounts, close }
     },
   }
 }
@@ -100,7 +104,7 @@ const atHome = { eyesM: 110, claimM: 55 }
 function createEyes(
   ports: Ports,
   { wire, envelopeId, url }: { wire: GameBuildOptions['wire']; envelopeId: string; url: string },
-): Pick<Oracle, 'look' | 'close'> {
+): Pick<Oracle, 'look'> & Pick<Eyes, 'close'> {
   const eyes = new Set<Local<Eyes>>()
   async function open(home: Point): Promise<Local<Eyes>> {
     const account = await ports.recruit({ isHasty: wire === 'socket' })
@@ -157,7 +161,8 @@ function createAsk(ports: Ports, { askBy, envelopeId }: { askBy: AskBy; envelope
   }
 }
 
-function createCrowd(ports: Ports): Pick<Oracle, 'crowd' | 'isCrowded'> {
+function createCrowd(ports: Ports): Pick<Oracle, 'crowd' | 'isCrowded'> & { disperse(): Promise<void> } {
+  const crowds: { partner: Rest; id: string }[] = []
   let hider: { rest: Rest; hides: number } | undefined
   async function take(): Promise<Rest> {
     if (hider === undefined || hider.hides >= hidesOfOne)
@@ -168,7 +173,11 @@ function createCrowd(ports: Ports): Pick<Oracle, 'crowd' | 'isCrowded'> {
   return {
     async crowd(at) {
       const partner = await ports.recruitHider()
-      for (let i = 1; i < limits.envelope.perCell10; i++) await hide(partner, at, 1)
+      for (let i = 1; i < limits.envelope.perCell10; i++)
+        crowds.push({ partner, id: (await hide(partner, at, 1)).id })
+    },
+    async disperse() {
+      for (const { partner, id } of crowds) await partner.get(closeEnvelope, { id })
     },
     async isCrowded(at) {
       const rest = await take()

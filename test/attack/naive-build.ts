@@ -42,7 +42,7 @@ export function createNaiveBuild({ hint, dice }: { hint: NaiveHint; dice: Dice }
         crowd: async () => undefined,
         requests: () => requests,
         accounts: () => 1,
-        close: () => undefined,
+        close: async () => undefined,
       }
     },
   }

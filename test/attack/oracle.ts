@@ -30,7 +30,8 @@ export type Oracle = {
   /** Requests and frames sent so far, and accounts that sent them. */
   requests(): number
   accounts(): number
-  close(): void
+  /** Takes away what was hidden. */
+  close(): Promise<void>
 }
 
 export type Build = {

@@ -69,10 +69,9 @@ export const average: Strategy = async (oracle, start, { repeats }) => {
     const looks: Look[] = []
     for (let i = 0; i < repeats; i++) looks.push(await oracle.look(at))
     const distances = looks.flatMap(({ distanceM }) => (distanceM === undefined ? [] : [distanceM]))
-    const [first] = looks
+    // Where no distance is told, whatever differs between two answers contradicts itself, and nothing explains it.
     if (distances.length > 1) heard.push({ at, ...estimate(distances) })
-    else if (first !== undefined && new Set(looks.map(({ band }) => band)).size === 1)
-      heard.push(...readLook(at, first))
+    else heard.push(...looks.flatMap(look => readLook(at, look)))
   }
   return heard
 }
