@@ -16,7 +16,7 @@ const usage = `Usage: npm run attack -- [options]
   --targets N     envelopes of others that each attack is tried on, default 6
   --own N         envelopes of the attacker that it learns from before, default 2
   --rays N        directions in which borders are looked for, default 6
-  --repeats N     times that the same question is asked, default 500
+  --repeats N     times that the same question is asked, default 100
   --at-once N     attacks at a time, default 3
   --seed S        of the naive build's noise, default 1
   --json          the findings for machines`
@@ -27,7 +27,7 @@ const { values: flags } = parseArgs({
     targets: { type: 'string', default: '6' },
     own: { type: 'string', default: '2' },
     rays: { type: 'string', default: '6' },
-    repeats: { type: 'string', default: '500' },
+    repeats: { type: 'string', default: '100' },
     'at-once': { type: 'string', default: '3' },
     seed: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
