@@ -37,14 +37,16 @@ export type GameTrial = {
 export async function attackGame(game: Game, trial: GameTrial): Promise<Finding[]> {
   const { size, atOnce, onText, onFinding, onPlace } = trial
   const sites = createSites()
-  const waiting = attacks.flatMap(attack => attack.wires.map(wire => ({ attack, wire })))
+  // Drawn beforehand: whichever is ready first, each attacks the same places in every run.
+  const waiting = attacks.flatMap(attack =>
+    attack.wires.map(wire => ({ attack, wire, drawn: drawSites(sites, size) })),
+  )
   const findings = new Map<string, Finding>()
   const names = waiting.map(nameOf)
 
   async function work(): Promise<void> {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const { attack, wire } = next
-      const drawn = drawSites(sites, size)
+      const { attack, wire, drawn } = next
       for (const site of [...drawn.own, ...drawn.others]) onPlace?.(site)
       const askBy = attack.askBy === undefined ? {} : { askBy: attack.askBy }
       const build = createGameBuild(game, { wire, ...askBy, ...(onText && { onText }) })
