@@ -1,7 +1,8 @@
 /**
  * `npm run attack [-- --url URL …]`: everything that an attacker could try to find an envelope with, on a naive build,
- * where it has to succeed, and on the server that ships. Exit code 0: ours tells nothing below the hint cell, and below
- * the claim cell to whoever tries on the spot; 1: it does, or an attack fails where it has to succeed; 2: it could not run.
+ * where it has to succeed, and on the server that ships. Exit code 0: ours tells nothing below the hint cell, and
+ * nothing below the claim cell to whoever tries on the spot; 1: it does, or an attack fails where it has to succeed;
+ * 2: it could not run.
  */
 import { parseArgs } from 'node:util'
 import { reachOperations } from './attacks.ts'

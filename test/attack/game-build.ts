@@ -96,7 +96,7 @@ const hideBody = (place: Point, shareCount: number) => ({
   fix: { ...place, accuracyM: 120 },
 })
 
-/** An account that goes no farther from where it was first seen than its accuracies explain: it never moves too fast. */
+/** An account that goes no farther from where it began than its accuracies explain: it never moves too fast. */
 type Local<T> = T & { home: Point }
 const atHome = { eyesM: 110, claimM: 55 }
 

@@ -16,7 +16,7 @@ export type Meter = {
 const { failedTriesPerEnvelopeHour, failedTriesPerDay } = limits.claim
 const somewhere = { lat: 25.0338, lng: 102.7181, accuracyM: 60 }
 
-/** All operations in turn: they are metered as one. What is no envelope is tried, which nobody can tell from too far. */
+/** All operations in turn: they are metered as one. Tries for what is no envelope, which looks the same as too far. */
 export async function readMeter(game: Game, operations: readonly AskBy[]): Promise<Meter> {
   const { token, address } = await game.recruit()
   const rest = createRest({ url: game.url, credential: token, headers: { 'x-forwarded-for': address } })

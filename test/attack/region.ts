@@ -30,7 +30,7 @@ export type Region = {
 const FINEST = 15
 /** Where more is left than this, nothing finer is asked for. */
 const MOST_CELLS = 20_000
-/** Rings of cells are at least so far apart, and no cell of resolution 10 is larger than that (see geo/neighbourhood). */
+/** Rings of cells are at least so far apart, and no cell of resolution 10 is larger: see geo/neighbourhood. */
 const RING_M = 75
 const CELL_RADIUS_M = 84
 /** Children stick out of their parents, theirs out of them, and so on: by 6 % of the radius in all. */

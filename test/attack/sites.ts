@@ -1,6 +1,6 @@
 /**
- * Where envelopes are hidden to be attacked: far apart, all over the world, a pentagon's neighbourhood, the far north and
- * the antimeridian among them; each near a corner of its hint cell, where a guess at the middle is wrong.
+ * Where envelopes are hidden to be attacked: far apart, all over the world, a pentagon's neighbourhood, the far north
+ * and the antimeridian among them; each near a corner of its hint cell, where a guess at the middle is wrong.
  */
 import { cellToBoundary } from 'h3-js'
 import { measureM, travelFrom } from '../../src/geo/distance.ts'

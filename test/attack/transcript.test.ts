@@ -1,6 +1,7 @@
 /**
  * The promise, at its word: all points of one res-10 cell are the same in every byte that is sent to others, outside
- * claims in reach; and with them all points of one res-12 cell. Many cells at once, in each one world after the other, which are then compared, the thorough ones and the others among themselves.
+ * claims in reach; and with them all points of one res-12 cell. Many cells at once, in each one world after the other,
+ * which are then compared, the thorough ones and the others among themselves.
  */
 import { cellToCenterChild, cellToChildren } from 'h3-js'
 import t, { type Test } from 'tap'
