@@ -10,11 +10,12 @@ import { listPlaces } from './places-told.ts'
 import type { Site } from './sites.ts'
 import { attackGame, attackNaive, precisionM } from './trial.ts'
 
-const effort = { rays: 3, precisionM, repeats: 20 }
-const size = { own: 1, others: 2, effort }
+/** On the naive build every attack is cheap, and has to be exact. */
+const naive = { own: 1, others: 2, effort: { rays: 3, precisionM, repeats: 5_000 } }
+const size = { own: 1, others: 2, effort: { rays: 3, precisionM: 1, repeats: 20 } }
 
 t.test('every attack finds an envelope on a naive build', async t => {
-  const findings = await attackNaive({ seed: 1, size: { ...size, effort: { ...effort, repeats: 5_000 } } })
+  const findings = await attackNaive({ seed: 1, size: naive })
   for (const { attack, worstErrorM, verdict, isRight } of findings) {
     t.ok(worstErrorM <= 1, `${attack}: ${worstErrorM.toFixed(2)} m`)
     t.same([verdict, isRight], ['leaks', true], attack)

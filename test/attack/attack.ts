@@ -81,16 +81,23 @@ function print(findings: { naive: readonly Finding[]; ours: readonly Finding[]; 
   process.stdout.write(`${text}\n`)
 }
 
-process.once('SIGINT', () => void takeDown().then(() => process.exit(130)))
+let isInterrupted = false
+process.once('SIGINT', () => {
+  isInterrupted = true
+  void takeDown().then(() => process.exit(130))
+})
 
 if (flags.help) process.stdout.write(`${usage}\n`)
 else {
   try {
     process.exitCode = await main()
   } catch (error) {
-    process.stderr.write(`attack: ${(error as Error).stack}\n`)
+    // Whatever is under way when it is taken down fails somehow.
+    if (!isInterrupted) process.stderr.write(`attack: ${(error as Error).stack}\n`)
     process.exitCode = 2
   }
-  await takeDown()
-  process.exit()
+  if (!isInterrupted) {
+    await takeDown()
+    process.exit()
+  }
 }

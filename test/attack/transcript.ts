@@ -1,6 +1,6 @@
 /**
- * One world of a transcript: an envelope is hidden at a point, everybody around looks, lists, asks, tries and is refused
- * in the same way as in every other world of the cell, and it ends. What they all were sent is the transcript.
+ * One world of a transcript: an envelope is hidden at a point, everybody around looks, lists, asks, tries and is
+ * refused in the same way as in every other world of the cell, and it ends. What they all were sent is the transcript.
  */
 import { createHintSelector } from '../../src/hints/order.ts'
 import { measureM, travelFrom } from '../../src/geo/distance.ts'

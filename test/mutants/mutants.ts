@@ -1,7 +1,7 @@
 /**
- * Ways to break the money path, and what keeps places secret, one patch each. A protection that can be taken out without
- * anybody noticing protects nothing: every mutant here has to be caught by the simulation, or, where other layers hide
- * the damage from outside, by the test that is named.
+ * Ways to break the money path, and what keeps places secret, one patch each. A protection that can be taken out
+ * without anybody noticing protects nothing: every mutant here has to be caught by the simulation, or, where other
+ * layers hide the damage from outside, by the test that is named.
  */
 export type Catcher =
   /** The simulation of the real verbs finds a seed. */
