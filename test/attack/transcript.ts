@@ -2,7 +2,7 @@
  * One world of a transcript: an envelope is hidden at a point, everybody around looks, lists, asks, tries and is
  * refused in the same way as in every other world of the cell, and it ends. What they all were sent is the transcript.
  */
-import { createHintSelector } from '../../src/hints/order.ts'
+import { createHmac } from 'node:crypto'
 import { measureM, travelFrom } from '../../src/geo/distance.ts'
 import type { Cell } from '../../src/geo/cell.ts'
 import { bandOf } from '../../src/hints/band.ts'
@@ -225,16 +225,21 @@ async function lookBack({ walkers }: Scene, envelopeId: string, note: Note): Pro
     note(what, await cool.person.send({ method: 'GET', url: `${url}/${what}` }))
 }
 
-const select = createHintSelector(hmacSecret)
+const heat = ['here', 'hot', 'warm', 'cool']
 
-/** Ids differ between worlds, so their order does: it has to be the one that follows from the ids. */
+/**
+ * Ids differ between worlds, so their order does: it has to be by band, and then the one that follows from the ids.
+ * Computed anew here, as the order that ships may have come to depend on something else.
+ */
 function checkOrder(answer: string, { id: playerId }: Person): void {
   const { features } = JSON.parse(answer.slice(answer.indexOf('\n'))) as {
-    features: { id: string; properties: { band: 'here' | 'hot' | 'warm' | 'cool' } }[]
+    features: { id: string; properties: { band: string } }[]
   }
-  const told = features.map(({ id, properties }) => ({ envelopeId: id, band: properties.band }))
-  const due = select([...told].sort(), { playerId })
-  if (JSON.stringify(told) !== JSON.stringify(due)) throw new Error(`ordered by something else: ${answer}`)
+  const ranks = features.map(({ id, properties }) => {
+    const hash = createHmac('sha256', hmacSecret).update(`${playerId}:${id}`).digest('base64url')
+    return `${heat.indexOf(properties.band)} ${hash}`
+  })
+  if (ranks.join() !== [...ranks].sort().join()) throw new Error(`ordered by something else: ${answer}`)
 }
 
 /** Who has never been here, in the envelope's res-12 cell and around it: out of reach, on the border, within. */

@@ -117,6 +117,11 @@ export const mutants: readonly Mutant[] = [
     caughtBy: transcripts,
   },
   {
+    name: 'order-for-everybody',
+    what: 'lists are ordered by a hash that leaves out who asks',
+    caughtBy: transcripts,
+  },
+  {
     name: 'clue-by-point',
     what: 'the clue is shown within 500 m of the point, not of the hint cell',
     caughtBy: transcripts,
