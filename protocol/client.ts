@@ -33,6 +33,8 @@ export type PlayOptions = {
   url: string
   /** Asked again for each opening where it is a function, so that an expired token can be renewed. */
   token: string | (() => string | Promise<string>)
+  /** A UUID that this phone made once and keeps; where it is judged to be, its player is. */
+  device?: string
   WebSocket?: new (url: string, protocols: string[]) => SocketLike
   /** Every frame, once, in order, after `hints` and `warmth` have taken it in. */
   onFrame?: (frame: ServerFrame) => void
@@ -148,6 +150,7 @@ async function connect(core: Core): Promise<void> {
       type: 'hello',
       id: 'hello',
       token,
+      ...(options.device !== undefined && { device: options.device }),
       ...(core.session && { resume: resumeOf(core.session) }),
     }
     socket.onopen = () => isOurs() && socket.send(JSON.stringify(hello))

@@ -129,6 +129,14 @@ export const errors = {
       'speed: faster than 16 km/h. cooldown: too soon after a reward elsewhere.',
     reasons: ['accuracy', 'stale', 'jump', 'speed', 'cooldown'],
   }),
+  device_refused: entry({
+    status: 422,
+    title: 'This device does not count',
+    help:
+      'malformed: send a UUID in Hexbao-Device, or in `device` of hello. too_many: this player used five other ' +
+      'devices within 30 days; play on one of them.',
+    reasons: ['malformed', 'too_many'],
+  }),
   envelope_refused: entry({
     status: 422,
     title: 'The envelope breaks a rule of the game',
@@ -179,6 +187,14 @@ export const errors = {
       'too_far: players hide within 500 m of their last fix. crowded: the hint cell is full. outside_area: ' +
       "outside the merchant's verified area.",
     reasons: ['too_far', 'crowded', 'outside_area'],
+  }),
+  hints_paused: entry({
+    status: 429,
+    title: 'Hints pause for you',
+    help:
+      'speed: you move faster than 16 km/h; send positions until their answer says no `paused`. cells: you looked ' +
+      'around in more new hint cells than the limits allow; wait for retryAfterMs. Claims are not affected by cells.',
+    reasons: ['speed', 'cells'],
   }),
   daily_limit: entry({
     status: 429,

@@ -39,7 +39,11 @@ export const limits = {
     maxAgeMs: 60_000,
     worstAccuracyM: 120,
     walkingSpeedKmh: 16,
+    newCellsPerHour: 200,
+    newCellsPerDay: 600,
   },
+
+  device: { perPlayer: 5, withinMs: 30 * 86_400_000 },
 
   hint: { perSnapshot: 50, tickMs: 250, warmthRadiiM: [1_000, 2_000] },
 

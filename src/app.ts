@@ -54,7 +54,7 @@ import { createActionLog } from './operator/postgres.ts'
 import { registerOperatorRoutes } from './operator/routes.ts'
 import { createAuthenticator } from './players/authenticator.ts'
 import type { Caller } from './players/caller.ts'
-import { playerRecord } from './players/postgres.ts'
+import { deviceRecord, playerRecord } from './players/postgres.ts'
 import { registerBanRoutes, registerPlayerRoutes } from './players/routes.ts'
 import { createTokenIssuer } from './players/token.ts'
 import { createHandOverJob } from './payouts/hand-over.ts'
@@ -121,6 +121,7 @@ export async function createApp({
     store: createStandingStore({ redis, runner, prefix: redisPrefix }),
     clock,
     countClaimsSince: asked => countClaimsSince(database, asked),
+    hmacSecret,
   })
 
   // What stops payouts
@@ -191,6 +192,7 @@ export async function createApp({
     operatorKey: config.operatorKey,
     verifyApiKey: createKeyVerifier({ sandbox: isSandbox, merchants: merchantRecord, database, clock, log }),
     players: playerRecord,
+    devices: deviceRecord,
     ...{ database, clock, random },
   })
 

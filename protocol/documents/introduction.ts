@@ -16,7 +16,7 @@ export const tags: Record<string, string> = {
 }
 
 const restLimits = [
-  ...(['money', 'envelope', 'claim', 'position', 'hint', 'http', 'idempotency'] as const),
+  ...(['money', 'envelope', 'claim', 'position', 'device', 'hint', 'http', 'idempotency'] as const),
   ...(['payout', 'statement', 'merchant', 'sandbox'] as const),
 ]
 
@@ -60,5 +60,5 @@ export const socketIntroduction = `Hints, wins and positions, live. Frames are J
 ${closeRows.join('\n')}
 
 ## Limits
-${tabulateLimits(['socket', 'position', 'hint', 'claim'])}
+${tabulateLimits(['socket', 'position', 'device', 'hint', 'claim'])}
 `

@@ -38,6 +38,11 @@ const meanings: Record<PathOf<typeof limits>, string> = {
   'position.maxAgeMs': 'The last accepted fix counts for this long.',
   'position.worstAccuracyM': 'A fix with a larger accuracy radius is refused.',
   'position.walkingSpeedKmh': 'Faster than this, hints pause and claims are refused.',
+  'position.newCellsPerHour':
+    'Hint cells new to a player and day that hints are given for in an hour, at most.',
+  'position.newCellsPerDay': 'Hint cells new to a player that hints are given for in a day, at most.',
+  'device.perPlayer': 'New devices of a player within device.withinMs, at most.',
+  'device.withinMs': 'Time in which the devices of a player are counted.',
   'hint.perSnapshot': 'Hints in a snapshot or list, at most.',
   'hint.tickMs': 'Hints are sent at most this often.',
   'hint.warmthRadiiM': 'Distances within which warmth counts envelopes.',

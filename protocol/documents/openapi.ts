@@ -7,7 +7,7 @@ import type { CallerKind, Operation } from '../operation.ts'
 import { operations } from '../rest/operations.ts'
 import { restIntroduction, tags } from './introduction.ts'
 import { listLimits } from './limits.ts'
-import { idempotencyKey, replyHeaders, securitySchemes, signatureHeaders } from './openapi-parts.ts'
+import { device, idempotencyKey, replyHeaders, securitySchemes, signatureHeaders } from './openapi-parts.ts'
 import { createPrinter, type Json, type JsonObject, type Printer, toJson } from './schema.ts'
 
 export function describeRest(version: string): JsonObject {
@@ -32,7 +32,7 @@ export function describeRest(version: string): JsonObject {
     components: {
       schemas: printer.components(),
       responses,
-      parameters: { IdempotencyKey: idempotencyKey },
+      parameters: { IdempotencyKey: idempotencyKey, Device: device },
       headers: replyHeaders,
       examples: Object.fromEntries(
         [...problemExamples].map(([code, value]) => [code, { value: toJson(value) }]),
@@ -48,6 +48,7 @@ function describeOperation(operation: Operation, printer: Printer): JsonObject {
   const parameters = [
     ...describeParameters('path', operation, printer),
     ...describeParameters('query', operation, printer),
+    ...(operation.callers.includes('player') ? [{ $ref: '#/components/parameters/Device' }] : []),
     ...(operation.idempotencyKey === 'required' ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
     ...(operation.signed ? signatureHeaders : []),
   ]

@@ -6,6 +6,7 @@ import type { ServerFrame } from '../ws/server.ts'
 const waits: Partial<Record<ErrorCode, number>> = {
   try_again: 400,
   idempotency_in_flight: 200,
+  hints_paused: 1_800_000,
   too_many_requests: 1_000,
   too_many_tries: 600_000,
   unavailable: 1_000,

@@ -1,7 +1,7 @@
 /** Claims: grab a share, ask again, look back. */
 import { type Static, Type } from 'typebox'
 import { limits } from '../limits.ts'
-import { bodyErrors, callerErrors, commonErrors, operation } from '../operation.ts'
+import { bodyErrors, playerErrors, commonErrors, operation } from '../operation.ts'
 import { Amount, Fix, GeoPoint, Page, PageQuery, Shape, Timestamp, Uuid } from '../scalars.ts'
 
 export const ClaimBody = Shape({
@@ -46,7 +46,7 @@ export const claimEnvelope = operation({
   params: Shape({ id: Uuid }),
   body: ClaimBody,
   answers: { 200: ClaimedAnswer, 202: PendingAnswer },
-  errors: [...commonErrors, ...bodyErrors, ...callerErrors, ...claimErrors],
+  errors: [...commonErrors, ...bodyErrors, ...playerErrors, ...claimErrors],
 })
 
 /** A win looked back at: the place is shown, the player stood there. */
@@ -69,7 +69,7 @@ export const getClaim = operation({
   callers: ['player'],
   params: Shape({ id: Uuid }),
   answers: { 200: Claim },
-  errors: [...commonErrors, ...callerErrors, 'claim_not_settled'],
+  errors: [...commonErrors, ...playerErrors, 'claim_not_settled'],
 })
 
 export const listClaims = operation({
@@ -81,5 +81,5 @@ export const listClaims = operation({
   callers: ['player'],
   query: PageQuery,
   answers: { 200: Page(Claim) },
-  errors: [...commonErrors, ...callerErrors],
+  errors: [...commonErrors, ...playerErrors],
 })

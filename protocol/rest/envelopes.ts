@@ -1,7 +1,7 @@
 /** Envelopes: hide, list around oneself, look at one, close, verify the split, see the winners. */
 import { type Static, Type } from 'typebox'
 import { limits } from '../limits.ts'
-import { bodyErrors, callerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
+import { bodyErrors, playerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
 import { Amount, Band, Balance, Crs, Fix, GeoPoint, Links, Page, PageQuery } from '../scalars.ts'
 import { Shape, Text, Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
 
@@ -102,7 +102,7 @@ export const hideEnvelope = operation({
   errors: [
     ...commonErrors,
     ...bodyErrors,
-    ...callerErrors,
+    ...playerErrors,
     ...idempotencyErrors,
     'position_needed',
     'position_refused',
@@ -147,7 +147,7 @@ export const listEnvelopes = operation({
       links: Links,
     }),
   },
-  errors: [...commonErrors, ...callerErrors, 'position_needed'],
+  errors: [...commonErrors, ...playerErrors, 'position_needed', 'hints_paused'],
 })
 
 export const listOwnEnvelopes = operation({
@@ -160,7 +160,7 @@ export const listOwnEnvelopes = operation({
   scope: 'read',
   query: PageQuery,
   answers: { 200: Page(Envelope) },
-  errors: [...commonErrors, ...callerErrors],
+  errors: [...commonErrors, ...playerErrors],
 })
 
 export const getEnvelope = operation({
@@ -173,7 +173,7 @@ export const getEnvelope = operation({
   scope: 'read',
   params: id,
   answers: { 200: Envelope },
-  errors: [...commonErrors, ...callerErrors, 'not_found'],
+  errors: [...commonErrors, ...playerErrors, 'not_found'],
 })
 
 export const closeEnvelope = operation({
@@ -187,7 +187,7 @@ export const closeEnvelope = operation({
   scope: 'campaigns',
   params: id,
   answers: { 200: Shape({ envelope: Envelope, refund: Balance }) },
-  errors: [...commonErrors, ...callerErrors, 'not_found', 'ended', 'frozen'],
+  errors: [...commonErrors, ...playerErrors, 'not_found', 'ended', 'frozen'],
 })
 
 export const EnvelopeWin = Shape({
@@ -214,7 +214,7 @@ export const listEnvelopeClaims = operation({
   params: id,
   query: PageQuery,
   answers: { 200: Page(EnvelopeWin) },
-  errors: [...commonErrors, ...callerErrors, 'not_found'],
+  errors: [...commonErrors, ...playerErrors, 'not_found'],
 })
 
 export const LedgerEntry = Shape({
@@ -251,7 +251,7 @@ export const verifyEnvelope = operation({
   scope: 'read',
   params: id,
   answers: { 200: SplitProof },
-  errors: [...commonErrors, ...callerErrors, 'not_found'],
+  errors: [...commonErrors, ...playerErrors, 'not_found'],
 })
 
 export const getEnvelopeLedger = operation({
@@ -284,5 +284,5 @@ export const getEnvelopeLedger = operation({
       links: Links,
     }),
   },
-  errors: [...commonErrors, ...callerErrors, 'not_found'],
+  errors: [...commonErrors, ...playerErrors, 'not_found'],
 })

@@ -1,7 +1,7 @@
 /** Statements: what moved on one account in one period, as CSV, and nothing that can change later. */
 import { Type } from 'typebox'
 import { limits } from '../limits.ts'
-import { callerErrors, commonErrors, operation } from '../operation.ts'
+import { callerErrors, commonErrors, operation, playerErrors } from '../operation.ts'
 import { Currency, Shape, Timestamp, Uuid } from '../scalars.ts'
 
 const { settledMs, periodMs } = limits.statement
@@ -36,7 +36,7 @@ export const getStatement = operation({
   query: Shape(period),
   produces: 'text/csv',
   answers: { 200: Statement },
-  errors: [...commonErrors, ...callerErrors, 'statement_refused'],
+  errors: [...commonErrors, ...playerErrors, 'statement_refused'],
 })
 
 export const getAccountStatement = operation({

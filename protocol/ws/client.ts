@@ -1,5 +1,6 @@
 /** Frames that a client sends on `GET /v1/play`, subprotocol `hexbao.v1`. */
 import { type Static, Type } from 'typebox'
+import { Device } from '../device.ts'
 import { ClaimBody } from '../rest/claims.ts'
 import { Fix, Shape, Text, Uuid } from '../scalars.ts'
 
@@ -10,6 +11,7 @@ export const Hello = Shape({
   type: Type.Literal('hello'),
   id: Type.Optional(FrameId),
   token: Type.Optional(Text(4_096, 'Where the token is not in Sec-WebSocket-Protocol.')),
+  device: Type.Optional(Device),
   resume: Type.Optional(
     Shape(
       { sessionId: Uuid, seq: Type.Integer({ minimum: 1 }) },

@@ -25,7 +25,7 @@ export const exchanges: Readonly<Record<ClientType, Exchange>> = {
       'server does not hold (any more) cannot be resumed: then `welcome` opens a new one without `resumed`, one ' +
       'snapshot follows, and what happened to the wallet meanwhile is read over REST.',
     answers: ['welcome'],
-    errors: frameErrors,
+    errors: [...frameErrors, 'device_refused'],
   },
   position: {
     summary: 'Where you stand now. Hints follow as `snapshot`, `hint`, `gone` and `warmth`.',

@@ -2,14 +2,19 @@
  * Whether a player may try for a share, in the order that is the promise of `out_of_reach`: first what concerns the
  * player alone, with a reason; then everything that depends on the envelope, as one refusal that does not say which;
  * only then what concerns the envelope's fate. Pure: the standing goes in, the next one comes out.
+ *
+ * A device is judged first, by the same rules, and its account then follows. Whichever refuses, the order holds.
  */
-import { type Refusal, refuse } from '#platform/problem.ts'
+import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
 import type { Cell } from '../geo/cell.ts'
+import type { Spots } from './cells.ts'
+import type { ReportedFix } from './fix.ts'
 import type { Pace } from './pace.ts'
 import { judgePresence, measureReach } from './presence.ts'
 import { countFailedTry, judgeTry, takePermit } from './quotas.ts'
-import type { Standing } from './standing.ts'
-import type { Figures, ReportedFix } from './track.ts'
+import type { Judged, Pause, Standing } from './standing.ts'
+import { arrive } from './step.ts'
+import type { Figures } from './track.ts'
 
 /** What of an envelope decides whether this player may enter it; `undefined` where there is no such envelope. */
 export type EntryPlace = {
@@ -21,38 +26,61 @@ export type EntryPlace = {
   isLive: boolean
 }
 
-export type EntryRequest = { envelopeId: string; fix: ReportedFix; place: EntryPlace | undefined }
+export type EntryRequest = {
+  envelopeId: string
+  fix: ReportedFix
+  place: EntryPlace | undefined
+  /** Of the fix's hint cell, in the owner's filter. */
+  spots: Spots
+  /** What the device was answered, where there is one. */
+  device?: Entry | undefined
+}
 export type EntryVerdict = { status: 'entered' } | Refusal
+/** The verdict, and whether hints pause where the fix is. */
+export type Entry = { verdict: EntryVerdict; paused?: Pause | undefined }
 
-export function judgeEntry(
-  standing: Standing,
-  { envelopeId, fix, place }: EntryRequest,
-  pace: Pace,
-): { standing: Standing; answer: EntryVerdict } {
+export function judgeEntry(standing: Standing, request: EntryRequest, pace: Pace): Judged<Entry> {
+  const { envelopeId, fix, place, device } = request
+  const end = (next: Standing, verdict: EntryVerdict): Judged<Entry> => ({
+    standing: next,
+    answer: { verdict, paused: next.paused },
+  })
   const tries = judgeTry(standing.quotas, envelopeId, pace)
   if (tries.status === 'exhausted') {
-    return { standing, answer: refuse('too_many_tries', { retryAfterMs: Math.ceil(tries.retryAfterMs) }) }
+    return end(standing, refuse('too_many_tries', { retryAfterMs: Math.ceil(tries.retryAfterMs) }))
   }
+  const failed = (next: Standing): Standing => ({
+    ...next,
+    quotas: countFailedTry(standing.quotas, envelopeId, pace),
+  })
+  const refusal = device && isRefusal(device.verdict) ? device.verdict : undefined
+  if (refusal?.code === 'too_many_tries') return end(standing, refusal)
+  if (refusal?.code === 'position_refused') return end(failed(standing), refusal)
+
   const presence = judgePresence(standing.track, fix, pace)
-  const present = { ...standing, track: presence.track }
-  const failed = () => ({ ...present, quotas: countFailedTry(standing.quotas, envelopeId, pace) })
+  const { track } = presence
   if (presence.status === 'refused') {
     const { reason, figures, retryAfterMs } = presence
     const wait = retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(retryAfterMs) }
-    return { standing: failed(), answer: refuse('position_refused', { reason, figures, ...wait }) }
+    const isAccepted = reason === 'speed' || reason === 'cooldown'
+    const next = isAccepted ? arriveAt({ ...standing, track }, request, reason === 'speed', pace) : standing
+    return end(failed({ ...next, track }), refuse('position_refused', { reason, figures, ...wait }))
   }
+  const present = arriveAt({ ...standing, track }, request, false, pace)
   const figures = findDistance(fix, place)
-  if (figures !== undefined) return { standing: failed(), answer: refuse('out_of_reach', { figures }) }
-  if (!place?.isLive) return { standing: present, answer: { status: 'entered' } }
+  if (figures !== undefined) return end(failed(present), refuse('out_of_reach', { figures }))
+  if (refusal !== undefined) return end(present, refusal)
+  if (!place?.isLive) return end(present, { status: 'entered' })
   const permit = takePermit(standing.quotas, pace)
   if (permit.status === 'exhausted') {
-    return {
-      standing: present,
-      answer: refuse('daily_limit', { retryAfterMs: Math.ceil(permit.retryAfterMs) }),
-    }
+    return end(present, refuse('daily_limit', { retryAfterMs: Math.ceil(permit.retryAfterMs) }))
   }
-  return { standing: { ...present, quotas: permit.quotas }, answer: { status: 'entered' } }
+  return end({ ...present, quotas: permit.quotas }, { status: 'entered' })
 }
+
+/** A claim is no way around the limit of cells: its fix counts like any other. */
+const arriveAt = (standing: Standing, { spots, device }: EntryRequest, tooFast: boolean, pace: Pace) =>
+  arrive(standing, { spots, tooFast, devicePaused: device?.paused }, pace)
 
 /** The figures behind an `out_of_reach`, or nothing when the player is within reach. */
 function findDistance(fix: ReportedFix, place: EntryPlace | undefined): Figures | undefined {

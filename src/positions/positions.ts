@@ -1,30 +1,34 @@
 /** Positions: the verbs over a player's standing. Every socket, list, hide and claim goes through here. */
 import { limits } from '#protocol/limits.ts'
 import type { Fix as WireFix } from '#protocol/scalars.ts'
-import { createBatcher } from '#platform/batch.ts'
-import type { Clock } from '#platform/clock.ts'
-import { type Refusal, refuse } from '#platform/problem.ts'
-import { type Cell, locateCell } from '../geo/cell.ts'
+import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
+import { type Cell, coarsen, locateCell } from '../geo/cell.ts'
 import { toWgs84 } from '../geo/datum.ts'
 import { parsePoint } from '../geo/point.ts'
-import { type EntryPlace, type EntryVerdict, judgeEntry } from './entry.ts'
+import { createSpotter, judgeCells, unusedCells } from './cells.ts'
+import { type Entry, type EntryPlace, type EntryVerdict, judgeEntry } from './entry.ts'
+import type { ReportedFix } from './fix.ts'
+import { createJudging, type JudgingPorts, type Walker } from './judging.ts'
 import type { Pace } from './pace.ts'
 import { rewardAt } from './presence.ts'
 import { givePermitBack } from './quotas.ts'
-import { freshStanding, type Standing, type StandingStore } from './standing.ts'
-import { judgeFix, lastFixOf, type ReportedFix } from './track.ts'
+import type { Owner, Pause, Standing } from './standing.ts'
+import { judgeStep, type Step } from './step.ts'
+import { lastFixOf } from './track.ts'
 
-/** Whose position it is; `timeScale` runs a sandbox player's limits faster. */
-export type Walker = { id: string; timeScale: number }
+export type MoveAnswer = Step
 
-export type MoveAnswer =
-  | { status: 'accepted'; cell: Cell; paused?: 'speed' }
-  | { status: 'ignored'; reason: 'accuracy' | 'stale' | 'jump' }
+/** The res-12 cell from which a player may look around, if the last accepted fix is at most 60 s old. */
+export type Viewpoint =
+  | { status: 'open'; cell: Cell }
+  | { status: 'paused'; reason: Pause; retryAfterMs?: number }
+  | { status: 'unknown' }
 
 export type Positions = {
   /** Judges a fix and keeps it if it counts. */
   move(player: Walker, fix: WireFix): Promise<MoveAnswer>
-  /** The res-12 cell of the last accepted fix, at most 60 s old. */
+  viewpoint(player: Pick<Walker, 'id' | 'timeScale'>): Promise<Viewpoint>
+  /** The res-12 cell of the last accepted fix, at most 60 s old, unless hints pause there. */
   lastCell(playerId: string): Promise<Cell | undefined>
   /** Where a player stands who hides: the fix sent along, else the last one. */
   standing(player: Walker, fix: WireFix | undefined): Promise<{ status: 'ok'; cell: Cell } | Refusal>
@@ -41,55 +45,45 @@ export type Positions = {
   reward(player: Walker, fix: WireFix): Promise<void>
 }
 
-export type PositionPorts = {
-  store: StandingStore
-  clock: Clock
-  /** Wins of each player since a moment, in one query: what Redis forgot of the permits. */
-  countClaimsSince: (asked: { playerId: string; sinceMs: number }[]) => Promise<number[]>
+export type PositionPorts = JudgingPorts & {
+  /** Keys what is kept of the cells that a player was in. */
+  hmacSecret: string
 }
 
-const dayMs = 86_400_000
-/** A crowd that arrives at once is counted together. */
-const seeding = { maxSize: 500, concurrency: 2 }
+export function createPositions({ store, clock, countClaimsSince, hmacSecret }: PositionPorts): Positions {
+  const judging = createJudging({ store, clock, countClaimsSince })
+  const findSpots = createSpotter(hmacSecret)
+  const spotsOf = (owner: Owner, { cell }: ReportedFix) => findSpots(owner.id, coarsen(cell, 10))
 
-export function createPositions({ store, clock, countClaimsSince }: PositionPorts): Positions {
-  const countClaims = createBatcher({ ...seeding, run: countClaimsSince })
-  const paceOf = (player: Walker): Pace => ({ nowMs: clock.nowMs(), timeScale: player.timeScale })
-
-  function update<A>(
-    player: Walker,
-    change: (s: Standing, pace: Pace) => { standing: Standing; answer: A },
-  ): Promise<A> {
-    const pace = paceOf(player)
-    const fresh = async () => {
-      const sinceMs = pace.nowMs - dayMs / pace.timeScale
-      return freshStanding(await countClaims({ playerId: player.id, sinceMs }), pace)
-    }
-    return store.update(player.id, fresh, standing => change(standing, pace))
-  }
-
-  function move(player: Walker, fix: WireFix): Promise<MoveAnswer> {
+  async function move(player: Walker, fix: WireFix): Promise<MoveAnswer> {
     const reported = reportFix(fix)
-    return update<MoveAnswer>(player, (standing, pace) => {
-      const verdict = judgeFix(standing.track, reported, pace)
-      const next = { ...standing, track: verdict.track }
-      if (verdict.status === 'refused')
-        return { standing: next, answer: { status: 'ignored', reason: verdict.reason } }
-      const paused = verdict.tooFast ? { paused: 'speed' as const } : {}
-      return { standing: next, answer: { status: 'accepted', cell: reported.cell, ...paused } }
-    })
+    const { answer } = await judging.judge<Step>(player, (standing, { owner, pace, device }) =>
+      judgeStep(standing, { fix: reported, spots: spotsOf(owner, reported), device }, pace),
+    )
+    return answer
   }
 
-  async function lastCell(playerId: string): Promise<Cell | undefined> {
-    const standing = await store.read(playerId)
-    const last = standing && lastFixOf(standing.track)
+  async function readRecent(playerId: string): Promise<{ standing: Standing; cell: Cell } | undefined> {
+    const standing = await store.read({ kind: 'account', id: playerId })
+    if (standing === undefined) return undefined
+    const last = lastFixOf(standing.track)
     const isRecent = last !== undefined && clock.nowMs() - last.receivedAtMs <= limits.position.maxAgeMs
-    return isRecent ? last.cell : undefined
+    return isRecent ? { standing, cell: last.cell } : undefined
   }
 
   return {
     move,
-    lastCell,
+
+    async viewpoint(player) {
+      const recent = await readRecent(player.id)
+      const pace = { nowMs: clock.nowMs(), timeScale: player.timeScale }
+      return recent === undefined ? { status: 'unknown' } : describeView(recent, pace)
+    },
+
+    async lastCell(playerId) {
+      const recent = await readRecent(playerId)
+      return recent?.standing.paused === undefined ? recent?.cell : undefined
+    },
 
     async standing(player, fix) {
       if (fix !== undefined) {
@@ -97,30 +91,50 @@ export function createPositions({ store, clock, countClaimsSince }: PositionPort
         if (moved.status === 'ignored') return refuse('position_refused', { reason: moved.reason })
         return { status: 'ok', cell: moved.cell }
       }
-      const cell = await lastCell(player.id)
-      return cell === undefined ? refuse('position_needed') : { status: 'ok', cell }
+      const recent = await readRecent(player.id)
+      return recent === undefined ? refuse('position_needed') : { status: 'ok', cell: recent.cell }
     },
 
-    enter(player, envelopeId, fix, place) {
-      const request = { envelopeId, fix: reportFix(fix), place }
-      return update(player, (standing, pace) => judgeEntry(standing, request, pace))
+    async enter(player, envelopeId, fix, place) {
+      const reported = reportFix(fix)
+      const request = { envelopeId, fix: reported, place }
+      const { answer, device } = await judging.judge<Entry>(player, (standing, { owner, pace, ...asked }) =>
+        judgeEntry(standing, { ...request, ...asked, spots: spotsOf(owner, reported) }, pace),
+      )
+      const hasPermit = place?.isLive && device?.verdict.status === 'entered'
+      // The device was let in and the player was not: its permit is nobody's.
+      if (hasPermit && isRefusal(answer.verdict)) await judging.noteOfDevice(player, withPermitBack)
+      return answer.verdict
     },
 
-    leave: player =>
-      update(player, (standing, pace) => ({
-        standing: { ...standing, quotas: givePermitBack(standing.quotas, pace) },
-        answer: undefined,
-      })),
+    leave: player => judging.note(player, withPermitBack),
 
     reward(player, fix) {
       const { cell } = reportFix(fix)
-      return update(player, (standing, pace) => ({
-        standing: { ...standing, track: rewardAt(standing.track, cell, pace.nowMs) },
-        answer: undefined,
+      return judging.note(player, (standing, { nowMs }) => ({
+        ...standing,
+        track: rewardAt(standing.track, cell, nowMs),
       }))
     },
   }
 }
+
+function describeView({ standing, cell }: { standing: Standing; cell: Cell }, pace: Pace): Viewpoint {
+  const { paused, cells = unusedCells } = standing
+  if (paused === undefined) return { status: 'open', cell }
+  const verdict = judgeCells(cells, pace)
+  const isWaiting = paused === 'cells' && verdict.status === 'exhausted'
+  return {
+    status: 'paused',
+    reason: paused,
+    ...(isWaiting && { retryAfterMs: Math.ceil(verdict.retryAfterMs) }),
+  }
+}
+
+const withPermitBack = (standing: Standing, pace: Pace): Standing => ({
+  ...standing,
+  quotas: givePermitBack(standing.quotas, pace),
+})
 
 /** A fix of the wire as the rules know it: WGS-84, one res-12 cell, nothing finer. */
 export function reportFix({ lat, lng, accuracyM, at, crs = 'wgs84' }: WireFix): ReportedFix {

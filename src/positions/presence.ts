@@ -6,8 +6,9 @@
 import { type Cell, centreOf } from '../geo/cell.ts'
 import { measureM } from '../geo/distance.ts'
 import { findCooldown } from './cooldown.ts'
+import type { ReportedFix } from './fix.ts'
 import type { Pace } from './pace.ts'
-import { type Figures, judgeFix, type ReportedFix, type Track, WALKING_LIMIT_MPS } from './track.ts'
+import { type Figures, judgeFix, type Track, WALKING_LIMIT_MPS } from './track.ts'
 
 export type PresenceReason = 'accuracy' | 'stale' | 'jump' | 'speed' | 'cooldown'
 

@@ -1,12 +1,29 @@
 /**
- * Everything the game remembers of where a player is: the track and the quotas, one small value per account. Rules
- * judge it and return the next one; the store replaces it only if nobody else did meanwhile.
+ * Everything the game remembers of where a player is: the track and the quotas, one small value per account, and one
+ * per device, which several accounts may share. Rules judge it and return the next one; the store replaces it only if
+ * nobody else did meanwhile.
  */
+import type { CellQuota } from './cells.ts'
+import type { Pace } from './pace.ts'
 import { type Quotas, reseedPermits, unusedQuotas } from './quotas.ts'
 import { emptyTrack, type Track } from './track.ts'
-import type { Pace } from './pace.ts'
 
-export type Standing = { track: Track; quotas: Quotas }
+/** Why hints pause: faster than on foot, or too many new cells. */
+export type Pause = 'speed' | 'cells'
+
+export type Standing = {
+  track: Track
+  quotas: Quotas
+  cells?: CellQuota
+  /** Hints pause where the last accepted fix is. */
+  paused?: Pause
+}
+
+/** A standing after a verdict, and the answer to whoever asked. */
+export type Judged<A> = { standing: Standing; answer: A }
+
+/** Whose standing it is. */
+export type Owner = { kind: 'account' | 'device'; id: string }
 
 /** A player whom Redis does not know: new, or forgotten; their wins of the last day are on record. */
 export const freshStanding = (claimsOfDay: number, pace: Pace): Standing => ({
@@ -17,9 +34,9 @@ export const freshStanding = (claimsOfDay: number, pace: Pace): Standing => ({
 export type StandingStore = {
   /** Applies a pure change to the latest value; `change` may run again when another server was faster. */
   update<A>(
-    playerId: string,
+    owner: Owner,
     fresh: () => Promise<Standing>,
-    change: (standing: Standing) => { standing: Standing; answer: A },
+    change: (standing: Standing) => Judged<A>,
   ): Promise<A>
-  read(playerId: string): Promise<Standing | undefined>
+  read(owner: Owner): Promise<Standing | undefined>
 }

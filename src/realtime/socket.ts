@@ -5,9 +5,10 @@
 import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RawData, WebSocket } from 'ws'
+import { deviceHeader } from '#protocol/device.ts'
 import { limits } from '#protocol/limits.ts'
 import { socketPath, subprotocol, tokenProtocolPrefix } from '#protocol/ws/frame.ts'
-import { sendRefusal } from '#platform/http.ts'
+import { headerOf, sendRefusal } from '#platform/http.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { Admission } from './admission.ts'
@@ -18,7 +19,7 @@ export type PlaySocketPorts = {
   hub: Hub
   authenticator: {
     /** The player behind a bare token, or a refusal. */
-    authenticatePlayerToken(token: string): Promise<PlayerCaller | Refusal>
+    authenticatePlayerToken(token: string, device?: string): Promise<PlayerCaller | Refusal>
   }
   /** Browser origins that may open sockets. A client that sends no Origin is no browser. */
   origins: readonly string[] | 'any'
@@ -90,7 +91,9 @@ function talk(
 ): void {
   const visitor = hub.connect(wireOf(socket), {
     token: tokenOf(request),
-    authenticate: authenticator.authenticatePlayerToken,
+    // What `hello` names goes before the header: a browser can send no header here.
+    authenticate: (token, device = headerOf(request, deviceHeader)) =>
+      authenticator.authenticatePlayerToken(token, device),
   })
 
   const leave = admission.enter(request.ip)

@@ -127,6 +127,8 @@ t.test('a whole round', async t => {
   t.match(found, { envelopeId: id, amount, sharesLeft: 1 })
   t.not(found.winner, mei.id, 'the hider knows no winner')
   t.same(await mei.get(claimEnvelope, { id, body: claimAt(start) }), won.result, 'asked again elsewhere')
+  t.equal(await mei.refusal(listEnvelopes), 'hints_paused speed', 'nobody gets there that fast')
+  await stand(meiPlay, start)
   t.same(await listAround(mei), [])
   t.match((await lin.get(listEnvelopeClaims, { id })).items, [{ claimId, amount, winner: found.winner }])
 

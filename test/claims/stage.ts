@@ -42,7 +42,7 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
   const record = createClaimRecord({ database, postTransfers })
   const store = createStandingStore({ redis, runner, prefix })
   const positions = createPositions({
-    ...{ store, clock },
+    ...{ store, clock, hmacSecret },
     countClaimsSince: asked => countClaimsSince(database, asked),
   })
   const log = createLogger('silent')

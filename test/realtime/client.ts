@@ -20,13 +20,14 @@ export function openClient(
     origin?: string
     headers?: Record<string, string>
     playerId?: string
+    device?: string
     resume?: { sessionId: string; seq: number }
   } = {},
 ) {
-  const { protocols = ['hexbao.v1'], origin, headers = {}, playerId, resume } = options
+  const { protocols = ['hexbao.v1'], origin, headers, playerId, device, resume } = options
   const socket = new WebSocket(server.url, [...protocols], {
-    headers,
     ...(origin !== undefined && { origin }),
+    headers: { ...headers, ...(device !== undefined && { 'Hexbao-Device': device }) },
   })
   const { frames, texts, frame, closed } = record(t, socket)
   const send = (data: object | string | Buffer) =>

@@ -12,6 +12,7 @@ import type { PlayerCaller } from '../../src/players/caller.ts'
 import type { Connection } from '../../src/realtime/connection.ts'
 import { createFarewell } from '../../src/realtime/farewell.ts'
 import { createHub } from '../../src/realtime/hub.ts'
+import type { Authenticate } from '../../src/realtime/vigil.ts'
 import { createParking } from '../../src/realtime/parking.ts'
 import type { Session } from '../../src/realtime/session.ts'
 import { createIndexStage, envelopeAt, square } from '../hints/index-stage.ts'
@@ -35,7 +36,7 @@ function createHubStage() {
     banned: (_playerId: string): void => undefined,
   }
   const followed = new Set<string>()
-  const gate = { authenticate: async (): Promise<PlayerCaller | ReturnType<typeof refuse>> => player }
+  const gate = { authenticate: (async () => player) as Authenticate }
   const hub = createHub({
     clock,
     random: { ...systemRandom, fraction: () => 0.5 },
@@ -80,7 +81,7 @@ function createHubStage() {
         terminate: () => visitor.end(1006),
         bufferedBytes: () => wire.buffered,
       },
-      { token, authenticate: () => gate.authenticate() },
+      { token, authenticate: (...asked) => gate.authenticate(...asked) },
     )
     const say = async (frame: object) => {
       await visitor.hear(JSON.stringify(frame))
@@ -124,6 +125,26 @@ t.test('a fault of ours at hello is no end: hello may be said again', async t =>
   t.equal(stage.followed.size, 0)
   stage.index.close()
   t.equal(stage.clock.timersLeft(), 0)
+})
+
+t.test('the device of hello: who may not use it hears why', async t => {
+  const stage = createHubStage()
+  stage.gate.authenticate = async (_token, device) =>
+    device === 'mine' ? player : refuse('device_refused', { reason: 'too_many' })
+  const device = '3f2b8c1e-6f0a-4d52-9a43-0c9f5c0e7b11'
+  const stranger = stage.connect()
+  await stranger.say({ type: 'hello', id: 'a', token: 'x', device: 'mine' })
+  t.match(stranger.frames, [{ type: 'error', code: 'bad_frame', errors: [{ pointer: '/device' }] }])
+  await stranger.say({ type: 'hello', id: 'b', token: 'x', device })
+  t.match(stranger.frames[1], { type: 'error', ref: 'b', code: 'device_refused', reason: 'too_many' })
+  t.equal(stranger.wire.code, 4401)
+  stage.gate.authenticate = async (_token, named) => (named === device ? player : refuse('unauthorized'))
+  const client = stage.connect()
+  await client.say({ type: 'hello', token: 'x', device })
+  t.match(client.frames, [{ type: 'welcome' }])
+  for (const { visitor } of [stranger, client]) visitor.end(1000)
+  await settle()
+  stage.index.close()
 })
 
 t.test('what is sent before the token is verified waits for it, in order', async t => {

@@ -23,7 +23,7 @@ import type { EndReason } from '../../src/realtime/announcer.ts'
 import { createAdmission } from '../../src/realtime/admission.ts'
 import { createHub } from '../../src/realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from '../../src/realtime/redis.ts'
-import type { MoveAnswer } from '../../src/positions/positions.ts'
+import type { MoveAnswer, Viewpoint } from '../../src/positions/positions.ts'
 import type { ClaimAnswer, ClaimRequest } from '../../src/realtime/session.ts'
 import { registerPlaySocket } from '../../src/realtime/socket.ts'
 import { addPlayer } from '../helpers/people.ts'
@@ -85,8 +85,11 @@ function createPeople(world: World) {
       return player.id
     },
     banned,
-    authenticate: async (token: string): Promise<PlayerCaller | Refusal> =>
-      banned.has(token) ? refuse('banned') : (players.get(token) ?? refuse('unauthorized')),
+    authenticate: async (token: string, device?: string): Promise<PlayerCaller | Refusal> => {
+      if (banned.has(token)) return refuse('banned')
+      if (device !== undefined) return refuse('device_refused', { reason: 'too_many' })
+      return players.get(token) ?? refuse('unauthorized')
+    },
     positions: {
       async move(player: PlayerCaller, point: Point) {
         const answer = rules.move(player, point)
@@ -94,6 +97,10 @@ function createPeople(world: World) {
         return answer
       },
       lastCell: async (playerId: string) => cells.get(playerId),
+      async viewpoint({ id }: PlayerCaller): Promise<Viewpoint> {
+        const cell = cells.get(id)
+        return cell === undefined ? { status: 'unknown' } : { status: 'open', cell }
+      },
     },
     claims: {
       claim: (player: PlayerCaller, request: ClaimRequest) => rules.claim(player, request),

@@ -227,6 +227,10 @@ t.test('who may come in', async t => {
   beside.send({ type: 'hello', id: 'i', token: playerId })
   t.match(await beside.frame('error'), { ref: 'i', code: 'bad_frame' })
 
+  const onePhoneTooMany = openClient(t, server, { playerId, device: '3f2b8c1e-6f0a-4d52-9a43-0c9f5c0e7b11' })
+  t.match(await onePhoneTooMany.frame('error'), { code: 'device_refused', reason: 'too_many' })
+  t.equal(await onePhoneTooMany.closed(), 4401, 'the header of the upgrade names the device')
+
   const early = openClient(t, server)
   early.socket.on('open', () => early.send({ type: 'ping', id: 'e' }))
   t.match(await early.frame('error'), { ref: 'e', code: 'unauthorized' })

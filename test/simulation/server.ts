@@ -222,7 +222,7 @@ export const farAccuracyM = 101
 function createPositions(auditor: Auditor): ClaimsPorts<MemoryTx>['positions'] {
   const unused = () => Promise.reject(new Error('a claim does not move anybody'))
   return {
-    ...{ move: unused, lastCell: unused, standing: unused },
+    ...{ move: unused, viewpoint: unused, lastCell: unused, standing: unused },
     async enter(player, _envelopeId, fix, place) {
       if (place === undefined || !place.isOpenToPlayer || fix.accuracyM >= farAccuracyM) {
         return refuse('out_of_reach')
