@@ -97,6 +97,15 @@ const soaks: Readonly<Record<string, Soak>> = {
     command: test('test/realtime/dialogue.test.ts', '/by the thousand/'),
     env: { FUZZED_FRAMES: '1000000' },
   },
+  attack: {
+    what: 'every attack, on six envelopes each, with borders in eight directions',
+    command: ['npm', 'run', 'attack', '--', '--rays', '8', '--repeats', '1000'],
+  },
+  transcripts: {
+    what: '100 points in each of 200 hint cells and 200 claim cells, every byte equal',
+    command: test('test/attack/transcript.test.ts'),
+    env: { TRANSCRIPT_CELLS: '200', TRANSCRIPT_POINTS: '100' },
+  },
   'lost-commits': {
     what: 'a thousand connections cut at COMMIT',
     command: test('test/platform/lost-answer.test.ts'),

@@ -18,15 +18,16 @@ export function openClient(
   options: {
     protocols?: readonly string[]
     origin?: string
+    headers?: Record<string, string>
     playerId?: string
     device?: string
     resume?: { sessionId: string; seq: number }
   } = {},
 ) {
-  const { protocols = ['hexbao.v1'], origin, playerId, device, resume } = options
+  const { protocols = ['hexbao.v1'], origin, headers, playerId, device, resume } = options
   const socket = new WebSocket(server.url, [...protocols], {
     ...(origin !== undefined && { origin }),
-    ...(device !== undefined && { headers: { 'Hexbao-Device': device } }),
+    headers: { ...headers, ...(device !== undefined && { 'Hexbao-Device': device }) },
   })
   const { frames, texts, frame, closed, closeCode } = record(t, socket)
   const send = (data: object | string | Buffer) =>
