@@ -68,7 +68,7 @@ import { createAdmission } from './realtime/admission.ts'
 import { createHub } from './realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from './realtime/redis.ts'
 import { registerPlaySocket } from './realtime/socket.ts'
-import { findStruck, giveStrike } from './strikes/give.ts'
+import { createStrikes } from './strikes/give.ts'
 import { appealRecord, strikeRecord } from './strikes/postgres.ts'
 import { registerStrikeRoutes } from './strikes/routes.ts'
 
@@ -124,8 +124,7 @@ export async function createApp({
     store: createStandingStore({ redis, runner, prefix: redisPrefix }),
     clock,
     countClaimsSince: asked => countClaimsSince(database, asked),
-    findStruck: playerIds => findStruck({ strikes: strikeRecord, database, clock }, playerIds),
-    giveStrike: misconduct => giveStrike({ strikes: strikeRecord, database, clock, random }, misconduct),
+    ...createStrikes({ strikes: strikeRecord, database, clock, random }),
     ...{ hmacSecret, log },
   })
 
@@ -141,10 +140,7 @@ export async function createApp({
       (holder.kind === 'merchant'
         ? isMerchant(tx, holder.ownerId)
         : (await campaignRecord.findMerchant(tx, holder.ownerId)) !== undefined),
-    noteAction,
-    clock,
-    random,
-    log,
+    ...{ noteAction, clock, random, log },
   })
   await budgets.start()
 
@@ -185,9 +181,7 @@ export async function createApp({
   const index = createLiveIndex({
     loadEnvelopes: cells7 => loadLiveEnvelopes(database, cells7),
     findEnds: ids => findEnds(database, ids),
-    feed: channels,
-    clock,
-    log,
+    ...{ feed: channels, clock, log },
   })
   const around = createAround({ index, selectHints: createHintSelector(hmacSecret) })
 
