@@ -68,6 +68,11 @@ const claim = (body: unknown, id = envelopeId): Sending => ({
   path: `/v1/envelopes/${id}/claims`,
   body,
 })
+const reveal = (body: unknown): Sending => ({
+  method: 'POST',
+  path: `/v1/envelopes/${envelopeId}/reveal`,
+  body,
+})
 const operate = (what: string, body: unknown, as: Sending['as'] = 'operator'): Sending => ({
   method: 'POST',
   path: `/v1/operator/${what}`,
