@@ -31,7 +31,7 @@ import { registerChainRoutes } from './chain/routes.ts'
 import { announceLateWin, createSettledAnnouncer } from './claims/announce.ts'
 import { createClaims } from './claims/claims.ts'
 import type { Reach } from './claims/failpoints.ts'
-import { describeAnswer, describeReveal } from './claims/describe.ts'
+import { describeVerbs } from './claims/describe.ts'
 import { countClaimsSince, createClaimRecord, deadLetterRecord, listClaimedLive } from './claims/postgres.ts'
 import { createClaimGate } from './claims/redis.ts'
 import { registerClaimRoutes, registerDeadLetterRoutes } from './claims/routes.ts'
@@ -69,7 +69,7 @@ import { createAdmission } from './realtime/admission.ts'
 import { createHub } from './realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from './realtime/redis.ts'
 import { registerPlaySocket } from './realtime/socket.ts'
-import { findStruck, giveStrike } from './strikes/give.ts'
+import { createStrikes } from './strikes/give.ts'
 import { appealRecord, strikeRecord } from './strikes/postgres.ts'
 import { registerStrikeRoutes } from './strikes/routes.ts'
 
@@ -128,8 +128,7 @@ export async function createApp({
     store: createStandingStore({ redis, runner, prefix: redisPrefix }),
     clock,
     countClaimsSince: asked => countClaimsSince(database, asked),
-    findStruck: playerIds => findStruck({ strikes: strikeRecord, database, clock }, playerIds),
-    giveStrike: misconduct => giveStrike({ strikes: strikeRecord, database, clock, random }, misconduct),
+    ...createStrikes({ strikes: strikeRecord, database, clock, random }),
     ...{ hmacSecret, log },
   })
 
@@ -145,10 +144,7 @@ export async function createApp({
       (holder.kind === 'merchant'
         ? isMerchant(tx, holder.ownerId)
         : (await campaignRecord.findMerchant(tx, holder.ownerId)) !== undefined),
-    noteAction,
-    clock,
-    random,
-    log,
+    ...{ noteAction, clock, random, log },
   })
   await budgets.start()
 
@@ -175,10 +171,7 @@ export async function createApp({
     runOnce: (request, act) => runOnce(database, request, act),
     record: envelopeRecord,
     ledger: { post: postTransfers, isInsufficientFunds },
-    positions,
-    merchants: merchantRecord,
-    budgets: { isFrozen },
-    campaigns: campaignRecord,
+    ...{ positions, merchants: merchantRecord, budgets: { isFrozen }, campaigns: campaignRecord },
     noteAction,
     ...{ announcer, clock, random, log, isRowError },
     settings: { isSandbox, currencies, dayZone, hmacSecret },
@@ -189,9 +182,7 @@ export async function createApp({
   const index = createLiveIndex({
     loadEnvelopes: cells7 => loadLiveEnvelopes(database, cells7),
     findEnds: ids => findEnds(database, ids),
-    feed: channels,
-    clock,
-    log,
+    ...{ feed: channels, clock, log },
   })
   const around = createAround({ index, selectHints: createHintSelector(hmacSecret) })
 
@@ -211,21 +202,14 @@ export async function createApp({
   const hub = createHub({
     ...{ clock, random, log, isSandbox, around, index, channels, notices, positions },
     forgetTokens: authenticator.forget,
-    claims: {
-      claim: async (player, request) => describeAnswer(await claims.claim(player, request)),
-      reveal: async (player, request) => describeReveal(await claims.reveal(player, request)),
-      claimedIds,
-    },
+    claims: { ...describeVerbs(claims), claimedIds },
   })
+  const perAddress = isSandbox ? Infinity : limits.socket.perAddress
   await registerPlaySocket(http, {
     hub,
     authenticator,
     origins: anyOrigin ? 'any' : config.origins,
-    admission: createAdmission({
-      clock,
-      random,
-      perAddress: isSandbox ? Infinity : limits.socket.perAddress,
-    }),
+    admission: createAdmission({ clock, random, perAddress }),
   })
   await registerDocuments(http)
   const bind = createBinder<Caller>(http, {

@@ -62,7 +62,7 @@ export type PositionPorts = JudgingPorts &
   }
 
 export function createPositions({ hmacSecret, giveStrike, log, ...ports }: PositionPorts): Positions {
-  const { store, clock } = ports
+  const { clock } = ports
   const judging = createJudging(ports)
   const walks = createWalks()
   const findSpots = createSpotter(hmacSecret)
@@ -81,27 +81,11 @@ export function createPositions({ hmacSecret, giveStrike, log, ...ports }: Posit
     return answer
   }
 
-  async function readRecent(playerId: string): Promise<{ standing: Standing; cell: Cell } | undefined> {
-    const standing = await store.read({ kind: 'account', id: playerId })
-    if (standing === undefined) return undefined
-    const last = lastFixOf(standing.track)
-    const isRecent = last !== undefined && clock.nowMs() - last.receivedAtMs <= limits.position.maxAgeMs
-    return isRecent ? { standing, cell: last.cell } : undefined
-  }
+  const { readRecent, ...looks } = createLooks(ports)
 
   return {
     move,
-
-    async viewpoint(player) {
-      const recent = await readRecent(player.id)
-      const pace = { nowMs: clock.nowMs(), timeScale: player.timeScale }
-      return recent === undefined ? { status: 'unknown' } : describeView(recent, pace)
-    },
-
-    async lastCell(playerId) {
-      const recent = await readRecent(playerId)
-      return recent?.standing.paused === undefined ? recent?.cell : undefined
-    },
+    ...looks,
 
     async standing(player, fix) {
       if (fix !== undefined) {
@@ -128,8 +112,38 @@ export function createPositions({ hmacSecret, giveStrike, log, ...ports }: Posit
         track: rewardAt(standing.track, cell, nowMs),
       })),
 
-    async allowance(player) {
-      const pace = { nowMs: clock.nowMs(), timeScale: player.timeScale }
+    pause: (playerId, untilMs) =>
+      judging.noteOfAccount({ id: playerId, timeScale: 1 }, standing => withPause(standing, untilMs)),
+  }
+}
+
+/** What changes nothing. */
+function createLooks({ store, clock }: Pick<PositionPorts, 'store' | 'clock'>) {
+  const paceOf = ({ timeScale }: Pick<Walker, 'timeScale'>): Pace => ({ nowMs: clock.nowMs(), timeScale })
+
+  async function readRecent(playerId: string): Promise<{ standing: Standing; cell: Cell } | undefined> {
+    const standing = await store.read({ kind: 'account', id: playerId })
+    if (standing === undefined) return undefined
+    const last = lastFixOf(standing.track)
+    const isRecent = last !== undefined && clock.nowMs() - last.receivedAtMs <= limits.position.maxAgeMs
+    return isRecent ? { standing, cell: last.cell } : undefined
+  }
+
+  return {
+    readRecent,
+
+    async viewpoint(player: Pick<Walker, 'id' | 'timeScale'>): Promise<Viewpoint> {
+      const recent = await readRecent(player.id)
+      return recent === undefined ? { status: 'unknown' } : describeView(recent, paceOf(player))
+    },
+
+    async lastCell(playerId: string): Promise<Cell | undefined> {
+      const recent = await readRecent(playerId)
+      return recent?.standing.paused === undefined ? recent?.cell : undefined
+    },
+
+    async allowance(player: Walker): Promise<Allowance> {
+      const pace = paceOf(player)
       const phone = deviceOf(player)
       const [account, device] = await Promise.all([
         store.read(accountOf(player)),
@@ -140,9 +154,6 @@ export function createPositions({ hmacSecret, giveStrike, log, ...ports }: Posit
         device && measureAllowance(device, pace),
       )
     },
-
-    pause: (playerId, untilMs) =>
-      judging.noteOfAccount({ id: playerId, timeScale: 1 }, standing => withPause(standing, untilMs)),
   }
 }
 

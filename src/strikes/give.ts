@@ -15,31 +15,34 @@ export type Misconduct = {
   figures: Readonly<Record<string, number>>
 }
 
-export async function giveStrike(
-  ports: StrikePorts,
-  { playerId, timeScale, reason, figures }: Misconduct,
-): Promise<{ pausedUntilMs: number | undefined }> {
-  const { strikes, database, clock } = ports
-  const nowMs = clock.nowMs()
-  const id = createId(ports)
-  return database.transact(async tx => {
-    await strikes.lock(tx, playerId)
-    const known = await strikes.list(tx, playerId)
-    const expiresAtMs = expiryOf({ timeScale, nowMs })
-    const strike: Strike = { id, playerId, reason, figures, givenAtMs: nowMs, expiresAtMs }
-    const given = isDue(known, { reason, timeScale, nowMs }) ? [strike] : []
-    for (const one of given) await strikes.add(tx, one)
-    return { pausedUntilMs: pausedUntilMs([...given, ...known].filter(one => counts(one, nowMs))) }
-  })
+export type Strikes = {
+  giveStrike(misconduct: Misconduct): Promise<{ pausedUntilMs: number | undefined }>
+  /** Until when strikes pause the rewards of each player. */
+  findStruck(playerIds: string[]): Promise<(number | undefined)[]>
 }
 
-/** Until when strikes pause the rewards of each player. */
-export async function findStruck(
-  { strikes, database, clock }: Omit<StrikePorts, 'random'>,
-  playerIds: string[],
-): Promise<(number | undefined)[]> {
-  const counting = await strikes.listCounting(database, { playerIds, nowMs: clock.nowMs() })
-  const byPlayer = new Map(playerIds.map(playerId => [playerId, [] as { expiresAtMs: number }[]]))
-  for (const strike of counting) byPlayer.get(strike.playerId)?.push(strike)
-  return playerIds.map(playerId => pausedUntilMs(byPlayer.get(playerId) ?? []))
+export function createStrikes(ports: StrikePorts): Strikes {
+  const { strikes, database, clock } = ports
+  return {
+    async giveStrike({ playerId, timeScale, reason, figures }) {
+      const nowMs = clock.nowMs()
+      const id = createId(ports)
+      return database.transact(async tx => {
+        await strikes.lock(tx, playerId)
+        const known = await strikes.list(tx, playerId)
+        const expiresAtMs = expiryOf({ timeScale, nowMs })
+        const strike: Strike = { id, playerId, reason, figures, givenAtMs: nowMs, expiresAtMs }
+        const given = isDue(known, { reason, timeScale, nowMs }) ? [strike] : []
+        for (const one of given) await strikes.add(tx, one)
+        return { pausedUntilMs: pausedUntilMs([...given, ...known].filter(one => counts(one, nowMs))) }
+      })
+    },
+
+    async findStruck(playerIds) {
+      const counting = await strikes.listCounting(database, { playerIds, nowMs: clock.nowMs() })
+      const byPlayer = new Map(playerIds.map(playerId => [playerId, [] as { expiresAtMs: number }[]]))
+      for (const strike of counting) byPlayer.get(strike.playerId)?.push(strike)
+      return playerIds.map(playerId => pausedUntilMs(byPlayer.get(playerId) ?? []))
+    },
+  }
 }

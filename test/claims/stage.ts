@@ -27,7 +27,7 @@ import { createStandingStore } from '../../src/positions/redis.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import { playerRecord } from '../../src/players/postgres.ts'
 import type { Announcer } from '../../src/realtime/announcer.ts'
-import { findStruck, giveStrike } from '../../src/strikes/give.ts'
+import { createStrikes } from '../../src/strikes/give.ts'
 import { strikeRecord } from '../../src/strikes/postgres.ts'
 import { createStage, square } from '../envelopes/stage.ts'
 import type { World } from '../helpers/world.ts'
@@ -46,12 +46,10 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
   const record = createClaimRecord({ database, postTransfers })
   const store = createStandingStore({ redis, runner, prefix })
   const log = createLogger('silent')
-  const strikePorts = { strikes: strikeRecord, database, clock, random }
   const positions = createPositions({
     ...{ store, clock, hmacSecret },
     countClaimsSince: asked => countClaimsSince(database, asked),
-    findStruck: playerIds => findStruck(strikePorts, playerIds),
-    giveStrike: misconduct => giveStrike(strikePorts, misconduct),
+    ...createStrikes({ strikes: strikeRecord, database, clock, random }),
     log,
   })
   const budgets = createBudgets({

@@ -153,12 +153,13 @@ t.test('who jumps from place to place to try there gets a strike, and a straight
     })),
   )
   t.same(tryEverywhere(hops), ['teleport'])
-  const line = Array.from({ length: 40 }, (_, i) => ({
-    point: travelFrom({ lat: 31, lng: 121 }, { bearingDeg: 72, distanceM: 1.4 * i }),
-    ...{ accuracyM: 8, isGlitch: false, atS: i },
-  }))
-  t.same(tryEverywhere(line), ['fake_walk'])
-  t.same(tryEverywhere(line.map(fix => ({ ...fix, atS: fix.atS / 20 }))), [], 'a ride is no walk')
+  const lineAt = (mps: number) =>
+    Array.from({ length: 40 }, (_, i) => ({
+      point: travelFrom({ lat: 31, lng: 121 }, { bearingDeg: 72, distanceM: mps * i }),
+      ...{ accuracyM: 8, isGlitch: false, atS: i },
+    }))
+  t.same(tryEverywhere(lineAt(1.4)), ['fake_walk'])
+  t.same(tryEverywhere(lineAt(28)), [], 'a ride is no walk')
 })
 
 /** The strikes that a trace would earn if a claim of another envelope were tried at every fix. */

@@ -16,7 +16,7 @@ import { createStandingStore } from '../../src/positions/redis.ts'
 import type { Standing } from '../../src/positions/standing.ts'
 import { judgeStep } from '../../src/positions/step.ts'
 import { emptyTrack } from '../../src/positions/track.ts'
-import { findStruck, giveStrike } from '../../src/strikes/give.ts'
+import { createStrikes } from '../../src/strikes/give.ts'
 import { strikeRecord } from '../../src/strikes/postgres.ts'
 import { createWorld } from '../helpers/world.ts'
 import { createRolls, rollNormal } from './traces.ts'
@@ -28,13 +28,11 @@ const spotsAt = createSpotter(hmacSecret)
 
 const world = await createWorld(t)
 const { clock, redis, redisPrefix: prefix, database, random } = world
-const strikePorts = { strikes: strikeRecord, database, clock, random }
 const createServer = () =>
   createPositions({
     store: createStandingStore({ redis, runner: createScriptRunner(redis), prefix }),
     countClaimsSince: async asked => asked.map(() => 0),
-    findStruck: playerIds => findStruck(strikePorts, playerIds),
-    giveStrike: misconduct => giveStrike(strikePorts, misconduct),
+    ...createStrikes({ strikes: strikeRecord, database, clock, random }),
     ...{ clock, hmacSecret, log: createLogger('silent') },
   })
 const positions = createServer()

@@ -16,7 +16,7 @@ import { travelFrom } from '../../src/geo/distance.ts'
 import { createActionLog, listActions } from '../../src/operator/postgres.ts'
 import type { Caller, PlayerCaller } from '../../src/players/caller.ts'
 import { playerRecord } from '../../src/players/postgres.ts'
-import { giveStrike } from '../../src/strikes/give.ts'
+import { createStrikes } from '../../src/strikes/give.ts'
 import { appealRecord, strikeRecord } from '../../src/strikes/postgres.ts'
 import { registerStrikeRoutes } from '../../src/strikes/routes.ts'
 import { pausedUntilMs } from '../../src/strikes/strike.ts'
@@ -31,6 +31,7 @@ const { clock, database, random } = world
 const { lifetimeMs, apartMs } = limits.strike
 const other = stage.createServer()
 const ports = { strikes: strikeRecord, database, clock, random }
+const { giveStrike } = createStrikes(ports)
 const hours = (count: number) => clock.advance(count * 3_600_000)
 
 /** Whoever names a player is that player. */
@@ -89,7 +90,7 @@ async function jumpAround(player: PlayerCaller, on = server) {
 
 const strike = (player: PlayerCaller, reason: 'teleport' | 'fake_walk') => {
   const { id: playerId, timeScale } = player
-  return giveStrike(ports, { playerId, timeScale, reason, figures: {} })
+  return giveStrike({ playerId, timeScale, reason, figures: {} })
 }
 
 t.test('who tries from everywhere gets a strike; three pause rewards and nothing else', async t => {
