@@ -60,8 +60,8 @@ export const errors = {
     status: 403,
     title: 'This ticket does not count',
     help:
-      'It is older than 60 s, or was not given to this player, on this device, for this envelope. Nothing was counted: ' +
-      'reveal again, or claim with a fix.',
+      'It is older than 60 s, or was not given to this player, on this device, for this envelope. Nothing was ' +
+      'counted: reveal again, or claim with a fix.',
   }),
   not_found: entry({
     status: 404,

@@ -31,7 +31,7 @@ import { registerChainRoutes } from './chain/routes.ts'
 import { announceLateWin, createSettledAnnouncer } from './claims/announce.ts'
 import { createClaims } from './claims/claims.ts'
 import type { Reach } from './claims/failpoints.ts'
-import { describeAnswer, describeReveal } from './claims/describe.ts'
+import { describeVerbs } from './claims/describe.ts'
 import { countClaimsSince, createClaimRecord, deadLetterRecord, listClaimedLive } from './claims/postgres.ts'
 import { createClaimGate } from './claims/redis.ts'
 import { registerClaimRoutes, registerDeadLetterRoutes } from './claims/routes.ts'
@@ -202,21 +202,14 @@ export async function createApp({
   const hub = createHub({
     ...{ clock, random, log, isSandbox, around, index, channels, notices, positions },
     forgetTokens: authenticator.forget,
-    claims: {
-      claim: async (player, request) => describeAnswer(await claims.claim(player, request)),
-      reveal: async (player, request) => describeReveal(await claims.reveal(player, request)),
-      claimedIds,
-    },
+    claims: { ...describeVerbs(claims), claimedIds },
   })
+  const perAddress = isSandbox ? Infinity : limits.socket.perAddress
   await registerPlaySocket(http, {
     hub,
     authenticator,
     origins: anyOrigin ? 'any' : config.origins,
-    admission: createAdmission({
-      clock,
-      random,
-      perAddress: isSandbox ? Infinity : limits.socket.perAddress,
-    }),
+    admission: createAdmission({ clock, random, perAddress }),
   })
   await registerDocuments(http)
   const bind = createBinder<Caller>(http, {

@@ -74,9 +74,9 @@ export const revealEnvelope = operation({
   tag: 'claims',
   summary: 'See the envelope before you grab it',
   description:
-    'For clients that draw the envelope in front of the camera. Judged like a claim, in the same order, with the same ' +
-    'refusals and the same limits of failed tries; reserves nothing and counts no win. Within reach: a place to draw ' +
-    'it at, and a ticket with which a claim within 60 s needs no fix. Safe to repeat.',
+    'For clients that draw the envelope in front of the camera. Judged like a claim, in the same order, with the ' +
+    'same refusals and the same limits of failed tries; reserves nothing and counts no win. Within reach: a place ' +
+    'to draw it at, and a ticket with which a claim within 60 s needs no fix. Safe to repeat.',
   callers: ['player'],
   params: Shape({ id: Uuid }),
   body: RevealBody,

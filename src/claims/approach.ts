@@ -7,7 +7,7 @@
  * A claim may bring the ticket of a reveal instead of a fix. It is judged before anything of the envelope, so that a
  * refused one tells nothing, and costs no try, because nothing was asked of a place. What a ticket spares is what the
  * reveal has just judged: plausibility, speed, reach, audience and passphrase. What it does not spare is what holds for
- * every reward: the bans, the permit of the day, and the cool-down, measured from the cell in which the ticket was given.
+ * every reward: bans, strikes, the permit of the day, and the cool-down from the cell in which the ticket was given.
  */
 import assert from 'node:assert/strict'
 import type { ClaimBody } from '#protocol/rest/claims.ts'

@@ -18,7 +18,7 @@ import { type ClaimPorts, type ClaimVerb, createClaim } from './claim.ts'
 import { type ClaimGate, maxReserveBatch, type ReserveRequest, type ReserveVerdict } from './gate.ts'
 import { passBy, type Reach } from './failpoints.ts'
 import { createGrab } from './grab.ts'
-import { createMemory } from './memory.ts'
+import { createMemory, type Memory } from './memory.ts'
 import type { Claim, ClaimRecord } from './record.ts'
 import { partitionOf } from './reservation.ts'
 import { createReveal, type RevealVerb } from './reveal.ts'
@@ -97,15 +97,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     reach,
     pendingAfterMs,
   })
-  const approach: ApproachPorts & Pick<ClaimPorts, 'positions'> = {
-    memory,
-    positions: ports.positions,
-    isStopped: budgets.isFrozen,
-    clock,
-    opensWith: ({ id: envelopeId, passphraseMac: mac }, passphrase) =>
-      mac !== null && passphrase !== undefined && opensWith(hmacSecret, { envelopeId, passphrase, mac }),
-    readTicket: (bearer, ticket) => readTicket(hmacSecret, bearer, { ticket, nowMs: nowMs() }),
-  }
+  const approach = createApproach(ports, memory)
   const reveal = createReveal({
     ...approach,
     anchorOf: seen => anchorOf(hmacSecret, seen),
@@ -133,6 +125,20 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     await background.finish()
   }
   return { claim, reveal, jobs, drain }
+}
+
+/** What a claim and a reveal need on the way to an envelope. */
+function createApproach<T>(
+  { positions, budgets, clock, hmacSecret }: ClaimsPorts<T>,
+  memory: Memory,
+): ApproachPorts & Pick<ClaimPorts, 'positions'> {
+  return {
+    ...{ memory, positions, clock },
+    isStopped: budgets.isFrozen,
+    opensWith: ({ id: envelopeId, passphraseMac: mac }, passphrase) =>
+      mac !== null && passphrase !== undefined && opensWith(hmacSecret, { envelopeId, passphrase, mac }),
+    readTicket: (bearer, ticket) => readTicket(hmacSecret, bearer, { ticket, nowMs: clock.nowMs() }),
+  }
 }
 
 /** Marks follow the commit; no answer waits for them, and the sweeper repeats those that fail. */

@@ -7,9 +7,9 @@ import type {
   RevealedAnswer,
 } from '#protocol/rest/claims.ts'
 import { isRefusal, type Refusal } from '#platform/problem.ts'
-import type { ClaimAnswer } from './claim.ts'
+import type { ClaimAnswer, ClaimVerb } from './claim.ts'
 import type { Claim } from './record.ts'
-import type { RevealAnswer } from './reveal.ts'
+import type { RevealAnswer, RevealVerb } from './reveal.ts'
 
 export const describeWin = (claim: Omit<Claim, 'playerId' | 'shareNo'>): ClaimedAnswer => ({
   claimId: claim.id,
@@ -43,6 +43,12 @@ export function describeReveal(
     body: { envelopeId, status, anchor: { ...anchor, altitudeMode: 'ground' }, ticket, expiresAt },
   }
 }
+
+/** Both verbs, answering as the socket sends it. */
+export const describeVerbs = ({ claim, reveal }: { claim: ClaimVerb; reveal: RevealVerb }) => ({
+  claim: async (...asked: Parameters<ClaimVerb>) => describeAnswer(await claim(...asked)),
+  reveal: async (...asked: Parameters<RevealVerb>) => describeReveal(await reveal(...asked)),
+})
 
 /** A win that its player looks back at: with the place, because they stood there. */
 export type RememberedClaim = Omit<Claim, 'playerId' | 'shareNo'> & {

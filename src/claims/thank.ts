@@ -1,6 +1,6 @@
 /**
- * A winner says thanks: one line for each win, checked like a greeting, once. The same line again is the same thanks, so
- * that a lost answer is asked for by saying it again; the hider hears it the first time only.
+ * A winner says thanks: one line for each win, checked like a greeting, once. The same line again is the same thanks,
+ * so that a lost answer is asked for by saying it again; the hider hears it the first time only.
  */
 import { limits } from '#protocol/limits.ts'
 import type { Clock } from '#platform/clock.ts'

@@ -1,8 +1,8 @@
 /**
  * Tickets: what a reveal gives within reach, so that the claim that follows need not prove once more where the player
  * stands. A ticket says "this player, on this device, was let in to this envelope, from this cell, less than a minute
- * ago", and nothing is kept of it: what it says is under a MAC, and everything but the expiry and the cell is told again
- * by whoever brings it. The cell, which a cool-down is measured from, is hidden under a pad that the MAC makes, as
+ * ago", and nothing is kept of it: what it says is under a MAC, and all but the expiry and the cell is told again by
+ * whoever brings it. The cell, which a cool-down is measured from, is hidden under a pad that the MAC makes, as
  * synthetic-IV encryption does (Rogaway and Shrimpton 2006): who finds a ticket does not learn where its player was.
  *
  * A ticket is not bound to the envelope's epoch: it tells of a place, and whether a share is left is asked of the gate.

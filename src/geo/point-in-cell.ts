@@ -1,6 +1,6 @@
 /**
- * A point somewhere in a cell, every part of it as likely as any other: what a camera may be shown of a place that stays
- * secret. It is made of the cell and of chance alone, so that no number of such points says more than the cell does.
+ * A point somewhere in a cell, every part of it as likely as any other: what a camera may be shown of a place that
+ * stays secret. It is made of the cell and of chance alone, so that no number of them says more than the cell does.
  *
  * A cell is a fan of triangles around its centre. One is drawn by its area, and a point in it by the square root
  * trick for triangles (Osada et al. 2002, "Shape Distributions", 4.2), on the sphere's chords: cells of resolution 12

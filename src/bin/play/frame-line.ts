@@ -19,7 +19,7 @@ function tellFrame(frame: ServerFrame): string {
     case 'position.ack':
       return tellParts(frame.accepted ? 'accepted' : 'ignored', frame.reason, frame.paused && 'hints pause')
     case 'reveal.result':
-      return `${frame.result.envelopeId} ${'anchor' in frame.result ? tellAnchor(frame.result) : tellMoney(frame.result)}`
+      return `${frame.result.envelopeId} ${tellSeen(frame.result)}`
     case 'claim.result':
       return `${frame.result.envelopeId} ${'amount' in frame.result ? tellMoney(frame.result) : 'pending'}`
     case 'claim.settled':
@@ -28,7 +28,8 @@ function tellFrame(frame: ServerFrame): string {
       return `${frame.envelopeId} ${tellMoney(frame)} by ${frame.winner}, ${frame.sharesLeft} shares left`
     case 'envelope.ended':
       return tellParts(
-        `${frame.envelopeId} ${frame.reason}, ${frame.claimedShares} shares found, ${tellMoney({ amount: frame.claimed })}`,
+        `${frame.envelopeId} ${frame.reason}`,
+        `${frame.claimedShares} shares found, ${tellMoney({ amount: frame.claimed })}`,
         frame.bestLuck && `best luck ${tellMoney(frame.bestLuck)} by ${frame.bestLuck.winner}`,
       )
     case 'envelope.thanked':
@@ -49,8 +50,8 @@ function tellHint({ band, envelopeId, brand, greeting, clue }: HintItem): string
   return [band, envelopeId, ...words].filter(Boolean).join(' ')
 }
 
-const tellAnchor = ({ anchor }: { anchor: { lat: number; lng: number } }): string =>
-  `to be drawn at ${anchor.lat}, ${anchor.lng}`
+const tellSeen = (seen: Extract<ServerFrame, { type: 'reveal.result' }>['result']): string =>
+  'anchor' in seen ? `to be drawn at ${seen.anchor.lat}, ${seen.anchor.lng}` : tellMoney(seen)
 
 const tellMoney = ({ amount }: { amount: { amountMinor: string; currency: string } }): string =>
   formatMoney(BigInt(amount.amountMinor), amount.currency)
