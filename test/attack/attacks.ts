@@ -1,5 +1,5 @@
 /** The attacks that are tried, what each supposes and how much the promise lets it learn. */
-import { claimEnvelope } from '#protocol/rest/claims.ts'
+import { claimEnvelope, revealEnvelope } from '#protocol/rest/claims.ts'
 import type { AskBy } from './game-build.ts'
 import { crowdHypotheses, distanceHypotheses, type Hypothesis } from './hypothesis.ts'
 import { type NaiveHint, naiveM } from './naive-build.ts'
@@ -76,7 +76,10 @@ const hintAttacks: readonly Attack[] = [
 ]
 
 /** What answers by whether one is within reach. A win is told once: whoever has it hears it again from anywhere. */
-export const reachOperations: readonly AskBy[] = [{ name: 'claim', operation: claimEnvelope, winsOnce: true }]
+export const reachOperations: readonly AskBy[] = [
+  { name: 'claim', operation: claimEnvelope, winsOnce: true },
+  { name: 'reveal', operation: revealEnvelope, winsOnce: false },
+]
 
 /** An operation that tells whether one is within reach, with as many accounts as it takes. */
 const reachAttack = (askBy: AskBy): Attack => ({

@@ -250,7 +250,7 @@ export function claimAround(stage: TranscriptStage, cell12: string): InReach {
     fixAt(centreOf(cellAt(travelFrom(centre, { bearingDeg, distanceM }), 12)), 40)
   return async (envelopeId, note) => {
     const [first, second] = [await stage.recruit(), await stage.recruit()]
-    // Whatever else answers by reach, as a reveal, is asked here in the same places.
+    // Reveals are asked in `realtime/reveal.test.ts`: their anchors depend on ids, and need a reader of their own.
     for (const distanceM of [115, 66, 54, 0]) {
       const body = from(70, distanceM)
       const url = `/v1/envelopes/${envelopeId}/claims`
