@@ -61,8 +61,14 @@ export type PlayClient = {
   warmth(): Surroundings['warmth']
   /** Rejects with {@link PlayRefusal} or {@link PlayClosed}; of fixes that wait for a socket only the last is sent. */
   position(fix: Fix): Promise<FrameOf<'position.ack'>>
-  /** Safe to repeat: who has won hears the same win. */
-  claim(envelopeId: string, fix: Fix, more?: { passphrase?: string }): Promise<FrameOf<'claim.result'>>
+  /** Where to draw an envelope within reach, and a ticket to claim it with. */
+  reveal(envelopeId: string, fix: Fix, more?: { passphrase?: string }): Promise<FrameOf<'reveal.result'>>
+  /** By a fix, or by the ticket of a reveal. Safe to repeat: who has won hears the same win. */
+  claim(
+    envelopeId: string,
+    by: Fix | { ticket: string },
+    more?: { passphrase?: string },
+  ): Promise<FrameOf<'claim.result'>>
   /** On duty or not: fills `requests`, in this session and in those that come after it. */
   watch(serviceRequests: boolean, more?: { category?: Category }): Promise<FrameOf<'watching'>>
   /** Any frame; resolves with its answer, which may be an `error`. */
@@ -140,8 +146,12 @@ export function createPlayClient(options: PlayOptions): PlayClient {
     warmth: () => core.around.warmth,
     request,
     position: fix => demand({ type: 'position', fix }, 'position.ack'),
-    claim: (envelopeId, fix, more = {}) =>
-      demand({ type: 'claim', envelopeId, fix, ...more }, 'claim.result'),
+    reveal: (envelopeId, fix, more = {}) =>
+      demand({ type: 'reveal', envelopeId, fix, ...more }, 'reveal.result'),
+    claim: (envelopeId, by, more = {}) => {
+      const proof = 'ticket' in by ? by : { fix: by }
+      return demand({ type: 'claim', envelopeId, ...proof, ...more }, 'claim.result')
+    },
     watch(serviceRequests, more = {}) {
       core.watched = serviceRequests ? { type: 'watch', serviceRequests, ...more } : undefined
       return demand({ type: 'watch', serviceRequests, ...more }, 'watching')

@@ -2,16 +2,8 @@
  * The closed list of errors. REST answers them as problem+json (RFC 9457), the socket as `error` frames with
  * the same codes; each has a page at /problems/<code>. Nothing else is ever sent as an error.
  */
-export type ErrorEntry = {
-  status: number
-  title: string
-  /** What happened and what the client does next, for the error's page. */
-  help: string
-  /** The closed list of `reason` values, where the code has any. */
-  reasons?: readonly string[]
-}
-
-const entry = <const E extends ErrorEntry>(e: E): E => e
+import { entry } from './error-entry.ts'
+import { requestErrors } from './request-errors.ts'
 
 export const errors = {
   bad_request: entry({
@@ -53,10 +45,12 @@ export const errors = {
       'One answer for every case that depends on the envelope: unknown, too far, fix too coarse, not for ' +
       'you, wrong passphrase, not open yet. Walk, follow the hints, try again.',
   }),
-  not_your_request: entry({
+  ticket_refused: entry({
     status: 403,
-    title: 'That is not yours to do with this service request',
-    help: 'The poster accepts, confirms and disputes; the accepted provider delivers.',
+    title: 'This ticket does not count',
+    help:
+      'It is older than 60 s, or was not given to this player, on this device, for this envelope. Nothing was ' +
+      'counted: reveal again, or claim with a fix.',
   }),
   not_found: entry({
     status: 404,
@@ -91,33 +85,6 @@ export const errors = {
     title: 'You hid this envelope',
     help: 'A hider cannot claim their own.',
   }),
-  own_request: entry({
-    status: 409,
-    title: 'You posted this service request',
-    help: 'Nobody takes on what they posted, from another account on the same device neither.',
-  }),
-  wrong_state: entry({
-    status: 409,
-    title: 'The service request is past that, or not there yet',
-    help: 'reason is the state that it is in; nothing was changed. Look at it again and go on from there.',
-    reasons: [
-      'open',
-      'offered',
-      'accepted',
-      'delivered',
-      'confirmed',
-      'disputed',
-      'settled',
-      'cancelled',
-      'expired',
-    ],
-  }),
-  wrong_mode: entry({
-    status: 409,
-    title: 'This service request is given away in another way',
-    help: 'reason is its mode. choose: make an offer, the poster accepts one. first_taker: take it.',
-    reasons: ['choose', 'first_taker'],
-  }),
   offer_gone: entry({
     status: 409,
     title: 'This offer does not stand any more',
@@ -125,12 +92,6 @@ export const errors = {
       'withdrawn: by the provider, who does not offer twice. dropped: the provider had this request before and ' +
       'did not deliver. provider_limit: they have learned enough exact places today.',
     reasons: ['withdrawn', 'dropped', 'provider_limit'],
-  }),
-  request_limit: entry({
-    status: 409,
-    title: 'That is as many as there may be',
-    help: 'unended: service requests of yours that have not ended. offers: for this request. top_ups: of this request.',
-    reasons: ['unended', 'offers', 'top_ups'],
   }),
   insufficient_funds: entry({
     status: 409,
@@ -149,6 +110,12 @@ export const errors = {
     status: 409,
     title: 'The first request with this key is still running',
     help: 'Retry after a moment; you will get its answer.',
+  }),
+  appeal_ended: entry({
+    status: 409,
+    title: 'The appeal has ended otherwise',
+    help: 'reason is how: it is final, and nothing was changed.',
+    reasons: ['upheld', 'rejected'],
   }),
   key_limit: entry({
     status: 409,
@@ -171,8 +138,9 @@ export const errors = {
     title: 'Your position does not count right now',
     help:
       'accuracy: worse than 120 m. stale: older than your last fix. jump: too far from your last fix. ' +
-      'speed: faster than 16 km/h. cooldown: too soon after a reward elsewhere.',
-    reasons: ['accuracy', 'stale', 'jump', 'speed', 'cooldown'],
+      'speed: faster than 16 km/h. cooldown: too soon after a reward elsewhere. strikes: three strikes pause ' +
+      'rewards; GET /v1/me/standing says until when, and how to appeal.',
+    reasons: ['accuracy', 'stale', 'jump', 'speed', 'cooldown', 'strikes'],
   }),
   device_refused: entry({
     status: 422,
@@ -181,6 +149,12 @@ export const errors = {
       'malformed: send a UUID in Hexbao-Device, or in `device` of hello. too_many: this player used five other ' +
       'devices within 30 days; play on one of them.',
     reasons: ['malformed', 'too_many'],
+  }),
+  appeal_refused: entry({
+    status: 422,
+    title: 'There is nothing to appeal against',
+    help: 'no_strikes: no strike that counts was given since your last appeal.',
+    reasons: ['no_strikes'],
   }),
   envelope_refused: entry({
     status: 422,
@@ -197,21 +171,6 @@ export const errors = {
       'text_refused',
       'audience_unknown',
       'campaign_unknown',
-    ],
-  }),
-  request_refused: entry({
-    status: 422,
-    title: 'The service request breaks a rule of the game',
-    help: 'reason names the rule: see the limits in the documentation.',
-    reasons: [
-      'currency_unknown',
-      'price_too_low',
-      'price_too_high',
-      'expiry_past',
-      'expiry_too_far',
-      'text_refused',
-      'too_far',
-      'split_exceeds_price',
     ],
   }),
   deposit_refused: entry({
@@ -239,6 +198,14 @@ export const errors = {
     title: 'The merchant cannot be made',
     help: 'area_invalid: the polygon is open, crosses itself or has no area.',
     reasons: ['area_invalid'],
+  }),
+  thanks_refused: entry({
+    status: 422,
+    title: 'These thanks were not passed on',
+    help:
+      'text_refused: blank, too long, with contact details or characters that deceive. said_already: thanks are said ' +
+      'once, and this claim has others.',
+    reasons: ['text_refused', 'said_already'],
   }),
   place_refused: entry({
     status: 422,
@@ -290,6 +257,7 @@ export const errors = {
     title: 'Internal error',
     help: 'A fault on our side, logged with the request id.',
   }),
+  ...requestErrors,
 } as const
 
 export type ErrorCode = keyof typeof errors

@@ -53,6 +53,8 @@ export const limits = {
     failedTriesPerEnvelopeHour: 10,
     failedTriesPerDay: 150,
     pendingAfterMs: 1_500,
+    ticketMs: 60_000,
+    thanksChars: 120,
   },
 
   position: {
@@ -63,9 +65,18 @@ export const limits = {
     newCellsPerDay: 600,
   },
 
+  strike: {
+    lifetimeMs: 7 * 86_400_000,
+    apartMs: 6 * 3_600_000,
+    pausingFrom: 3,
+    jumpedTriesPerHour: 5,
+    jumpedFromM: 1_000,
+    appealChars: 1_000,
+  },
+
   device: { perPlayer: 5, withinMs: 30 * 86_400_000 },
 
-  hint: { perSnapshot: 50, tickMs: 250, warmthRadiiM: [1_000, 2_000] },
+  hint: { perSnapshot: 50, bytesPerTick: 16 * 1_024, tickMs: 250, warmthRadiiM: [1_000, 2_000] },
 
   socket: {
     payloadBytes: 4_096,

@@ -31,13 +31,14 @@ import { registerChainRoutes } from './chain/routes.ts'
 import { announceLateWin, createSettledAnnouncer } from './claims/announce.ts'
 import { createClaims } from './claims/claims.ts'
 import type { Reach } from './claims/failpoints.ts'
-import { describeAnswer } from './claims/describe.ts'
+import { describeVerbs } from './claims/describe.ts'
 import { countClaimsSince, createClaimRecord, deadLetterRecord, listClaimedLive } from './claims/postgres.ts'
 import { createClaimGate } from './claims/redis.ts'
 import { registerClaimRoutes, registerDeadLetterRoutes } from './claims/routes.ts'
 import { createEnvelopes } from './envelopes/envelopes.ts'
-import { envelopeRecord } from './envelopes/postgres.ts'
+import { envelopeRecord, listEnds } from './envelopes/postgres.ts'
 import { registerEnvelopeRoutes } from './envelopes/routes.ts'
+import { tellHiders } from './envelopes/tell-end.ts'
 import { createAround } from './hints/around.ts'
 import { createLiveIndex } from './hints/live-index.ts'
 import { createHintSelector } from './hints/order.ts'
@@ -74,6 +75,9 @@ import { createAdmission } from './realtime/admission.ts'
 import { createHub } from './realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from './realtime/redis.ts'
 import { registerPlaySocket } from './realtime/socket.ts'
+import { createStrikes } from './strikes/give.ts'
+import { appealRecord, strikeRecord } from './strikes/postgres.ts'
+import { registerStrikeRoutes } from './strikes/routes.ts'
 
 export type AppOptions = {
   config: ReadyConfig
@@ -119,7 +123,11 @@ export async function createApp({
   const runner = createScriptRunner(redis)
 
   // What the rest of the game tells the sockets
-  const announcer = createAnnouncer(redis, { prefix: redisPrefix, log })
+  const channel = createAnnouncer(redis, { prefix: redisPrefix, log })
+  const announcer = tellHiders(channel, {
+    listEnds: ids => listEnds(database, ids),
+    ...{ hmacSecret, log },
+  })
   const notices = createNotices(redis, { prefix: redisPrefix, log })
 
   // Where players are
@@ -127,7 +135,8 @@ export async function createApp({
     store: createStandingStore({ redis, runner, prefix: redisPrefix }),
     clock,
     countClaimsSince: asked => countClaimsSince(database, asked),
-    hmacSecret,
+    ...createStrikes({ strikes: strikeRecord, database, clock, random }),
+    ...{ hmacSecret, log },
   })
 
   // What stops payouts
@@ -142,10 +151,7 @@ export async function createApp({
       (holder.kind === 'merchant'
         ? isMerchant(tx, holder.ownerId)
         : (await campaignRecord.findMerchant(tx, holder.ownerId)) !== undefined),
-    noteAction,
-    clock,
-    random,
-    log,
+    ...{ noteAction, clock, random, log },
   })
   await budgets.start()
 
@@ -172,10 +178,7 @@ export async function createApp({
     runOnce: (request, act) => runOnce(database, request, act),
     record: envelopeRecord,
     ledger: { post: postTransfers, isInsufficientFunds },
-    positions,
-    merchants: merchantRecord,
-    budgets: { isFrozen },
-    campaigns: campaignRecord,
+    ...{ positions, merchants: merchantRecord, budgets: { isFrozen }, campaigns: campaignRecord },
     noteAction,
     ...{ announcer, clock, random, log, isRowError },
     settings: { isSandbox, currencies, dayZone, hmacSecret },
@@ -190,7 +193,7 @@ export async function createApp({
     players: playerRecord,
     gate: createTakeGate({ redis, runner, prefix: redisPrefix }),
     budgets: { isFrozen },
-    ...{ positions, noteAction, announcer, clock, random, log, isRowError },
+    ...{ positions, noteAction, announcer: channel, clock, random, log, isRowError },
     settings: { currencies, dayZone, hmacSecret, cancelFeePercent: config.cancelFeePercent },
   })
 
@@ -199,9 +202,7 @@ export async function createApp({
   const index = createLiveIndex({
     loadEnvelopes: cells7 => loadLiveEnvelopes(database, cells7),
     findEnds: ids => findEnds(database, ids),
-    feed: channels,
-    clock,
-    log,
+    ...{ feed: channels, clock, log },
   })
   const live = createLiveRequests({
     loadRequests: cells7 => loadLiveRequests(database, cells7),
@@ -227,20 +228,14 @@ export async function createApp({
     ...{ clock, random, log, isSandbox, around, index, channels, notices, positions },
     requests: { live, nearby },
     forgetTokens: authenticator.forget,
-    claims: {
-      claim: async (player, request) => describeAnswer(await claims.claim(player, request)),
-      claimedIds,
-    },
+    claims: { ...describeVerbs(claims), claimedIds },
   })
+  const perAddress = isSandbox ? Infinity : limits.socket.perAddress
   await registerPlaySocket(http, {
     hub,
     authenticator,
     origins: anyOrigin ? 'any' : config.origins,
-    admission: createAdmission({
-      clock,
-      random,
-      perAddress: isSandbox ? Infinity : limits.socket.perAddress,
-    }),
+    admission: createAdmission({ clock, random, perAddress }),
   })
   await registerDocuments(http)
   const bind = createBinder<Caller>(http, {
@@ -261,6 +256,10 @@ export async function createApp({
     },
   })
   registerPositionRoutes(bind, { positions })
+  registerStrikeRoutes(bind, {
+    ...{ strikes: strikeRecord, appeals: appealRecord, players: playerRecord },
+    ...{ database, clock, random, noteAction, allowanceOf: positions.allowance, onPause: positions.pause },
+  })
   registerLedgerRoutes(bind, {
     ...money,
     wallets: walletRecord,
@@ -279,7 +278,7 @@ export async function createApp({
   registerEnvelopeRoutes(bind, { envelopes })
   registerServiceRequestRoutes(bind, { requests, live, nearby, positions })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
-  registerClaimRoutes(bind, { claim: claims.claim, database })
+  registerClaimRoutes(bind, { ...claims, database, announcer, clock, hmacSecret })
   registerBudgetRoutes(bind, { ...money, record: budgetRecord, isHolder: budgets.isHolder, noteAction })
   const announceFreezes = budgets.announce
   registerOperatorRoutes(bind, {

@@ -18,7 +18,7 @@ export const tags: Record<string, string> = {
 }
 
 const restLimits = [
-  ...(['money', 'envelope', 'serviceRequest', 'claim', 'position', 'device'] as const),
+  ...(['money', 'envelope', 'serviceRequest', 'claim', 'position', 'strike', 'device'] as const),
   ...(['hint', 'http', 'idempotency'] as const),
   ...(['payout', 'statement', 'merchant', 'sandbox'] as const),
 ]

@@ -1,5 +1,6 @@
 /** The example of every error, as problem+json and as a socket frame; made from the list of errors. */
-import { type ErrorCode, type ErrorEntry, errorCodes, errors } from '../errors.ts'
+import type { ErrorEntry } from '../error-entry.ts'
+import { type ErrorCode, errorCodes, errors } from '../errors.ts'
 import type { Problem } from '../problem.ts'
 import type { ServerFrame } from '../ws/server.ts'
 

@@ -4,6 +4,7 @@ import { limits } from '../limits.ts'
 import { bodyErrors, playerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
 import { Amount, Band, Balance, Crs, Fix, GeoPoint, Links, Page, PageQuery } from '../scalars.ts'
 import { Shape, Text, Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
+import { DatumSuspect } from './warnings.ts'
 
 const { envelope } = limits
 
@@ -82,6 +83,12 @@ export const Envelope = Shape({
 })
 export type Envelope = Static<typeof Envelope>
 
+export const HiddenEnvelope = Shape({
+  ...Envelope.properties,
+  warnings: Type.Optional(Type.Array(DatumSuspect)),
+})
+export type HiddenEnvelope = Static<typeof HiddenEnvelope>
+
 const id = Shape({ id: Uuid })
 
 export const hideEnvelope = operation({
@@ -98,7 +105,7 @@ export const hideEnvelope = operation({
   scope: 'campaigns',
   idempotencyKey: 'required',
   body: HideBody,
-  answers: { 201: Envelope },
+  answers: { 201: HiddenEnvelope },
   errors: [
     ...commonErrors,
     ...bodyErrors,
@@ -200,6 +207,7 @@ export const EnvelopeWin = Shape({
     description: 'Largest share of a lucky split, the earliest of equals; false until it ended.',
   }),
   claimedAt: Timestamp,
+  thanks: Type.Optional(Type.String({ description: 'What the winner said to the hider; the hider only.' })),
 })
 
 export const listEnvelopeClaims = operation({

@@ -1,6 +1,6 @@
 /** Every REST operation, in the order of the documents. */
 import type { Operation } from '../operation.ts'
-import { claimEnvelope, getClaim, listClaims } from './claims.ts'
+import { claimEnvelope, getClaim, listClaims, revealEnvelope, thankHider } from './claims.ts'
 import {
   closeEnvelope,
   getEnvelope,
@@ -62,11 +62,14 @@ import {
   listTakenServiceRequests,
   postServiceRequest,
 } from './service-requests.ts'
+import { endAppeal, getPlayerStanding, getStanding, listAppeals, sendAppeal } from './standing.ts'
 import { getAccountStatement, getStatement } from './statements.ts'
 
 export const operations: readonly Operation[] = [
   signUpPlayer,
   getMe,
+  getStanding,
+  sendAppeal,
   sendPosition,
   getWallet,
   listWalletTransfers,
@@ -83,9 +86,11 @@ export const operations: readonly Operation[] = [
   listEnvelopeClaims,
   getEnvelopeLedger,
   verifyEnvelope,
+  revealEnvelope,
   claimEnvelope,
   getClaim,
   listClaims,
+  thankHider,
   postServiceRequest,
   listServiceRequests,
   listOwnServiceRequests,
@@ -109,6 +114,9 @@ export const operations: readonly Operation[] = [
   deposit,
   banPlayer,
   liftBan,
+  getPlayerStanding,
+  listAppeals,
+  endAppeal,
   listPayoutsByStatus,
   endPayout,
   listServiceRequestsByState,

@@ -1,7 +1,7 @@
 /** Frames that a client sends on `GET /v1/play`, subprotocol `hexbao.v1`. */
 import { type Static, Type } from 'typebox'
 import { Device } from '../device.ts'
-import { ClaimBody } from '../rest/claims.ts'
+import { ClaimBody, fixOrTicket, RevealBody } from '../rest/claims.ts'
 import { ServiceRequestCategory } from '../rest/service-requests.ts'
 import { Fix, Shape, Text, Uuid } from '../scalars.ts'
 
@@ -26,12 +26,22 @@ export const Hello = Shape({
 
 export const Position = Shape({ type: Type.Literal('position'), id: Type.Optional(FrameId), fix: Fix })
 
-export const ClaimFrame = Shape({
-  type: Type.Literal('claim'),
+export const RevealFrame = Shape({
+  type: Type.Literal('reveal'),
   id: Type.Optional(FrameId),
   envelopeId: Uuid,
-  ...ClaimBody.properties,
+  ...RevealBody.properties,
 })
+
+export const ClaimFrame = Shape(
+  {
+    type: Type.Literal('claim'),
+    id: Type.Optional(FrameId),
+    envelopeId: Uuid,
+    ...ClaimBody.properties,
+  },
+  fixOrTicket,
+)
 
 /** On duty, or not: service requests near you are told as `request.opened`, `request.changed` and `request.gone`. */
 export const Watch = Shape({
@@ -46,6 +56,7 @@ export const Ping = Shape({ type: Type.Literal('ping'), id: Type.Optional(FrameI
 export const clientFrames = {
   hello: Hello,
   position: Position,
+  reveal: RevealFrame,
   claim: ClaimFrame,
   watch: Watch,
   ping: Ping,

@@ -1,6 +1,6 @@
 /** How frames belong together: what answers a client's frame, and what the server sends of its own accord. */
 import type { ErrorCode } from '../errors.ts'
-import { claimErrors } from '../rest/claims.ts'
+import { claimErrors, revealErrors } from '../rest/claims.ts'
 import type { clientFrames } from './client.ts'
 import type { closeCodes } from './frame.ts'
 import type { serverFrames } from './server.ts'
@@ -32,6 +32,12 @@ export const exchanges: Readonly<Record<ClientType, Exchange>> = {
     answers: ['position.ack'],
     errors: frameErrors,
   },
+  reveal: {
+    summary:
+      'Shows the envelope before it is grabbed: the same checks and refusals as POST /v1/envelopes/{id}/reveal.',
+    answers: ['reveal.result'],
+    errors: [...frameErrors, ...revealErrors],
+  },
   claim: {
     summary: 'Grabs a share: the same checks and refusals as POST /v1/envelopes/{id}/claims.',
     answers: ['claim.result'],
@@ -52,14 +58,19 @@ export const serverMeanings: Readonly<Record<ServerType, string>> = {
   welcome:
     'The session is open; the limits that hold for it. Its `seq` is where counting starts: drop every later frame ' +
     'whose `seq` is not larger than the last one.',
-  snapshot: 'Every hint around you; forget the ones before.',
+  snapshot:
+    'The hints around you, nearest first; forget the ones before. What does not fit in hint.bytesPerTick follows as ' +
+    '`hint` on the next ticks.',
   hint: 'One hint is new, or its band changed.',
   warmth: 'How many envelopes lie further away, roughly.',
   gone: 'Forget this hint.',
   'position.ack': 'Whether the fix counts, and whether hints pause.',
+  'reveal.result': 'Where to draw the envelope, and the ticket to claim with; or the win of whoever has won.',
   'claim.result': 'The claim is won, or pending: then `claim.settled` follows, or ask again.',
   'claim.settled': 'The final answer to a claim that was pending.',
   'envelope.found': 'To the hider: somebody found a share.',
+  'envelope.ended': 'To the hider: it is over, what was found, and who had the best luck.',
+  'envelope.thanked': 'To the hider: a winner says thanks.',
   'wallet.changed': 'Money came in, or a payout ended; REST has the balance.',
   watching: 'Whether service requests are told from now on; forget those that were.',
   'request.opened': 'A service request is near.',
@@ -84,6 +95,8 @@ export const pushedFrames = [
   'gone',
   'claim.settled',
   'envelope.found',
+  'envelope.ended',
+  'envelope.thanked',
   'wallet.changed',
   'request.opened',
   'request.changed',

@@ -2,10 +2,10 @@
 import { type Static, Type } from 'typebox'
 import { errorCodes } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { ClaimedAnswer, PendingAnswer } from '../rest/claims.ts'
+import { ClaimedAnswer, PendingAnswer, RevealAnswer } from '../rest/claims.ts'
 import { PositionAnswer } from '../rest/players.ts'
 import { RequestItem, ServiceRequestCategory, ServiceRequestState } from '../rest/service-requests.ts'
-import { Amount, Band, Cell10, Shape, Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
+import { Amount, Balance, Band, Cell10, Shape, Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
 
 const Seq = Type.Integer({ minimum: 1 })
 const Ref = Type.Optional(Type.String())
@@ -72,6 +72,8 @@ export const PositionAck = Shape({
   ...PositionAnswer.properties,
 })
 
+export const RevealResult = Shape({ type: Type.Literal('reveal.result'), ...head, result: RevealAnswer })
+
 export const ClaimResult = Shape({
   type: Type.Literal('claim.result'),
   ...head,
@@ -93,6 +95,27 @@ export const EnvelopeFound = Shape({
   winner: Type.String(),
   amount: Amount,
   sharesLeft: Type.Integer({ minimum: 0 }),
+})
+
+/** To the hider: the envelope is over. `bestLuck` is of a lucky split: the largest share, the earliest of equals. */
+export const EnvelopeEnded = Shape({
+  type: Type.Literal('envelope.ended'),
+  ...head,
+  envelopeId: Uuid,
+  reason: Type.Enum(['empty', 'expired', 'closed']),
+  claimedShares: Type.Integer({ minimum: 0 }),
+  claimed: Balance,
+  bestLuck: Type.Optional(Shape({ claimId: Uuid, winner: Type.String(), amount: Amount })),
+})
+
+/** To the hider: a winner says thanks. */
+export const EnvelopeThanked = Shape({
+  type: Type.Literal('envelope.thanked'),
+  ...head,
+  envelopeId: Uuid,
+  claimId: Uuid,
+  winner: Type.String(),
+  text: Type.String(),
 })
 
 export const WalletChanged = Shape({
@@ -185,9 +208,12 @@ export const serverFrames = {
   warmth: WarmthFrame,
   gone: Gone,
   'position.ack': PositionAck,
+  'reveal.result': RevealResult,
   'claim.result': ClaimResult,
   'claim.settled': ClaimSettled,
   'envelope.found': EnvelopeFound,
+  'envelope.ended': EnvelopeEnded,
+  'envelope.thanked': EnvelopeThanked,
   'wallet.changed': WalletChanged,
   watching: WatchingFrame,
   'request.opened': RequestOpened,

@@ -37,6 +37,8 @@ export type Win = {
   claimedAtMs: number
   /** The largest win of the envelope so far, the earliest of equals. */
   isLargest: boolean
+  /** What the winner said to the hider. */
+  thanks: string | undefined
 }
 
 /** One movement of an envelope's money. */

@@ -11,8 +11,10 @@ import {
 import type { PageRequest } from '#platform/page.ts'
 import { coarsen, fromBigInt, toBigInt } from '../geo/cell.ts'
 import type { AudienceKind, Envelope, HiderKind, SplitKind } from './envelope.ts'
-import type { Entry, EntrySums, EnvelopeRecord, NewEnvelope, Win } from './ports.ts'
+import type { EntrySums, EnvelopeRecord, NewEnvelope } from './ports.ts'
+import { type EndRow, type EntryRow, toEnding, toEntry, toWin, type WinRow } from './rows.ts'
 import type { EnvelopeState } from './state.ts'
+import type { Ending } from './tell-end.ts'
 
 const sql = loadStatements(import.meta.url, [
   'lock',
@@ -33,6 +35,7 @@ const sql = loadStatements(import.meta.url, [
   'find-guest',
   'list-own',
   'list-wins',
+  'list-ends',
   'list-entries',
   'sum-entries',
   'find-seed',
@@ -129,6 +132,11 @@ export const envelopeRecord: EnvelopeRecord = {
     const rows = await tx.query<{ amount: bigint }>(sql['list-shares'], [envelopeId])
     return rows.map(row => row.amount)
   },
+}
+
+/** Those of these envelopes that a player hid and that have ended. */
+export async function listEnds(tx: Tx, ids: readonly string[]): Promise<Ending[]> {
+  return (await tx.query<EndRow>(sql['list-ends'], [ids])).map(toEnding)
 }
 
 async function insertEnvelope(
@@ -231,44 +239,4 @@ const toEnvelope = (row: EnvelopeRow): Envelope => ({
   endedAtMs: row.ended_at?.getTime() ?? null,
   claimedShares: row.claimed_shares,
   claimedMinor: row.claimed_amount,
-})
-
-type WinRow = Row & {
-  id: string
-  player_id: string
-  amount: bigint
-  currency: string
-  claimed_at: Date
-  is_largest: boolean
-}
-
-const toWin = (row: WinRow): Win => ({
-  claimId: row.id,
-  playerId: row.player_id,
-  amountMinor: row.amount,
-  currency: row.currency,
-  claimedAtMs: row.claimed_at.getTime(),
-  isLargest: row.is_largest,
-})
-
-type EntryRow = Row & {
-  id: string
-  kind: Entry['kind']
-  amount: bigint
-  remaining: bigint
-  share_no: number | null
-  player_id: string | null
-  created_at: Date
-}
-
-const toEntry = (row: EntryRow): Entry => ({
-  transferId: row.id,
-  kind: row.kind,
-  amountMinor: row.amount,
-  remainingMinor: row.remaining,
-  claim:
-    row.share_no === null || row.player_id === null
-      ? undefined
-      : { shareNo: row.share_no, playerId: row.player_id },
-  createdAtMs: row.created_at.getTime(),
 })

@@ -1,9 +1,9 @@
 /**
  * The live index: the envelopes near the players of this server, in memory, by cell. A cell is followed over pub/sub
  * first and read from the record then, so that nothing falls between the two; and because pub/sub forgets, everything
- * is read again every 15 s and after each reconnect. Memory is bounded by the cells that somebody watches; a cell that
- * nobody watches any more is dropped at the second re-read, so that a walk along a border does not load it again and
- * again.
+ * is read again every 12 s and after each reconnect: what was missed is there within 15 s, the reading included. Memory
+ * is bounded by the cells that somebody watches; a cell that nobody watches any more is dropped at the second re-read,
+ * so that a walk along a border does not load it again and again.
  */
 import type { Logger } from 'pino'
 import { createBatcher } from '#platform/batch.ts'
@@ -73,7 +73,7 @@ type Watch = { watchers: number; isIdle: boolean; isLoaded: boolean; loading: Pr
 /** The watched cells and what is in them. */
 type Holding = { contents: CellContents; watches: Map<Cell, Watch> }
 
-const REREAD_EVERY_MS = 15_000
+const REREAD_EVERY_MS = 12_000
 const RETRY_AFTER_MS = 1_000
 const CELLS_PER_QUERY = 200
 
@@ -142,7 +142,7 @@ export function createCellWatch(contents: CellContents, ports: CellWatchPorts): 
         throw new Unavailable('the live index could not be loaded', { cause: error })
       }
     },
-    reread: rereader.reread,
+    reread: async () => void (await rereader.reread()),
     close() {
       rereader.stop()
       loader.stop()
@@ -192,28 +192,39 @@ function createLoader(holding: Holding, ports: CellWatchPorts) {
   }
 }
 
-/** Every 15 s: lets go of what nobody watched since the last turn, reads the rest again. */
+/** Every 12 s: lets go of what nobody watched since the last turn, reads the rest again; a second after a failure. */
 function startRereading(holding: Holding, ports: CellWatchPorts) {
   const { watches } = holding
+  const { clock } = ports
   let isStopped = false
-  let cancelTurn = ports.clock.after(REREAD_EVERY_MS, turn)
+  let cancelNext = clock.after(REREAD_EVERY_MS, turn)
 
   function turn(): void {
     dropIdle(holding, ports.feed)
-    void reread().finally(() => {
-      if (!isStopped) cancelTurn = ports.clock.after(REREAD_EVERY_MS, turn)
-    })
+    void readFor(clock.nowMs())
   }
 
-  async function reread(): Promise<void> {
+  /** One turn's reading, until it has succeeded. */
+  async function readFor(sinceMs: number): Promise<void> {
+    const hasRead = await reread()
+    if (isStopped) return
+    const waitMs = Math.max(RETRY_AFTER_MS, sinceMs + REREAD_EVERY_MS - clock.nowMs())
+    cancelNext = hasRead
+      ? clock.after(waitMs, turn)
+      : clock.after(RETRY_AFTER_MS, () => void readFor(clock.nowMs()))
+  }
+
+  async function reread(): Promise<boolean> {
     const all = [...watches.keys()]
     try {
       for (let from = 0; from < all.length; from += CELLS_PER_QUERY) {
-        if (isStopped) return
+        if (isStopped) break
         await readRecord(holding, all.slice(from, from + CELLS_PER_QUERY))
       }
+      return true
     } catch (error) {
       ports.log.warn({ err: error }, 'the live index could not be read again')
+      return false
     }
   }
 
@@ -221,7 +232,7 @@ function startRereading(holding: Holding, ports: CellWatchPorts) {
     reread,
     stop() {
       isStopped = true
-      cancelTurn()
+      cancelNext()
     },
   }
 }

@@ -8,6 +8,8 @@ export type ActionKind =
   | 'replay'
   | 'ban'
   | 'lift_ban'
+  | 'uphold_appeal'
+  | 'reject_appeal'
   | 'cancel_request'
   | 'split_request'
 

@@ -10,7 +10,7 @@ import type { Cell } from '../geo/cell.ts'
 import type { Spots } from './cells.ts'
 import type { ReportedFix } from './fix.ts'
 import type { Pace } from './pace.ts'
-import { judgePresence, measureReach } from './presence.ts'
+import { judgeCooldown, judgePresence, measureReach, type PresenceRefusal, rewardAt } from './presence.ts'
 import { countFailedTry, judgeTry, takePermit } from './quotas.ts'
 import type { Judged, Pause, Standing } from './standing.ts'
 import { arrive } from './step.ts'
@@ -22,9 +22,11 @@ export type EntryPlace = {
   claimRadiusM: number
   /** Audience, passphrase and opening time say yes. */
   isOpenToPlayer: boolean
-  /** A share may be reserved, so a permit is needed. */
-  isLive: boolean
+  permit: Permit
 }
+
+/** Whether a share may be reserved, which takes a permit of the day, and whether that is what the player came for. */
+export type Permit = 'taken' | 'asked_for' | 'not_needed'
 
 export type EntryRequest = {
   envelopeId: string
@@ -35,16 +37,12 @@ export type EntryRequest = {
   /** What the device was answered, where there is one. */
   device?: Entry | undefined
 }
-export type EntryVerdict = { status: 'entered' } | Refusal
+export type EntryVerdict = { status: 'entered'; cell: Cell } | Refusal
 /** The verdict, and whether hints pause where the fix is. */
 export type Entry = { verdict: EntryVerdict; paused?: Pause | undefined }
 
 export function judgeEntry(standing: Standing, request: EntryRequest, pace: Pace): Judged<Entry> {
   const { envelopeId, fix, place, device } = request
-  const end = (next: Standing, verdict: EntryVerdict): Judged<Entry> => ({
-    standing: next,
-    answer: { verdict, paused: next.paused },
-  })
   const tries = judgeTry(standing.quotas, envelopeId, pace)
   if (tries.status === 'exhausted') {
     return end(standing, refuse('too_many_tries', { retryAfterMs: Math.ceil(tries.retryAfterMs) }))
@@ -60,22 +58,56 @@ export function judgeEntry(standing: Standing, request: EntryRequest, pace: Pace
   const presence = judgePresence(standing.track, fix, pace)
   const { track } = presence
   if (presence.status === 'refused') {
-    const { reason, figures, retryAfterMs } = presence
-    const wait = retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(retryAfterMs) }
+    const { reason } = presence
     const isAccepted = reason === 'speed' || reason === 'cooldown'
     const next = isAccepted ? arriveAt({ ...standing, track }, request, reason === 'speed', pace) : standing
-    return end(failed({ ...next, track }), refuse('position_refused', { reason, figures, ...wait }))
+    return end(failed({ ...next, track }), refusePosition(presence))
   }
   const present = arriveAt({ ...standing, track }, request, false, pace)
   const figures = findDistance(fix, place)
   if (figures !== undefined) return end(failed(present), refuse('out_of_reach', { figures }))
   if (refusal !== undefined) return end(present, refusal)
-  if (!place?.isLive) return end(present, { status: 'entered' })
-  const permit = takePermit(standing.quotas, pace)
-  if (permit.status === 'exhausted') {
-    return end(present, refuse('daily_limit', { retryAfterMs: Math.ceil(permit.retryAfterMs) }))
+  return givePermit(present, { cell: fix.cell, permit: place?.permit ?? 'not_needed' }, pace)
+}
+
+/** `device` is what the device was answered, where there is one. */
+export type Admission = { cell: Cell; permit: Permit; device?: Entry | undefined }
+
+/**
+ * Whether a player may be rewarded whom a ticket lets in, at the cell where it was given: the rules of every reward and
+ * none of a position. No try is counted, since nothing is asked of a place. The reward is noted before it is won: of
+ * tickets from two places the second is refused `cooldown`, however close together they come. Where nothing is won the
+ * note stays, and keeps nobody from anything: the player stood there a minute ago at most, on foot.
+ */
+export function judgeAdmission(standing: Standing, admission: Admission, pace: Pace): Judged<Entry> {
+  const { cell, permit, device } = admission
+  if (device && isRefusal(device.verdict)) return { standing, answer: device }
+  const cooldown = judgeCooldown(standing.track, cell, pace)
+  if (cooldown !== undefined) return { standing, answer: { verdict: refusePosition(cooldown) } }
+  const given = givePermit(standing, admission, pace)
+  if (permit !== 'taken' || isRefusal(given.answer.verdict)) return given
+  const track = rewardAt(given.standing.track, cell, pace.nowMs)
+  return { ...given, standing: { ...given.standing, track } }
+}
+
+function givePermit(standing: Standing, { cell, permit }: Admission, pace: Pace): Judged<Entry> {
+  if (permit === 'not_needed') return end(standing, { status: 'entered', cell })
+  const given = takePermit(standing.quotas, pace)
+  if (given.status === 'exhausted') {
+    return end(standing, refuse('daily_limit', { retryAfterMs: Math.ceil(given.retryAfterMs) }))
   }
-  return end({ ...present, quotas: permit.quotas }, { status: 'entered' })
+  const next = permit === 'taken' ? { ...standing, quotas: given.quotas } : standing
+  return end(next, { status: 'entered', cell })
+}
+
+const end = (standing: Standing, verdict: EntryVerdict): Judged<Entry> => ({
+  standing,
+  answer: { verdict, paused: standing.paused },
+})
+
+function refusePosition({ reason, figures, retryAfterMs }: PresenceRefusal): Refusal {
+  const wait = retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(retryAfterMs) }
+  return refuse('position_refused', { reason, figures, ...wait })
 }
 
 /** A claim is no way around the limit of cells: its fix counts like any other. */

@@ -12,7 +12,7 @@ export type Sample = { point: Point; accuracyM: number; atMs: number }
 
 /** From this score on a walk is suspicious; of made-up honest walks none reaches it. */
 const SUSPICIOUS_FROM = 0.7
-const MOST_FIXES = 32
+export const MOST_FIXES = 32
 const LEAST_STEPS = 12
 /** Who hardly moves is not walking, and phones that lie still do repeat themselves. */
 const LEAST_STEP_M = 0.5

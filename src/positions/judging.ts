@@ -12,6 +12,8 @@ export type JudgingPorts = {
   clock: Clock
   /** Wins of each player since a moment, in one query: what Redis forgot of the permits. */
   countClaimsSince: (asked: { playerId: string; sinceMs: number }[]) => Promise<number[]>
+  /** Until when strikes pause the rewards of each player, in one query. */
+  findStruck: (playerIds: string[]) => Promise<(number | undefined)[]>
 }
 
 /** What a verdict is made for; the account hears what the device was answered. */
@@ -27,24 +29,33 @@ export type Judging = {
   /** A change that both take alike. */
   note(player: Walker, change: Note): Promise<void>
   noteOfDevice(player: Walker, change: Note): Promise<void>
+  noteOfAccount(player: Walker, change: Note): Promise<void>
 }
 
 const dayMs = 86_400_000
 /** A crowd that arrives at once is counted together. */
 const seeding = { maxSize: 500, concurrency: 2 }
 
-export function createJudging({ store, clock, countClaimsSince }: JudgingPorts): Judging {
+export function createJudging({ store, clock, countClaimsSince, findStruck: find }: JudgingPorts): Judging {
   const countClaims = createBatcher({ ...seeding, run: countClaimsSince })
+  const findStruck = createBatcher({ ...seeding, run: find })
   const paceOf = ({ timeScale }: Walker): Pace => ({ nowMs: clock.nowMs(), timeScale })
 
   function update<A>(owner: Owner, pace: Pace, change: (standing: Standing) => Judged<A>): Promise<A> {
     const fresh = async () => {
-      if (owner.kind === 'device') return freshStanding(0, pace)
+      if (owner.kind === 'device') return freshStanding({ claimsOfDay: 0 }, pace)
       const sinceMs = pace.nowMs - dayMs / pace.timeScale
-      return freshStanding(await countClaims({ playerId: owner.id, sinceMs }), pace)
+      const [claimsOfDay, struckUntilMs] = await Promise.all([
+        countClaims({ playerId: owner.id, sinceMs }),
+        findStruck(owner.id),
+      ])
+      return freshStanding({ claimsOfDay, struckUntilMs }, pace)
     }
     return store.update(owner, fresh, change)
   }
+
+  const noteOf = (owner: Owner, pace: Pace, change: Note): Promise<void> =>
+    update(owner, pace, standing => ({ standing: change(standing, pace), answer: undefined }))
 
   async function judge<A>(
     player: Walker,
@@ -63,12 +74,13 @@ export function createJudging({ store, clock, countClaimsSince }: JudgingPorts):
       await judge(player, (standing, { pace }) => ({ standing: change(standing, pace), answer: undefined }))
     },
     async noteOfDevice(player, change) {
-      const [phone, pace] = [deviceOf(player), paceOf(player)]
-      if (phone) await update(phone, pace, s => ({ standing: change(s, pace), answer: undefined }))
+      const phone = deviceOf(player)
+      if (phone) await noteOf(phone, paceOf(player), change)
     },
+    noteOfAccount: (player, change) => noteOf(accountOf(player), paceOf(player), change),
   }
 }
 
-const accountOf = ({ id }: Walker): Owner => ({ kind: 'account', id })
-const deviceOf = ({ deviceId }: Walker): Owner | undefined =>
+export const accountOf = ({ id }: Walker): Owner => ({ kind: 'account', id })
+export const deviceOf = ({ deviceId }: Walker): Owner | undefined =>
   deviceId === undefined ? undefined : { kind: 'device', id: deviceId }

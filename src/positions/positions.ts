@@ -1,20 +1,24 @@
 /** Positions: the verbs over a player's standing. Every socket, list, hide and claim goes through here. */
 import { limits } from '#protocol/limits.ts'
 import type { Fix as WireFix } from '#protocol/scalars.ts'
-import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
+import { type Refusal, refuse } from '#platform/problem.ts'
 import { type Cell, coarsen, locateCell } from '../geo/cell.ts'
 import { toWgs84 } from '../geo/datum.ts'
 import { parsePoint } from '../geo/point.ts'
+import { type Allowance, measureAllowance, stricter } from './allowance.ts'
 import { createSpotter, judgeCells, unusedCells } from './cells.ts'
-import { type Entry, type EntryPlace, type EntryVerdict, judgeEntry } from './entry.ts'
+import { admit, createEnter, type EnterPorts, withPause, withPermitBack } from './enter.ts'
+import type { Admission, EntryPlace, EntryVerdict } from './entry.ts'
+import type { Sample } from './fake-walk.ts'
 import type { ReportedFix } from './fix.ts'
-import { createJudging, type JudgingPorts, type Walker } from './judging.ts'
+import { accountOf, createJudging, deviceOf, type JudgingPorts, type Walker } from './judging.ts'
 import type { Pace } from './pace.ts'
 import { rewardAt } from './presence.ts'
-import { givePermitBack } from './quotas.ts'
+import { unusedQuotas } from './quotas.ts'
 import type { Owner, Pause, Standing } from './standing.ts'
 import { judgeStep, type Step } from './step.ts'
-import { lastFixOf } from './track.ts'
+import { emptyTrack, lastFixOf } from './track.ts'
+import { createWalks } from './walks.ts'
 
 export type MoveAnswer = Step
 
@@ -32,58 +36,56 @@ export type Positions = {
   lastCell(playerId: string): Promise<Cell | undefined>
   /** Where a player stands who hides: the fix sent along, else the last one. */
   standing(player: Walker, fix: WireFix | undefined): Promise<{ status: 'ok'; cell: Cell } | Refusal>
-  /** The position gate of a claim; `entered` has taken a permit if the envelope is live. */
+  /** The position gate of a claim or reveal; `entered` has taken a permit if the place says so. */
   enter(
     player: Walker,
     envelopeId: string,
     fix: WireFix,
     place: EntryPlace | undefined,
   ): Promise<EntryVerdict>
+  /** The same for a claim whose ticket was given in this cell; notes the reward together with the permit. */
+  admit(player: Walker, admission: Omit<Admission, 'device'>): Promise<EntryVerdict>
   /** Gives back the permit of a claim that won nothing new. */
   leave(player: Walker): Promise<void>
   /** Notes a reward at a place: the next one elsewhere has to wait for the cool-down. */
-  reward(player: Walker, fix: WireFix): Promise<void>
+  reward(player: Walker, cell: Cell): Promise<void>
+  /** What is left of the quotas and of the cool-down, by account and device. */
+  allowance(player: Walker): Promise<Allowance>
+  /** Strikes pause the player's rewards until then, or no longer. */
+  pause(playerId: string, untilMs: number | undefined): Promise<void>
 }
 
-export type PositionPorts = JudgingPorts & {
-  /** Keys what is kept of the cells that a player was in. */
-  hmacSecret: string
-}
+export type PositionPorts = JudgingPorts &
+  Pick<EnterPorts, 'giveStrike' | 'log'> & {
+    /** Keys what is kept of the cells that a player was in. */
+    hmacSecret: string
+  }
 
-export function createPositions({ store, clock, countClaimsSince, hmacSecret }: PositionPorts): Positions {
-  const judging = createJudging({ store, clock, countClaimsSince })
+export function createPositions({ hmacSecret, giveStrike, log, ...ports }: PositionPorts): Positions {
+  const { clock } = ports
+  const judging = createJudging(ports)
+  const walks = createWalks()
   const findSpots = createSpotter(hmacSecret)
   const spotsOf = (owner: Owner, { cell }: ReportedFix) => findSpots(owner.id, coarsen(cell, 10))
+  const enter = createEnter({ judging, walks, spotsOf, giveStrike, log })
 
   async function move(player: Walker, fix: WireFix): Promise<MoveAnswer> {
     const reported = reportFix(fix)
     const { answer } = await judging.judge<Step>(player, (standing, { owner, pace, device }) =>
       judgeStep(standing, { fix: reported, spots: spotsOf(owner, reported), device }, pace),
     )
+    if (answer.status === 'accepted') {
+      if (answer.paused === 'speed') walks.forget(player.id)
+      else walks.add(player.id, sampleOf(fix, clock.nowMs()))
+    }
     return answer
   }
 
-  async function readRecent(playerId: string): Promise<{ standing: Standing; cell: Cell } | undefined> {
-    const standing = await store.read({ kind: 'account', id: playerId })
-    if (standing === undefined) return undefined
-    const last = lastFixOf(standing.track)
-    const isRecent = last !== undefined && clock.nowMs() - last.receivedAtMs <= limits.position.maxAgeMs
-    return isRecent ? { standing, cell: last.cell } : undefined
-  }
+  const { readRecent, ...looks } = createLooks(ports)
 
   return {
     move,
-
-    async viewpoint(player) {
-      const recent = await readRecent(player.id)
-      const pace = { nowMs: clock.nowMs(), timeScale: player.timeScale }
-      return recent === undefined ? { status: 'unknown' } : describeView(recent, pace)
-    },
-
-    async lastCell(playerId) {
-      const recent = await readRecent(playerId)
-      return recent?.standing.paused === undefined ? recent?.cell : undefined
-    },
+    ...looks,
 
     async standing(player, fix) {
       if (fix !== undefined) {
@@ -95,26 +97,62 @@ export function createPositions({ store, clock, countClaimsSince, hmacSecret }: 
       return recent === undefined ? refuse('position_needed') : { status: 'ok', cell: recent.cell }
     },
 
-    async enter(player, envelopeId, fix, place) {
-      const reported = reportFix(fix)
-      const request = { envelopeId, fix: reported, place }
-      const { answer, device } = await judging.judge<Entry>(player, (standing, { owner, pace, ...asked }) =>
-        judgeEntry(standing, { ...request, ...asked, spots: spotsOf(owner, reported) }, pace),
-      )
-      const hasPermit = place?.isLive && device?.verdict.status === 'entered'
-      // The device was let in and the player was not: its permit is nobody's.
-      if (hasPermit && isRefusal(answer.verdict)) await judging.noteOfDevice(player, withPermitBack)
-      return answer.verdict
+    enter(player, envelopeId, fix, place) {
+      const tried = { reported: reportFix(fix), sample: sampleOf(fix, clock.nowMs()) }
+      return enter(player, { envelopeId, tried, place })
     },
+
+    admit: (player, admission) => admit(judging, player, admission),
 
     leave: player => judging.note(player, withPermitBack),
 
-    reward(player, fix) {
-      const { cell } = reportFix(fix)
-      return judging.note(player, (standing, { nowMs }) => ({
+    reward: (player, cell) =>
+      judging.note(player, (standing, { nowMs }) => ({
         ...standing,
         track: rewardAt(standing.track, cell, nowMs),
-      }))
+      })),
+
+    pause: (playerId, untilMs) =>
+      judging.noteOfAccount({ id: playerId, timeScale: 1 }, standing => withPause(standing, untilMs)),
+  }
+}
+
+/** What changes nothing. */
+function createLooks({ store, clock }: Pick<PositionPorts, 'store' | 'clock'>) {
+  const paceOf = ({ timeScale }: Pick<Walker, 'timeScale'>): Pace => ({ nowMs: clock.nowMs(), timeScale })
+
+  async function readRecent(playerId: string): Promise<{ standing: Standing; cell: Cell } | undefined> {
+    const standing = await store.read({ kind: 'account', id: playerId })
+    if (standing === undefined) return undefined
+    const last = lastFixOf(standing.track)
+    const isRecent = last !== undefined && clock.nowMs() - last.receivedAtMs <= limits.position.maxAgeMs
+    return isRecent ? { standing, cell: last.cell } : undefined
+  }
+
+  return {
+    readRecent,
+
+    async viewpoint(player: Pick<Walker, 'id' | 'timeScale'>): Promise<Viewpoint> {
+      const recent = await readRecent(player.id)
+      return recent === undefined ? { status: 'unknown' } : describeView(recent, paceOf(player))
+    },
+
+    async lastCell(playerId: string): Promise<Cell | undefined> {
+      const recent = await readRecent(playerId)
+      return recent?.standing.paused === undefined ? recent?.cell : undefined
+    },
+
+    async allowance(player: Walker): Promise<Allowance> {
+      const pace = paceOf(player)
+      const phone = deviceOf(player)
+      const [account, device] = await Promise.all([
+        store.read(accountOf(player)),
+        phone === undefined ? undefined : store.read(phone),
+      ])
+      return stricter(
+        measureAllowance(account ?? unusedStanding, pace),
+        device && measureAllowance(device, pace),
+      )
     },
   }
 }
@@ -131,10 +169,16 @@ function describeView({ standing, cell }: { standing: Standing; cell: Cell }, pa
   }
 }
 
-const withPermitBack = (standing: Standing, pace: Pace): Standing => ({
-  ...standing,
-  quotas: givePermitBack(standing.quotas, pace),
-})
+const unusedStanding: Standing = { track: emptyTrack, quotas: unusedQuotas }
+
+/** The fix as the score of walks sees it: by the phone's own time where it tells one, which jitters less than ours. */
+function sampleOf({ lat, lng, accuracyM, at, crs = 'wgs84' }: WireFix, nowMs: number): Sample {
+  return {
+    point: toWgs84({ lat, lng }, crs),
+    accuracyM,
+    atMs: at === undefined ? nowMs : Date.parse(at),
+  }
+}
 
 /** A fix of the wire as the rules know it: WGS-84, one res-12 cell, nothing finer. */
 export function reportFix({ lat, lng, accuracyM, at, crs = 'wgs84' }: WireFix): ReportedFix {

@@ -5,7 +5,7 @@
  */
 import type { CellQuota } from './cells.ts'
 import type { Pace } from './pace.ts'
-import { type Quotas, reseedPermits, unusedQuotas } from './quotas.ts'
+import { type Quotas, type QuotaWindow, reseedPermits, unusedQuotas } from './quotas.ts'
 import { emptyTrack, type Track } from './track.ts'
 
 /** Why hints pause: faster than on foot, or too many new cells. */
@@ -17,6 +17,10 @@ export type Standing = {
   cells?: CellQuota
   /** Hints pause where the last accepted fix is. */
   paused?: Pause
+  /** Tries of this hour from implausibly far away; of an account only. */
+  jumps?: QuotaWindow
+  /** Strikes pause rewards until then; of an account only. The record is PostgreSQL. */
+  struckUntilMs?: number
 }
 
 /** A standing after a verdict, and the answer to whoever asked. */
@@ -25,10 +29,14 @@ export type Judged<A> = { standing: Standing; answer: A }
 /** Whose standing it is. */
 export type Owner = { kind: 'account' | 'device'; id: string }
 
-/** A player whom Redis does not know: new, or forgotten; their wins of the last day are on record. */
-export const freshStanding = (claimsOfDay: number, pace: Pace): Standing => ({
+/** What is on record of a player: the wins of the last day, and until when strikes pause rewards. */
+export type Recorded = { claimsOfDay: number; struckUntilMs?: number | undefined }
+
+/** A player whom Redis does not know: new, or forgotten. */
+export const freshStanding = ({ claimsOfDay, struckUntilMs }: Recorded, pace: Pace): Standing => ({
   track: emptyTrack,
   quotas: claimsOfDay === 0 ? unusedQuotas : reseedPermits(unusedQuotas, claimsOfDay, pace),
+  ...(struckUntilMs !== undefined && { struckUntilMs }),
 })
 
 export type StandingStore = {

@@ -98,7 +98,10 @@ export function createHub(ports: HubPorts): Hub {
       return {
         hear: dialogue.hear,
         ping: dialogue.hearControl,
-        pong: heartbeat.pong,
+        pong() {
+          heartbeat.pong()
+          dialogue.hearControl()
+        },
         end(code) {
           heartbeat.stop()
           connection.ended()

@@ -5,7 +5,13 @@
 import type { Logger } from 'pino'
 import type { Static } from 'typebox'
 import { limits } from '#protocol/limits.ts'
-import type { ClaimedAnswer, PendingAnswer } from '#protocol/rest/claims.ts'
+import type {
+  ClaimBody,
+  ClaimedAnswer,
+  PendingAnswer,
+  RevealBody,
+  RevealedAnswer,
+} from '#protocol/rest/claims.ts'
 import type { Fix } from '#protocol/scalars.ts'
 import type { ClientFrame } from '#protocol/ws/client.ts'
 import { closeCodes } from '#protocol/ws/frame.ts'
@@ -21,12 +27,15 @@ import { createLine, type Line } from './line.ts'
 import { createLookout, type Lookout, type LookoutPorts } from './lookout.ts'
 import { createRequestLookout, type RequestLookout, type RequestLookoutPorts } from './request-lookout.ts'
 
-export type ClaimRequest = { envelopeId: string; fix: Fix; passphrase?: string }
+export type ClaimRequest = { envelopeId: string } & ClaimBody
+export type RevealRequest = { envelopeId: string } & RevealBody
 
 export type ClaimAnswer =
   | { status: 200; body: Static<typeof ClaimedAnswer> }
   | { status: 202; body: Static<typeof PendingAnswer> }
   | Refusal
+
+export type RevealAnswer = { status: 200; body: RevealedAnswer | Static<typeof ClaimedAnswer> } | Refusal
 
 export type SessionPorts = LookoutPorts &
   RequestLookoutPorts & {
@@ -34,7 +43,10 @@ export type SessionPorts = LookoutPorts &
     /** Whether refusals carry their figures. */
     isSandbox: boolean
     positions: { move(player: PlayerCaller, fix: Fix): Promise<MoveAnswer> }
-    claims: { claim(player: PlayerCaller, request: ClaimRequest): Promise<ClaimAnswer> }
+    claims: {
+      claim(player: PlayerCaller, request: ClaimRequest): Promise<ClaimAnswer>
+      reveal(player: PlayerCaller, request: RevealRequest): Promise<RevealAnswer>
+    }
   }
 
 /** What a client says once the session is open. */
@@ -162,6 +174,12 @@ function createAnswering(
     if (answer.status === 200) lookout.addClaimed(answer.body.envelopeId)
   }
 
+  async function reveal(ref: string | undefined, request: RevealRequest): Promise<void> {
+    const answer = await ports.claims.reveal(player, request)
+    if (isRefusal(answer)) return line.send(describeRefusal(answer, ref, ports))
+    line.send({ type: 'reveal.result', ...refer(ref), result: answer.body })
+  }
+
   return async frame => {
     switch (frame.type) {
       case 'position': {
@@ -170,8 +188,14 @@ function createAnswering(
         lastMove = moved.catch(() => undefined)
         return moved
       }
-      case 'claim':
-        return claim(frame.id, claimRequestOf(frame))
+      case 'reveal': {
+        const { type: _, id, ...request } = frame
+        return reveal(id, request)
+      }
+      case 'claim': {
+        const { type: _, id, ...request } = frame
+        return claim(id, request)
+      }
       case 'watch': {
         const { serviceRequests, category } = frame
         const watching = { ...(category !== undefined && { category }) }
@@ -204,12 +228,4 @@ function limitsOf({ timeScale }: PlayerCaller, tickMs: number) {
 function describeMove(answer: MoveAnswer) {
   if (answer.status === 'ignored') return { accepted: false, reason: answer.reason }
   return { accepted: true, ...(answer.paused !== undefined && { paused: answer.paused }) }
-}
-
-function claimRequestOf({
-  envelopeId,
-  fix,
-  passphrase,
-}: Extract<SessionFrame, { type: 'claim' }>): ClaimRequest {
-  return { envelopeId, fix, ...(passphrase !== undefined && { passphrase }) }
 }

@@ -12,7 +12,7 @@ import { headerOf, sendRefusal } from '#platform/http.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { Admission } from './admission.ts'
-import type { Wire } from './connection.ts'
+import { CLOSING_MS, type Wire } from './connection.ts'
 import type { Hub } from './hub.ts'
 
 export type PlaySocketPorts = {
@@ -38,6 +38,7 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
       // A frame of 4 KiB has no need of more pieces; each costs memory until the frame is complete.
       maxFragments: 16,
       maxBufferedChunks: 64,
+      ...hangUp,
       handleProtocols: protocols => protocols.has(subprotocol) && subprotocol,
     },
     // ws has sent the close code (1009 and the like) when it reports an error: terminating would lose it.
@@ -61,6 +62,12 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
     wsHandler: (socket, request) => talk(socket, request, ports),
   })
 }
+
+/**
+ * Whoever ws closes for what they sent, a frame too large, has this long to answer; what comes until then is thrown
+ * away. An option of ws that its types do not name yet.
+ */
+const hangUp = { closeTimeout: CLOSING_MS }
 
 const notASocket = refuse('bad_request', {
   detail: `This is a WebSocket: upgrade, with the subprotocol ${subprotocol}.`,

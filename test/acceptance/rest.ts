@@ -32,17 +32,19 @@ export type Rest = {
 export type RestOptions = {
   url: string
   credential?: string
+  headers?: Readonly<Record<string, string>>
   /** Told of every byte that comes back. */
   onText?: (text: string) => void
 }
 
-export function createRest({ url, credential, onText }: RestOptions): Rest {
+export function createRest({ url, credential, headers, onText }: RestOptions): Rest {
   async function call<O extends Operation>(operation: O, given: Call = {}): Promise<Outcome<O>> {
     const { id = '', query, body, idempotencyKey } = given
     const search = query === undefined ? '' : `?${new URLSearchParams(query).toString()}`
     const response = await fetch(`${url}${operation.path.replace('{id}', id)}${search}`, {
       method: operation.method,
       headers: {
+        ...headers,
         ...(credential !== undefined && { authorization: `Bearer ${credential}` }),
         ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
         ...(body !== undefined && { 'content-type': 'application/json' }),

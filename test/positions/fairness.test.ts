@@ -5,10 +5,16 @@ import { readBuiltInWalk } from '../../src/bin/play/fixes.ts'
 import { centreOf, locateCell } from '../../src/geo/cell.ts'
 import { measureM, travelFrom } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
+import { judgeConduct } from '../../src/positions/conduct.ts'
+import { noteWalk } from '../../src/positions/enter.ts'
+import { judgeEntry } from '../../src/positions/entry.ts'
 import type { ReportedFix } from '../../src/positions/fix.ts'
 import type { Pace } from '../../src/positions/pace.ts'
 import { judgePresence } from '../../src/positions/presence.ts'
+import { unusedQuotas } from '../../src/positions/quotas.ts'
+import type { Standing } from '../../src/positions/standing.ts'
 import { emptyTrack, judgeFix, type Track } from '../../src/positions/track.ts'
+import { createWalks } from '../../src/positions/walks.ts'
 import { createRolls, type Journey, journeys, type Share, travel, type TraceFix } from './traces.ts'
 
 const START_MS = 1_700_000_000_000
@@ -117,6 +123,59 @@ t.test('a walk replayed faster is judged as it was walked', async t => {
     )
   }
 })
+
+t.test(
+  '10,000 honest journeys that try a claim at every fix, glitches too: one in a thousand gets a strike, at most',
+  async t => {
+    const signs = new Map<string, number>()
+    let seed = 0
+    for (const [name, { of10000, ...journey }] of Object.entries<Journey & Share>(journeys)) {
+      for (let i = 0; i < of10000; i++) {
+        const reasons = new Set(tryEverywhere(travel(journey, FIXES, createRolls(seed++))))
+        for (const reason of reasons) {
+          const key = `${reason} on a ${name}`
+          signs.set(key, (signs.get(key) ?? 0) + 1)
+        }
+      }
+    }
+    t.equal(seed, 10_000)
+    t.comment(JSON.stringify([...signs]))
+    const struck = [...signs.values()].reduce((sum, count) => sum + count, 0)
+    t.ok(struck <= 10, `${struck} of 10,000`)
+  },
+)
+
+t.test('who jumps from place to place to try there gets a strike, and a straight line gets one', async t => {
+  const hops = [0, 1, 2, 3, 4].flatMap(hop =>
+    [0, 1].map(n => ({
+      point: travelFrom({ lat: 31, lng: 121 }, { bearingDeg: 72 * hop, distanceM: 9_000 + n }),
+      ...{ accuracyM: 8, isGlitch: false, atS: 60 * hop + n },
+    })),
+  )
+  t.same(tryEverywhere(hops), ['teleport'])
+  const lineAt = (mps: number) =>
+    Array.from({ length: 40 }, (_, i) => ({
+      point: travelFrom({ lat: 31, lng: 121 }, { bearingDeg: 72, distanceM: mps * i }),
+      ...{ accuracyM: 8, isGlitch: false, atS: i },
+    }))
+  t.same(tryEverywhere(lineAt(1.4)), ['fake_walk'])
+  t.same(tryEverywhere(lineAt(28)), [], 'a ride is no walk')
+})
+
+/** The strikes that a trace would earn if a claim of another envelope were tried at every fix. */
+function tryEverywhere(trace: readonly TraceFix[]): string[] {
+  const walks = createWalks()
+  let standing: Standing = { track: emptyTrack, quotas: unusedQuotas }
+  return trace.flatMap((fix, i) => {
+    const pace = at(fix.atS)
+    const request = { envelopeId: `${i}`, fix: report(fix), place: undefined, spots: [] }
+    const judged = judgeConduct(standing, () => judgeEntry(standing, request, pace), pace)
+    standing = judged.standing
+    const { verdict, sign } = judged.answer
+    noteWalk(walks, { id: 'me' }, { verdict, sample: { ...fix, atMs: pace.nowMs } })
+    return (sign ?? walks.judge('me'))?.reason ?? []
+  })
+}
 
 /** v of the table: how fast whoever goes so far goes at most. */
 const tableMps = (distanceM: number): number => (distanceM < 10_000 ? 40 : distanceM < 500_000 ? 100 : 270)

@@ -6,6 +6,7 @@ import type { ServerFrame } from '#protocol/ws/server.ts'
 import { Unavailable, refuse } from '#platform/problem.ts'
 import { systemRandom } from '#platform/random.ts'
 import { locateCell } from '../../src/geo/cell.ts'
+import { travelFrom } from '../../src/geo/distance.ts'
 import { createAround } from '../../src/hints/around.ts'
 import { createHintSelector } from '../../src/hints/order.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
@@ -49,13 +50,14 @@ function createHubStage() {
     banned: (_playerId: string): void => undefined,
   }
   const followed = new Set<string>()
+  const around = createAround({ index, selectHints: createHintSelector('h'.repeat(32)) })
   const gate = { authenticate: (async () => player) as Authenticate }
   const hub = createHub({
     clock,
     random: { ...systemRandom, fraction: () => 0.5 },
     log: { error: (...fault: unknown[]) => void faults.push(fault) },
     isSandbox: false,
-    around: createAround({ index, selectHints: createHintSelector('h'.repeat(32)) }),
+    around,
     index,
     requests: openNoRequests(),
     channels: {
@@ -76,6 +78,7 @@ function createHubStage() {
     },
     claims: {
       claim: async () => refuse('out_of_reach', { figures: { distanceM: 63 } }),
+      reveal: async () => refuse('out_of_reach', { figures: { distanceM: 63 } }),
       claimedIds: async () => [],
     },
   })
@@ -103,7 +106,7 @@ function createHubStage() {
     return { frames, wire, visitor, say, types: () => frames.map(({ type }) => type) }
   }
 
-  return { ...stage, recordGate, hub, faults, left, channels, followed, gate, connect }
+  return { ...stage, recordGate, around, hub, faults, left, channels, followed, gate, connect }
 }
 
 t.test('who does not say hello in time is closed, and leaves nothing behind', async t => {
@@ -476,6 +479,53 @@ t.test('many sockets are closed in waves, and come back spread wider', async t =
   t.equal(stage.clock.timersLeft(), 0)
 })
 
+t.test('500 envelopes with the longest texts on one plaza: 50 hints, 16 KiB a tick', async t => {
+  const stage = createHubStage()
+  const { perSnapshot, bytesPerTick, tickMs } = limits.hint
+  const { brandChars, greetingChars, clueChars } = limits.envelope
+  for (let i = 0; i < 500; i++) {
+    const place = travelFrom(square, { bearingDeg: i, distanceM: i / 5 })
+    const texts = {
+      brand: '店'.repeat(brandChars),
+      greeting: '福'.repeat(greetingChars),
+      clue: '"'.repeat(clueChars),
+    }
+    stage.open(envelopeAt(place, { kind: 'merchant', ...texts }))
+  }
+  const { visitor, frames, say } = stage.connect()
+  await say({ type: 'hello', token: 'x' })
+  await say({ type: 'position', id: 'p', fix })
+  const known = new Map<string, string>()
+  const read = () => {
+    const told = frames.splice(0).filter(({ type }) => ['snapshot', 'hint', 'gone'].includes(type))
+    const bytes = told.reduce((sum, frame) => sum + Buffer.byteLength(JSON.stringify(frame)), 0)
+    t.ok(bytes <= bytesPerTick, `${bytes} bytes at a tick`)
+    for (const frame of told) {
+      const hints = frame.type === 'snapshot' ? frame.hints : frame.type === 'hint' ? [frame] : []
+      for (const { envelopeId, band, clue } of hints) {
+        t.equal(clue?.text.length, clueChars, 'each whole')
+        known.set(envelopeId, band)
+      }
+    }
+  }
+  for (let ticks = 0; known.size < perSnapshot && ticks < 20; ticks++) {
+    await stage.clock.pass(tickMs)
+    read()
+  }
+  const cell10 = envelopeAt(square).cell10
+  const seen = stage.around.hintsAround({ id: player.id, claimedIds: new Set() }, cell10)?.hints ?? []
+  t.same(known, new Map(seen.map(({ envelopeId, band }) => [envelopeId, band])))
+  t.equal(known.size, perSnapshot)
+  await stage.clock.pass(10 * tickMs)
+  t.notOk(
+    frames.some(({ type }) => type === 'hint'),
+    'all is told',
+  )
+  visitor.end(1000)
+  await settle()
+  stage.index.close()
+})
+
 t.test('whatever a client sends, nothing is thrown and every answer is a frame', async () => {
   const word = fc.constantFrom('hello', 'reveal', 'position', 'claim', 'ping', '__proto__', 'x')
   const frame = fc.record(
@@ -550,7 +600,7 @@ t.test('frames with a few characters changed, by the thousand: nothing is thrown
     const { length } = client.frames
     await client.visitor.hear(text)
     await stage.clock.pass(100)
-    client.visitor.pong()
+    if (i % 50 === 0) client.visitor.pong()
     for (const { type } of client.frames.slice(length)) answered.set(type, (answered.get(type) ?? 0) + 1)
     client.frames.length = 0
     if (client.wire.code === undefined) continue

@@ -9,6 +9,7 @@ import { handleFaults } from '#platform/faults.ts'
 import { createBinder } from '#platform/http.ts'
 import { createLogger } from '#platform/logger.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
+import type { Random } from '#platform/random.ts'
 import { connectRedis } from '#platform/redis.ts'
 import { type Cell, locateCell } from '../../src/geo/cell.ts'
 import type { Point } from '../../src/geo/point.ts'
@@ -27,7 +28,7 @@ import { loadLiveRequests } from '../../src/requests/postgres.ts'
 import { createHub } from '../../src/realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from '../../src/realtime/redis.ts'
 import type { MoveAnswer, Viewpoint } from '../../src/positions/positions.ts'
-import type { ClaimAnswer, ClaimRequest } from '../../src/realtime/session.ts'
+import type { ClaimAnswer, ClaimRequest, RevealAnswer, RevealRequest } from '../../src/realtime/session.ts'
 import { registerPlaySocket } from '../../src/realtime/socket.ts'
 import { addPlayer } from '../helpers/people.ts'
 import { createWorld, type World } from '../helpers/world.ts'
@@ -38,6 +39,9 @@ export type PlayServer = Awaited<ReturnType<typeof startServer>>
 type ServerOptions = {
   indexClock?: Clock
   hubClock?: Clock
+  random?: Random
+  /** Where announcements come from. */
+  announcements?: { url: string; pulseMs: number }
   port?: number
   admissionClock?: Clock
   perAddress?: number
@@ -77,6 +81,8 @@ function createPeople(world: World) {
     }),
     claim: async (_player: PlayerCaller, _request: ClaimRequest): Promise<ClaimAnswer> =>
       refuse('out_of_reach'),
+    reveal: async (_player: PlayerCaller, _request: RevealRequest): Promise<RevealAnswer> =>
+      refuse('out_of_reach'),
   }
   return {
     rules,
@@ -107,6 +113,7 @@ function createPeople(world: World) {
     },
     claims: {
       claim: (player: PlayerCaller, request: ClaimRequest) => rules.claim(player, request),
+      reveal: (player: PlayerCaller, request: RevealRequest) => rules.reveal(player, request),
       claimedIds: async (playerId: string) => claimed.get(playerId) ?? [],
     },
   }
@@ -116,7 +123,10 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   const { database, redisUrl, redisPrefix: prefix, random } = world
   const { positions, claims, authenticate } = people
   const onError = (error: Error) => log.warn({ err: error }, 'redis')
-  const subscriber = connectRedis({ url: redisUrl, name: 'test-subscriber', onError, subscriber: true })
+  const subscriber = connectRedis({
+    ...{ url: redisUrl, name: 'test-subscriber', onError, subscriber: true },
+    ...options.announcements,
+  })
   const channels = createChannels(subscriber, { prefix, log })
   const index = createLiveIndex({
     loadEnvelopes: cells7 => loadLiveEnvelopes(database, cells7),
@@ -134,7 +144,10 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   const notices = createNotices(world.redis, { prefix, log })
   const forgetTokens = (): void => undefined
   const seen = { around, index, requests, channels, positions, claims, notices, forgetTokens }
-  const hub = createHub({ clock: options.hubClock ?? systemClock, random, log, isSandbox: true, ...seen })
+  const hub = createHub({
+    ...{ clock: options.hubClock ?? systemClock, random: options.random ?? random },
+    ...{ log, isSandbox: true, ...seen },
+  })
   const app = Fastify()
   handleFaults(app, { sandbox: true })
   const authenticator = { authenticatePlayerToken: authenticate }

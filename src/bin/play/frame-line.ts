@@ -18,12 +18,22 @@ function tellFrame(frame: ServerFrame): string {
       return `${frame.envelopeId} ${frame.reason}`
     case 'position.ack':
       return tellParts(frame.accepted ? 'accepted' : 'ignored', frame.reason, frame.paused && 'hints pause')
+    case 'reveal.result':
+      return `${frame.result.envelopeId} ${tellSeen(frame.result)}`
     case 'claim.result':
       return `${frame.result.envelopeId} ${'amount' in frame.result ? tellMoney(frame.result) : 'pending'}`
     case 'claim.settled':
       return `${frame.envelopeId} ${tellMoney(frame)}`
     case 'envelope.found':
       return `${frame.envelopeId} ${tellMoney(frame)} by ${frame.winner}, ${frame.sharesLeft} shares left`
+    case 'envelope.ended':
+      return tellParts(
+        `${frame.envelopeId} ${frame.reason}`,
+        `${frame.claimedShares} shares found, ${tellMoney({ amount: frame.claimed })}`,
+        frame.bestLuck && `best luck ${tellMoney(frame.bestLuck)} by ${frame.bestLuck.winner}`,
+      )
+    case 'envelope.thanked':
+      return `${frame.envelopeId} ${frame.winner}: "${frame.text}"`
     case 'wallet.changed':
       return `${frame.kind} of ${tellMoney(frame)} from ${frame.envelopeId ?? frame.payoutId ?? frame.serviceRequestId}`
     case 'watching':
@@ -63,6 +73,9 @@ function tellHint({ band, envelopeId, brand, greeting, clue }: HintItem): string
   const words = [brand, greeting && `"${greeting}"`, clue && `clue: ${clue.text}`]
   return [band, envelopeId, ...words].filter(Boolean).join(' ')
 }
+
+const tellSeen = (seen: Extract<ServerFrame, { type: 'reveal.result' }>['result']): string =>
+  'anchor' in seen ? `to be drawn at ${seen.anchor.lat}, ${seen.anchor.lng}` : tellMoney(seen)
 
 const tellMoney = ({ amount }: { amount: { amountMinor: string; currency: string } }): string =>
   formatMoney(BigInt(amount.amountMinor), amount.currency)

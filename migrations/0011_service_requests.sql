@@ -169,7 +169,8 @@ end);
 alter table operator_actions
   drop constraint operator_actions_action_check,
   add constraint operator_actions_action_check
-    check (action in ('set_cap', 'freeze', 'unfreeze', 'replay', 'ban', 'lift_ban', 'cancel_request', 'split_request'));
+    check (action in ('set_cap', 'freeze', 'unfreeze', 'replay', 'ban', 'lift_ban', 'uphold_appeal', 'reject_appeal',
+      'cancel_request', 'split_request'));
 
 grant select, insert, update (price, top_ups, state, version, offers, provider_id, reach_m, widens_at, due_at,
   accepted_at, delivered_at, dispute_reason, ended_at, paid) on service_requests to hexbao_game;
