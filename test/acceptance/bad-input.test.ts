@@ -100,7 +100,7 @@ const fields: Bad[] = [
   ['neither a fix nor a ticket', claim({}), '400 bad_request /body/fix'],
   ['a ticket for a reveal', reveal({ ticket: 'x' }), '400 bad_request /body/fix'],
   ['a ticket with spaces', claim({ ticket: 'a b' }), '400 bad_request /body/ticket'],
-  ['a ticket of nobody', claim({ ticket: 'x' }), '403 ticket_refused'],
+  ['a ticket of nobody', claim({ ticket: 'x' }, envelopeId.replace(/^./, 'f')), '403 ticket_refused'],
   ['a field too few', move({}), '400 bad_request /body/fix'],
   ['text for a number', moveTo({ lat: String(lat) }), '400 bad_request /body/fix/lat'],
   ['null for a number', moveTo({ lat: null }), '400 bad_request /body/fix/lat'],
