@@ -14,7 +14,7 @@ import { attackGame, attackNaive, precisionM } from './trial.ts'
 const naive = { own: 1, others: 2, effort: { rays: 3, precisionM, repeats: 5_000 } }
 const size = { own: 1, others: 2, effort: { rays: 3, precisionM: 1, repeats: 20 } }
 
-/** A reveal puts its anchor anywhere in the claim cell, perhaps beside the envelope; `reveal.test.ts` judges anchors. */
+/** A reveal puts its anchor anywhere in the claim cell, maybe beside the envelope; `reveal.test.ts` judges anchors. */
 const withoutAnchor = (text: string): string => text.replace(/"anchor":\{[^}]*\}/, '')
 
 t.test('every attack finds an envelope on a naive build', async t => {
