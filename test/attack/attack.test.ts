@@ -48,4 +48,5 @@ t.test('no attack gets below the hint cell on ours', async t => {
   t.ok(heard.length > 1_000 && game.log().length > 0)
   const places = sites.map(({ place }) => place)
   t.same(listPlaces(everything, places), [], 'nobody was told where they are, nor the log')
+  t.same(listPlaces(heard, places, 1e-7), [], 'no anchor is the place itself')
 })

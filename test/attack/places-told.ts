@@ -13,7 +13,11 @@ const pairPattern = /(-?\b\d{1,3}\.\d{4,})(?=[^\d[\]{}-]{1,12}(-?\d{1,3}\.\d{4,}
  * Cells finer than the hint cell, and numbers beside each other that are one of the places, in either order, to five
  * decimals.
  */
-export function listPlaces(texts: Iterable<string>, places: readonly Point[]): string[] {
+export function listPlaces(
+  texts: Iterable<string>,
+  places: readonly Point[],
+  withinDeg: number = NEAR_DEG,
+): string[] {
   const [cells, pairs] = [new Set<string>(), new Set<string>()]
   for (const text of texts) {
     for (const [cell] of text.matchAll(/\b8[b-f][0-9a-f]{13}\b/g)) cells.add(cell)
@@ -22,7 +26,7 @@ export function listPlaces(texts: Iterable<string>, places: readonly Point[]): s
   const told = [...pairs].filter(pair => {
     const [a = 0, b = 0] = pair.split(' ').map(Number)
     const isTold = (place: Point, [lat, lng]: [number, number]) =>
-      isNear(place, { lat, lng }, NEAR_DEG) && !isCorner(place, { lat, lng })
+      isNear(place, { lat, lng }, withinDeg) && !isCorner(place, { lat, lng })
     return places.some(place => isTold(place, [a, b]) || isTold(place, [b, a]))
   })
   return [...cells, ...told]

@@ -125,6 +125,16 @@ async function ask(t: Test, seeker: Person, { id, cell }: { id: string; cell: Po
 
 /** To five decimals, a metre. */
 const digitsOf = ({ lat, lng }: Point) => [lat, lng].map(degrees => degrees.toFixed(9).slice(0, -4))
+/** A reveal's anchor is a number of its own: it may fall within a metre of the place, and is held to all its digits. */
+const anchorPattern = /"anchor":\{[^}]*\}/
+const tells = (said: string, place: Point): boolean => {
+  const [anchor = ''] = anchorPattern.exec(said) ?? []
+  const elsewhere = said.replace(anchorPattern, '')
+  return (
+    digitsOf(place).every(digits => elsewhere.includes(digits)) ||
+    [place.lat, place.lng].every(degrees => anchor.includes(degrees.toFixed(7)))
+  )
+}
 
 const squares: Record<string, Point> = {
   'in a town': { lat: 31.230412, lng: 121.473723 },
@@ -167,7 +177,7 @@ for (const [where, square] of Object.entries(squares)) {
     t.ok(spread > 8, `of points that lie ${spread.toFixed(1)} m apart`)
     const everything = [...transcripts.flat(), ...logs]
     for (const place of corners) {
-      const exact = everything.filter(said => digitsOf(place).every(digits => said.includes(digits)))
+      const exact = everything.filter(said => tells(said, place))
       t.same(exact, [], 'no exact place')
     }
     t.notMatch(everything.join('\n'), /\b8[b-f][0-9a-f]{13}\b/, 'and no cell finer than the hint')
