@@ -1,8 +1,14 @@
 /** Payouts: money on its way out of a wallet, and who says how it ended. */
 import { Type } from 'typebox'
 import { limits } from '../limits.ts'
-import { bodyErrors, callerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
-import { playerErrors } from '../operation.ts'
+import {
+  bodyErrors,
+  callerErrors,
+  commonErrors,
+  idempotencyErrors,
+  operation,
+  playerErrors,
+} from '../operation.ts'
 import { Amount, Page, PageQuery, Shape, Text, Timestamp, Uuid } from '../scalars.ts'
 
 const { destinationChars, reasonChars, referenceChars } = limits.payout

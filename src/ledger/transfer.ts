@@ -23,5 +23,11 @@ export type Transfer = {
   createdAtMs: number
 }
 
+/** The ledger, as verbs of other folders need it. */
+export type Ledger = {
+  post(tx: Tx, transfers: readonly Transfer[]): Promise<void>
+  isInsufficientFunds(error: unknown): boolean
+}
+
 /** Posts transfers inside the caller's transaction; throws when an account would fall below zero. */
 export type PostTransfers = (tx: Tx, transfers: readonly Transfer[]) => Promise<void>

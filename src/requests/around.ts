@@ -8,7 +8,7 @@ import { zoneOf } from '../hints/zone.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { LiveRequests } from './live-requests.ts'
 import type { Nearby, NearRequest } from './nearby.ts'
-import type { Positions } from './ports.ts'
+import type { Positions } from '../positions/positions.ts'
 import type { RequestCategory } from './request.ts'
 
 export type AroundPorts = {

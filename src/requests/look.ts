@@ -39,41 +39,46 @@ export async function getRequest(
   return { status: 200, body: viewRequest(request, role, settings.hmacSecret) }
 }
 
-export async function listOwnRequests(
-  { tx, record, settings }: LookPorts,
-  { caller, query }: Asked,
-): Promise<Listed<RequestAnswer>> {
-  const page = readPage(query)
-  if (page.status === 'refused') return page
-  const requests = await record.listOwn(tx, caller.id, page)
-  return {
-    status: 200,
-    body: toPage(
-      requests,
-      { path: listOwnServiceRequests.path, limit: page.limit },
-      {
-        item: request => viewRequest(request, 'poster', settings.hmacSecret),
-        key: ({ createdAtMs, id }) => ({ atMs: createdAtMs, id }),
-      },
-    ),
-  }
+export const listOwnRequests = (ports: LookPorts, asked: Asked): Promise<Listed<RequestAnswer>> =>
+  listMine(ports, asked, {
+    path: listOwnServiceRequests.path,
+    role: 'poster',
+    list: ports.record.listOwn,
+    atMsOf: ({ createdAtMs }) => createdAtMs,
+  })
+
+export const listTakenRequests = (ports: LookPorts, asked: Asked): Promise<Listed<RequestAnswer>> =>
+  listMine(ports, asked, {
+    path: listTakenServiceRequests.path,
+    role: 'provider',
+    list: ports.record.listTaken,
+    atMsOf: ({ acceptedAtMs }) => acceptedAtMs ?? 0,
+  })
+
+type Mine = {
+  path: string
+  role: 'poster' | 'provider'
+  list: RequestRecord['listOwn']
+  /** What the list is ordered by. */
+  atMsOf: (request: ServiceRequest) => number
 }
 
-export async function listTakenRequests(
-  { tx, record, settings }: LookPorts,
+async function listMine(
+  { tx, settings }: LookPorts,
   { caller, query }: Asked,
+  { path, role, list, atMsOf }: Mine,
 ): Promise<Listed<RequestAnswer>> {
   const page = readPage(query)
   if (page.status === 'refused') return page
-  const requests = await record.listTaken(tx, caller.id, page)
+  const requests = await list(tx, caller.id, page)
   return {
     status: 200,
     body: toPage(
       requests,
-      { path: listTakenServiceRequests.path, limit: page.limit },
+      { path, limit: page.limit },
       {
-        item: request => viewRequest(request, 'provider', settings.hmacSecret),
-        key: ({ acceptedAtMs, id }: ServiceRequest) => ({ atMs: acceptedAtMs ?? 0, id }),
+        item: request => viewRequest(request, role, settings.hmacSecret),
+        key: (request: ServiceRequest) => ({ atMs: atMsOf(request), id: request.id }),
       },
     ),
   }

@@ -1,23 +1,9 @@
 /** What the verbs of this folder need from outside; app.ts composes the real ones. */
-import type { Fix } from '#protocol/scalars.ts'
-import type { IdempotentRequest } from '#platform/idempotency.ts'
 import type { PageRequest } from '#platform/page.ts'
 import type { Tx } from '#platform/postgres.ts'
-import type { Refusal } from '#platform/problem.ts'
 import type { Covered } from '../budgets/budget.ts'
-import type { Cell } from '../geo/cell.ts'
-import type { Transfer } from '../ledger/transfer.ts'
 import type { Offer, ServiceRequest } from './request.ts'
 import type { RequestState } from './state.ts'
-
-/** Commits what `run` did, or nothing. */
-export type Transact = <T>(run: (tx: Tx) => Promise<T>) => Promise<T>
-
-/** Acts at most once per idempotency key, in one transaction that a refusal rolls back. */
-export type RunOnce = <A extends { status: number; body: unknown }>(
-  request: IdempotentRequest,
-  act: (tx: Tx) => Promise<A | Refusal>,
-) => Promise<A | Refusal>
 
 /** One provider and one request. */
 export type Pair = { requestId: string; providerId: string }
@@ -61,21 +47,6 @@ export type RequestRecord = {
   dropAcceptance(tx: Tx, pair: Pair & { nowMs: number }): Promise<void>
   /** Whether the provider had the request before, and gave it back or let it lapse. */
   hasDropped(tx: Tx, pair: Pair): Promise<boolean>
-}
-
-export type Ledger = {
-  post(tx: Tx, transfers: readonly Transfer[]): Promise<void>
-  isInsufficientFunds(error: unknown): boolean
-}
-
-export type Positions = {
-  /** The res-12 cell where the player stands: of this fix, once accepted, or of the last one, 60 s old at most. */
-  standing(
-    player: { id: string; timeScale: number },
-    fix?: Fix,
-  ): Promise<{ status: 'ok'; cell: Cell } | Refusal>
-  /** The res-12 cell of the last accepted fix, if it is 60 s old at most. */
-  lastCell(playerId: string): Promise<Cell | undefined>
 }
 
 /** What stops payouts: nothing is posted, topped up or paid under it, and what goes back goes back. */

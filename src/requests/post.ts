@@ -27,7 +27,10 @@ import type { PlayerCaller } from '../players/caller.ts'
 import type { RequestAnnouncer } from '../realtime/announcer.ts'
 import { isFrozen } from './change.ts'
 import { toLiveRequest } from './live-request.ts'
-import type { Budgets, Ledger, Positions, RequestRecord, RequestSettings, RunOnce } from './ports.ts'
+import type { Ledger } from '../ledger/transfer.ts'
+import type { Positions } from '../positions/positions.ts'
+import type { RunOnce } from '#platform/idempotency.ts'
+import type { Budgets, RequestRecord, RequestSettings } from './ports.ts'
 import { fundRequest, type ServiceRequest, showAgain } from './request.ts'
 import { broken, judgePost, type PostDraft } from './rules.ts'
 import { viewRequest } from './view.ts'
@@ -36,7 +39,7 @@ export type PostPorts = {
   runOnce: RunOnce
   record: RequestRecord
   ledger: Ledger
-  positions: Positions
+  positions: Pick<Positions, 'standing'>
   budgets: Budgets
   announcer: RequestAnnouncer
   clock: Clock

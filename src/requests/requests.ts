@@ -12,8 +12,12 @@ import { createRequestJobs } from './due.ts'
 import { getRequest, listByState, listOffers, listOwnRequests, listTakenRequests } from './look.ts'
 import { makeOffer, withdrawOffer } from './offer.ts'
 import { removeRequest, splitRequest } from './operate.ts'
-import type { Budgets, Ledger, Players, Positions, RequestRecord } from './ports.ts'
-import type { RequestSettings, RunOnce, TakeGate, Transact } from './ports.ts'
+import type { Ledger } from '../ledger/transfer.ts'
+import type { Positions } from '../positions/positions.ts'
+import type { Budgets, Players, RequestRecord } from './ports.ts'
+import type { RunOnce } from '#platform/idempotency.ts'
+import type { Transact } from '#platform/postgres.ts'
+import type { RequestSettings, TakeGate } from './ports.ts'
 import { postRequest } from './post.ts'
 import { topUpRequest } from './top-up.ts'
 
@@ -22,7 +26,7 @@ export type ServiceRequestPorts = {
   runOnce: RunOnce
   record: RequestRecord
   ledger: Ledger
-  positions: Positions
+  positions: Pick<Positions, 'standing' | 'lastCell'>
   budgets: Budgets
   players: Players
   gate: TakeGate
