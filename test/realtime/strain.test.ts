@@ -186,15 +186,19 @@ t.test(`of ${sockets} sockets a tenth never reads: they are closed, the others d
   }
 
   const startedMs = performance.now()
-  // What the crowd itself takes is not what is measured.
-  const warmup = isLong ? 200 : 20
-  for (let round = 0; round < warmup; round++) await tell(round)
+  // What the crowd itself takes is not what is measured, nor what so many bytes take of people who read them.
+  const warmup = isLong ? 400 : 20
+  const readers = reading.slice(0, deafIds.length)
+  for (let round = 0; round < warmup; round++) {
+    for (const { playerId } of readers) announcer.toPlayer(playerId, bulk)
+    await tell(round)
+  }
   tookMs.length = told = 0
   const beforeMiB = await memoryMiB()
   let mostMiB = 0
   let open = deafIds.length
   for (let round = warmup; open > 0 || performance.now() - startedMs < deafS * 1_000; round++) {
-    if (round > 500 + 40 * deafS) throw new Error(`${open} sockets that never read are still open`)
+    if (round > 700 + 40 * deafS) throw new Error(`${open} sockets that never read are still open`)
     await tell(round)
     if (open > 0) for (const id of deafIds) announcer.toPlayer(id, bulk)
     open = await countOpen(ports)
@@ -208,7 +212,7 @@ t.test(`of ${sockets} sockets a tenth never reads: they are closed, the others d
   t.comment(
     `memory grew by ${mostMiB.toFixed(0)} MiB at most; ${told} frames to the others: p99 ${p99.toFixed(0)} ms`,
   )
-  t.ok(mostMiB < 128, 'what nobody reads is not kept')
+  t.ok(mostMiB < 64, 'what nobody reads is not kept')
 })
 
 const amount = { amountMinor: '1', currency: 'CNY' }
