@@ -9,7 +9,7 @@ import { cpus } from 'node:os'
 
 type Soak = { what: string; command: readonly string[]; env?: Readonly<Record<string, string>> }
 
-/** A test file, or those tests of it in whose titles `title` stands; without one of that title, nothing would be run. */
+/** A test file, or those of its tests in whose titles `title` stands; where there is none, nothing would be run. */
 function test(file: string, title?: string): readonly string[] {
   if (title !== undefined && !readFileSync(file, 'utf8').includes(title))
     throw new Error(`${file} has no test '${title}'`)

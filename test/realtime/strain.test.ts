@@ -328,10 +328,10 @@ t.test(`a deploy with ${moving} sockets: they close in waves, and come back one 
   const heldUpMs = Number(/event loop of the end: p99 (\d+) ms/.exec(leaving.stderr())?.[1])
   const mostInASecond = (all: readonly number[]) =>
     Math.max(...all.map(fromMs => all.filter(ms => ms >= fromMs && ms < fromMs + 1_000).length))
-  t.comment(
-    `all back after ${((returnedMs.at(-1) ?? 0) - startedMs).toFixed(0)} ms, at most ${mostInASecond(returnedMs)} in a second; event loop of the ` +
-      `server that leaves: p99 ${heldUpMs} ms; answers of the other: p99 ${p99Ms.toFixed(0)} ms of ${tookMs.length}`,
-  )
+  const tookS = ((returnedMs.at(-1) ?? 0) - startedMs) / 1_000
+  t.comment(`all back after ${tookS.toFixed(1)} s, at most ${mostInASecond(returnedMs)} in one second`)
+  t.comment(`event loop of the server that leaves: p99 ${heldUpMs} ms`)
+  t.comment(`answers of the other one: p99 ${p99Ms.toFixed(0)} ms of ${tookMs.length}`)
   t.ok(heldUpMs >= 0, 'the event loop was watched')
   // Of a few, many come in one second by chance; of thousands, one in twenty.
   const most = mostInASecond(invitedMs)
