@@ -1,7 +1,7 @@
 /**
  * Does the time of an answer tell where in a hint cell an envelope lies? Two of them, as far apart as the cell is wide,
- * are asked for and tried from afar in random order, and the times of the answers compared as distributions. At the size
- * of every change only a difference that no chance explains fails; `npm run soak -- timing` asks 10,000 times each.
+ * are asked for and tried from afar in random order, and the times of the answers compared as distributions. In every
+ * change only a difference that no chance explains fails; `npm run soak -- timing` asks 10,000 times each.
  */
 import t from 'tap'
 import { cellToBoundary } from 'h3-js'
