@@ -110,6 +110,22 @@ export const errors = {
     title: 'Two keys are live already',
     help: 'Revoke one key before you make another: two live keys are what a rotation needs.',
   }),
+  campaign_state: entry({
+    status: 409,
+    title: 'The campaign is not in a state for that',
+    help: 'reason is its state. Drafts are changed and launched, launched ones take drops, pauses and an end.',
+    reasons: ['draft', 'scheduled', 'live', 'paused', 'ended'],
+  }),
+  player_limit: entry({
+    status: 409,
+    title: 'You have won all that this campaign gives one player',
+    help: 'Others may still win here. Your wins of before stay yours.',
+  }),
+  edited_meanwhile: entry({
+    status: 412,
+    title: 'It is another version by now',
+    help: 'Somebody changed it since you read it. Read it again, and send your change with its ETag.',
+  }),
   payload_too_large: entry({ status: 413, title: 'The body is too large', help: 'At most 32 KiB.' }),
   unsupported_media_type: entry({
     status: 415,
@@ -172,13 +188,63 @@ export const errors = {
     help: 'area_invalid: the polygon is open, crosses itself or has no area.',
     reasons: ['area_invalid'],
   }),
+  campaign_refused: entry({
+    status: 422,
+    title: 'The campaign breaks a rule',
+    help:
+      'area_…: open ring, too many corners, crossing itself, wrong way round (outer rings counter-clockwise), across ' +
+      'the antimeridian (cut it in two), near a pole, too large, outside of your verified area. schedule_…: ends ' +
+      'before it starts, is over, starts too far ahead or is too long. zone_unknown, window_empty, currency_unknown, ' +
+      'text_refused: as they say.',
+    reasons: [
+      'area_open',
+      'area_vertices',
+      'area_crossing',
+      'area_clockwise',
+      'area_antimeridian',
+      'area_polar',
+      'area_too_large',
+      'area_outside',
+      'schedule_empty',
+      'schedule_past',
+      'schedule_too_far',
+      'schedule_too_long',
+      'zone_unknown',
+      'window_empty',
+      'currency_unknown',
+      'text_refused',
+    ],
+  }),
+  drop_refused: entry({
+    status: 422,
+    title: 'The drop cannot be made like that',
+    help:
+      'no_room: exclusion areas cover the whole area. spacing_impossible: not so many fit that far apart. ' +
+      'too_many_cells: coarser cells, please. points_refused: errors[] names each point that lies outside, in an ' +
+      'exclusion area or too near another. too_many_drops: wait until one is live. too_expensive, ' +
+      'shares_exceed_total: as they say.',
+    reasons: [
+      'no_room',
+      'spacing_impossible',
+      'too_many_cells',
+      'points_refused',
+      'too_many_drops',
+      'too_expensive',
+      'shares_exceed_total',
+    ],
+  }),
+  if_match_missing: entry({
+    status: 428,
+    title: 'This operation needs an If-Match header',
+    help: 'Send the ETag of the version that you read, as it came.',
+  }),
   place_refused: entry({
     status: 422,
     title: 'An envelope cannot be hidden there',
     help:
       'too_far: players hide within 500 m of their last fix. crowded: the hint cell is full. outside_area: ' +
-      "outside the merchant's verified area.",
-    reasons: ['too_far', 'crowded', 'outside_area'],
+      "outside the merchant's verified area. excluded: the operator lets nobody hide there.",
+    reasons: ['too_far', 'crowded', 'outside_area', 'excluded'],
   }),
   daily_limit: entry({
     status: 429,

@@ -20,11 +20,16 @@ import type { Random } from '#platform/random.ts'
 import { createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { createSeal } from '#platform/seal.ts'
 import { createSignatureCheck } from '#platform/signature.ts'
+import { nameBudget } from './budgets/budget.ts'
 import { createBudgets } from './budgets/budgets.ts'
 import { budgetRecord, isFrozen, listFrozen } from './budgets/postgres.ts'
 import { createFreezeChannel } from './budgets/redis.ts'
 import { registerBudgetRoutes } from './budgets/routes.ts'
-import { campaignRecord } from './campaigns/postgres.ts'
+import { areaRecord } from './areas/postgres.ts'
+import { registerAreaRoutes } from './areas/routes.ts'
+import { createCampaigns } from './campaigns/campaigns.ts'
+import { campaignLabels, campaignRecord, listStopped, winLimits } from './campaigns/postgres.ts'
+import { registerCampaignRoutes } from './campaigns/routes.ts'
 import { createChainJob } from './chain/extend.ts'
 import { chainRecord } from './chain/postgres.ts'
 import { registerChainRoutes } from './chain/routes.ts'
@@ -36,14 +41,14 @@ import { countClaimsSince, createClaimRecord, deadLetterRecord, listClaimedLive 
 import { createClaimGate } from './claims/redis.ts'
 import { registerClaimRoutes, registerDeadLetterRoutes } from './claims/routes.ts'
 import { createEnvelopes } from './envelopes/envelopes.ts'
-import { envelopeRecord } from './envelopes/postgres.ts'
+import { droppedRecord, envelopeRecord } from './envelopes/postgres.ts'
 import { registerEnvelopeRoutes } from './envelopes/routes.ts'
 import { createAround } from './hints/around.ts'
 import { createLiveIndex } from './hints/live-index.ts'
 import { createHintSelector } from './hints/order.ts'
 import { findEnds, loadLiveEnvelopes } from './hints/postgres.ts'
 import { registerHintRoutes } from './hints/routes.ts'
-import { isInsufficientFunds, isReferenceUsed, postTransfers as post } from './ledger/postgres.ts'
+import { balanceOf, isInsufficientFunds, isReferenceUsed, postTransfers as post } from './ledger/postgres.ts'
 import { statementRecord, walletRecord } from './ledger/postgres.ts'
 import { createFreshPost } from './ledger/post-fresh.ts'
 import { registerLedgerRoutes } from './ledger/routes.ts'
@@ -128,13 +133,16 @@ export async function createApp({
   const isMerchant = async (tx: Tx, id: string) => (await merchantRecord.find(tx, id)) !== undefined
   const budgets = createBudgets({
     record: budgetRecord,
-    listFrozen: () => listFrozen(database),
+    listFrozen: async () => {
+      const stopped = (await listStopped(database)).map(ownerId => nameBudget({ kind: 'campaign', ownerId }))
+      return [...(await listFrozen(database)), ...stopped]
+    },
     channel: createFreezeChannel({ redis, subscriber, prefix: redisPrefix, log }),
     isHolder: async (tx, holder) =>
       holder.kind === 'platform' ||
       (holder.kind === 'merchant'
         ? isMerchant(tx, holder.ownerId)
-        : (await campaignRecord.findMerchant(tx, holder.ownerId)) !== undefined),
+        : (await campaignLabels.findMerchant(tx, holder.ownerId)) !== undefined),
     noteAction,
     clock,
     random,
@@ -154,6 +162,7 @@ export async function createApp({
     positions,
     ...{ announcer, clock, random, log, hmacSecret, isRowError },
     findBanned: playerRecord.findBanned,
+    winLimits: { ...winLimits, count: pair => winLimits.count(database, pair) },
     isOutage: isDatabaseDown,
     ...(reach !== undefined && { reach }),
   })
@@ -168,10 +177,27 @@ export async function createApp({
     positions,
     merchants: merchantRecord,
     budgets: { isFrozen },
-    campaigns: campaignRecord,
+    exclusions: areaRecord,
+    campaigns: campaignLabels,
     noteAction,
     ...{ announcer, clock, random, log, isRowError },
     settings: { isSandbox, currencies, dayZone, hmacSecret },
+  })
+
+  const campaignLedger = { post: postTransfers, balanceOf, isInsufficientFunds }
+  const campaigns = createCampaigns({
+    ...{ database, clock, random, log, isRowError, record: campaignRecord, areas: areaRecord, batches: droppedRecord },
+    runOnce: (request, act) => runOnce(database, request, act),
+    ledger: campaignLedger,
+    budgets: { isFrozen, announce: budgets.announce },
+    envelopes: droppedRecord,
+    dropped: {
+      transact: database.transact,
+      record: { ...droppedRecord, endEnvelopes: envelopeRecord.endEnvelopes },
+      ledger: campaignLedger,
+      announcer,
+    },
+    settings: { isSandbox, currencies, vertices: config.areaVertices },
   })
 
   // Hints
@@ -250,6 +276,11 @@ export async function createApp({
     seal: createSeal(hmacSecret, { purpose: 'kept answers', random }),
   })
   registerEnvelopeRoutes(bind, { envelopes })
+  registerCampaignRoutes(bind, {
+    ...{ campaigns, database, clock, record: campaignRecord, envelopes: droppedRecord },
+    ledger: campaignLedger,
+  })
+  registerAreaRoutes(bind, { ...money, areas: areaRecord, noteAction })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
   registerClaimRoutes(bind, { claim: claims.claim, database })
   registerBudgetRoutes(bind, { ...money, record: budgetRecord, isHolder: budgets.isHolder, noteAction })
@@ -261,7 +292,7 @@ export async function createApp({
   })
   registerDeadLetterRoutes(bind, {
     ...{ database, clock, noteAction, attempt, letters: deadLetterRecord },
-    settle: { record, budgets, isRowError },
+    settle: { record, budgets, isRowError, winLimits },
     onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
     onLateWin: claim => announceLateWin(announcer, claim),
   })
@@ -273,6 +304,7 @@ export async function createApp({
     [
       ...claims.jobs,
       ...envelopes.jobs,
+      ...campaigns.jobs,
       handOver,
       createForgettingJob({ database, clock }),
       createChainJob({ database, record: chainRecord, clock, log }),

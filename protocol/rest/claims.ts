@@ -29,6 +29,7 @@ export const claimErrors = [
   'own_envelope',
   'position_refused',
   'daily_limit',
+  'player_limit',
   'too_many_tries',
   'frozen',
 ] as const

@@ -1,5 +1,6 @@
 /** Every REST operation, in the order of the documents. */
 import type { Operation } from '../operation.ts'
+import { campaignOperations, exclusionOperations } from './campaigns.ts'
 import { claimEnvelope, getClaim, listClaims } from './claims.ts'
 import {
   closeEnvelope,
@@ -68,6 +69,7 @@ export const operations: readonly Operation[] = [
   createApiKey,
   listApiKeys,
   revokeApiKey,
+  ...campaignOperations,
   createMerchant,
   deposit,
   banPlayer,
@@ -82,6 +84,7 @@ export const operations: readonly Operation[] = [
   listActions,
   listDeadLetters,
   replayDeadLetters,
+  ...exclusionOperations,
   getChainHead,
   getLiveness,
   getReadiness,

@@ -61,8 +61,25 @@ export const getWallet = operation({
 })
 
 export const TransferKind = Type.Enum(
-  ['test_money', 'deposit', 'escrow', 'claim', 'refund', 'payout', 'payout_paid', 'payout_returned'],
-  { description: 'payout reserves what leaves; then it is payout_paid outside, or payout_returned.' },
+  [
+    'test_money',
+    'deposit',
+    'escrow',
+    'claim',
+    'refund',
+    'payout',
+    'payout_paid',
+    'payout_returned',
+    'campaign_funding',
+    'campaign_refund',
+    'drop',
+    'drop_returned',
+  ],
+  {
+    description:
+      'payout reserves what leaves; then it is payout_paid outside, or payout_returned. campaign_funding takes a ' +
+      'budget, drop a part of it, and campaign_refund is what came back.',
+  },
 )
 
 export const WalletTransfer = Shape({

@@ -28,6 +28,8 @@ export type ClaimPorts = {
   positions: Pick<Positions, 'enter' | 'leave' | 'reward'>
   /** A budget over the envelope is frozen, as far as this server knows. */
   isStopped: (envelope: ClaimableEnvelope) => boolean
+  /** How often the player has won in a campaign that limits it. */
+  countWins?: ((pair: { campaignId: string; playerId: string }) => Promise<number>) | undefined
   clock: Clock
   /** Constant-time comparison of a passphrase with the envelope's seal. */
   opensWith: (
@@ -117,7 +119,9 @@ async function goOn(
   const key = claimIdOf(envelopeId, player.id)
   const isFirst = !grabbing.has(key)
   const grabbed = await keepPermit(context, player, {
-    work: shareWork(grabbing, key, () => context.grab(player, envelope)),
+    work: shareWork(grabbing, key, async () =>
+      (await hasWonAll(context, player, envelope)) ? refuse('player_limit') : context.grab(player, envelope),
+    ),
     isFirst,
   })
   switch (grabbed.status) {
@@ -135,6 +139,16 @@ async function goOn(
       if (grabbed.code === 'try_again' || grabbed.code === 'unavailable') return grabbed
       return (await findOwn(context, envelopeId, player)) ?? grabbed
   }
+}
+
+/** Asked before a share is reserved, which would only have to be put back; the settlement decides. */
+async function hasWonAll(
+  { countWins }: Context,
+  { id: playerId }: Walker,
+  { campaignId, winsPerPlayer }: ClaimableEnvelope,
+): Promise<boolean> {
+  if (campaignId === undefined || winsPerPlayer === undefined || countWins === undefined) return false
+  return (await countWins({ campaignId, playerId })) >= winsPerPlayer
 }
 
 /** The permit stays used for a win that is new or may come; otherwise it is given back, and nobody waits for that. */

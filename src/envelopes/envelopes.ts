@@ -13,7 +13,7 @@ import { hideEnvelope, type HideSettings } from './hide.ts'
 import { createEnvelopeJobs } from './jobs.ts'
 import { readEnvelopeLedger } from './ledger.ts'
 import { listOwnEnvelopes, listWins } from './list.ts'
-import type { Budgets, Campaigns, EnvelopeRecord, Ledger, Merchants } from './ports.ts'
+import type { Budgets, Campaigns, EnvelopeRecord, Exclusions, Ledger, Merchants } from './ports.ts'
 import type { Positions, RunOnce, Transact } from './ports.ts'
 import { verifyEnvelope } from './verify.ts'
 
@@ -24,6 +24,7 @@ export type EnvelopePorts = {
   ledger: Ledger
   positions: Positions
   merchants: Merchants
+  exclusions: Exclusions
   budgets: Budgets
   campaigns: Campaigns
   noteAction: NoteAction

@@ -7,7 +7,7 @@
  *   3 `place_refused` too_far                   the player and the place
  *   4 `envelope_refused` campaign_unknown       the merchant alone
  *   5 `frozen`                                  the platform, the merchant or the campaign
- *   6 `place_refused` outside_area              the merchant and the place
+ *   6 `place_refused` excluded, outside_area    the place alone, the merchant and the place
  *   7 `daily_limit`                             the player alone
  *   8 `place_refused` crowded                   others' envelopes, by res-10 and res-9 cell
  *   9 `envelope_refused` audience_unknown       the request alone
@@ -33,7 +33,7 @@ import { sealPassphrase } from './audience.ts'
 import { commitSplit } from './commitment.ts'
 import { toLiveEnvelope } from './envelope.ts'
 import { fundEscrow } from './escrow.ts'
-import type { Budgets, Campaigns, EnvelopeRecord, Ledger, Merchants } from './ports.ts'
+import type { Budgets, Campaigns, EnvelopeRecord, Exclusions, Ledger, Merchants } from './ports.ts'
 import type { NewEnvelope, Positions, RunOnce } from './ports.ts'
 import { type HideDraft, judgeHide } from './rules.ts'
 import { SEED_BYTES, splitEqual, splitLucky } from './split.ts'
@@ -45,6 +45,7 @@ export type HidePorts = {
   ledger: Ledger
   positions: Pick<Positions, 'standing'>
   merchants: Merchants
+  exclusions: Exclusions
   budgets: Budgets
   campaigns: Campaigns
   announcer: Pick<Announcer, 'envelopeOpened'>
@@ -130,6 +131,8 @@ async function refuseByRecord(
 ): Promise<Refusal | undefined> {
   const stop = await refuseStopped(ports, tx, { caller, draft, nowMs })
   if (stop !== undefined) return stop
+  const excluding = await ports.exclusions.findExcluding(tx, [draft.place])
+  if (excluding.length > 0) return refuse('place_refused', { reason: 'excluded' })
   if (caller.kind === 'player') return refusePlayer(ports, tx, { caller, draft, nowMs })
   const isAllowed =
     ports.settings.isSandbox || (await ports.merchants.coversPlace(tx, caller.id, draft.place))
@@ -179,6 +182,7 @@ function createEnvelope(
   return {
     ...terms,
     id,
+    dropId: null,
     hider: { kind: caller.kind, id: caller.id },
     cell: locateCell(draft.place),
     audience: audience.type,

@@ -92,6 +92,14 @@ export type EnvelopeRecord = {
   listShares(tx: Tx, envelopeId: string): Promise<bigint[]>
 }
 
+/** What campaigns ask about their envelopes. */
+export type CampaignEnvelopes = {
+  /** Where a merchant's envelopes are that are live or to open, inside of an area. */
+  listPlaces(tx: Tx, which: { merchantId: string; area: object }): Promise<{ lng: number; lat: number }[]>
+  /** Newest first. */
+  listOfCampaign(tx: Tx, campaignId: string, page: PageRequest): Promise<Envelope[]>
+}
+
 export type Ledger = {
   post(tx: Tx, transfers: readonly Transfer[]): Promise<void>
   isInsufficientFunds(error: unknown): boolean
@@ -105,6 +113,11 @@ export type Positions = {
   ): Promise<{ status: 'ok'; cell: Cell } | Refusal>
   /** The res-12 cell of the last accepted fix, if it is 60 s old at most. */
   lastCell(playerId: string): Promise<Cell | undefined>
+}
+
+export type Exclusions = {
+  /** Those of the points that lie in an area in which nobody hides. */
+  findExcluding(tx: Tx, points: readonly Point[]): Promise<readonly unknown[]>
 }
 
 export type Merchants = {

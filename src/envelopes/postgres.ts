@@ -10,8 +10,10 @@ import {
 } from '#platform/postgres.ts'
 import type { PageRequest } from '#platform/page.ts'
 import { coarsen, fromBigInt, toBigInt } from '../geo/cell.ts'
+import type { BatchRecord } from './batch.ts'
+import type { DroppedRecord } from './dropped.ts'
 import type { AudienceKind, Envelope, HiderKind, SplitKind } from './envelope.ts'
-import type { Entry, EntrySums, EnvelopeRecord, NewEnvelope, Win } from './ports.ts'
+import type { CampaignEnvelopes, Entry, EntrySums, EnvelopeRecord, NewEnvelope, Win } from './ports.ts'
 import type { EnvelopeState } from './state.ts'
 
 const sql = loadStatements(import.meta.url, [
@@ -37,6 +39,14 @@ const sql = loadStatements(import.meta.url, [
   'sum-entries',
   'find-seed',
   'list-shares',
+  'insert-batch',
+  'insert-batch-shares',
+  'lock-of-campaign',
+  'count-of-campaign',
+  'lock-dropped',
+  'list-places',
+  'list-of-campaign',
+  'cells-of',
 ])
 
 export const envelopeRecord: EnvelopeRecord = {
@@ -131,6 +141,45 @@ export const envelopeRecord: EnvelopeRecord = {
   },
 }
 
+/** The envelopes of campaigns, by the hundred. */
+export const droppedRecord: BatchRecord & DroppedRecord & CampaignEnvelopes = {
+  async insertBatch(tx, terms, batch) {
+    const { merchantId, campaignId, dropId, claimRadiusM, currency, totalMinor, shareCount, split } = terms
+    const ids = batch.map(({ id }) => id)
+    const places = [batch.map(e => e.place.lng), batch.map(e => e.place.lat), batch.map(e => toBigInt(e.cell))]
+    const proofs = [batch.map(e => e.seed), batch.map(e => Buffer.from(e.commitment, 'hex'))]
+    const owner = [merchantId, campaignId, dropId, claimRadiusM, currency, totalMinor, shareCount, split]
+    const texts = [terms.greeting, terms.clue, terms.brand]
+    const times = [terms.opensAtMs, terms.expiresAtMs, terms.createdAtMs].map(ms => new Date(ms))
+    await tx.query(sql['insert-batch'], [ids, ...places, ...proofs, ...owner, ...texts, ...times])
+    const amounts = batch.flatMap(({ amountsMinor }) => amountsMinor)
+    await tx.query(sql['insert-batch-shares'], [ids, shareCount, amounts])
+  },
+
+  lockOfCampaign: (tx, { campaignId, dropId, limit }) =>
+    findBy(tx, sql['lock-of-campaign'], [campaignId, dropId ?? null, limit]),
+
+  async countOfCampaign(tx, { campaignId, dropId }) {
+    const [row] = await tx.query<{ left: bigint }>(sql['count-of-campaign'], [campaignId, dropId ?? null])
+    return Number(row?.left)
+  },
+
+  lockDropped: (tx, { dropId, limit }) => findBy(tx, sql['lock-dropped'], [dropId, limit]),
+
+  openEnvelopes: envelopeRecord.openEnvelopes,
+
+  async listCellsOfDrop(tx, dropId) {
+    const rows = await tx.query<{ cell_r7: bigint }>(sql['cells-of'], [dropId])
+    return rows.map(row => fromBigInt(row.cell_r7))
+  },
+
+  listPlaces: (tx, { merchantId, area }) =>
+    tx.query<{ lng: number; lat: number }>(sql['list-places'], [merchantId, JSON.stringify(area)]),
+
+  listOfCampaign: (tx, campaignId, page) =>
+    findBy(tx, sql['list-of-campaign'], [campaignId, ...pageParams(page)]),
+}
+
 async function insertEnvelope(
   tx: Tx,
   envelope: NewEnvelope,
@@ -196,6 +245,7 @@ type EnvelopeRow = Row & {
   clue: string | null
   brand: string | null
   campaign_id: string | null
+  drop_id: string | null
   state: EnvelopeState
   epoch: bigint
   opens_at: Date
@@ -223,6 +273,7 @@ const toEnvelope = (row: EnvelopeRow): Envelope => ({
   clue: row.clue,
   brand: row.brand,
   campaignId: row.campaign_id,
+  dropId: row.drop_id,
   state: row.state,
   epoch: row.epoch,
   opensAtMs: row.opens_at.getTime(),

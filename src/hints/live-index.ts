@@ -17,6 +17,7 @@ import type { LiveEnvelope } from './live-envelope.ts'
 export type CellEvent =
   | { type: 'opened'; envelope: LiveEnvelope }
   | { type: 'ended'; id: string; cell7: Cell; reason: EndReason }
+  | { type: 'changed'; cell7: Cell }
 
 /** Where messages about cells come from. */
 export type CellFeed = {
@@ -62,6 +63,7 @@ type Holding = {
 
 const REREAD_EVERY_MS = 15_000
 const RETRY_AFTER_MS = 1_000
+const CHANGED_AFTER_MS = 1_000
 const CELLS_PER_QUERY = 200
 
 export function createLiveIndex(ports: LiveIndexPorts): LiveIndex {
@@ -104,7 +106,11 @@ export function createLiveIndex(ports: LiveIndexPorts): LiveIndex {
       }
     },
     onChange: listener => void listeners.push(listener),
-    apply: event => (event.type === 'opened' ? cells.open(event.envelope) : cells.end(event)),
+    apply(event) {
+      if (event.type === 'opened') cells.open(event.envelope)
+      else if (event.type === 'ended') cells.end(event)
+      else if (watches.has(event.cell7)) rereader.readSoon(event.cell7)
+    },
     reread: rereader.reread,
     close() {
       rereader.stop()
@@ -180,11 +186,30 @@ function startRereading(holding: Holding, ports: LiveIndexPorts) {
     }
   }
 
+  const changed = new Set<Cell>()
+  let cancelSoon: Cancel | undefined
+
+  /** A drop changes a cell a hundred times in a few seconds; it is read once a second at most. */
+  function readSoon(cell7: Cell): void {
+    changed.add(cell7)
+    cancelSoon ??= ports.clock.after(CHANGED_AFTER_MS, () => {
+      cancelSoon = undefined
+      const cells7 = [...changed].filter(cell => watches.has(cell))
+      changed.clear()
+      if (isStopped || cells7.length === 0) return
+      readRecord(holding, ports, cells7).catch((error: unknown) => {
+        ports.log.warn({ err: error }, 'cells that changed could not be read again')
+      })
+    })
+  }
+
   return {
     reread,
+    readSoon,
     stop() {
       isStopped = true
       cancelTurn()
+      cancelSoon?.()
     },
   }
 }

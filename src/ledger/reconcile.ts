@@ -16,6 +16,7 @@ export type CheckName =
   | 'ended'
   | 'payouts'
   | 'budgets'
+  | 'campaigns'
 
 export const checkTitles: Record<CheckName, string> = {
   currencies: 'all accounts of a currency add up to zero',
@@ -27,6 +28,7 @@ export const checkTitles: Record<CheckName, string> = {
   ended: 'ended envelopes hold nothing in escrow',
   payouts: 'payouts hold what is on its way, and their transfers are those of their state',
   budgets: 'what is used of a cap was won under it',
+  campaigns: 'the budget of a campaign was won, came home, or is held by it, its drops and their envelopes',
 }
 
 /** Figures of one difference: ids and amounts in minor units as decimal strings, and nothing about places. */
@@ -48,7 +50,7 @@ export type ReconcilePorts = {
 }
 
 const ofEnvelopes: readonly CheckName[] = ['accounts', 'totals', 'claims', 'counters', 'shares', 'ended']
-const ofEverything: readonly CheckName[] = ['currencies', ...ofEnvelopes, 'payouts', 'budgets']
+const ofEverything: readonly CheckName[] = ['currencies', ...ofEnvelopes, 'payouts', 'budgets', 'campaigns']
 
 /** Checks everything, or one envelope with its escrow. */
 export function reconcileLedger(

@@ -1,7 +1,8 @@
 /** What the operator did, or what happened in their place when a cap was reached: added once, never changed. */
 import type { Tx } from '#platform/postgres.ts'
 
-export type ActionKind = 'set_cap' | 'freeze' | 'unfreeze' | 'replay' | 'ban' | 'lift_ban'
+export type ActionKind =
+  'set_cap' | 'freeze' | 'unfreeze' | 'replay' | 'ban' | 'lift_ban' | 'exclude' | 'lift_exclusion'
 
 export type Action = {
   actor: 'operator' | 'cap'

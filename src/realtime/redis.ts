@@ -31,6 +31,7 @@ export function createAnnouncer(redis: Redis, { prefix, log }: ChannelOptions): 
   return {
     envelopeOpened: envelope => tellCell(envelope.cell7, { type: 'opened', envelope }),
     envelopeEnded: ended => tellCell(ended.cell7, { type: 'ended', ...ended }),
+    cellsChanged: cells7 => cells7.forEach(cell7 => tellCell(cell7, { type: 'changed', cell7 })),
     toPlayer: (playerId, frame) => publish(playerChannel(prefix, playerId), frame),
   }
 }
