@@ -192,10 +192,8 @@ export const errors = {
     status: 422,
     title: 'The campaign breaks a rule',
     help:
-      'area_…: open ring, too many corners, crossing itself, wrong way round (outer rings counter-clockwise), across ' +
-      'the antimeridian (cut it in two), near a pole, too large, outside of your verified area. schedule_…: ends ' +
-      'before it starts, is over, starts too far ahead or is too long. zone_unknown, window_empty, currency_unknown, ' +
-      'text_refused: as they say.',
+      'area_…: rings are closed, outer ones counter-clockwise, cut at the antimeridian, inside of your verified area. ' +
+      'schedule_…: see the limits. The others: as they say.',
     reasons: [
       'area_open',
       'area_vertices',
@@ -219,10 +217,8 @@ export const errors = {
     status: 422,
     title: 'The drop cannot be made like that',
     help:
-      'no_room: exclusion areas cover the whole area. spacing_impossible: not so many fit that far apart. ' +
-      'too_many_cells: coarser cells, please. points_refused: errors[] names each point that lies outside, in an ' +
-      'exclusion area or too near another. too_many_drops: wait until one is live. too_expensive, ' +
-      'shares_exceed_total: as they say.',
+      'points_refused: errors[] names each point that lies outside, in an exclusion area or too near another. ' +
+      'too_many_cells: take coarser ones. too_many_drops: wait until one is live. The others: as they say.',
     reasons: [
       'no_room',
       'spacing_impossible',

@@ -20,16 +20,13 @@ import type { Random } from '#platform/random.ts'
 import { createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { createSeal } from '#platform/seal.ts'
 import { createSignatureCheck } from '#platform/signature.ts'
-import { nameBudget } from './budgets/budget.ts'
 import { createBudgets } from './budgets/budgets.ts'
-import { budgetRecord, isFrozen, listFrozen } from './budgets/postgres.ts'
+import { budgetRecord, isFrozen } from './budgets/postgres.ts'
 import { createFreezeChannel } from './budgets/redis.ts'
 import { registerBudgetRoutes } from './budgets/routes.ts'
+import { composeCampaigns, listStops } from './app-campaigns.ts'
 import { areaRecord } from './areas/postgres.ts'
-import { registerAreaRoutes } from './areas/routes.ts'
-import { createCampaigns } from './campaigns/campaigns.ts'
-import { campaignLabels, campaignRecord, listStopped, winLimits } from './campaigns/postgres.ts'
-import { registerCampaignRoutes } from './campaigns/routes.ts'
+import { campaignLabels, winLimits } from './campaigns/postgres.ts'
 import { createChainJob } from './chain/extend.ts'
 import { chainRecord } from './chain/postgres.ts'
 import { registerChainRoutes } from './chain/routes.ts'
@@ -41,14 +38,14 @@ import { countClaimsSince, createClaimRecord, deadLetterRecord, listClaimedLive 
 import { createClaimGate } from './claims/redis.ts'
 import { registerClaimRoutes, registerDeadLetterRoutes } from './claims/routes.ts'
 import { createEnvelopes } from './envelopes/envelopes.ts'
-import { droppedRecord, envelopeRecord } from './envelopes/postgres.ts'
+import { envelopeRecord } from './envelopes/postgres.ts'
 import { registerEnvelopeRoutes } from './envelopes/routes.ts'
 import { createAround } from './hints/around.ts'
 import { createLiveIndex } from './hints/live-index.ts'
 import { createHintSelector } from './hints/order.ts'
 import { findEnds, loadLiveEnvelopes } from './hints/postgres.ts'
 import { registerHintRoutes } from './hints/routes.ts'
-import { balanceOf, isInsufficientFunds, isReferenceUsed, postTransfers as post } from './ledger/postgres.ts'
+import { isInsufficientFunds, isReferenceUsed, postTransfers as post } from './ledger/postgres.ts'
 import { statementRecord, walletRecord } from './ledger/postgres.ts'
 import { createFreshPost } from './ledger/post-fresh.ts'
 import { registerLedgerRoutes } from './ledger/routes.ts'
@@ -133,10 +130,7 @@ export async function createApp({
   const isMerchant = async (tx: Tx, id: string) => (await merchantRecord.find(tx, id)) !== undefined
   const budgets = createBudgets({
     record: budgetRecord,
-    listFrozen: async () => {
-      const stopped = (await listStopped(database)).map(ownerId => nameBudget({ kind: 'campaign', ownerId }))
-      return [...(await listFrozen(database)), ...stopped]
-    },
+    listFrozen: () => listStops(database),
     channel: createFreezeChannel({ redis, subscriber, prefix: redisPrefix, log }),
     isHolder: async (tx, holder) =>
       holder.kind === 'platform' ||
@@ -184,20 +178,9 @@ export async function createApp({
     settings: { isSandbox, currencies, dayZone, hmacSecret },
   })
 
-  const campaignLedger = { post: postTransfers, balanceOf, isInsufficientFunds }
-  const campaigns = createCampaigns({
-    ...{ database, clock, random, log, isRowError, record: campaignRecord, areas: areaRecord, batches: droppedRecord },
-    runOnce: (request, act) => runOnce(database, request, act),
-    ledger: campaignLedger,
-    budgets: { isFrozen, announce: budgets.announce },
-    envelopes: droppedRecord,
-    dropped: {
-      transact: database.transact,
-      record: { ...droppedRecord, endEnvelopes: envelopeRecord.endEnvelopes },
-      ledger: campaignLedger,
-      announcer,
-    },
-    settings: { isSandbox, currencies, vertices: config.areaVertices },
+  const campaigns = composeCampaigns({
+    ...{ config, database, clock, random, log, postTransfers, announcer, noteAction },
+    announceStops: budgets.announce,
   })
 
   // Hints
@@ -276,11 +259,7 @@ export async function createApp({
     seal: createSeal(hmacSecret, { purpose: 'kept answers', random }),
   })
   registerEnvelopeRoutes(bind, { envelopes })
-  registerCampaignRoutes(bind, {
-    ...{ campaigns, database, clock, record: campaignRecord, envelopes: droppedRecord },
-    ledger: campaignLedger,
-  })
-  registerAreaRoutes(bind, { ...money, areas: areaRecord, noteAction })
+  campaigns.register(bind)
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
   registerClaimRoutes(bind, { claim: claims.claim, database })
   registerBudgetRoutes(bind, { ...money, record: budgetRecord, isHolder: budgets.isHolder, noteAction })

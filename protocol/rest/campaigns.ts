@@ -3,23 +3,11 @@ import { type Static, Type } from 'typebox'
 import { limits } from '../limits.ts'
 import { bodyErrors, callerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
 import { Amount, Balance, Page, PageQuery, Shape, Text, Timestamp, Uuid } from '../scalars.ts'
-import { Envelope, Split } from './envelopes.ts'
+import { Area } from './areas.ts'
+import { dropEnvelopes, getDrop, previewDrop } from './drops.ts'
+import { Envelope } from './envelopes.ts'
 
 const rules = limits.campaign
-
-const Position = Type.Tuple([
-  Type.Number({ minimum: -180, maximum: 180 }),
-  Type.Number({ minimum: -90, maximum: 90 }),
-])
-const Ring = Type.Array(Position, { minItems: 4, maxItems: rules.mostVertices })
-const Rings = Type.Array(Ring, { minItems: 1, maxItems: 20 })
-
-/** WGS-84, as RFC 7946 wants it: closed rings, the outer one counter-clockwise, holes clockwise. */
-export const Area = Type.Union([
-  Shape({ type: Type.Literal('Polygon'), coordinates: Rings }),
-  Shape({ type: Type.Literal('MultiPolygon'), coordinates: Type.Array(Rings, { minItems: 1, maxItems: 20 }) }),
-])
-export type Area = Static<typeof Area>
 
 const TimeOfDay = Type.String({ pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$' })
 
@@ -131,7 +119,8 @@ export const editCampaign = operation({
   path: '/v1/campaigns/{id}',
   tag,
   summary: 'Change a draft',
-  description: 'What is left out stays. `If-Match` names the version that you saw; if it is another by now, 412.',
+  description:
+    'What is left out stays. `If-Match` names the version that you saw; if it is another by now, 412.',
   callers: ['merchant'],
   scope: 'campaigns',
   ifMatch: 'required',
@@ -161,7 +150,14 @@ export const launchCampaign = operation({
   versioned: true,
   params: id,
   answers: { 200: Campaign },
-  errors: [...reading, ...idempotencyErrors, 'campaign_refused', 'campaign_state', 'insufficient_funds', 'frozen'],
+  errors: [
+    ...reading,
+    ...idempotencyErrors,
+    'campaign_refused',
+    'campaign_state',
+    'insufficient_funds',
+    'frozen',
+  ],
 })
 
 const moving = (verb: 'pause' | 'resume' | 'close', summary: string, description: string) =>
@@ -181,7 +177,11 @@ const moving = (verb: 'pause' | 'resume' | 'close', summary: string, description
 
 export const pauseCampaign = operation({
   id: 'pauseCampaign',
-  ...moving('pause', 'Stop its payouts', 'Claims answer 503 `frozen`; what is reserved waits. Repeating is safe.'),
+  ...moving(
+    'pause',
+    'Stop its payouts',
+    'Claims answer 503 `frozen`; what is reserved waits. Repeating is safe.',
+  ),
 })
 export const resumeCampaign = operation({
   id: 'resumeCampaign',
@@ -197,124 +197,6 @@ export const closeCampaign = operation({
   ),
 })
 
-const Strategy = Type.Union([
-  Shape({
-    type: Type.Literal('uniform'),
-    envelopes: Type.Integer({ minimum: 1, maximum: rules.envelopesPerDrop }),
-  }),
-  Shape({
-    type: Type.Literal('cells'),
-    resolution: Type.Integer({ minimum: 8, maximum: 12, description: 'One in each H3 cell of the area.' }),
-  }),
-  Shape({
-    type: Type.Literal('points'),
-    points: Shape({
-      type: Type.Literal('MultiPoint'),
-      coordinates: Type.Array(Position, { minItems: 1, maxItems: rules.pointsPerRequest }),
-    }),
-  }),
-])
-
-export const DropOrder = Shape({
-  strategy: Strategy,
-  seed: Type.Optional(Text(64, 'The same seed gives the same places; without it, another one each time.')),
-  spacingM: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, description: 'Between any two of yours.' })),
-  amountMinor: Type.String({ pattern: '^[1-9][0-9]{0,12}$', description: 'Of each envelope.' }),
-  shares: Type.Integer({ minimum: 1, maximum: limits.envelope.merchantShares }),
-  split: Split,
-  claimRadiusM: Type.Optional(
-    Type.Integer({ minimum: limits.envelope.claimRadiusM.min, maximum: limits.envelope.claimRadiusM.max }),
-  ),
-})
-export type DropOrder = Static<typeof DropOrder>
-
-export const Warning = Shape({
-  code: Type.Enum(['cells_without_room', 'spacing_impossible', 'radius_below_accuracy', 'budget_exceeded']),
-  detail: Type.String(),
-})
-
-export const Preview = Shape({
-  seed: Type.String({ description: 'Drop with it, and the places are these.' }),
-  envelopes: Type.Integer(),
-  cost: Balance,
-  areaM2: Type.Number({ description: 'Of the campaign, without the exclusion areas.' }),
-  perKm2: Type.Number({ description: 'Envelopes on a square kilometre of it.' }),
-  cells: Type.Array(Shape({ hex_id: Type.String(), envelopes: Type.Integer() }), {
-    description: 'Resolution 9, the fullest first.',
-  }),
-  points: Shape(
-    { type: Type.Literal('MultiPoint'), coordinates: Type.Array(Position) },
-    { description: `The first ${rules.previewPoints}.` },
-  ),
-  warnings: Type.Array(Warning),
-})
-
-export const previewDrop = operation({
-  id: 'previewDrop',
-  method: 'POST',
-  path: '/v1/campaigns/{id}/preview',
-  tag,
-  summary: 'Where a drop would place what, at which cost',
-  description: 'Changes nothing. Drop with the `seed` of the answer to get these places.',
-  callers: ['merchant'],
-  scope: 'read',
-  params: id,
-  body: DropOrder,
-  answers: { 200: Preview },
-  errors: [...writing, 'not_found', 'drop_refused'],
-})
-
-export const Drop = Shape({
-  id: Uuid,
-  campaignId: Uuid,
-  state: Type.Enum(['filling', 'live', 'undoing', 'undone']),
-  envelopes: Type.Integer(),
-  placed: Type.Integer({ description: 'Made so far; nobody sees any before all are.' }),
-  isOpened: Type.Boolean({ description: 'Players see every one of them.' }),
-  cost: Balance,
-  fault: Type.Optional(Type.String({ description: 'Why it is undone.' })),
-  createdAt: Timestamp,
-})
-
-export const dropEnvelopes = operation({
-  id: 'dropEnvelopes',
-  method: 'POST',
-  path: '/v1/campaigns/{id}/drop',
-  tag,
-  summary: 'Place envelopes, all or none',
-  description:
-    'Takes the cost from the budget, then makes the envelopes in the background; the drop goes live when the last one ' +
-    'is there, and otherwise all are closed unseen and the cost returns. Poll the drop.',
-  callers: ['merchant'],
-  scope: 'campaigns',
-  idempotencyKey: 'required',
-  params: id,
-  body: DropOrder,
-  answers: { 202: Drop },
-  errors: [
-    ...writing,
-    ...idempotencyErrors,
-    'not_found',
-    'campaign_state',
-    'drop_refused',
-    'insufficient_funds',
-    'frozen',
-  ],
-})
-
-export const getDrop = operation({
-  id: 'getDrop',
-  method: 'GET',
-  path: '/v1/campaigns/{id}/drops/{dropId}',
-  tag,
-  summary: 'How far a drop is',
-  callers: ['merchant'],
-  scope: 'read',
-  params: Shape({ id: Uuid, dropId: Uuid }),
-  answers: { 200: Drop },
-  errors: reading,
-})
-
 export const listCampaignEnvelopes = operation({
   id: 'listCampaignEnvelopes',
   method: 'GET',
@@ -326,46 +208,6 @@ export const listCampaignEnvelopes = operation({
   params: id,
   query: PageQuery,
   answers: { 200: Page(Envelope) },
-  errors: reading,
-})
-
-export const ExclusionArea = Shape({ id: Uuid, name: Type.String(), area: Area, createdAt: Timestamp })
-
-export const addExclusionArea = operation({
-  id: 'addExclusionArea',
-  method: 'POST',
-  path: '/v1/operator/exclusion-areas',
-  tag: 'operator',
-  summary: 'Let nobody hide inside of an area',
-  description: 'Homes, schools, rail, military. Holds for players and merchants; what hides there already stays.',
-  callers: ['operator'],
-  idempotencyKey: 'required',
-  body: Shape({ name: Text(rules.nameChars), area: Area, reason: Text(limits.operator.reasonChars, 'For the log.') }),
-  answers: { 201: ExclusionArea },
-  errors: [...writing, ...idempotencyErrors, 'campaign_refused'],
-})
-
-export const listExclusionAreas = operation({
-  id: 'listExclusionAreas',
-  method: 'GET',
-  path: '/v1/operator/exclusion-areas',
-  tag: 'operator',
-  summary: 'Where nobody hides, newest first',
-  callers: ['operator'],
-  query: PageQuery,
-  answers: { 200: Page(ExclusionArea) },
-  errors: [...commonErrors, ...callerErrors],
-})
-
-export const removeExclusionArea = operation({
-  id: 'removeExclusionArea',
-  method: 'DELETE',
-  path: '/v1/operator/exclusion-areas/{id}',
-  tag: 'operator',
-  summary: 'Lift an exclusion',
-  callers: ['operator'],
-  params: id,
-  answers: { 200: ExclusionArea },
   errors: reading,
 })
 
@@ -383,4 +225,3 @@ export const campaignOperations = [
   getDrop,
   listCampaignEnvelopes,
 ]
-export const exclusionOperations = [addExclusionArea, listExclusionAreas, removeExclusionArea]

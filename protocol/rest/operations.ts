@@ -1,6 +1,7 @@
 /** Every REST operation, in the order of the documents. */
 import type { Operation } from '../operation.ts'
-import { campaignOperations, exclusionOperations } from './campaigns.ts'
+import { exclusionOperations } from './areas.ts'
+import { campaignOperations } from './campaigns.ts'
 import { claimEnvelope, getClaim, listClaims } from './claims.ts'
 import {
   closeEnvelope,

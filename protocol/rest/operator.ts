@@ -113,7 +113,16 @@ export const unfreeze = operation({
 export const Action = Shape({
   id: Uuid,
   actor: Type.Enum(['operator', 'cap']),
-  action: Type.Enum(['set_cap', 'freeze', 'unfreeze', 'replay', 'ban', 'lift_ban', 'exclude', 'lift_exclusion']),
+  action: Type.Enum([
+    'set_cap',
+    'freeze',
+    'unfreeze',
+    'replay',
+    'ban',
+    'lift_ban',
+    'exclude',
+    'lift_exclusion',
+  ]),
   target: Type.Record(Type.String(), Type.Unknown()),
   reason: Type.String(),
   before: Type.Optional(Type.Record(Type.String(), Type.Unknown())),

@@ -3,7 +3,7 @@
  * nothing; then by PostGIS. RFC 7946 asks for closed rings the right way round, cut at the antimeridian.
  */
 import { limits } from '#protocol/limits.ts'
-import type { Area } from '#protocol/rest/campaigns.ts'
+import type { Area } from '#protocol/rest/areas.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { Tx } from '#platform/postgres.ts'
 import type { Polygons, Ring } from '../geo/spread.ts'
@@ -39,7 +39,9 @@ export function refuseShape(area: Area, { vertices }: { vertices: number }): Ref
   const positions = rings.flat()
   if (positions.some(([, lat]) => Math.abs(lat) > rules.highestLatitude)) return broken('area_polar')
   // Nothing that fits into the largest area is half as long as the Earth is around: it meant the other way.
-  const spans = rings.map(ring => Math.max(...ring.map(([lng]) => lng)) - Math.min(...ring.map(([lng]) => lng)))
+  const spans = rings.map(
+    ring => Math.max(...ring.map(([lng]) => lng)) - Math.min(...ring.map(([lng]) => lng)),
+  )
   return spans.some(span => span > 180) ? broken('area_antimeridian') : undefined
 }
 
@@ -52,11 +54,16 @@ function isClosed(ring: Ring): boolean {
 export async function refuseGeometry(
   record: AreaRecord,
   tx: Tx,
-  { area, merchantId, mostM2 = rules.areaM2 }: { area: Area; merchantId?: string | undefined; mostM2?: number },
+  {
+    area,
+    merchantId,
+    mostM2 = rules.areaM2,
+  }: { area: Area; merchantId?: string | undefined; mostM2?: number },
 ): Promise<Refusal | undefined> {
   const survey = await record.survey(tx, area, merchantId)
   if (!survey.isValid) return broken('area_crossing')
   if (!survey.isOriented) return broken('area_clockwise')
-  if (survey.areaM2 > mostM2) return broken('area_too_large', { areaM2: Math.round(survey.areaM2), limitM2: mostM2 })
+  if (survey.areaM2 > mostM2)
+    return broken('area_too_large', { areaM2: Math.round(survey.areaM2), limitM2: mostM2 })
   return survey.isCovered ? undefined : broken('area_outside')
 }

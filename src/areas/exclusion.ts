@@ -1,5 +1,5 @@
 /** Areas in which nobody hides, by the operator: homes, schools, rail, military. */
-import type { Area } from '#protocol/rest/campaigns.ts'
+import type { Area } from '#protocol/rest/areas.ts'
 import { limits } from '#protocol/limits.ts'
 import type { Clock } from '#platform/clock.ts'
 import { createId } from '#platform/id.ts'
@@ -21,7 +21,11 @@ export type ExclusionRecord = {
   /** As it was; nothing where there is none any more. */
   removeExclusion(tx: Tx, which: { id: string; nowMs: number }): Promise<Exclusion | undefined>
   /** Those of the points that lie in one, or outside of `area`. */
-  findExcluding(tx: Tx, points: readonly Point[], area?: Area): Promise<{ index: number; isOutside: boolean }[]>
+  findExcluding(
+    tx: Tx,
+    points: readonly Point[],
+    area?: Area,
+  ): Promise<{ index: number; isOutside: boolean }[]>
   /** What an area leaves to hide in. */
   subtractExclusions(tx: Tx, area: Area): Promise<{ area: Area; areaM2: number }>
 }
@@ -44,7 +48,8 @@ export async function addExclusion(
   const { areas, noteAction, clock } = ports
   const { area, reason } = sent
   const name = checkText(sent.name, { maxChars: limits.campaign.nameChars, allowContact: true })
-  if (name.status === 'refused') return refuse('campaign_refused', { reason: 'text_refused', detail: name.detail })
+  if (name.status === 'refused')
+    return refuse('campaign_refused', { reason: 'text_refused', detail: name.detail })
   const refusal =
     refuseShape(area, { vertices: limits.campaign.mostVertices }) ??
     (await refuseGeometry(areas, tx, { area, mostM2 }))

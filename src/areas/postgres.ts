@@ -1,6 +1,6 @@
 /** Areas as PostGIS sees them, and the table of those in which nobody hides. */
 import assert from 'node:assert/strict'
-import type { Area } from '#protocol/rest/campaigns.ts'
+import type { Area } from '#protocol/rest/areas.ts'
 import { keysetParams, type PageRequest } from '#platform/page.ts'
 import { loadStatements, type Row, type Tx } from '#platform/postgres.ts'
 import type { Point } from '../geo/point.ts'

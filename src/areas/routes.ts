@@ -1,5 +1,5 @@
 /** HTTP: the operator's exclusion areas. */
-import { addExclusionArea, listExclusionAreas, removeExclusionArea } from '#protocol/rest/campaigns.ts'
+import { addExclusionArea, listExclusionAreas, removeExclusionArea } from '#protocol/rest/areas.ts'
 import { answer, type Bind } from '#platform/http.ts'
 import { runOnce } from '#platform/idempotency.ts'
 import { readPage, toPage } from '#platform/page.ts'
@@ -24,7 +24,10 @@ export function registerAreaRoutes(bind: Bind<Caller>, ports: ExclusionPorts & {
     if (isRefusal(page)) return page
     const rows = await areas.listExclusions(database, page)
     const key = ({ createdAtMs, id }: Exclusion) => ({ atMs: createdAtMs, id })
-    return answer(200, toPage(rows, { path: listExclusionAreas.path, limit: page.limit }, { item: describe, key }))
+    return answer(
+      200,
+      toPage(rows, { path: listExclusionAreas.path, limit: page.limit }, { item: describe, key }),
+    )
   })
 
   bind(removeExclusionArea, async ({ params }) => {

@@ -1,5 +1,5 @@
 /** A campaign as the record holds it, and what follows from that alone. */
-import type { Area } from '#protocol/rest/campaigns.ts'
+import type { Area } from '#protocol/rest/areas.ts'
 import type { Schedule } from './schedule.ts'
 import type { CampaignState } from './state.ts'
 

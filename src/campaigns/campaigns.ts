@@ -22,9 +22,7 @@ export type Campaigns = {
 const TURN_EVERY_MS = 1_000
 const FILL_EVERY_MS = 250
 
-export const createCampaigns = (
-  ports: CampaignPorts & Omit<FillPorts, keyof CampaignPorts>,
-): Campaigns => ({
+export const createCampaigns = (ports: CampaignPorts & Omit<FillPorts, keyof CampaignPorts>): Campaigns => ({
   create: request => createCampaign(ports, request),
   edit: request => editCampaign(ports, request),
   launch: request => launchCampaign(ports, request),

@@ -3,7 +3,10 @@
  * Nothing of a campaign is seen by players before that, and nothing of its plan changes after.
  */
 import type { CampaignPlan, Campaign as CampaignAnswer } from '#protocol/rest/campaigns.ts'
-import { createCampaign as createOperation, launchCampaign as launchOperation } from '#protocol/rest/campaigns.ts'
+import {
+  createCampaign as createOperation,
+  launchCampaign as launchOperation,
+} from '#protocol/rest/campaigns.ts'
 import type { Static } from 'typebox'
 import { createId } from '#platform/id.ts'
 import type { Tx } from '#platform/postgres.ts'
@@ -25,7 +28,13 @@ export async function createCampaign(
   { caller, body, idempotencyKey }: { caller: MerchantCaller; body: CampaignPlan; idempotencyKey: string },
 ): Promise<{ status: 201; body: CampaignView } | Refusal> {
   const nowMs = ports.clock.nowMs()
-  const request = { tenant: `merchant:${caller.id}`, operation: createOperation.id, key: idempotencyKey, body, nowMs }
+  const request = {
+    tenant: `merchant:${caller.id}`,
+    operation: createOperation.id,
+    key: idempotencyKey,
+    body,
+    nowMs,
+  }
   return ports.runOnce<{ status: 201; body: CampaignView }>(request, async tx => {
     const judged = await judge(ports, tx, { merchantId: caller.id, body, nowMs })
     if (judged.status === 'refused') return judged

@@ -8,7 +8,13 @@ import { createId } from '#platform/id.ts'
 import type { Clock } from '#platform/clock.ts'
 import type { Tx } from '#platform/postgres.ts'
 import type { Random } from '#platform/random.ts'
-import { type BatchEnvelope, type BatchRecord, type BatchTerms, drawBatch, insertBatch } from '../envelopes/batch.ts'
+import {
+  type BatchEnvelope,
+  type BatchRecord,
+  type BatchTerms,
+  drawBatch,
+  insertBatch,
+} from '../envelopes/batch.ts'
 import { closeSome, type DroppedPorts, openSome } from '../envelopes/dropped.ts'
 import { campaignOf, dropOf } from '../ledger/account.ts'
 import type { Campaign } from './campaign.ts'

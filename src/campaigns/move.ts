@@ -68,7 +68,9 @@ export function dueStanding(
 export async function turnCampaigns(ports: MovePorts): Promise<{ more: boolean }> {
   const { database, record, budgets } = ports
   const nowMs = ports.clock.nowMs()
-  const due = (await record.listInPlay(database)).filter(campaign => dueStanding(campaign, nowMs) !== undefined)
+  const due = (await record.listInPlay(database)).filter(
+    campaign => dueStanding(campaign, nowMs) !== undefined,
+  )
   for (const { id } of due) {
     await database.transact(async tx => {
       const campaign = await record.lock(tx, id)

@@ -2,8 +2,8 @@
  * Ordering a drop: the places are decided, then one transaction takes the cost out of the campaign and leaves the drop
  * to be filled by whichever server comes first. A repeated key is the same drop.
  */
-import type { DropOrder, Preview, Drop as DropSchema } from '#protocol/rest/campaigns.ts'
-import { dropEnvelopes as operation } from '#protocol/rest/campaigns.ts'
+import type { DropOrder, Preview, Drop as DropSchema } from '#protocol/rest/drops.ts'
+import { dropEnvelopes as operation } from '#protocol/rest/drops.ts'
 import { limits } from '#protocol/limits.ts'
 import type { Static } from 'typebox'
 import { createId } from '#platform/id.ts'
@@ -68,7 +68,12 @@ async function keep(
 ): Promise<Ordered | Refusal> {
   const { record, ledger, budgets } = ports
   const { currency, merchantId, id: campaignId } = campaign
-  const isFrozen = await budgets.isFrozen(tx, { hiderKind: 'merchant', hiderId: merchantId, currency, campaignId })
+  const isFrozen = await budgets.isFrozen(tx, {
+    hiderKind: 'merchant',
+    hiderId: merchantId,
+    currency,
+    campaignId,
+  })
   if (isFrozen) return refuse('frozen')
   if ((await record.countUnderWay(tx, campaignId)) >= limits.campaign.dropsUnderWay) {
     return refuse('drop_refused', { reason: 'too_many_drops' })

@@ -4,7 +4,7 @@
  * previewed is what is dropped.
  */
 import { createHash } from 'node:crypto'
-import type { DropOrder } from '#protocol/rest/campaigns.ts'
+import type { DropOrder } from '#protocol/rest/drops.ts'
 import { breathe } from '#platform/breathe.ts'
 import type { Cell } from '../geo/cell.ts'
 import { fillCells, isInside } from '../geo/fill.ts'
@@ -107,7 +107,9 @@ function createDraw(seed: string): () => number {
   let offset = 0
   return () => {
     if (offset === bytes.length) {
-      bytes = createHash('shake256', { outputLength: 6_144 }).update(`hexbao-drop-v1\n${seed}\n${block++}`).digest()
+      bytes = createHash('shake256', { outputLength: 6_144 })
+        .update(`hexbao-drop-v1\n${seed}\n${block++}`)
+        .digest()
       offset = 0
     }
     offset += 6

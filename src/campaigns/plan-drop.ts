@@ -1,5 +1,5 @@
 /** What a drop would be: places, cost and warnings. The preview shows it; the drop refuses where the preview warns. */
-import type { DropOrder, Preview as PreviewSchema } from '#protocol/rest/campaigns.ts'
+import type { DropOrder, Preview as PreviewSchema } from '#protocol/rest/drops.ts'
 import type { Static } from 'typebox'
 import { limits } from '#protocol/limits.ts'
 import { breathe } from '#platform/breathe.ts'
@@ -105,7 +105,10 @@ export async function describeDropPlan(
   const { points, missing, cellsWithoutRoom } = placed
   const warnings: Warning[] = []
   if (missing > 0) {
-    warnings.push({ code: 'spacing_impossible', detail: `${missing} of ${points.length + missing} find no room` })
+    warnings.push({
+      code: 'spacing_impossible',
+      detail: `${missing} of ${points.length + missing} find no room`,
+    })
   }
   if (cellsWithoutRoom > 0) {
     warnings.push({ code: 'cells_without_room', detail: `${cellsWithoutRoom} cells stay empty` })

@@ -31,7 +31,10 @@ export function judgePlan(
   if (texts.status === 'refused') return texts
   const money = { currency: budget.currency, budgetMinor: BigInt(budget.amountMinor) }
   const { schedule } = judged
-  return { status: 'ok', plan: { ...texts.texts, area, ...money, winsPerPlayer: winsPerPlayer ?? null, schedule } }
+  return {
+    status: 'ok',
+    plan: { ...texts.texts, area, ...money, winsPerPlayer: winsPerPlayer ?? null, schedule },
+  }
 }
 
 type Texts = Pick<Plan, 'name' | 'greeting' | 'clue' | 'brand'>

@@ -1,5 +1,5 @@
 /** What the verbs of this folder need from outside; the real ones are composed in app.ts. */
-import type { Area } from '#protocol/rest/campaigns.ts'
+import type { Area } from '#protocol/rest/areas.ts'
 import type { Clock } from '#platform/clock.ts'
 import type { PageRequest } from '#platform/page.ts'
 import type { Tx } from '#platform/postgres.ts'
@@ -36,8 +36,15 @@ export type CampaignRecord = {
   countUnderWay(tx: Tx, campaignId: string): Promise<number>
   /** Live, with envelopes that are still to open although their campaign has begun. */
   listToOpen(tx: Tx, nowMs: number): Promise<{ id: string; campaignId: string }[]>
-  readPlaces(tx: Tx, id: string, range: { from: number; count: number }): Promise<{ lng: number; lat: number }[]>
-  storeDrop(tx: Tx, drop: Pick<Drop, 'id' | 'state' | 'placed' | 'fault' | 'isOpened' | 'endedAtMs'>): Promise<void>
+  readPlaces(
+    tx: Tx,
+    id: string,
+    range: { from: number; count: number },
+  ): Promise<{ lng: number; lat: number }[]>
+  storeDrop(
+    tx: Tx,
+    drop: Pick<Drop, 'id' | 'state' | 'placed' | 'fault' | 'isOpened' | 'endedAtMs'>,
+  ): Promise<void>
   /** Of an ended campaign: those that are filling are to be undone. */
   stopFilling(tx: Tx, campaignId: string): Promise<void>
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { keysetParams } from '#platform/page.ts'
 import { loadStatements, type Row, type Tx } from '#platform/postgres.ts'
-import type { Area } from '#protocol/rest/campaigns.ts'
+import type { Area } from '#protocol/rest/areas.ts'
 import type { Campaign } from './campaign.ts'
 import type { Drop, DropState, DropTerms } from './drop.ts'
 import type { CampaignRecord } from './ports.ts'

@@ -2,17 +2,15 @@
 import {
   closeCampaign,
   createCampaign,
-  dropEnvelopes,
   editCampaign,
   getCampaign,
-  getDrop,
   launchCampaign,
   listCampaignEnvelopes,
   listCampaigns,
   pauseCampaign,
-  previewDrop,
   resumeCampaign,
 } from '#protocol/rest/campaigns.ts'
+import { dropEnvelopes, getDrop, previewDrop } from '#protocol/rest/drops.ts'
 import { answer, type Bind } from '#platform/http.ts'
 import { readPage, toPage } from '#platform/page.ts'
 import { isRefusal, refuse } from '#platform/problem.ts'

@@ -1,5 +1,6 @@
 /** A campaign and a drop as their merchant sees them. */
-import type { Campaign as CampaignSchema, Drop as DropSchema } from '#protocol/rest/campaigns.ts'
+import type { Campaign as CampaignSchema } from '#protocol/rest/campaigns.ts'
+import type { Drop as DropSchema } from '#protocol/rest/drops.ts'
 import type { Static } from 'typebox'
 import { toMoney, toTimestamp } from '../envelopes/view.ts'
 import type { Campaign } from './campaign.ts'

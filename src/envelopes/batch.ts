@@ -58,7 +58,9 @@ export function drawBatch(
   return places.map(place => {
     const seed = ports.random.bytes(SEED_BYTES)
     const amountsMinor =
-      split === 'equal' ? splitEqual(totalMinor, shareCount) : splitLucky({ total: totalMinor, shares: shareCount, seed })
+      split === 'equal'
+        ? splitEqual(totalMinor, shareCount)
+        : splitLucky({ total: totalMinor, shares: shareCount, seed })
     const commitment = commitSplit({ seed, amounts: amountsMinor })
     return { id: createId(ports), place, cell: locateCell(place), seed, commitment, amountsMinor }
   })
@@ -72,9 +74,16 @@ export async function insertBatch(
   await record.insertBatch(tx, terms, envelopes)
   const { merchantId, dropId, currency, totalMinor, createdAtMs } = terms
   const source = dropOf(dropId, currency)
-  const funded = envelopes.map(({ id }) => ({ id, hider: { kind: 'merchant' as const, id: merchantId }, currency }))
+  const funded = envelopes.map(({ id }) => ({
+    id,
+    hider: { kind: 'merchant' as const, id: merchantId },
+    currency,
+  }))
   await ledger.post(
     tx,
-    funded.map(one => ({ ...fundEscrow(one, { amountMinor: totalMinor, atMs: createdAtMs }), debit: source })),
+    funded.map(one => ({
+      ...fundEscrow(one, { amountMinor: totalMinor, atMs: createdAtMs }),
+      debit: source,
+    })),
   )
 }

@@ -49,7 +49,11 @@ export async function closeSome(
 export async function openSome({ transact, record }: DroppedPorts, dropId: string): Promise<number> {
   return transact(async tx => {
     const envelopes = await record.lockDropped(tx, { dropId, limit: batchSize })
-    if (envelopes.length > 0) await record.openEnvelopes(tx, envelopes.map(({ id }) => id))
+    if (envelopes.length > 0)
+      await record.openEnvelopes(
+        tx,
+        envelopes.map(({ id }) => id),
+      )
     return envelopes.length
   })
 }

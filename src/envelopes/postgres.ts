@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import {
   loadStatements,
   lockNumber,
-  type Row,
   type Statement,
   type Tx,
   violatedConstraint,
@@ -12,9 +11,9 @@ import type { PageRequest } from '#platform/page.ts'
 import { coarsen, fromBigInt, toBigInt } from '../geo/cell.ts'
 import type { BatchRecord } from './batch.ts'
 import type { DroppedRecord } from './dropped.ts'
-import type { AudienceKind, Envelope, HiderKind, SplitKind } from './envelope.ts'
-import type { CampaignEnvelopes, Entry, EntrySums, EnvelopeRecord, NewEnvelope, Win } from './ports.ts'
-import type { EnvelopeState } from './state.ts'
+import type { Envelope } from './envelope.ts'
+import type { CampaignEnvelopes, EntrySums, EnvelopeRecord, NewEnvelope } from './ports.ts'
+import { type EntryRow, type EnvelopeRow, toEntry, toEnvelope, toWin, type WinRow } from './rows.ts'
 
 const sql = loadStatements(import.meta.url, [
   'lock',
@@ -146,7 +145,11 @@ export const droppedRecord: BatchRecord & DroppedRecord & CampaignEnvelopes = {
   async insertBatch(tx, terms, batch) {
     const { merchantId, campaignId, dropId, claimRadiusM, currency, totalMinor, shareCount, split } = terms
     const ids = batch.map(({ id }) => id)
-    const places = [batch.map(e => e.place.lng), batch.map(e => e.place.lat), batch.map(e => toBigInt(e.cell))]
+    const places = [
+      batch.map(e => e.place.lng),
+      batch.map(e => e.place.lat),
+      batch.map(e => toBigInt(e.cell)),
+    ]
     const proofs = [batch.map(e => e.seed), batch.map(e => Buffer.from(e.commitment, 'hex'))]
     const owner = [merchantId, campaignId, dropId, claimRadiusM, currency, totalMinor, shareCount, split]
     const texts = [terms.greeting, terms.clue, terms.brand]
@@ -225,101 +228,3 @@ const pageParams = ({ limit, after }: PageRequest): unknown[] => [
   after?.id ?? null,
   limit + 1,
 ]
-
-type EnvelopeRow = Row & {
-  id: string
-  hider_kind: HiderKind
-  hider_id: string
-  lng: number
-  lat: number
-  cell_r12: bigint
-  claim_radius_m: number
-  currency: string
-  total: bigint
-  share_count: number
-  split: SplitKind
-  share_cap: bigint | null
-  commitment: string
-  audience: AudienceKind
-  greeting: string | null
-  clue: string | null
-  brand: string | null
-  campaign_id: string | null
-  drop_id: string | null
-  state: EnvelopeState
-  epoch: bigint
-  opens_at: Date
-  expires_at: Date
-  created_at: Date
-  ended_at: Date | null
-  claimed_shares: number
-  claimed_amount: bigint
-}
-
-const toEnvelope = (row: EnvelopeRow): Envelope => ({
-  id: row.id,
-  hider: { kind: row.hider_kind, id: row.hider_id },
-  place: { lat: row.lat, lng: row.lng },
-  cell: fromBigInt(row.cell_r12),
-  claimRadiusM: row.claim_radius_m,
-  currency: row.currency,
-  totalMinor: row.total,
-  shareCount: row.share_count,
-  split: row.split,
-  shareCapMinor: row.share_cap,
-  commitment: row.commitment,
-  audience: row.audience,
-  greeting: row.greeting,
-  clue: row.clue,
-  brand: row.brand,
-  campaignId: row.campaign_id,
-  dropId: row.drop_id,
-  state: row.state,
-  epoch: row.epoch,
-  opensAtMs: row.opens_at.getTime(),
-  expiresAtMs: row.expires_at.getTime(),
-  createdAtMs: row.created_at.getTime(),
-  endedAtMs: row.ended_at?.getTime() ?? null,
-  claimedShares: row.claimed_shares,
-  claimedMinor: row.claimed_amount,
-})
-
-type WinRow = Row & {
-  id: string
-  player_id: string
-  amount: bigint
-  currency: string
-  claimed_at: Date
-  is_largest: boolean
-}
-
-const toWin = (row: WinRow): Win => ({
-  claimId: row.id,
-  playerId: row.player_id,
-  amountMinor: row.amount,
-  currency: row.currency,
-  claimedAtMs: row.claimed_at.getTime(),
-  isLargest: row.is_largest,
-})
-
-type EntryRow = Row & {
-  id: string
-  kind: Entry['kind']
-  amount: bigint
-  remaining: bigint
-  share_no: number | null
-  player_id: string | null
-  created_at: Date
-}
-
-const toEntry = (row: EntryRow): Entry => ({
-  transferId: row.id,
-  kind: row.kind,
-  amountMinor: row.amount,
-  remainingMinor: row.remaining,
-  claim:
-    row.share_no === null || row.player_id === null
-      ? undefined
-      : { shareNo: row.share_no, playerId: row.player_id },
-  createdAtMs: row.created_at.getTime(),
-})

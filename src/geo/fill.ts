@@ -28,11 +28,10 @@ export function estimateFill(polygons: Polygons, resolution: number): { cells: n
 /** Of one degree of latitude. */
 const METRES = 111_195
 
-export const fillCells = (polygons: Polygons, resolution: number): Cell[] => [
-  ...new Set(
-    polygons.flatMap(rings => polygonToCells(rings as unknown as number[][][], resolution, true)),
-  ),
-] as Cell[]
+export const fillCells = (polygons: Polygons, resolution: number): Cell[] =>
+  [
+    ...new Set(polygons.flatMap(rings => polygonToCells(rings as unknown as number[][][], resolution, true))),
+  ] as Cell[]
 
 /** By the even-odd rule over all rings. */
 export function isInside(polygons: Polygons, { lat, lng }: Point): boolean {

@@ -12,15 +12,24 @@ const METRES = 111_195
 
 /**
  * `near` is any point of the area, `highestLat` the largest latitude without sign: degrees of longitude are taken to be
- * as short as there, so that points that are near each other are in squares next to each other, at the antimeridian too.
+ * as short as there, so that points that are near each other are in squares next to each other, also across ±180.
  */
-export function createSpacing({ spacingM, near, highestLat }: { spacingM: number; near: Point; highestLat: number }): Spacing {
+export function createSpacing({
+  spacingM,
+  near,
+  highestLat,
+}: {
+  spacingM: number
+  near: Point
+  highestLat: number
+}): Spacing {
   const squares = new Map<number, Point[]>()
   const narrow = Math.cos((highestLat * Math.PI) / 180)
-  const squareOf = ({ lat, lng }: Point) => [
-    Math.floor((wrapLng(lng - near.lng) * METRES * narrow) / spacingM),
-    Math.floor(((lat - near.lat) * METRES) / spacingM),
-  ] as const
+  const squareOf = ({ lat, lng }: Point) =>
+    [
+      Math.floor((wrapLng(lng - near.lng) * METRES * narrow) / spacingM),
+      Math.floor(((lat - near.lat) * METRES) / spacingM),
+    ] as const
   const keyOf = (x: number, y: number) => x * 100_000_000 + y
   return {
     hasRoom(point) {

@@ -11,7 +11,11 @@ export type Ring = readonly (readonly [lng: number, lat: number])[]
 export type Polygons = readonly (readonly Ring[])[]
 
 /** One trapezoid: the lng of both sides at its lower and upper latitude. */
-type Trapezoid = { lat: readonly [number, number]; left: readonly [number, number]; right: readonly [number, number] }
+type Trapezoid = {
+  lat: readonly [number, number]
+  left: readonly [number, number]
+  right: readonly [number, number]
+}
 
 export type Spread = {
   /** A point for two numbers in [0, 1). */
@@ -52,7 +56,8 @@ function cut(rings: readonly Ring[]): Trapezoid[] {
   for (const [i, bottom] of lats.slice(0, -1).entries()) {
     const top = lats[i + 1] as number
     active = active.filter(({ high }) => high[1] > bottom)
-    for (; (edges[next]?.low[1] ?? Infinity) <= bottom; next++) active.push(edges[next] as (typeof edges)[number])
+    for (; (edges[next]?.low[1] ?? Infinity) <= bottom; next++)
+      active.push(edges[next] as (typeof edges)[number])
     const sides = active
       .map(edge => ({ low: lngAt(edge, bottom), high: lngAt(edge, top) }))
       .sort((a, b) => a.low + a.high - b.low - b.high)

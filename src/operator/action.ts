@@ -2,7 +2,14 @@
 import type { Tx } from '#platform/postgres.ts'
 
 export type ActionKind =
-  'set_cap' | 'freeze' | 'unfreeze' | 'replay' | 'ban' | 'lift_ban' | 'exclude' | 'lift_exclusion'
+  | 'set_cap'
+  | 'freeze'
+  | 'unfreeze'
+  | 'replay'
+  | 'ban'
+  | 'lift_ban'
+  | 'exclude'
+  | 'lift_exclusion'
 
 export type Action = {
   actor: 'operator' | 'cap'

@@ -39,8 +39,7 @@ export function wallTime(nowMs: number, zone: string): { weekday: number; minute
 
 export function isZone(zone: string): boolean {
   try {
-    new Intl.DateTimeFormat('en-US', { timeZone: zone })
-    return true
+    return Intl.DateTimeFormat('en-US', { timeZone: zone }) !== undefined
   } catch {
     return false
   }

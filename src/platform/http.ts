@@ -100,7 +100,12 @@ export function createBinder<C extends { kind: CallerKind }>(
           return sendRefusal(reply, refuse('if_match_missing'), ports.sandbox)
         }
         const { params, query, body, id: requestId } = request
-        const seen = { caller: callers.get(request), idempotencyKey, ifMatch: readIfMatch(request), requestId }
+        const seen = {
+          caller: callers.get(request),
+          idempotencyKey,
+          ifMatch: readIfMatch(request),
+          requestId,
+        }
         const call = { params, query, body, ...seen }
         const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)

@@ -3,13 +3,16 @@ import t from 'tap'
 import type { CampaignPlan } from '#protocol/rest/campaigns.ts'
 import { transitions } from '../../src/campaigns/state.ts'
 import { isInWindow, judgeSchedule } from '../../src/campaigns/schedule.ts'
-import { goEast, square } from '../envelopes/stage.ts'
+import { winLimits } from '../../src/campaigns/postgres.ts'
+import type { Reservation } from '../../src/claims/reservation.ts'
+import { createSettle } from '../../src/claims/settle.ts'
+import { coarsen, locateCell } from '../../src/geo/cell.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { outcomeOf } from '../claims/stage.ts'
-import { createCampaignStage, must, plaza, reasonOf } from './stage.ts'
+import { createCampaignStage, must, reasonOf } from './stage.ts'
 
 const stage = await createCampaignStage(t)
-const { world, clock, campaigns, create, launch, drop, launchNew, planOf, fill, open, settleAll, run } = stage
+const { world, clock, campaigns, create, launch, drop, launchNew, fill, open, settleAll, run } = stage
 const { ask, balanceOf, createMerchant, dropOf, campaignOf, createCrowd, claim } = stage
 
 t.afterEach(async () => assertBooks(t, world))
@@ -58,7 +61,11 @@ t.test('a draft is changed by whoever saw its newest version, and launched once'
   const before = await balanceOf(merchant.id)
   const { body } = must(await create(merchant, { clue: { text: 'Under the clock' } }, 'same'))
   t.match(body, { state: 'draft', version: 1, isOpen: false, available: { amountMinor: '0' } })
-  t.same(must(await create(merchant, { clue: { text: 'Under the clock' } }, 'same')).body, body, 'a retry is the same')
+  t.same(
+    must(await create(merchant, { clue: { text: 'Under the clock' } }, 'same')).body,
+    body,
+    'a retry is the same',
+  )
   const edit = (version: number, changes: Partial<CampaignPlan>) =>
     campaigns.edit({ caller: merchant, id: body.id, version, body: changes })
   t.match(must(await edit(1, { name: 'Lanterns' })).body, {
@@ -87,15 +94,53 @@ t.test('plans that break a rule', async t => {
   const at = (days: number) => new Date(clock.nowMs() + days * 86_400_000).toISOString()
   const endsAt = at(5)
   const ring = (corners: [number, number][]) => ({ type: 'Polygon' as const, coordinates: [corners] })
-  const [a, b, c, d] = [[121, 31], [121.001, 31], [121.001, 31.001], [121, 31.001]] as [number, number][]
+  const [a, b, c, d] = [
+    [121, 31],
+    [121.001, 31],
+    [121.001, 31.001],
+    [121, 31.001],
+  ] as [number, number][]
   const cases: [string, Partial<CampaignPlan>][] = [
     ['area_open', { area: ring([a, b, c, d] as never) }],
     ['area_clockwise', { area: ring([a, d, c, b, a] as never) }],
     ['area_crossing', { area: ring([a, c, b, d, a] as never) }],
     ['area_crossing', { area: ring([a, b, a, b, a] as never) }],
-    ['area_too_large', { area: ring([[121, 31], [121.1, 31], [121.1, 31.1], [121, 31.1], [121, 31]]) }],
-    ['area_antimeridian', { area: ring([[179.9, 10], [-179.9, 10], [-179.9, 10.1], [179.9, 10.1], [179.9, 10]]) }],
-    ['area_polar', { area: ring([[10, 89], [10.1, 89], [10.1, 89.1], [10, 89.1], [10, 89]]) }],
+    [
+      'area_too_large',
+      {
+        area: ring([
+          [121, 31],
+          [121.1, 31],
+          [121.1, 31.1],
+          [121, 31.1],
+          [121, 31],
+        ]),
+      },
+    ],
+    [
+      'area_antimeridian',
+      {
+        area: ring([
+          [179.9, 10],
+          [-179.9, 10],
+          [-179.9, 10.1],
+          [179.9, 10.1],
+          [179.9, 10],
+        ]),
+      },
+    ],
+    [
+      'area_polar',
+      {
+        area: ring([
+          [10, 89],
+          [10.1, 89],
+          [10.1, 89.1],
+          [10, 89.1],
+          [10, 89],
+        ]),
+      },
+    ],
     ['area_vertices', { area: ring([...Array.from({ length: 200 }, () => a), a] as never) }],
     ['schedule_past', { schedule: { endsAt: at(-1) } }],
     ['schedule_empty', { schedule: { startsAt: at(6), endsAt } }],
@@ -106,7 +151,8 @@ t.test('plans that break a rule', async t => {
     ['currency_unknown', { budget: { amountMinor: '1', currency: 'XXX' } }],
     ['text_refused', { name: 'x\u202ey' }],
   ]
-  for (const [reason, changes] of cases) t.equal(reasonOf(await create(merchant, changes)), `campaign_refused ${reason}`)
+  for (const [reason, changes] of cases)
+    t.equal(reasonOf(await create(merchant, changes)), `campaign_refused ${reason}`)
   t.equal(reasonOf(await create(merchant)), '201')
   const strict = await createCampaignStage(t, { isSandbox: false })
   const shop = await strict.createMerchant()
@@ -143,54 +189,68 @@ t.test('windows by the clock on the wall, over midnight and summer time', async 
   for (const [at, isOpen] of cases) t.equal(isInWindow(judged.schedule, Date.parse(at)), isOpen, at)
 })
 
-t.test('a drop: cost first, envelopes unseen while it fills, then live, each claimed from its own escrow', async t => {
-  const { merchant, id } = await launchNew({ greeting: 'Hello', brand: 'Plaza' })
-  const order = { strategy: { type: 'uniform' as const, envelopes: 1_203 }, amountMinor: '50', shares: 5 }
-  const { body } = must(await drop(merchant, id, order, 'drop'))
-  t.match(body, { state: 'filling', envelopes: 1_203, placed: 0, cost: { amountMinor: '60150' } })
-  t.same(must(await drop(merchant, id, order, 'drop')).body, body, 'a retry is the same drop')
-  t.equal(reasonOf(await drop(merchant, id, { ...order, shares: 4 }, 'drop')), 'idempotency_mismatch')
-  t.equal(await balanceOf(id), 39_850n)
-  t.equal(await balanceOf(body.id), 60_150n)
-  const job = campaigns.jobs.find(({ name }) => name === 'fill-drops')
-  await job?.run(0)
-  t.match(await dropOf(body.id), { state: 'filling', placed: 500 })
-  await assertBooks(t, world)
-  await open()
-  t.same([...new Set((await envelopesOf(body.id)).map(({ state }) => state))], ['funded'], 'nobody sees a part')
-  await fill()
-  await open()
-  t.match(await dropOf(body.id), { state: 'live', placed: 1_203, isOpened: true })
-  const envelopes = await envelopesOf(body.id)
-  t.equal(envelopes.length, 1_203)
-  t.ok(envelopes.every(({ state }) => state === 'live'))
-  const changed = stage.announced.filter(event => Array.isArray(event))
-  t.equal(changed.length, 1, 'one announcement, by cell')
-  t.equal(await balanceOf(body.id), 0n)
-  const [player] = await createCrowd(1)
-  const [first] = envelopes
-  t.equal(outcomeOf(await claim(player!, first!.id, { at: first! })), 'claimed')
-  t.equal(reasonOf(await drop(merchant, id, order)), 'insufficient_funds')
-})
+t.test(
+  'a drop: cost first, envelopes unseen while it fills, then live, each claimed from its own escrow',
+  async t => {
+    stage.announcedByEnvelopes.length = 0
+    const { merchant, id } = await launchNew({ greeting: 'Hello', brand: 'Plaza' })
+    const order = { strategy: { type: 'uniform' as const, envelopes: 1_203 }, amountMinor: '50', shares: 5 }
+    const { body } = must(await drop(merchant, id, order, 'drop'))
+    t.match(body, { state: 'filling', envelopes: 1_203, placed: 0, cost: { amountMinor: '60150' } })
+    t.same(must(await drop(merchant, id, order, 'drop')).body, body, 'a retry is the same drop')
+    t.equal(reasonOf(await drop(merchant, id, { ...order, shares: 4 }, 'drop')), 'idempotency_mismatch')
+    t.equal(await balanceOf(id), 39_850n)
+    t.equal(await balanceOf(body.id), 60_150n)
+    const job = campaigns.jobs.find(({ name }) => name === 'fill-drops')
+    await job?.run(0)
+    t.match(await dropOf(body.id), { state: 'filling', placed: 500 })
+    await assertBooks(t, world)
+    await open()
+    t.same(
+      [...new Set((await envelopesOf(body.id)).map(({ state }) => state))],
+      ['funded'],
+      'nobody sees a part',
+    )
+    await fill()
+    await open()
+    t.match(await dropOf(body.id), { state: 'live', placed: 1_203, isOpened: true })
+    const envelopes = await envelopesOf(body.id)
+    t.equal(envelopes.length, 1_203)
+    t.ok(envelopes.every(({ state }) => state === 'live'))
+    const cells = [...new Set(envelopes.map(place => coarsen(locateCell(place), 7)))].sort()
+    const told = stage.announcedByEnvelopes.filter(event => (event as { event: string }).event === 'changed')
+    t.match(told, [{ cells7: cells }], 'those near are told once, by cell')
+    t.equal(await balanceOf(body.id), 0n)
+    const [player] = await createCrowd(1)
+    const [first] = envelopes
+    t.equal(outcomeOf(await claim(player!, first!.id, { at: first! })), 'claimed')
+    t.equal(reasonOf(await drop(merchant, id, order)), 'insufficient_funds')
+  },
+)
 
-t.test('a server that dies in the middle of a batch: another goes on, and nothing is there twice', async t => {
-  const { merchant, id } = await launchNew()
-  const { body } = must(await drop(merchant, id, { strategy: { type: 'uniform', envelopes: 900 } }))
-  const job = campaigns.jobs.find(({ name }) => name === 'fill-drops')
-  await job?.run(0)
-  // Two servers at once, as if the lock of the job were lost: the drop's row decides.
-  await Promise.all([job?.run(0), job?.run(0), job?.run(0)])
-  await fill()
-  t.match(await dropOf(body.id), { state: 'live', placed: 900 })
-  t.equal((await envelopesOf(body.id)).length, 900)
-})
+t.test(
+  'a server that dies in the middle of a batch: another goes on, and nothing is there twice',
+  async t => {
+    const { merchant, id } = await launchNew()
+    const { body } = must(await drop(merchant, id, { strategy: { type: 'uniform', envelopes: 900 } }))
+    const job = campaigns.jobs.find(({ name }) => name === 'fill-drops')
+    await job?.run(0)
+    // Two servers at once, as if the lock of the job were lost: the drop's row decides.
+    await Promise.all([job?.run(0), job?.run(0), job?.run(0)])
+    await fill()
+    t.match(await dropOf(body.id), { state: 'live', placed: 900 })
+    t.equal((await envelopesOf(body.id)).length, 900)
+  },
+)
 
 t.test('a drop that cannot be made is undone: closed unseen, the cost returns', async t => {
   const { merchant, id } = await launchNew()
   const { body } = must(await drop(merchant, id, { strategy: { type: 'uniform', envelopes: 700 } }))
   const job = campaigns.jobs.find(({ name }) => name === 'fill-drops')
   await job?.run(0)
-  await ask(`alter table envelopes add constraint planted check (drop_id <> '${body.id}' or state = 'closed') not valid`)
+  await ask(
+    `alter table envelopes add constraint planted check (drop_id <> '${body.id}' or state = 'closed') not valid`,
+  )
   await fill()
   await ask('alter table envelopes drop constraint planted')
   t.match(await dropOf(body.id), { state: 'undone', placed: 500, fault: /could not be recorded/ })
@@ -203,11 +263,17 @@ t.test('pause stops every claim with one row, resume lets them go on', async t =
   const { merchant, id, envelopes } = await openNew()
   const [player] = await createCrowd(1)
   const [first] = envelopes
-  t.match(must(await campaigns.move({ caller: merchant, id, to: 'paused' })).body, { state: 'paused', isOpen: false })
+  t.match(must(await campaigns.move({ caller: merchant, id, to: 'paused' })).body, {
+    state: 'paused',
+    isOpen: false,
+  })
   // This server does not know yet; the settlement reads the row.
   t.equal(outcomeOf(await claim(player!, first!.id, { at: first! })), 'frozen')
   t.match(must(await campaigns.move({ caller: merchant, id, to: 'paused' })).body, { state: 'paused' })
-  t.match(must(await campaigns.move({ caller: merchant, id, to: 'live' })).body, { state: 'live', isOpen: true })
+  t.match(must(await campaigns.move({ caller: merchant, id, to: 'live' })).body, {
+    state: 'live',
+    isOpen: true,
+  })
   t.equal(outcomeOf(await claim(player!, first!.id, { at: first! })), 'claimed')
   const stranger = await createMerchant()
   t.equal(reasonOf(await campaigns.move({ caller: stranger, id, to: 'ended' })), 'not_found')
@@ -216,33 +282,41 @@ t.test('pause stops every claim with one row, resume lets them go on', async t =
 t.test('a player wins as often as the campaign lets them, whatever runs at once', async t => {
   const { envelopes } = await openNew({ winsPerPlayer: 3 })
   const [player, other] = await createCrowd(2)
-  const near = { lat: 31.2304, lng: 121.4737 }
-  await ask('update envelopes set place = st_setsrid(st_makepoint($1, $2), 4326)::geography where drop_id is not null', [
-    near.lng,
-    near.lat,
-  ])
-  const settlements = envelopes.slice(0, 8)
-  const servers = [stage.server, stage.createServer(), stage.createServer()]
-  const answers = await Promise.all(
-    settlements.map((envelope, i) => claim(player!, envelope.id, { at: envelope, on: servers[i % 3]! })),
+  const settle = createSettle({ ...stage.settlePorts, winLimits })
+  const reservationOf = (envelopeId: string, playerId: string, shareNo = 1): Reservation => ({
+    ...{ envelopeId, playerId, shareNo, epoch: 2, entryId: '1-1' },
+  })
+  const batches = [0, 1, 2, 3, 4].map(batch => envelopes.slice(2 * batch, 2 * batch + 2))
+  const outcomes = await Promise.all(
+    batches.map(batch => settle(batch.map(envelope => reservationOf(envelope.id, player!.id)))),
   )
-  const won = answers.filter(({ status }) => status === 'claimed').length
-  const rows = await ask<{ n: bigint }>('select count(*) as n from claims where player_id = $1', [player!.id])
-  t.equal(Number(rows[0]?.n), won)
-  t.ok(won <= 3)
-  t.comment(answers.map(outcomeOf).join(' '))
-  t.equal(outcomeOf(await claim(other!, envelopes[9]!.id, { at: envelopes[9]! })), 'claimed', 'others still win')
+  const statuses = outcomes.flat().map(({ status }) => status)
+  t.equal(statuses.filter(status => status === 'settled').length, 3)
+  t.equal(statuses.filter(status => status === 'over_limit').length, 7)
+  const again = outcomes.flat().findIndex(({ status }) => status === 'settled')
+  const [repeated] = await settle([reservationOf(envelopes[again]!.id, player!.id)])
+  t.equal(repeated?.status, 'duplicate', 'a win of before stays one')
+  t.equal(outcomeOf(await claim(player!, envelopes[12]!.id, { at: envelopes[12]! })), 'player_limit')
+  t.same(await stage.keysOf(envelopes[12]!.id), [], 'and nothing is reserved for it')
+  t.equal(
+    outcomeOf(await claim(other!, envelopes[12]!.id, { at: envelopes[12]! })),
+    'claimed',
+    'others still win',
+  )
 })
 
 t.test('closing returns all that nobody won, and an end by schedule does the same', async t => {
   const { merchant, id, dropId, envelopes } = await openNew()
   const before = await balanceOf(merchant.id)
-  const [player] = await createCrowd(1)
+  const [player, other] = await createCrowd(2)
   t.equal(outcomeOf(await claim(player!, envelopes[0]!.id, { at: envelopes[0]! })), 'claimed')
   const late = must(await drop(merchant, id, { strategy: { type: 'uniform', envelopes: 600 } }))
   await campaigns.jobs.find(({ name }) => name === 'fill-drops')?.run(0)
-  t.match(must(await campaigns.move({ caller: merchant, id, to: 'ended' })).body, { state: 'ended', isOpen: false })
-  t.equal(outcomeOf(await claim(player!, envelopes[1]!.id, { at: envelopes[1]! })), 'frozen')
+  t.match(must(await campaigns.move({ caller: merchant, id, to: 'ended' })).body, {
+    state: 'ended',
+    isOpen: false,
+  })
+  t.equal(outcomeOf(await claim(other!, envelopes[1]!.id, { at: envelopes[1]! })), 'frozen')
   await settleAll()
   t.match(await dropOf(late.body.id), { state: 'undone', fault: 'the campaign ended' })
   t.ok((await campaignOf(id))?.settledAtMs)
@@ -287,4 +361,3 @@ t.test('a schedule starts a campaign, and its windows stop and start it', async 
   await settleAll()
   t.equal(await balanceOf(merchant.id), 99_999_999n)
 })
-void [goEast, square, plaza, planOf]

@@ -1,6 +1,7 @@
 /** Campaigns over a real database, with merchants who have money; jobs run when the test says so. */
 import type { Test } from 'tap'
-import type { CampaignPlan, DropOrder } from '#protocol/rest/campaigns.ts'
+import type { CampaignPlan } from '#protocol/rest/campaigns.ts'
+import type { DropOrder } from '#protocol/rest/drops.ts'
 import { runOnce } from '#platform/idempotency.ts'
 import { isRowError } from '#platform/postgres.ts'
 import { areaRecord } from '../../src/areas/postgres.ts'
@@ -27,14 +28,22 @@ export const plaza: CampaignPlan['area'] = {
   ],
 }
 
-export async function createCampaignStage(t: Test, options: { isSandbox?: boolean } = {}) {
-  const stage = await createClaimStage(t)
-  const { world, announcer } = stage
+type ClaimStage = Awaited<ReturnType<typeof createClaimStage>>
+
+function compose({ world, announcer }: ClaimStage, isSandbox: boolean) {
   const { database, clock, random } = world
   const ledger = { post: postTransfers, balanceOf, isInsufficientFunds }
   const logged: unknown[] = []
   const campaigns = createCampaigns({
-    ...{ database, clock, random, isRowError, record: campaignRecord, areas: areaRecord, batches: droppedRecord },
+    ...{
+      database,
+      clock,
+      random,
+      isRowError,
+      record: campaignRecord,
+      areas: areaRecord,
+      batches: droppedRecord,
+    },
     log: { error: (fields: object) => void logged.push(fields) } as never,
     runOnce: (request, act) => runOnce(database, request, act),
     ledger,
@@ -46,8 +55,15 @@ export async function createCampaignStage(t: Test, options: { isSandbox?: boolea
       ledger,
       announcer,
     },
-    settings: { isSandbox: options.isSandbox ?? true, currencies: testCurrencies, vertices: 200 },
+    settings: { isSandbox, currencies: testCurrencies, vertices: 200 },
   })
+  return { campaigns, logged }
+}
+
+export async function createCampaignStage(t: Test, options: { isSandbox?: boolean } = {}) {
+  const stage = await createClaimStage(t)
+  const { database, clock } = stage.world
+  const { campaigns, logged } = compose(stage, options.isSandbox ?? true)
 
   const planOf = (changes: Partial<CampaignPlan> = {}): CampaignPlan => ({
     name: 'New Year on the plaza',
@@ -68,8 +84,12 @@ export async function createCampaignStage(t: Test, options: { isSandbox?: boolea
     campaigns.create({ caller, body: planOf(changes), idempotencyKey })
   const launch = (caller: MerchantCaller, id: string, idempotencyKey = key()) =>
     campaigns.launch({ caller, id, idempotencyKey })
-  const drop = (caller: MerchantCaller, id: string, changes: Partial<DropOrder> = {}, idempotencyKey = key()) =>
-    campaigns.drop({ caller, id, body: orderOf(changes), idempotencyKey })
+  const drop = (
+    caller: MerchantCaller,
+    id: string,
+    changes: Partial<DropOrder> = {},
+    idempotencyKey = key(),
+  ) => campaigns.drop({ caller, id, body: orderOf(changes), idempotencyKey })
 
   /** A live campaign of a new merchant. */
   async function launchNew(changes: Partial<CampaignPlan> = {}) {

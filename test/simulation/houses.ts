@@ -153,7 +153,7 @@ export function createMemoryRecordHouse(nowMs: () => number): RecordHouse {
           clue: null,
           brand: null,
           campaignId: null,
-      dropId: null,
+          dropId: null,
           commitment: '',
           guestIds: [],
           passphraseMac: null,

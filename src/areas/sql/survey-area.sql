@@ -7,7 +7,8 @@ select is_valid, ST_IsPolygonCCW(area) as is_oriented,
   case when is_valid then ST_Area(area::geography) else 0 end as area_m2,
   case
     when $2::uuid is null then true
-    when is_valid then coalesce((select ST_Covers(m.area::geometry, judged.area) from merchants m where m.id = $2), false)
+    when is_valid then coalesce(
+      (select ST_Covers(m.area::geometry, judged.area) from merchants m where m.id = $2), false)
     else false
   end as is_covered
 from judged

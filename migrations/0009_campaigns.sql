@@ -83,7 +83,8 @@ create index drops_to_open on drops (created_at, id) where state = 'live' and no
 alter table envelopes
   add column drop_id uuid references drops,
   add constraint envelopes_drop check (drop_id is null or campaign_id is not null);
-create index envelopes_by_drop on envelopes (drop_id, id) where drop_id is not null and state in ('funded', 'live', 'frozen');
+create index envelopes_by_drop on envelopes (drop_id, id)
+  where drop_id is not null and state in ('funded', 'live', 'frozen');
 create index envelopes_by_campaign on envelopes (campaign_id, created_at desc, id desc) where campaign_id is not null;
 -- What is still to open by its time alone; a drop opens by its state.
 drop index envelopes_by_opening;
