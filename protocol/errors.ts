@@ -192,7 +192,7 @@ export const errors = {
     status: 422,
     title: 'The campaign breaks a rule',
     help:
-      'area_…: rings are closed, outer ones counter-clockwise, cut at the antimeridian, inside of your verified area. ' +
+      'area_…: rings are closed, outer ones counter-clockwise, cut at the antimeridian, in your verified area. ' +
       'schedule_…: see the limits. The others: as they say.',
     reasons: [
       'area_open',

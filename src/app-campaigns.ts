@@ -8,14 +8,15 @@ import { type Database, isRowError, type Tx } from '#platform/postgres.ts'
 import type { Random } from '#platform/random.ts'
 import { areaRecord } from './areas/postgres.ts'
 import { registerAreaRoutes } from './areas/routes.ts'
-import { nameBudget } from './budgets/budget.ts'
+import { type BudgetHolder, nameBudget } from './budgets/budget.ts'
 import { isFrozen, listFrozen } from './budgets/postgres.ts'
 import { createCampaigns } from './campaigns/campaigns.ts'
-import { campaignRecord, listStopped } from './campaigns/postgres.ts'
+import { campaignLabels, campaignRecord, listStopped } from './campaigns/postgres.ts'
 import { registerCampaignRoutes } from './campaigns/routes.ts'
 import { droppedRecord, envelopeRecord } from './envelopes/postgres.ts'
 import { balanceOf, isInsufficientFunds } from './ledger/postgres.ts'
 import type { PostTransfers } from './ledger/transfer.ts'
+import { merchantRecord } from './merchants/postgres.ts'
 import type { NoteAction } from './operator/action.ts'
 import type { Caller } from './players/caller.ts'
 import type { Announcer } from './realtime/announcer.ts'
@@ -37,6 +38,14 @@ export type CampaignParts = {
 export async function listStops(tx: Tx): Promise<string[]> {
   const stopped = (await listStopped(tx)).map(ownerId => nameBudget({ kind: 'campaign', ownerId }))
   return [...(await listFrozen(tx)), ...stopped]
+}
+
+/** Whether there is such a merchant or campaign. */
+export async function isHolder(tx: Tx, holder: BudgetHolder): Promise<boolean> {
+  if (holder.kind === 'platform') return true
+  return holder.kind === 'merchant'
+    ? (await merchantRecord.find(tx, holder.ownerId)) !== undefined
+    : (await campaignLabels.findMerchant(tx, holder.ownerId)) !== undefined
 }
 
 export function composeCampaigns(parts: CampaignParts) {

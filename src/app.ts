@@ -24,7 +24,7 @@ import { createBudgets } from './budgets/budgets.ts'
 import { budgetRecord, isFrozen } from './budgets/postgres.ts'
 import { createFreezeChannel } from './budgets/redis.ts'
 import { registerBudgetRoutes } from './budgets/routes.ts'
-import { composeCampaigns, listStops } from './app-campaigns.ts'
+import { composeCampaigns, isHolder, listStops } from './app-campaigns.ts'
 import { areaRecord } from './areas/postgres.ts'
 import { campaignLabels, winLimits } from './campaigns/postgres.ts'
 import { createChainJob } from './chain/extend.ts'
@@ -132,15 +132,8 @@ export async function createApp({
     record: budgetRecord,
     listFrozen: () => listStops(database),
     channel: createFreezeChannel({ redis, subscriber, prefix: redisPrefix, log }),
-    isHolder: async (tx, holder) =>
-      holder.kind === 'platform' ||
-      (holder.kind === 'merchant'
-        ? isMerchant(tx, holder.ownerId)
-        : (await campaignLabels.findMerchant(tx, holder.ownerId)) !== undefined),
-    noteAction,
-    clock,
-    random,
-    log,
+    isHolder,
+    ...{ noteAction, clock, random, log },
   })
   await budgets.start()
 
@@ -178,11 +171,8 @@ export async function createApp({
     settings: { isSandbox, currencies, dayZone, hmacSecret },
   })
 
-  const campaigns = composeCampaigns({
-    ...{ config, database, clock, random, log, postTransfers, announcer, noteAction },
-    announceStops: budgets.announce,
-  })
-
+  const parts = { config, database, clock, random, log, postTransfers, announcer, noteAction }
+  const campaigns = composeCampaigns({ ...parts, announceStops: budgets.announce })
   // Hints
   const channels = createChannels(subscriber, { prefix: redisPrefix, log })
   const index = createLiveIndex({

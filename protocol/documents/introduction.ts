@@ -10,6 +10,7 @@ export const tags: Record<string, string> = {
   payouts: 'Money on its way out of a wallet.',
   envelopes: 'Hide, find as hint cells, look at, close, verify.',
   claims: 'Grab a share, look back.',
+  campaigns: 'Plans of many envelopes: launched, dropped on the map, paused, ended.',
   merchants: 'The merchant behind a key, and its keys.',
   operator: 'What the operator does for merchants and wallets.',
   health: 'For load balancers.',

@@ -1,4 +1,4 @@
-/** Campaigns: a merchant's plan of many envelopes, the drops that place them, and how all of it is stopped and ended. */
+/** Campaigns: a merchant's plan of many envelopes, and how all of it is launched, stopped and ended. */
 import { type Static, Type } from 'typebox'
 import { limits } from '../limits.ts'
 import { bodyErrors, callerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
@@ -75,7 +75,7 @@ export const createCampaign = operation({
   tag,
   summary: 'Plan a campaign',
   description:
-    'A draft: nothing is paid and nothing is seen. The area lies inside of the one that the operator verified; in the ' +
+    'A draft: nothing is paid and nothing is seen. The area lies in the one that the operator verified; in the ' +
     'sandbox anywhere.',
   callers: ['merchant'],
   scope: 'campaigns',

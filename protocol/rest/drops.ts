@@ -100,7 +100,7 @@ export const dropEnvelopes = operation({
   tag,
   summary: 'Place envelopes, all or none',
   description:
-    'Takes the cost from the budget, then makes the envelopes in the background; the drop goes live when the last one ' +
+    'Takes the cost from the budget, then makes the envelopes in the background; it goes live when the last one ' +
     'is there, and otherwise all are closed unseen and the cost returns. Poll the drop.',
   callers: ['merchant'],
   scope: 'campaigns',

@@ -78,7 +78,7 @@ async function settleAndMark<T, E extends Reservation>(
   return { failed, frozen }
 }
 
-/** The gate holds a share for this player; the record gave it to another, or the player another or (see status) none. */
+/** The gate holds a share for this player; the record gave it to another, or the player another, or none. */
 const isTorn = (entry: Reservation, outcome: Settled): boolean =>
   outcome.status === 'conflict' ||
   outcome.status === 'banned' ||

@@ -1,7 +1,7 @@
 /**
  * How often one player wins in a campaign that limits it: counted in rows that the settlement locks, in order and
- * behind the envelopes, so that it is exact however many envelopes the player claims from at once. Nothing is asked unless an
- * envelope of the batch belongs to such a campaign.
+ * behind the envelopes, so that it is exact however many envelopes the player claims from at once. Nothing is asked
+ * unless an envelope of the batch belongs to such a campaign.
  */
 import type { LockedEnvelope, UnsettledClaim } from './record.ts'
 

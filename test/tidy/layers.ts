@@ -26,7 +26,7 @@ const reachable: Record<Layer, readonly Layer[]> = {
   domain: ['domain', 'geo', 'platform', 'protocol'],
   adapter: ['adapter', 'domain', 'geo', 'platform', 'protocol'],
   edge: ['edge', 'adapter', 'domain', 'geo', 'platform', 'protocol'],
-  app: ['edge', 'adapter', 'domain', 'geo', 'platform', 'protocol'],
+  app: ['app', 'edge', 'adapter', 'domain', 'geo', 'platform', 'protocol'],
   bin: ['bin', 'app', 'edge', 'adapter', 'domain', 'geo', 'platform', 'protocol'],
   test: ['bin', 'app', 'edge', 'adapter', 'domain', 'geo', 'platform', 'protocol', 'test'],
 }
