@@ -10,6 +10,7 @@ import type { Fix } from './scalars.ts'
 import { closeCodes, socketPath, subprotocol } from './ws/frame.ts'
 import type { ServerFrame } from './ws/server.ts'
 
+type Category = NonNullable<Extract<PlayRequest, { type: 'watch' }>['category']>
 type FrameOf<T extends ServerFrame['type']> = Extract<ServerFrame, { type: T }>
 
 /** What is used of a WebSocket; that of a browser, of Node and of the package `ws` will do. */
@@ -33,6 +34,8 @@ export type PlayOptions = {
   url: string
   /** Asked again for each opening where it is a function, so that an expired token can be renewed. */
   token: string | (() => string | Promise<string>)
+  /** A UUID that this phone made once and keeps; where it is judged to be, its player is. */
+  device?: string
   WebSocket?: new (url: string, protocols: string[]) => SocketLike
   /** Every frame, once, in order, after `hints` and `warmth` have taken it in. */
   onFrame?: (frame: ServerFrame) => void
@@ -51,13 +54,23 @@ export type PlayOptions = {
 export type PlayClient = {
   /** What lies around, by envelope; a live view. */
   readonly hints: Surroundings['hints']
-  /** The outline of each hint cell, by cell. */
+  /** Service requests that are near, by id, where they are watched; a live view. */
+  readonly requests: Surroundings['requests']
+  /** The outline of each cell of a hint or a request, by cell. */
   readonly zones: Surroundings['zones']
   warmth(): Surroundings['warmth']
   /** Rejects with {@link PlayRefusal} or {@link PlayClosed}; of fixes that wait for a socket only the last is sent. */
   position(fix: Fix): Promise<FrameOf<'position.ack'>>
-  /** Safe to repeat: who has won hears the same win. */
-  claim(envelopeId: string, fix: Fix, more?: { passphrase?: string }): Promise<FrameOf<'claim.result'>>
+  /** Where to draw an envelope within reach, and a ticket to claim it with. */
+  reveal(envelopeId: string, fix: Fix, more?: { passphrase?: string }): Promise<FrameOf<'reveal.result'>>
+  /** By a fix, or by the ticket of a reveal. Safe to repeat: who has won hears the same win. */
+  claim(
+    envelopeId: string,
+    by: Fix | { ticket: string },
+    more?: { passphrase?: string },
+  ): Promise<FrameOf<'claim.result'>>
+  /** On duty or not: fills `requests`, in this session and in those that come after it. */
+  watch(serviceRequests: boolean, more?: { category?: Category }): Promise<FrameOf<'watching'>>
   /** Any frame; resolves with its answer, which may be an `error`. */
   request(frame: PlayRequest): Promise<ServerFrame>
   close(): void
@@ -93,6 +106,9 @@ type Core = {
   around: Surroundings
   socket: SocketLike | undefined
   session: { id: string; seq: number } | undefined
+  /** What a new session is to be told at once. */
+  watched: Extract<PlayRequest, { type: 'watch' }> | undefined
+  isNewSession: boolean
   /** The session is open on this socket, and what was missed has come. */
   isReady: boolean
   isClosed: boolean
@@ -111,6 +127,7 @@ export function createPlayClient(options: PlayOptions): PlayClient {
     answers: createAnswers(options.answerMs ?? 30_000),
     around: createSurroundings(),
     ...{ socket: undefined, session: undefined, watch: undefined, retry: undefined },
+    ...{ watched: undefined, isNewSession: false },
     ...{ isReady: false, isClosed: false, wasWelcome: false, missing: 0, failures: 0, retryAfterMs: 0 },
   }
   const request = (frame: PlayRequest) =>
@@ -125,11 +142,20 @@ export function createPlayClient(options: PlayOptions): PlayClient {
   return {
     hints: core.around.hints,
     zones: core.around.zones,
+    requests: core.around.requests,
     warmth: () => core.around.warmth,
     request,
     position: fix => demand({ type: 'position', fix }, 'position.ack'),
-    claim: (envelopeId, fix, more = {}) =>
-      demand({ type: 'claim', envelopeId, fix, ...more }, 'claim.result'),
+    reveal: (envelopeId, fix, more = {}) =>
+      demand({ type: 'reveal', envelopeId, fix, ...more }, 'reveal.result'),
+    claim: (envelopeId, by, more = {}) => {
+      const proof = 'ticket' in by ? by : { fix: by }
+      return demand({ type: 'claim', envelopeId, ...proof, ...more }, 'claim.result')
+    },
+    watch(serviceRequests, more = {}) {
+      core.watched = serviceRequests ? { type: 'watch', serviceRequests, ...more } : undefined
+      return demand({ type: 'watch', serviceRequests, ...more }, 'watching')
+    },
     close: () => end(core, 1000, 'closed by us'),
   }
 }
@@ -148,6 +174,7 @@ async function connect(core: Core): Promise<void> {
       type: 'hello',
       id: 'hello',
       token,
+      ...(options.device !== undefined && { device: options.device }),
       ...(core.session && { resume: resumeOf(core.session) }),
     }
     socket.onopen = () => isOurs() && socket.send(JSON.stringify(hello))
@@ -210,6 +237,7 @@ function hear(core: Core, text: string): void {
 function open(core: Core, welcome: FrameOf<'welcome'>): void {
   const isNew = core.session?.id !== welcome.sessionId
   if (isNew) core.around.clear()
+  core.isNewSession = isNew
   core.session = { id: welcome.sessionId, seq: welcome.seq }
   core.wasWelcome = true
   core.failures = 0
@@ -229,7 +257,12 @@ function hand(core: Core, frame: ServerFrame): void {
 function proceed(core: Core): void {
   core.isReady = true
   listen(core)
-  for (const text of core.answers.unanswered()) core.socket?.send(text)
+  const unanswered = core.answers.unanswered()
+  const isAsked = unanswered.some(text => (JSON.parse(text) as PlayRequest).type === 'watch')
+  if (core.isNewSession && core.watched !== undefined && !isAsked)
+    core.socket?.send(JSON.stringify(core.watched))
+  core.isNewSession = false
+  for (const text of unanswered) core.socket?.send(text)
 }
 
 function lose(core: Core, code: number, reason: string): void {

@@ -2,19 +2,9 @@
  * The closed list of errors. REST answers them as problem+json (RFC 9457), the socket as `error` frames with
  * the same codes; each has a page at /problems/<code>. Nothing else is ever sent as an error.
  */
-import { type Static, Type } from 'typebox'
-import { Shape, Text } from './scalars.ts'
-
-export type ErrorEntry = {
-  status: number
-  title: string
-  /** What happened and what the client does next, for the error's page. */
-  help: string
-  /** The closed list of `reason` values, where the code has any. */
-  reasons?: readonly string[]
-}
-
-const entry = <const E extends ErrorEntry>(e: E): E => e
+import { campaignErrors } from './campaign-errors.ts'
+import { entry } from './error-entry.ts'
+import { requestErrors } from './request-errors.ts'
 
 export const errors = {
   bad_request: entry({
@@ -56,6 +46,13 @@ export const errors = {
       'One answer for every case that depends on the envelope: unknown, too far, fix too coarse, not for ' +
       'you, wrong passphrase, not open yet. Walk, follow the hints, try again.',
   }),
+  ticket_refused: entry({
+    status: 403,
+    title: 'This ticket does not count',
+    help:
+      'It is older than 60 s, or was not given to this player, on this device, for this envelope. Nothing was ' +
+      'counted: reveal again, or claim with a fix.',
+  }),
   not_found: entry({
     status: 404,
     title: 'No such thing',
@@ -81,18 +78,28 @@ export const errors = {
   }),
   try_again: entry({
     status: 409,
-    title: 'Every share is reserved, not all are settled',
-    help: 'A share may come back. Retry after retryAfterMs.',
+    title: 'Reserved for others, and not settled yet',
+    help: 'A share, or a service request that somebody else is just taking, may come back. Retry after retryAfterMs.',
   }),
   own_envelope: entry({
     status: 409,
     title: 'You hid this envelope',
     help: 'A hider cannot claim their own.',
   }),
+  offer_gone: entry({
+    status: 409,
+    title: 'This offer does not stand any more',
+    help:
+      'withdrawn: by the provider, who does not offer twice. dropped: the provider had this request before and ' +
+      'did not deliver. provider_limit: they have learned enough exact places today.',
+    reasons: ['withdrawn', 'dropped', 'provider_limit'],
+  }),
   insufficient_funds: entry({
     status: 409,
     title: 'The wallet holds less than that',
-    help: 'The total of an envelope and the amount of a payout leave the wallet at once. Nothing was taken.',
+    help:
+      'The total of an envelope, the price of a service request and the amount of a payout leave the wallet at ' +
+      'once. Nothing was taken.',
   }),
   payout_ended: entry({
     status: 409,
@@ -105,21 +112,16 @@ export const errors = {
     title: 'The first request with this key is still running',
     help: 'Retry after a moment; you will get its answer.',
   }),
+  appeal_ended: entry({
+    status: 409,
+    title: 'The appeal has ended otherwise',
+    help: 'reason is how: it is final, and nothing was changed.',
+    reasons: ['upheld', 'rejected'],
+  }),
   key_limit: entry({
     status: 409,
     title: 'Two keys are live already',
     help: 'Revoke one key before you make another: two live keys are what a rotation needs.',
-  }),
-  campaign_state: entry({
-    status: 409,
-    title: 'The campaign is not in a state for that',
-    help: 'reason is its state. Drafts are changed and launched, launched ones take drops, pauses and an end.',
-    reasons: ['draft', 'scheduled', 'live', 'paused', 'ended'],
-  }),
-  player_limit: entry({
-    status: 409,
-    title: 'You have won all that this campaign gives one player',
-    help: 'Others may still win here. Your wins of before stay yours.',
   }),
   edited_meanwhile: entry({
     status: 412,
@@ -142,8 +144,23 @@ export const errors = {
     title: 'Your position does not count right now',
     help:
       'accuracy: worse than 120 m. stale: older than your last fix. jump: too far from your last fix. ' +
-      'speed: faster than 16 km/h. cooldown: too soon after a reward elsewhere.',
-    reasons: ['accuracy', 'stale', 'jump', 'speed', 'cooldown'],
+      'speed: faster than 16 km/h. cooldown: too soon after a reward elsewhere. strikes: three strikes pause ' +
+      'rewards; GET /v1/me/standing says until when, and how to appeal.',
+    reasons: ['accuracy', 'stale', 'jump', 'speed', 'cooldown', 'strikes'],
+  }),
+  device_refused: entry({
+    status: 422,
+    title: 'This device does not count',
+    help:
+      'malformed: send a UUID in Hexbao-Device, or in `device` of hello. too_many: this player used five other ' +
+      'devices within 30 days; play on one of them.',
+    reasons: ['malformed', 'too_many'],
+  }),
+  appeal_refused: entry({
+    status: 422,
+    title: 'There is nothing to appeal against',
+    help: 'no_strikes: no strike that counts was given since your last appeal.',
+    reasons: ['no_strikes'],
   }),
   envelope_refused: entry({
     status: 422,
@@ -188,51 +205,18 @@ export const errors = {
     help: 'area_invalid: the polygon is open, crosses itself or has no area.',
     reasons: ['area_invalid'],
   }),
-  campaign_refused: entry({
-    status: 422,
-    title: 'The campaign breaks a rule',
-    help:
-      'area_…: rings are closed, outer ones counter-clockwise, cut at the antimeridian, in your verified area. ' +
-      'schedule_…: see the limits. The others: as they say.',
-    reasons: [
-      'area_open',
-      'area_vertices',
-      'area_crossing',
-      'area_clockwise',
-      'area_antimeridian',
-      'area_polar',
-      'area_too_large',
-      'area_outside',
-      'schedule_empty',
-      'schedule_past',
-      'schedule_too_far',
-      'schedule_too_long',
-      'zone_unknown',
-      'window_empty',
-      'currency_unknown',
-      'text_refused',
-    ],
-  }),
-  drop_refused: entry({
-    status: 422,
-    title: 'The drop cannot be made like that',
-    help:
-      'points_refused: errors[] names each point that lies outside, in an exclusion area or too near another. ' +
-      'too_many_cells: take coarser ones. too_many_drops: wait until one is live. The others: as they say.',
-    reasons: [
-      'no_room',
-      'spacing_impossible',
-      'too_many_cells',
-      'points_refused',
-      'too_many_drops',
-      'too_expensive',
-      'shares_exceed_total',
-    ],
-  }),
   if_match_missing: entry({
     status: 428,
     title: 'This operation needs an If-Match header',
     help: 'Send the ETag of the version that you read, as it came.',
+  }),
+  thanks_refused: entry({
+    status: 422,
+    title: 'These thanks were not passed on',
+    help:
+      'text_refused: blank, too long, with contact details or characters that deceive. said_already: thanks are said ' +
+      'once, and this claim has others.',
+    reasons: ['text_refused', 'said_already'],
   }),
   place_refused: entry({
     status: 422,
@@ -242,12 +226,20 @@ export const errors = {
       "outside the merchant's verified area. excluded: the operator lets nobody hide there.",
     reasons: ['too_far', 'crowded', 'outside_area', 'excluded'],
   }),
+  hints_paused: entry({
+    status: 429,
+    title: 'Hints pause for you',
+    help:
+      'speed: you move faster than 16 km/h; send positions until their answer says no `paused`. cells: you looked ' +
+      'around in more new hint cells than the limits allow; wait for retryAfterMs. Claims are not affected by cells.',
+    reasons: ['speed', 'cells'],
+  }),
   daily_limit: entry({
     status: 429,
     title: "The day's limit is used up",
     help:
-      'A player hides 50 envelopes and wins 200 shares a day at most; the day ends as DAY_ZONE of the ' +
-      'server says.',
+      'A player hides 50 envelopes, wins 200 shares, posts 50 service requests, learns 50 exact places of others ' +
+      'and drops 5 accepted requests a day at most; the day ends as DAY_ZONE of the server says.',
   }),
   too_many_tries: entry({
     status: 429,
@@ -276,23 +268,9 @@ export const errors = {
     title: 'Internal error',
     help: 'A fault on our side, logged with the request id.',
   }),
+  ...requestErrors,
+  ...campaignErrors,
 } as const
 
 export type ErrorCode = keyof typeof errors
 export const errorCodes = Object.keys(errors) as ErrorCode[]
-
-/** RFC 9457 problem+json as this server sends it. */
-export const Problem = Shape({
-  type: Type.String({ description: "Address of the error's page on this server." }),
-  title: Type.String(),
-  status: Type.Integer(),
-  code: Type.Enum(errorCodes),
-  reason: Type.Optional(Type.String()),
-  detail: Type.Optional(Text(500)),
-  retryAfterMs: Type.Optional(Type.Integer({ minimum: 0 })),
-  figures: Type.Optional(
-    Type.Record(Type.String(), Type.Number(), { description: 'Sandbox only: the numbers behind a refusal.' }),
-  ),
-  errors: Type.Optional(Type.Array(Shape({ pointer: Type.String(), message: Type.String() }))),
-})
-export type Problem = Static<typeof Problem>

@@ -28,20 +28,55 @@ export const limits = {
     perCell9: 12,
   },
 
+  serviceRequest: {
+    minMinor: 100n,
+    maxMinor: 9_999_999n,
+    textChars: 280,
+    postReachM: 3_000,
+    lifetimeMs: { min: 600_000, default: 24 * 3_600_000, max: 7 * 86_400_000 },
+    deliverWithinS: { min: 600, default: 6 * 3_600, max: 72 * 3_600 },
+    confirmWithinMs: 72 * 3_600_000,
+    reachesM: [1_000, 2_000, 3_000],
+    widenEveryMs: 600_000,
+    raisePercent: 20,
+    unendedPerPoster: 20,
+    postsPerDay: 50,
+    topUps: 20,
+    offers: 50,
+    placesPerDay: 50,
+    dropsPerDay: 5,
+    perSnapshot: 50,
+  },
+
   claim: {
     perDay: 200,
     failedTriesPerEnvelopeHour: 10,
     failedTriesPerDay: 150,
     pendingAfterMs: 1_500,
+    ticketMs: 60_000,
+    thanksChars: 120,
   },
 
   position: {
     maxAgeMs: 60_000,
     worstAccuracyM: 120,
     walkingSpeedKmh: 16,
+    newCellsPerHour: 200,
+    newCellsPerDay: 600,
   },
 
-  hint: { perSnapshot: 50, tickMs: 250, warmthRadiiM: [1_000, 2_000] },
+  strike: {
+    lifetimeMs: 7 * 86_400_000,
+    apartMs: 6 * 3_600_000,
+    pausingFrom: 3,
+    jumpedTriesPerHour: 5,
+    jumpedFromM: 1_000,
+    appealChars: 1_000,
+  },
+
+  device: { perPlayer: 5, withinMs: 30 * 86_400_000 },
+
+  hint: { perSnapshot: 50, bytesPerTick: 16 * 1_024, tickMs: 250, warmthRadiiM: [1_000, 2_000] },
 
   socket: {
     payloadBytes: 4_096,

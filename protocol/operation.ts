@@ -57,6 +57,8 @@ export const commonErrors = [
 export const bodyErrors = ['payload_too_large', 'unsupported_media_type'] as const satisfies ErrorCode[]
 /** Errors that any operation with a credential may answer. */
 export const callerErrors = ['unauthorized', 'forbidden', 'banned'] as const satisfies ErrorCode[]
+/** Errors that any operation of a player may answer. */
+export const playerErrors = [...callerErrors, 'device_refused'] as const satisfies ErrorCode[]
 /** Errors that any operation with a required Idempotency-Key may answer. */
 export const idempotencyErrors = [
   'idempotency_key_missing',

@@ -5,7 +5,7 @@ import { limits } from './limits.ts'
 /** A closed object: unknown fields are refused, never dropped. */
 export const Shape = <P extends Record<string, TSchema>>(
   properties: P,
-  options: { description?: string } = {},
+  options: { description?: string; oneOf?: { required: string[] }[] } = {},
 ) => Type.Object(properties, { additionalProperties: false, ...options })
 
 export const Uuid = Type.String({
@@ -67,6 +67,11 @@ export const Fix = Shape({
   crs: Type.Optional(Crs),
 })
 export type Fix = Static<typeof Fix>
+
+export const Ticket = Type.String({
+  pattern: '^[A-Za-z0-9_-]{1,200}$',
+  description: 'Opaque; of this player, device and envelope, for 60 s.',
+})
 
 export const Cell10 = Type.String({
   pattern: '^8a[0-9a-f]{13}$',

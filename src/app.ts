@@ -33,13 +33,14 @@ import { registerChainRoutes } from './chain/routes.ts'
 import { announceLateWin, createSettledAnnouncer } from './claims/announce.ts'
 import { createClaims } from './claims/claims.ts'
 import type { Reach } from './claims/failpoints.ts'
-import { describeAnswer } from './claims/describe.ts'
+import { describeVerbs } from './claims/describe.ts'
 import { countClaimsSince, createClaimRecord, deadLetterRecord, listClaimedLive } from './claims/postgres.ts'
 import { createClaimGate } from './claims/redis.ts'
 import { registerClaimRoutes, registerDeadLetterRoutes } from './claims/routes.ts'
 import { createEnvelopes } from './envelopes/envelopes.ts'
-import { envelopeRecord } from './envelopes/postgres.ts'
+import { envelopeRecord, listEnds } from './envelopes/postgres.ts'
 import { registerEnvelopeRoutes } from './envelopes/routes.ts'
+import { tellHiders } from './envelopes/tell-end.ts'
 import { createAround } from './hints/around.ts'
 import { createLiveIndex } from './hints/live-index.ts'
 import { createHintSelector } from './hints/order.ts'
@@ -56,7 +57,7 @@ import { createActionLog } from './operator/postgres.ts'
 import { registerOperatorRoutes } from './operator/routes.ts'
 import { createAuthenticator } from './players/authenticator.ts'
 import type { Caller } from './players/caller.ts'
-import { playerRecord } from './players/postgres.ts'
+import { deviceRecord, playerRecord } from './players/postgres.ts'
 import { registerBanRoutes, registerPlayerRoutes } from './players/routes.ts'
 import { createTokenIssuer } from './players/token.ts'
 import { createHandOverJob } from './payouts/hand-over.ts'
@@ -66,10 +67,19 @@ import { registerPayoutRoutes } from './payouts/routes.ts'
 import { createPositions } from './positions/positions.ts'
 import { createStandingStore } from './positions/redis.ts'
 import { registerPositionRoutes } from './positions/routes.ts'
+import { createLiveRequests } from './requests/live-requests.ts'
+import { createNearby } from './requests/nearby.ts'
+import { loadLiveRequests, requestRecord } from './requests/postgres.ts'
+import { createTakeGate } from './requests/redis.ts'
+import { createServiceRequests } from './requests/requests.ts'
+import { registerServiceRequestRoutes } from './requests/routes.ts'
 import { createAdmission } from './realtime/admission.ts'
 import { createHub } from './realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from './realtime/redis.ts'
 import { registerPlaySocket } from './realtime/socket.ts'
+import { createStrikes } from './strikes/give.ts'
+import { appealRecord, strikeRecord } from './strikes/postgres.ts'
+import { registerStrikeRoutes } from './strikes/routes.ts'
 
 export type AppOptions = {
   config: ReadyConfig
@@ -115,7 +125,11 @@ export async function createApp({
   const runner = createScriptRunner(redis)
 
   // What the rest of the game tells the sockets
-  const announcer = createAnnouncer(redis, { prefix: redisPrefix, log })
+  const channel = createAnnouncer(redis, { prefix: redisPrefix, log })
+  const announcer = tellHiders(channel, {
+    listEnds: ids => listEnds(database, ids),
+    ...{ hmacSecret, log },
+  })
   const notices = createNotices(redis, { prefix: redisPrefix, log })
 
   // Where players are
@@ -123,6 +137,8 @@ export async function createApp({
     store: createStandingStore({ redis, runner, prefix: redisPrefix }),
     clock,
     countClaimsSince: asked => countClaimsSince(database, asked),
+    ...createStrikes({ strikes: strikeRecord, database, clock, random }),
+    ...{ hmacSecret, log },
   })
 
   // What stops payouts
@@ -161,27 +177,42 @@ export async function createApp({
     runOnce: (request, act) => runOnce(database, request, act),
     record: envelopeRecord,
     ledger: { post: postTransfers, isInsufficientFunds },
-    positions,
-    merchants: merchantRecord,
-    budgets: { isFrozen },
-    exclusions: areaRecord,
-    campaigns: campaignLabels,
+    ...{ positions, merchants: merchantRecord, budgets: { isFrozen } },
+    ...{ exclusions: areaRecord, campaigns: campaignLabels },
     noteAction,
     ...{ announcer, clock, random, log, isRowError },
     settings: { isSandbox, currencies, dayZone, hmacSecret },
   })
 
+  // Campaigns and their drops
   const parts = { config, database, clock, random, log, postTransfers, announcer, noteAction }
   const campaigns = composeCampaigns({ ...parts, announceStops: budgets.announce })
+
+  // Service requests
+  const requests = createServiceRequests({
+    database,
+    runOnce: (request, act) => runOnce(database, request, act),
+    record: requestRecord,
+    ledger: { post: postTransfers, isInsufficientFunds },
+    players: playerRecord,
+    gate: createTakeGate({ redis, runner, prefix: redisPrefix }),
+    budgets: { isFrozen },
+    ...{ positions, noteAction, announcer: channel, clock, random, log, isRowError },
+    settings: { currencies, dayZone, hmacSecret, cancelFeePercent: config.cancelFeePercent },
+  })
+
   // Hints
   const channels = createChannels(subscriber, { prefix: redisPrefix, log })
   const index = createLiveIndex({
     loadEnvelopes: cells7 => loadLiveEnvelopes(database, cells7),
     findEnds: ids => findEnds(database, ids),
-    feed: channels,
-    clock,
-    log,
+    ...{ feed: channels, clock, log },
   })
+  const live = createLiveRequests({
+    loadRequests: cells7 => loadLiveRequests(database, cells7),
+    ...{ feed: channels.requests, clock, log },
+  })
+  const nearby = createNearby(live)
   const around = createAround({ index, selectHints: createHintSelector(hmacSecret) })
 
   // Who is calling
@@ -190,6 +221,7 @@ export async function createApp({
     operatorKey: config.operatorKey,
     verifyApiKey: createKeyVerifier({ sandbox: isSandbox, merchants: merchantRecord, database, clock, log }),
     players: playerRecord,
+    devices: deviceRecord,
     ...{ database, clock, random },
   })
 
@@ -198,21 +230,16 @@ export async function createApp({
   const http = await createHttpServer(config, { log, anyOrigin })
   const hub = createHub({
     ...{ clock, random, log, isSandbox, around, index, channels, notices, positions },
+    requests: { live, nearby },
     forgetTokens: authenticator.forget,
-    claims: {
-      claim: async (player, request) => describeAnswer(await claims.claim(player, request)),
-      claimedIds,
-    },
+    claims: { ...describeVerbs(claims), claimedIds },
   })
+  const perAddress = isSandbox ? Infinity : limits.socket.perAddress
   await registerPlaySocket(http, {
     hub,
     authenticator,
     origins: anyOrigin ? 'any' : config.origins,
-    admission: createAdmission({
-      clock,
-      random,
-      perAddress: isSandbox ? Infinity : limits.socket.perAddress,
-    }),
+    admission: createAdmission({ clock, random, perAddress }),
   })
   await registerDocuments(http)
   const bind = createBinder<Caller>(http, {
@@ -233,6 +260,10 @@ export async function createApp({
     },
   })
   registerPositionRoutes(bind, { positions })
+  registerStrikeRoutes(bind, {
+    ...{ strikes: strikeRecord, appeals: appealRecord, players: playerRecord },
+    ...{ database, clock, random, noteAction, allowanceOf: positions.allowance, onPause: positions.pause },
+  })
   registerLedgerRoutes(bind, {
     ...money,
     wallets: walletRecord,
@@ -250,8 +281,9 @@ export async function createApp({
   })
   registerEnvelopeRoutes(bind, { envelopes })
   campaigns.register(bind)
+  registerServiceRequestRoutes(bind, { requests, live, nearby, positions })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
-  registerClaimRoutes(bind, { claim: claims.claim, database })
+  registerClaimRoutes(bind, { ...claims, database, announcer, clock, hmacSecret })
   registerBudgetRoutes(bind, { ...money, record: budgetRecord, isHolder: budgets.isHolder, noteAction })
   const announceFreezes = budgets.announce
   registerOperatorRoutes(bind, {
@@ -274,6 +306,7 @@ export async function createApp({
       ...claims.jobs,
       ...envelopes.jobs,
       ...campaigns.jobs,
+      ...requests.jobs,
       handOver,
       createForgettingJob({ database, clock }),
       createChainJob({ database, record: chainRecord, clock, log }),
@@ -292,6 +325,7 @@ export async function createApp({
       await jobs.stop()
       await Promise.race([claims.drain(), clock.sleep(drainMs)])
       index.close()
+      live.close()
       budgets.stop()
       await connections.close()
     },

@@ -8,7 +8,12 @@ import { cpus } from 'node:os'
 
 type Soak = { what: string; command: readonly string[]; env?: Readonly<Record<string, string>> }
 
-const test = (file: string): readonly string[] => ['npx', 'tap', '--timeout=3600', file]
+/** A test file, or those tests of it whose names match. */
+const test = (file: string, names = '/./'): readonly string[] => [
+  ...['npx', 'tap', '--timeout=3600', `--grep=${names}`, file],
+]
+const strain = 'test/realtime/strain.test.ts'
+const sessions = 'test/realtime/sessions.test.ts'
 const race = 'test/acceptance/race.test.ts'
 
 const soaks: Readonly<Record<string, Soak>> = {
@@ -52,6 +57,11 @@ const soaks: Readonly<Record<string, Soak>> = {
     command: test('test/claims/ends.test.ts'),
     env: { ENDS: '20000' },
   },
+  errands: {
+    what: '10,000 service requests under five actors who know nothing of each other',
+    command: test('test/requests/interleavings.test.ts'),
+    env: { INTERLEAVINGS: '10000', SEED: '42' },
+  },
   amounts: {
     what: 'a million amounts',
     command: test('test/ledger/amounts.test.ts'),
@@ -61,6 +71,45 @@ const soaks: Readonly<Record<string, Soak>> = {
     what: 'a million splits',
     command: test('test/envelopes/split.test.ts'),
     env: { MONEY_RUNS: '1000000', TAP_TIMEOUT: '3600' },
+  },
+  cuts: {
+    what: '10,000 connections cut at a random byte; in the end clients know what the server knows',
+    command: test(sessions, '/cuts/'),
+    env: { CUTS: '10000' },
+  },
+  bans: {
+    what: '1,000 of 2,000 live players banned, with pub/sub and without, in real time',
+    command: test(sessions, '/banned/'),
+    env: { BANS: '1000', PACE: '1' },
+  },
+  'dead-peers': {
+    what: '500 half-open sockets, in real time',
+    command: test(sessions, '/half-open/'),
+    env: { HALF_OPEN: '500', PACE: '1' },
+  },
+  'deaf-peers': {
+    what: '1,000 sockets, of which 100 never read, for a minute',
+    command: test(strain, '/never reads/'),
+    env: { SOCKETS: '1000', DEAF_S: '60' },
+  },
+  strain: {
+    what: 'a million fragments, 10,000 connections of noise',
+    command: test(strain),
+    env: { FRAGMENTS: '1000000', NOISES: '10000' },
+  },
+  frames: {
+    what: 'a million fuzzed frames',
+    command: test('test/realtime/dialogue.test.ts', '/by the thousand/'),
+    env: { FUZZED_FRAMES: '1000000' },
+  },
+  attack: {
+    what: 'every attack, on six envelopes each, with borders in eight directions',
+    command: ['npm', 'run', 'attack', '--', '--rays', '8', '--repeats', '1000'],
+  },
+  transcripts: {
+    what: '100 points in each of 200 hint cells and 200 claim cells, every byte equal',
+    command: test('test/attack/transcript.test.ts'),
+    env: { TRANSCRIPT_CELLS: '200', TRANSCRIPT_POINTS: '100' },
   },
   'lost-commits': {
     what: 'a thousand connections cut at COMMIT',

@@ -1,5 +1,6 @@
 /** The AsyncAPI document of the socket, seen from the server: it receives the client's frames and sends its own. */
 import type { TSchema } from 'typebox'
+import { deviceHeader, deviceMeaning } from '../device.ts'
 import { errors } from '../errors.ts'
 import { clientExamples, serverExamples } from '../examples/frames.ts'
 import { clientFrames } from '../ws/client.ts'
@@ -64,6 +65,7 @@ const describeChannel = (types: string[]): JsonObject => ({
             description: 'The subprotocol, and beside it the token.',
             examples: [`${subprotocol}, ${tokenProtocolPrefix}eyJhbGciOiJIUzI1NiJ9.…`],
           },
+          [deviceHeader]: { type: 'string', description: `${deviceMeaning} Or \`device\` in hello.` },
           Origin: {
             type: 'string',
             description: 'Must be on the list of origins, where a browser sends it.',

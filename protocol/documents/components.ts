@@ -1,11 +1,14 @@
 /** The schemas that both documents know by name; everything else is printed where it stands. */
-import { Problem } from '../errors.ts'
+import { Problem } from '../problem.ts'
 import { Claim, ClaimBody, ClaimedAnswer, PendingAnswer } from '../rest/claims.ts'
 import { Audience, Envelope, EnvelopeState, EnvelopeWin } from '../rest/envelopes.ts'
 import { HideBody, HintFeature, Split, SplitProof } from '../rest/envelopes.ts'
 import { ApiKey, KeyScopes, Merchant } from '../rest/merchants.ts'
 import { OperatorPayout, Payout, PayoutState } from '../rest/payouts.ts'
 import { Player, PositionAnswer, TransferKind, WalletTransfer } from '../rest/players.ts'
+import { Offer, OperatorServiceRequest, PostBody, RequestItem } from '../rest/service-requests.ts'
+import { ServiceRequest, ServiceRequestCategory, ServiceRequestMode } from '../rest/service-requests.ts'
+import { ServiceRequestState } from '../rest/service-requests.ts'
 import { Amount, Balance, Band, Cell10, Count, Crs, Currency, Fix, GeoPoint, Links } from '../scalars.ts'
 import { Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
 import { HintItem } from '../ws/server.ts'
@@ -34,13 +37,21 @@ export const named = {
   KeyScopes,
   Links,
   Merchant,
+  Offer,
   OperatorPayout,
+  OperatorServiceRequest,
   Payout,
   PayoutState,
   PendingAnswer,
   Player,
   PositionAnswer,
+  PostBody,
   Problem,
+  RequestItem,
+  ServiceRequest,
+  ServiceRequestCategory,
+  ServiceRequestMode,
+  ServiceRequestState,
   Split,
   SplitProof,
   Timestamp,

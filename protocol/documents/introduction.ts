@@ -9,6 +9,8 @@ export const tags: Record<string, string> = {
   wallet: 'Balances and every movement of money, of players and merchants.',
   payouts: 'Money on its way out of a wallet.',
   envelopes: 'Hide, find as hint cells, look at, close, verify.',
+  'service requests':
+    'What somebody needs at a place, with the pay in escrow: post, take on, deliver, confirm.',
   claims: 'Grab a share, look back.',
   campaigns: 'Plans of many envelopes: launched, dropped on the map, paused, ended.',
   merchants: 'The merchant behind a key, and its keys.',
@@ -17,7 +19,8 @@ export const tags: Record<string, string> = {
 }
 
 const restLimits = [
-  ...(['money', 'envelope', 'claim', 'position', 'hint', 'http', 'idempotency'] as const),
+  ...(['money', 'envelope', 'serviceRequest', 'claim', 'position', 'strike', 'device'] as const),
+  ...(['hint', 'http', 'idempotency'] as const),
   ...(['payout', 'statement', 'merchant', 'sandbox'] as const),
 ]
 
@@ -61,5 +64,5 @@ export const socketIntroduction = `Hints, wins and positions, live. Frames are J
 ${closeRows.join('\n')}
 
 ## Limits
-${tabulateLimits(['socket', 'position', 'hint', 'claim'])}
+${tabulateLimits(['socket', 'position', 'device', 'hint', 'claim', 'serviceRequest'])}
 `

@@ -1,4 +1,5 @@
 /** The fixed parts of the OpenAPI document: credentials and headers. */
+import { deviceHeader, deviceIdPattern, deviceMeaning } from '../device.ts'
 import { limits } from '../limits.ts'
 import type { JsonObject } from './schema.ts'
 
@@ -37,6 +38,15 @@ export const idempotencyKey: JsonObject = {
     pattern: '^[\\x21-\\x7e]+$',
   },
   example: 'b3f1c9d2-hide-1',
+}
+
+export const device: JsonObject = {
+  name: deviceHeader,
+  in: 'header',
+  required: false,
+  description: deviceMeaning,
+  schema: { type: 'string', pattern: deviceIdPattern },
+  example: '3f2b8c1e-6f0a-4d52-9a43-0c9f5c0e7b11',
 }
 
 const signatureHeader = (name: string, description: string, example: string): JsonObject => ({

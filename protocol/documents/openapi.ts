@@ -1,13 +1,14 @@
 /** The OpenAPI document of the REST operations, made from the objects that the server validates with. */
 import type { TObject } from 'typebox'
-import { type ErrorCode, errorCodes, errors, Problem } from '../errors.ts'
+import { type ErrorCode, errorCodes, errors } from '../errors.ts'
+import { Problem } from '../problem.ts'
 import { examples } from '../examples/operations.ts'
 import { problemExamples } from '../examples/problems.ts'
 import type { CallerKind, Operation } from '../operation.ts'
 import { operations } from '../rest/operations.ts'
 import { restIntroduction, tags } from './introduction.ts'
 import { listLimits } from './limits.ts'
-import { idempotencyKey, ifMatch, replyHeaders, securitySchemes, signatureHeaders } from './openapi-parts.ts'
+import { device, idempotencyKey, ifMatch, replyHeaders, securitySchemes, signatureHeaders } from './openapi-parts.ts'
 import { createPrinter, type Json, type JsonObject, type Printer, toJson } from './schema.ts'
 
 export function describeRest(version: string): JsonObject {
@@ -32,7 +33,7 @@ export function describeRest(version: string): JsonObject {
     components: {
       schemas: printer.components(),
       responses,
-      parameters: { IdempotencyKey: idempotencyKey },
+      parameters: { IdempotencyKey: idempotencyKey, Device: device },
       headers: replyHeaders,
       examples: Object.fromEntries(
         [...problemExamples].map(([code, value]) => [code, { value: toJson(value) }]),
@@ -48,6 +49,7 @@ function describeOperation(operation: Operation, printer: Printer): JsonObject {
   const parameters = [
     ...describeParameters('path', operation, printer),
     ...describeParameters('query', operation, printer),
+    ...(operation.callers.includes('player') ? [{ $ref: '#/components/parameters/Device' }] : []),
     ...(operation.idempotencyKey === 'required' ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
     ...(operation.ifMatch === 'required' ? [ifMatch] : []),
     ...(operation.signed ? signatureHeaders : []),

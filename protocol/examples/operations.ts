@@ -8,6 +8,8 @@ import { merchantExamples } from './merchants.ts'
 import { operatorExamples } from './operator.ts'
 import { payoutExamples } from './payouts.ts'
 import { playerExamples } from './players.ts'
+import { serviceRequestExamples } from './service-requests.ts'
+import { standingExamples } from './standing.ts'
 
 const healthExamples = [
   exampleOf(getLiveness, { answers: { 200: { status: 'alive' } } }),
@@ -17,9 +19,11 @@ const healthExamples = [
 export const examples: ReadonlyMap<string, Example> = new Map(
   [
     ...playerExamples,
+    ...standingExamples,
     ...payoutExamples,
     ...envelopeExamples,
     ...claimExamples,
+    ...serviceRequestExamples,
     ...campaignExamples,
     ...merchantExamples,
     ...operatorExamples,

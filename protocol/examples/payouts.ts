@@ -23,14 +23,14 @@ const forOperator = { ...paid, owner: { playerId: mei }, tries: 1 }
 
 const period = { currency: 'CNY', from: '2026-02-17T00:00:00.000Z', to: '2026-02-18T00:00:00.000Z' }
 const columns =
-  'line,at,transferId,kind,envelopeId,payoutId,reference,currency,' +
+  'line,at,transferId,kind,envelopeId,payoutId,serviceRequestId,reference,currency,' +
   'debitMinor,creditMinor,balanceMinor,debit,credit,balance'
 const statement = [
   columns,
-  `opening,${period.from},,,,,,CNY,,,0,,,0.00`,
-  `transfer,${times.claimed},${claimId},claim,${envelopeId},,,CNY,,449,449,,4.49,4.49`,
-  `transfer,${reserved.createdAt},3f3b0b8f-65f6-5d0c-9a63-0d1f3b8d8a55,payout,,${id},,CNY,449,,0,4.49,,0.00`,
-  `closing,${period.to},,,,,,CNY,449,449,0,4.49,4.49,0.00`,
+  `opening,${period.from},,,,,,,CNY,,,0,,,0.00`,
+  `transfer,${times.claimed},${claimId},claim,${envelopeId},,,,CNY,,449,449,,4.49,4.49`,
+  `transfer,${reserved.createdAt},3f3b0b8f-65f6-5d0c-9a63-0d1f3b8d8a55,payout,,${id},,,CNY,449,,0,4.49,,0.00`,
+  `closing,${period.to},,,,,,,CNY,449,449,0,4.49,4.49,0.00`,
 ]
   .map(line => `${line}\r\n`)
   .join('')

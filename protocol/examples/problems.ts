@@ -1,11 +1,14 @@
 /** The example of every error, as problem+json and as a socket frame; made from the list of errors. */
-import { type ErrorCode, type ErrorEntry, errorCodes, errors, type Problem } from '../errors.ts'
+import type { ErrorEntry } from '../error-entry.ts'
+import { type ErrorCode, errorCodes, errors } from '../errors.ts'
+import type { Problem } from '../problem.ts'
 import type { ServerFrame } from '../ws/server.ts'
 
 /** How long a refused client is told to wait, where waiting helps. */
 const waits: Partial<Record<ErrorCode, number>> = {
   try_again: 400,
   idempotency_in_flight: 200,
+  hints_paused: 1_800_000,
   too_many_requests: 1_000,
   too_many_tries: 600_000,
   unavailable: 1_000,

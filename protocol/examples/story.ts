@@ -14,6 +14,7 @@ export const times = {
   hidden: '2026-02-17T04:00:00.031Z',
   connected: '2026-02-17T04:02:10.400Z',
   claimed: '2026-02-17T04:05:31.882Z',
+  ticketExpires: '2026-02-17T04:06:29.104Z',
   emptied: '2026-02-17T05:40:02.517Z',
   expires: '2026-02-20T04:00:00.031Z',
 }
@@ -22,6 +23,11 @@ export const place = { type: 'Point' as const, coordinates: [121.4737, 31.2304] 
 export const fix = { lat: 31.23018, lng: 121.47352, accuracyM: 8, at: '2026-02-17T04:05:31.000Z' }
 export const greeting = '恭喜发财'
 export const clue = { text: 'Where the old men fly kites' }
+
+/** Where Mei's phone draws the envelope: a point of its res-12 cell, not the place. */
+export const anchor = { lat: 31.230362, lng: 121.473641, altitudeMode: 'ground' as const }
+export const ticket = 'AZxpxtbrJ0l2fQ0a7m8Yt3xQkq5w1Jc9pV2hR4Te'
+export const thanks = '谢谢,新年快乐'
 
 export const cny = (amountMinor: string) => ({ amountMinor, currency: 'CNY' })
 export const total = cny('8800')

@@ -1,9 +1,10 @@
 /** Envelopes: hide, list around oneself, look at one, close, verify the split, see the winners. */
 import { type Static, Type } from 'typebox'
 import { limits } from '../limits.ts'
-import { bodyErrors, callerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
+import { bodyErrors, playerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
 import { Amount, Band, Balance, Crs, Fix, GeoPoint, Links, Page, PageQuery } from '../scalars.ts'
 import { Shape, Text, Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
+import { DatumSuspect } from './warnings.ts'
 
 const { envelope } = limits
 
@@ -82,6 +83,12 @@ export const Envelope = Shape({
 })
 export type Envelope = Static<typeof Envelope>
 
+export const HiddenEnvelope = Shape({
+  ...Envelope.properties,
+  warnings: Type.Optional(Type.Array(DatumSuspect)),
+})
+export type HiddenEnvelope = Static<typeof HiddenEnvelope>
+
 const id = Shape({ id: Uuid })
 
 export const hideEnvelope = operation({
@@ -98,11 +105,11 @@ export const hideEnvelope = operation({
   scope: 'campaigns',
   idempotencyKey: 'required',
   body: HideBody,
-  answers: { 201: Envelope },
+  answers: { 201: HiddenEnvelope },
   errors: [
     ...commonErrors,
     ...bodyErrors,
-    ...callerErrors,
+    ...playerErrors,
     ...idempotencyErrors,
     'position_needed',
     'position_refused',
@@ -147,7 +154,7 @@ export const listEnvelopes = operation({
       links: Links,
     }),
   },
-  errors: [...commonErrors, ...callerErrors, 'position_needed'],
+  errors: [...commonErrors, ...playerErrors, 'position_needed', 'hints_paused'],
 })
 
 export const listOwnEnvelopes = operation({
@@ -160,7 +167,7 @@ export const listOwnEnvelopes = operation({
   scope: 'read',
   query: PageQuery,
   answers: { 200: Page(Envelope) },
-  errors: [...commonErrors, ...callerErrors],
+  errors: [...commonErrors, ...playerErrors],
 })
 
 export const getEnvelope = operation({
@@ -173,7 +180,7 @@ export const getEnvelope = operation({
   scope: 'read',
   params: id,
   answers: { 200: Envelope },
-  errors: [...commonErrors, ...callerErrors, 'not_found'],
+  errors: [...commonErrors, ...playerErrors, 'not_found'],
 })
 
 export const closeEnvelope = operation({
@@ -187,7 +194,7 @@ export const closeEnvelope = operation({
   scope: 'campaigns',
   params: id,
   answers: { 200: Shape({ envelope: Envelope, refund: Balance }) },
-  errors: [...commonErrors, ...callerErrors, 'not_found', 'ended', 'frozen'],
+  errors: [...commonErrors, ...playerErrors, 'not_found', 'ended', 'frozen'],
 })
 
 export const EnvelopeWin = Shape({
@@ -200,6 +207,7 @@ export const EnvelopeWin = Shape({
     description: 'Largest share of a lucky split, the earliest of equals; false until it ended.',
   }),
   claimedAt: Timestamp,
+  thanks: Type.Optional(Type.String({ description: 'What the winner said to the hider; the hider only.' })),
 })
 
 export const listEnvelopeClaims = operation({
@@ -214,7 +222,7 @@ export const listEnvelopeClaims = operation({
   params: id,
   query: PageQuery,
   answers: { 200: Page(EnvelopeWin) },
-  errors: [...commonErrors, ...callerErrors, 'not_found'],
+  errors: [...commonErrors, ...playerErrors, 'not_found'],
 })
 
 export const LedgerEntry = Shape({
@@ -251,7 +259,7 @@ export const verifyEnvelope = operation({
   scope: 'read',
   params: id,
   answers: { 200: SplitProof },
-  errors: [...commonErrors, ...callerErrors, 'not_found'],
+  errors: [...commonErrors, ...playerErrors, 'not_found'],
 })
 
 export const getEnvelopeLedger = operation({
@@ -284,5 +292,5 @@ export const getEnvelopeLedger = operation({
       links: Links,
     }),
   },
-  errors: [...commonErrors, ...callerErrors, 'not_found'],
+  errors: [...commonErrors, ...playerErrors, 'not_found'],
 })

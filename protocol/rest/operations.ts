@@ -2,7 +2,7 @@
 import type { Operation } from '../operation.ts'
 import { exclusionOperations } from './areas.ts'
 import { campaignOperations } from './campaigns.ts'
-import { claimEnvelope, getClaim, listClaims } from './claims.ts'
+import { claimEnvelope, getClaim, listClaims, revealEnvelope, thankHider } from './claims.ts'
 import {
   closeEnvelope,
   getEnvelope,
@@ -42,11 +42,36 @@ import {
   sendPosition,
   signUpPlayer,
 } from './players.ts'
+import {
+  acceptOffer,
+  cancelServiceRequest,
+  confirmServiceRequest,
+  deliverServiceRequest,
+  disputeServiceRequest,
+  listOffers,
+  listServiceRequestsByState,
+  offerOnServiceRequest,
+  removeServiceRequest,
+  splitServiceRequest,
+  takeServiceRequest,
+  topUpServiceRequest,
+  withdrawOffer,
+} from './service-request-steps.ts'
+import {
+  getServiceRequest,
+  listOwnServiceRequests,
+  listServiceRequests,
+  listTakenServiceRequests,
+  postServiceRequest,
+} from './service-requests.ts'
+import { endAppeal, getPlayerStanding, getStanding, listAppeals, sendAppeal } from './standing.ts'
 import { getAccountStatement, getStatement } from './statements.ts'
 
 export const operations: readonly Operation[] = [
   signUpPlayer,
   getMe,
+  getStanding,
+  sendAppeal,
   sendPosition,
   getWallet,
   listWalletTransfers,
@@ -63,9 +88,26 @@ export const operations: readonly Operation[] = [
   listEnvelopeClaims,
   getEnvelopeLedger,
   verifyEnvelope,
+  revealEnvelope,
   claimEnvelope,
   getClaim,
   listClaims,
+  thankHider,
+  postServiceRequest,
+  listServiceRequests,
+  listOwnServiceRequests,
+  listTakenServiceRequests,
+  getServiceRequest,
+  offerOnServiceRequest,
+  listOffers,
+  withdrawOffer,
+  acceptOffer,
+  takeServiceRequest,
+  deliverServiceRequest,
+  confirmServiceRequest,
+  disputeServiceRequest,
+  cancelServiceRequest,
+  topUpServiceRequest,
   getMerchant,
   createApiKey,
   listApiKeys,
@@ -75,8 +117,14 @@ export const operations: readonly Operation[] = [
   deposit,
   banPlayer,
   liftBan,
+  getPlayerStanding,
+  listAppeals,
+  endAppeal,
   listPayoutsByStatus,
   endPayout,
+  listServiceRequestsByState,
+  splitServiceRequest,
+  removeServiceRequest,
   getAccountStatement,
   setCap,
   listBudgets,

@@ -1,7 +1,14 @@
 /** Payouts: money on its way out of a wallet, and who says how it ended. */
 import { Type } from 'typebox'
 import { limits } from '../limits.ts'
-import { bodyErrors, callerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
+import {
+  bodyErrors,
+  callerErrors,
+  commonErrors,
+  idempotencyErrors,
+  operation,
+  playerErrors,
+} from '../operation.ts'
 import { Amount, Page, PageQuery, Shape, Text, Timestamp, Uuid } from '../scalars.ts'
 
 const { destinationChars, reasonChars, referenceChars } = limits.payout
@@ -50,7 +57,7 @@ export const requestPayout = operation({
   errors: [
     ...commonErrors,
     ...bodyErrors,
-    ...callerErrors,
+    ...playerErrors,
     ...idempotencyErrors,
     'insufficient_funds',
     'payout_refused',
@@ -67,7 +74,7 @@ export const listPayouts = operation({
   scope: 'finance',
   query: PageQuery,
   answers: { 200: Page(Payout) },
-  errors: [...commonErrors, ...callerErrors],
+  errors: [...commonErrors, ...playerErrors],
 })
 
 export const getPayout = operation({
@@ -80,7 +87,7 @@ export const getPayout = operation({
   scope: 'finance',
   params: Shape({ id: Uuid }),
   answers: { 200: Payout },
-  errors: [...commonErrors, ...callerErrors, 'not_found'],
+  errors: [...commonErrors, ...playerErrors, 'not_found'],
 })
 
 export const listPayoutsByStatus = operation({

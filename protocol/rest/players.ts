@@ -1,7 +1,7 @@
 /** Players: sandbox sign-up, oneself, the wallet, the position for those without a socket. */
 import { Type } from 'typebox'
 import { limits } from '../limits.ts'
-import { bodyErrors, callerErrors, commonErrors, operation } from '../operation.ts'
+import { bodyErrors, callerErrors, commonErrors, operation, playerErrors } from '../operation.ts'
 import { Amount, Balance, Fix, Page, PageQuery, Shape, Text, Timestamp, Uuid } from '../scalars.ts'
 
 const { maxTimeScale } = limits.sandbox
@@ -45,7 +45,7 @@ export const getMe = operation({
   summary: 'The player behind the token',
   callers: ['player'],
   answers: { 200: Player },
-  errors: [...commonErrors, ...callerErrors],
+  errors: [...commonErrors, ...playerErrors],
 })
 
 export const getWallet = operation({
@@ -57,28 +57,29 @@ export const getWallet = operation({
   callers: ['player', 'merchant'],
   scope: 'finance',
   answers: { 200: Shape({ balances: Type.Array(Balance) }) },
-  errors: [...commonErrors, ...callerErrors],
+  errors: [...commonErrors, ...playerErrors],
 })
 
 export const TransferKind = Type.Enum(
   [
-    'test_money',
-    'deposit',
-    'escrow',
-    'claim',
-    'refund',
-    'payout',
-    'payout_paid',
-    'payout_returned',
-    'campaign_funding',
-    'campaign_refund',
-    'drop',
-    'drop_returned',
+    ...([
+      'test_money',
+      'deposit',
+      'escrow',
+      'claim',
+      'refund',
+      'payout',
+      'payout_paid',
+      'payout_returned',
+    ] as const),
+    ...(['request_escrow', 'request_top_up', 'request_pay', 'request_refund'] as const),
+    ...(['campaign_funding', 'campaign_refund', 'drop', 'drop_returned'] as const),
   ],
   {
     description:
-      'payout reserves what leaves; then it is payout_paid outside, or payout_returned. campaign_funding takes a ' +
-      'budget, drop a part of it, and campaign_refund is what came back.',
+      'payout reserves what leaves; then it is payout_paid outside, or payout_returned. request_… is the money of a ' +
+      'service request: its price, what was added, what the provider got and what went back. campaign_funding takes ' +
+      'a budget, drop a part of it, and campaign_refund is what came back.',
   },
 )
 
@@ -89,6 +90,7 @@ export const WalletTransfer = Shape({
   amount: Amount,
   envelopeId: Type.Optional(Uuid),
   payoutId: Type.Optional(Uuid),
+  serviceRequestId: Type.Optional(Uuid),
   createdAt: Timestamp,
 })
 
@@ -102,15 +104,17 @@ export const listWalletTransfers = operation({
   scope: 'finance',
   query: PageQuery,
   answers: { 200: Page(WalletTransfer) },
-  errors: [...commonErrors, ...callerErrors],
+  errors: [...commonErrors, ...playerErrors],
 })
 
 export const PositionAnswer = Shape({
   accepted: Type.Boolean({ description: 'False: the fix did not replace the last one; reason says why.' }),
   reason: Type.Optional(Type.Enum(['accuracy', 'stale', 'jump'])),
   paused: Type.Optional(
-    Type.Enum(['speed'], {
-      description: 'Hints pause and claims are refused while you move faster than 16 km/h.',
+    Type.Enum(['speed', 'cells'], {
+      description:
+        'Hints pause. speed: you move faster than 16 km/h; claims are refused meanwhile. cells: you were in more new ' +
+        'hint cells than position.newCellsPerHour or position.newCellsPerDay allow; claims are not affected.',
     }),
   ),
 })
@@ -126,7 +130,7 @@ export const sendPosition = operation({
   callers: ['player'],
   body: Shape({ fix: Fix }),
   answers: { 200: PositionAnswer },
-  errors: [...commonErrors, ...bodyErrors, ...callerErrors],
+  errors: [...commonErrors, ...bodyErrors, ...playerErrors],
 })
 
 const BanAnswer = Shape({

@@ -1,7 +1,7 @@
 /** Statements: what moved on one account in one period, as CSV, and nothing that can change later. */
 import { Type } from 'typebox'
 import { limits } from '../limits.ts'
-import { callerErrors, commonErrors, operation } from '../operation.ts'
+import { callerErrors, commonErrors, operation, playerErrors } from '../operation.ts'
 import { Currency, Shape, Timestamp, Uuid } from '../scalars.ts'
 
 const { settledMs, periodMs } = limits.statement
@@ -36,7 +36,7 @@ export const getStatement = operation({
   query: Shape(period),
   produces: 'text/csv',
   answers: { 200: Statement },
-  errors: [...commonErrors, ...callerErrors, 'statement_refused'],
+  errors: [...commonErrors, ...playerErrors, 'statement_refused'],
 })
 
 export const getAccountStatement = operation({
@@ -46,8 +46,9 @@ export const getAccountStatement = operation({
   tag: 'operator',
   summary: "Any account's statement for a period, as CSV",
   description:
-    'Name one account: the wallet of `playerId` or `merchantId`, the escrow of `envelopeId`, what is held for ' +
-    '`payoutId`, or `external=all`, the outside world, whose balance is what the game owes, below zero. ' +
+    'Name one account: the wallet of `playerId` or `merchantId`, the escrow of `envelopeId` or `serviceRequestId`, ' +
+    'what is held for `payoutId`, or `external=all`, the outside world, whose balance is what the game owes, below ' +
+    'zero. ' +
     statementNotes,
   callers: ['operator'],
   query: Shape({
@@ -55,6 +56,7 @@ export const getAccountStatement = operation({
     merchantId: Type.Optional(Uuid),
     envelopeId: Type.Optional(Uuid),
     payoutId: Type.Optional(Uuid),
+    serviceRequestId: Type.Optional(Uuid),
     external: Type.Optional(Type.Enum(['all'])),
     ...period,
   }),

@@ -1,6 +1,8 @@
 /** Frames that a client sends on `GET /v1/play`, subprotocol `hexbao.v1`. */
 import { type Static, Type } from 'typebox'
-import { ClaimBody } from '../rest/claims.ts'
+import { Device } from '../device.ts'
+import { ClaimBody, fixOrTicket, RevealBody } from '../rest/claims.ts'
+import { ServiceRequestCategory } from '../rest/service-requests.ts'
 import { Fix, Shape, Text, Uuid } from '../scalars.ts'
 
 /** The client's own name for a frame; the answer carries it as `ref`. */
@@ -10,6 +12,7 @@ export const Hello = Shape({
   type: Type.Literal('hello'),
   id: Type.Optional(FrameId),
   token: Type.Optional(Text(4_096, 'Where the token is not in Sec-WebSocket-Protocol.')),
+  device: Type.Optional(Device),
   resume: Type.Optional(
     Shape(
       { sessionId: Uuid, seq: Type.Integer({ minimum: 1 }) },
@@ -23,16 +26,41 @@ export const Hello = Shape({
 
 export const Position = Shape({ type: Type.Literal('position'), id: Type.Optional(FrameId), fix: Fix })
 
-export const ClaimFrame = Shape({
-  type: Type.Literal('claim'),
+export const RevealFrame = Shape({
+  type: Type.Literal('reveal'),
   id: Type.Optional(FrameId),
   envelopeId: Uuid,
-  ...ClaimBody.properties,
+  ...RevealBody.properties,
+})
+
+export const ClaimFrame = Shape(
+  {
+    type: Type.Literal('claim'),
+    id: Type.Optional(FrameId),
+    envelopeId: Uuid,
+    ...ClaimBody.properties,
+  },
+  fixOrTicket,
+)
+
+/** On duty, or not: service requests near you are told as `request.opened`, `request.changed` and `request.gone`. */
+export const Watch = Shape({
+  type: Type.Literal('watch'),
+  id: Type.Optional(FrameId),
+  serviceRequests: Type.Boolean(),
+  category: Type.Optional(ServiceRequestCategory),
 })
 
 export const Ping = Shape({ type: Type.Literal('ping'), id: Type.Optional(FrameId) })
 
-export const clientFrames = { hello: Hello, position: Position, claim: ClaimFrame, ping: Ping } as const
+export const clientFrames = {
+  hello: Hello,
+  position: Position,
+  reveal: RevealFrame,
+  claim: ClaimFrame,
+  watch: Watch,
+  ping: Ping,
+} as const
 export type ClientFrame = {
   [K in keyof typeof clientFrames]: Static<(typeof clientFrames)[K]>
 }[keyof typeof clientFrames]

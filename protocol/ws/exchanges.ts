@@ -1,6 +1,6 @@
 /** How frames belong together: what answers a client's frame, and what the server sends of its own accord. */
 import type { ErrorCode } from '../errors.ts'
-import { claimErrors } from '../rest/claims.ts'
+import { claimErrors, revealErrors } from '../rest/claims.ts'
 import type { clientFrames } from './client.ts'
 import type { closeCodes } from './frame.ts'
 import type { serverFrames } from './server.ts'
@@ -25,17 +25,30 @@ export const exchanges: Readonly<Record<ClientType, Exchange>> = {
       'server does not hold (any more) cannot be resumed: then `welcome` opens a new one without `resumed`, one ' +
       'snapshot follows, and what happened to the wallet meanwhile is read over REST.',
     answers: ['welcome'],
-    errors: frameErrors,
+    errors: [...frameErrors, 'device_refused'],
   },
   position: {
     summary: 'Where you stand now. Hints follow as `snapshot`, `hint`, `gone` and `warmth`.',
     answers: ['position.ack'],
     errors: frameErrors,
   },
+  reveal: {
+    summary:
+      'Shows the envelope before it is grabbed: the same checks and refusals as POST /v1/envelopes/{id}/reveal.',
+    answers: ['reveal.result'],
+    errors: [...frameErrors, ...revealErrors],
+  },
   claim: {
     summary: 'Grabs a share: the same checks and refusals as POST /v1/envelopes/{id}/claims.',
     answers: ['claim.result'],
     errors: [...frameErrors, ...claimErrors, 'banned'],
+  },
+  watch: {
+    summary:
+      'Turns your duty on or off, and with it what is told of service requests within 3 km: everything that is near ' +
+      'at first, then what changes. It lasts as long as the session, and a new one needs it anew.',
+    answers: ['watching'],
+    errors: frameErrors,
   },
   ping: { summary: 'Asks whether the session lives.', answers: ['pong'], errors: frameErrors },
 }
@@ -45,15 +58,30 @@ export const serverMeanings: Readonly<Record<ServerType, string>> = {
   welcome:
     'The session is open; the limits that hold for it. Its `seq` is where counting starts: drop every later frame ' +
     'whose `seq` is not larger than the last one.',
-  snapshot: 'Every hint around you; forget the ones before.',
+  snapshot:
+    'The hints around you, nearest first; forget the ones before. What does not fit in hint.bytesPerTick follows as ' +
+    '`hint` on the next ticks.',
   hint: 'One hint is new, or its band changed.',
   warmth: 'How many envelopes lie further away, roughly.',
   gone: 'Forget this hint.',
   'position.ack': 'Whether the fix counts, and whether hints pause.',
+  'reveal.result': 'Where to draw the envelope, and the ticket to claim with; or the win of whoever has won.',
   'claim.result': 'The claim is won, or pending: then `claim.settled` follows, or ask again.',
   'claim.settled': 'The final answer to a claim that was pending.',
   'envelope.found': 'To the hider: somebody found a share.',
+  'envelope.ended': 'To the hider: it is over, what was found, and who had the best luck.',
+  'envelope.thanked': 'To the hider: a winner says thanks.',
   'wallet.changed': 'Money came in, or a payout ended; REST has the balance.',
+  watching: 'Whether service requests are told from now on; forget those that were.',
+  'request.opened': 'A service request is near.',
+  'request.changed': 'It is shown otherwise: another price, or another circle.',
+  'request.gone': 'Forget this service request: it is not open any more, or not near.',
+  'request.state': 'To the poster and the provider: where their service request is now.',
+  'request.waiting':
+    'To the poster: nobody has got it; it is shown farther away, and a higher price may help.',
+  'offer.made': 'To the poster: somebody offers to do it.',
+  'offer.withdrawn': 'To the poster: an offer does not stand any more.',
+  'offer.accepted': 'To the provider: the poster has chosen you; REST has the place.',
   error: 'A frame was refused; `ref` names it.',
   goodbye: 'The socket closes now; connect again after retryAfterMs.',
   pong: 'The answer to a ping.',
@@ -67,7 +95,17 @@ export const pushedFrames = [
   'gone',
   'claim.settled',
   'envelope.found',
+  'envelope.ended',
+  'envelope.thanked',
   'wallet.changed',
+  'request.opened',
+  'request.changed',
+  'request.gone',
+  'request.state',
+  'request.waiting',
+  'offer.made',
+  'offer.withdrawn',
+  'offer.accepted',
   'goodbye',
 ] as const satisfies readonly ServerType[]
 

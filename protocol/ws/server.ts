@@ -2,9 +2,10 @@
 import { type Static, Type } from 'typebox'
 import { errorCodes } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { ClaimedAnswer, PendingAnswer } from '../rest/claims.ts'
+import { ClaimedAnswer, PendingAnswer, RevealAnswer } from '../rest/claims.ts'
 import { PositionAnswer } from '../rest/players.ts'
-import { Amount, Band, Cell10, Shape, Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
+import { RequestItem, ServiceRequestCategory, ServiceRequestState } from '../rest/service-requests.ts'
+import { Amount, Balance, Band, Cell10, Shape, Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
 
 const Seq = Type.Integer({ minimum: 1 })
 const Ref = Type.Optional(Type.String())
@@ -71,6 +72,8 @@ export const PositionAck = Shape({
   ...PositionAnswer.properties,
 })
 
+export const RevealResult = Shape({ type: Type.Literal('reveal.result'), ...head, result: RevealAnswer })
+
 export const ClaimResult = Shape({
   type: Type.Literal('claim.result'),
   ...head,
@@ -94,13 +97,88 @@ export const EnvelopeFound = Shape({
   sharesLeft: Type.Integer({ minimum: 0 }),
 })
 
+/** To the hider: the envelope is over. `bestLuck` is of a lucky split: the largest share, the earliest of equals. */
+export const EnvelopeEnded = Shape({
+  type: Type.Literal('envelope.ended'),
+  ...head,
+  envelopeId: Uuid,
+  reason: Type.Enum(['empty', 'expired', 'closed']),
+  claimedShares: Type.Integer({ minimum: 0 }),
+  claimed: Balance,
+  bestLuck: Type.Optional(Shape({ claimId: Uuid, winner: Type.String(), amount: Amount })),
+})
+
+/** To the hider: a winner says thanks. */
+export const EnvelopeThanked = Shape({
+  type: Type.Literal('envelope.thanked'),
+  ...head,
+  envelopeId: Uuid,
+  claimId: Uuid,
+  winner: Type.String(),
+  text: Type.String(),
+})
+
 export const WalletChanged = Shape({
   type: Type.Literal('wallet.changed'),
   ...head,
-  kind: Type.Enum(['claim', 'refund', 'payout_paid', 'payout_returned']),
+  kind: Type.Enum(['claim', 'refund', 'payout_paid', 'payout_returned', 'request_pay', 'request_refund']),
   amount: Amount,
   envelopeId: Type.Optional(Uuid),
   payoutId: Type.Optional(Uuid),
+  serviceRequestId: Type.Optional(Uuid),
+})
+
+export const WatchingFrame = Shape({
+  type: Type.Literal('watching'),
+  ...head,
+  serviceRequests: Type.Boolean(),
+  category: Type.Optional(ServiceRequestCategory),
+})
+
+/** `zone` is sent once per cell, from one `watch` to the next. */
+const near = { ...RequestItem.properties, zone: Type.Optional(Zone) }
+export const RequestOpened = Shape({ type: Type.Literal('request.opened'), ...head, ...near })
+export const RequestChanged = Shape({ type: Type.Literal('request.changed'), ...head, ...near })
+export const RequestGone = Shape({ type: Type.Literal('request.gone'), ...head, serviceRequestId: Uuid })
+
+/** To the poster and the provider: where the service request of theirs is now. */
+export const RequestStateFrame = Shape({
+  type: Type.Literal('request.state'),
+  ...head,
+  serviceRequestId: Uuid,
+  state: ServiceRequestState,
+})
+
+/** To the poster: nobody has got it yet, and it is shown farther away from now on. */
+export const RequestWaiting = Shape({
+  type: Type.Literal('request.waiting'),
+  ...head,
+  serviceRequestId: Uuid,
+  reachM: Type.Integer(),
+  suggestedPrice: Type.Optional(Amount),
+})
+
+export const OfferMade = Shape({
+  type: Type.Literal('offer.made'),
+  ...head,
+  serviceRequestId: Uuid,
+  offerId: Uuid,
+  provider: Type.String(),
+  note: Type.Optional(Type.String()),
+})
+
+export const OfferWithdrawn = Shape({
+  type: Type.Literal('offer.withdrawn'),
+  ...head,
+  serviceRequestId: Uuid,
+  offerId: Uuid,
+})
+
+export const OfferAccepted = Shape({
+  type: Type.Literal('offer.accepted'),
+  ...head,
+  serviceRequestId: Uuid,
+  offerId: Uuid,
 })
 
 export const ErrorFrame = Shape({
@@ -130,10 +208,22 @@ export const serverFrames = {
   warmth: WarmthFrame,
   gone: Gone,
   'position.ack': PositionAck,
+  'reveal.result': RevealResult,
   'claim.result': ClaimResult,
   'claim.settled': ClaimSettled,
   'envelope.found': EnvelopeFound,
+  'envelope.ended': EnvelopeEnded,
+  'envelope.thanked': EnvelopeThanked,
   'wallet.changed': WalletChanged,
+  watching: WatchingFrame,
+  'request.opened': RequestOpened,
+  'request.changed': RequestChanged,
+  'request.gone': RequestGone,
+  'request.state': RequestStateFrame,
+  'request.waiting': RequestWaiting,
+  'offer.made': OfferMade,
+  'offer.withdrawn': OfferWithdrawn,
+  'offer.accepted': OfferAccepted,
   error: ErrorFrame,
   goodbye: Goodbye,
   pong: Pong,

@@ -45,7 +45,7 @@ export function formatReport({ balanced, ledger, gates, chain, frozen }: Report)
 }
 
 function ofLedger({ name, ...found }: Check, { envelopes, transfers }: Reconciliation): Line {
-  const isAboutTransfers = ['currencies', 'accounts', 'claims', 'payouts'].includes(name)
+  const isAboutTransfers = ['currencies', 'accounts', 'claims', 'payouts', 'requests'].includes(name)
   const looked = isAboutTransfers ? `${transfers} transfers` : `${envelopes} envelopes`
   return { title: checkTitles[name], looked, ...found }
 }

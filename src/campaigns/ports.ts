@@ -1,15 +1,15 @@
 /** What the verbs of this folder need from outside; the real ones are composed in app.ts. */
 import type { Area } from '#protocol/rest/areas.ts'
 import type { Clock } from '#platform/clock.ts'
+import type { RunOnce } from '#platform/idempotency.ts'
 import type { PageRequest } from '#platform/page.ts'
-import type { Tx } from '#platform/postgres.ts'
+import type { Transact, Tx } from '#platform/postgres.ts'
 import type { Random } from '#platform/random.ts'
 import type { AreaRecord } from '../areas/area.ts'
 import type { ExclusionRecord } from '../areas/exclusion.ts'
 import type { Covered } from '../budgets/budget.ts'
-import type { RunOnce, Transact } from '../envelopes/ports.ts'
 import type { AccountRef } from '../ledger/account.ts'
-import type { Transfer } from '../ledger/transfer.ts'
+import type { Ledger } from '../ledger/transfer.ts'
 import type { Campaign, Standing } from './campaign.ts'
 import type { Drop, NewDrop } from './drop.ts'
 
@@ -54,11 +54,7 @@ export type CampaignPorts = {
   runOnce: RunOnce
   record: CampaignRecord
   areas: AreaRecord & ExclusionRecord
-  ledger: {
-    post(tx: Tx, transfers: readonly Transfer[]): Promise<void>
-    balanceOf(tx: Tx, account: AccountRef): Promise<bigint>
-    isInsufficientFunds(error: unknown): boolean
-  }
+  ledger: Ledger & { balanceOf(tx: Tx, account: AccountRef): Promise<bigint> }
   budgets: {
     isFrozen(tx: Tx, covered: Covered): Promise<boolean>
     /** Other servers read again what is stopped. */

@@ -6,23 +6,27 @@ import { type Ask, createBatcher } from '#platform/batch.ts'
 import type { Clock } from '#platform/clock.ts'
 import type { Job } from '#platform/jobs.ts'
 import type { Random } from '#platform/random.ts'
+import { anchorOf } from '../envelopes/anchor.ts'
 import { opensWith } from '../envelopes/audience.ts'
 import type { PayoutGuard } from '../budgets/guard.ts'
 import type { FreezeWatch } from '../budgets/watch.ts'
 import type { Positions } from '../positions/positions.ts'
 import type { Announcer } from '../realtime/announcer.ts'
 import { announceLateWin, createSettledAnnouncer } from './announce.ts'
-import { type ClaimVerb, createClaim } from './claim.ts'
+import type { ApproachPorts } from './approach.ts'
+import { type ClaimPorts, type ClaimVerb, createClaim } from './claim.ts'
 import { type ClaimGate, maxReserveBatch, type ReserveRequest, type ReserveVerdict } from './gate.ts'
 import { passBy, type Reach } from './failpoints.ts'
 import { createGrab } from './grab.ts'
-import { createMemory } from './memory.ts'
+import { createMemory, type Memory } from './memory.ts'
 import type { Claim, ClaimRecord } from './record.ts'
 import { partitionOf } from './reservation.ts'
+import { createReveal, type RevealVerb } from './reveal.ts'
 import { createSettle, isMarked, type Settle, type Settled } from './settle.ts'
 import type { WinLimits } from './win-limits.ts'
 import { createSettleQueue } from './settle-queue.ts'
 import { createForgottenSweep, findDuePartitions, sweepPartition } from './sweep.ts'
+import { issueTicket, readTicket } from './ticket.ts'
 
 export type ClaimsPorts<T> = {
   gate: ClaimGate
@@ -51,6 +55,7 @@ export type ClaimsPorts<T> = {
 
 export type Claims = {
   claim: ClaimVerb
+  reveal: RevealVerb
   jobs: readonly Job[]
   /** Resolves when nothing that was reserved here waits for the record, and nothing runs behind the answers. */
   drain(): Promise<void>
@@ -96,15 +101,16 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     reach,
     pendingAfterMs,
   })
+  const approach = createApproach(ports, memory)
+  const reveal = createReveal({
+    ...approach,
+    anchorOf: seen => anchorOf(hmacSecret, seen),
+    issueTicket: (bearer, given) => issueTicket(hmacSecret, bearer, given),
+  })
   const claim = createClaim({
-    memory,
+    ...approach,
     grab,
-    positions: ports.positions,
-    isStopped: budgets.isFrozen,
     countWins: ports.winLimits?.count,
-    clock,
-    opensWith: ({ id: envelopeId, passphraseMac: mac }, passphrase) =>
-      mac !== null && passphrase !== undefined && opensWith(hmacSecret, { envelopeId, passphrase, mac }),
     onLateWin,
     inBackground: background.run,
     reach,
@@ -123,7 +129,21 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     await queue.drain()
     await background.finish()
   }
-  return { claim, jobs, drain }
+  return { claim, reveal, jobs, drain }
+}
+
+/** What a claim and a reveal need on the way to an envelope. */
+function createApproach<T>(
+  { positions, budgets, clock, hmacSecret }: ClaimsPorts<T>,
+  memory: Memory,
+): ApproachPorts & Pick<ClaimPorts, 'positions'> {
+  return {
+    ...{ memory, positions, clock },
+    isStopped: budgets.isFrozen,
+    opensWith: ({ id: envelopeId, passphraseMac: mac }, passphrase) =>
+      mac !== null && passphrase !== undefined && opensWith(hmacSecret, { envelopeId, passphrase, mac }),
+    readTicket: (bearer, ticket) => readTicket(hmacSecret, bearer, { ticket, nowMs: clock.nowMs() }),
+  }
 }
 
 /** Marks follow the commit; no answer waits for them, and the sweeper repeats those that fail. */

@@ -40,7 +40,7 @@ export type GrabPorts<T> = {
 export type Grab = (player: { id: string }, envelope: ClaimableEnvelope) => Promise<Grabbed>
 
 const rounds = 8
-const tryAgain = refuse('try_again', { retryAfterMs: 500 })
+export const tryAgain = refuse('try_again', { retryAfterMs: 500 })
 const overloaded = refuse('unavailable', { retryAfterMs: 2_000 })
 const softEmptyWaitMs = 60
 const lockWaitMs = { least: 20, most: 80 }
@@ -118,7 +118,7 @@ async function follow<T>(
   }
 }
 
-const isOpenAt = ({ opensAtMs, expiresAtMs }: ClaimableEnvelope, nowMs: number): boolean =>
+export const isOpenAt = ({ opensAtMs, expiresAtMs }: ClaimableEnvelope, nowMs: number): boolean =>
   opensAtMs <= nowMs && nowMs < expiresAtMs
 
 const isSame = (fresh: ClaimableEnvelope | undefined, known: ClaimableEnvelope): boolean =>

@@ -1,4 +1,4 @@
-/** The record on PostgreSQL. Owns `claims`, `outbox_cursors`, `dead_letters`; locks and counts envelopes. */
+/** The record on PostgreSQL. Owns `claims`, `thanks`, `outbox_cursors`, `dead_letters`; locks and counts envelopes. */
 import type { Database, Tx } from '#platform/postgres.ts'
 import { loadStatements } from '#platform/postgres.ts'
 import { escrowOf, walletOf } from '../ledger/account.ts'
@@ -9,6 +9,7 @@ import type { RememberedClaim } from './describe.ts'
 import type { OutboxEntry } from './gate.ts'
 import type { Claim, ClaimRecord } from './record.ts'
 import type { ClaimRow, EnvelopeRow, GatedRow, LetterRow, LockedRow, RememberedRow } from './rows.ts'
+import type { ThanksRecord } from './thank.ts'
 import { readClaim, readEnvelope, readGated, readLetter, readLocked, readRemembered } from './rows.ts'
 
 const sql = loadStatements(import.meta.url, [
@@ -39,6 +40,8 @@ const sql = loadStatements(import.meta.url, [
   'list-live',
   'find-claim',
   'list-claims',
+  'find-thanks',
+  'insert-thanks',
   'list-claimed-live',
   'count-claims-since',
 ])
@@ -174,6 +177,24 @@ export const deadLetterRecord: DeadLetterRecord = {
   async listLetters(tx, { limit, after }) {
     const keyset = after === undefined ? [null, null] : [new Date(after.atMs), after.id]
     return (await tx.query<LetterRow>(sql['list-letters'], [limit + 1, ...keyset])).map(readLetter)
+  },
+}
+
+export const thanksRecord: ThanksRecord = {
+  async findWin(tx, { claimId, playerId }) {
+    type Found = {
+      envelope_id: string
+      hider_kind: 'player' | 'merchant'
+      hider_id: string
+      text: string | null
+    }
+    const [row] = await tx.query<Found>(sql['find-thanks'], [claimId, playerId])
+    if (row === undefined) return undefined
+    const hider = { kind: row.hider_kind, id: row.hider_id }
+    return { envelopeId: row.envelope_id, hider, thanks: row.text ?? undefined }
+  },
+  async insertThanks(tx, { claimId, text, saidAtMs }) {
+    return (await tx.query(sql['insert-thanks'], [claimId, text, new Date(saidAtMs)])).length > 0
   },
 }
 

@@ -1,5 +1,7 @@
 /** Claims over HTTP: grab a share, look back; and, for the operator, what could not be settled. */
-import { claimEnvelope, getClaim, listClaims as listClaimsOperation } from '#protocol/rest/claims.ts'
+import { claimEnvelope, getClaim, revealEnvelope } from '#protocol/rest/claims.ts'
+import { thankHider as thankOperation } from '#protocol/rest/claims.ts'
+import { listClaims as listClaimsOperation } from '#protocol/rest/claims.ts'
 import { listDeadLetters, replayDeadLetters as replayOperation } from '#protocol/rest/operator.ts'
 import { limits } from '#protocol/limits.ts'
 import { answer, type Bind } from '#platform/http.ts'
@@ -10,16 +12,38 @@ import { isRefusal, refuse } from '#platform/problem.ts'
 import type { Caller } from '../players/caller.ts'
 import type { ClaimVerb } from './claim.ts'
 import { claimsOf, type DeadLetter, faultOf, replayDeadLetters, type ReplayPorts } from './dead-letters.ts'
-import { describeAnswer, describeRemembered } from './describe.ts'
-import { findClaim, listClaims } from './postgres.ts'
+import { describeAnswer, describeRemembered, describeReveal } from './describe.ts'
+import { findClaim, listClaims, thanksRecord } from './postgres.ts'
 import type { Claim } from './record.ts'
+import type { RevealVerb } from './reveal.ts'
 import type { SettledBatch } from './settle.ts'
+import { thankHider, type ThankPorts } from './thank.ts'
 
-export type ClaimRoutePorts = { claim: ClaimVerb; database: Database }
+export type ClaimRoutePorts = Omit<ThankPorts, 'tx' | 'record'> & {
+  claim: ClaimVerb
+  reveal: RevealVerb
+  database: Database
+}
 
-export function registerClaimRoutes(bind: Bind<Caller>, { claim, database }: ClaimRoutePorts): void {
+export function registerClaimRoutes(bind: Bind<Caller>, ports: ClaimRoutePorts): void {
+  const { claim, reveal, database } = ports
+  bind(revealEnvelope, async ({ caller, params, body }) =>
+    describeReveal(await reveal(caller, { envelopeId: params.id, ...body })),
+  )
+
   bind(claimEnvelope, async ({ caller, params, body }) =>
     describeAnswer(await claim(caller, { envelopeId: params.id, ...body })),
+  )
+
+  bind(thankOperation, ({ caller, params, body }) =>
+    thankHider(
+      { ...ports, tx: database, record: thanksRecord },
+      {
+        playerId: caller.id,
+        claimId: params.id,
+        text: body.text,
+      },
+    ),
   )
 
   bind(getClaim, async ({ caller, params }) => {

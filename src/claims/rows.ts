@@ -128,7 +128,7 @@ export const readLetter = (row: LetterRow): DeadLetter => ({
 
 export type RememberedRow = Row &
   Pick<ClaimRow, 'id' | 'envelope_id' | 'amount' | 'currency' | 'claimed_at'> &
-  Pick<RememberedClaim, 'lat' | 'lng' | 'greeting'>
+  Pick<RememberedClaim, 'lat' | 'lng' | 'greeting' | 'thanks'>
 
 export const readRemembered = (row: RememberedRow): RememberedClaim => ({
   id: row.id,
@@ -139,4 +139,5 @@ export const readRemembered = (row: RememberedRow): RememberedClaim => ({
   lat: row.lat,
   lng: row.lng,
   greeting: row.greeting,
+  thanks: row.thanks,
 })

@@ -91,7 +91,7 @@ async function settleTogether<T>(
     if (recorded.length > 0) {
       await record.pay(tx, recorded)
       await record.count(tx, recorded, nowMs)
-      await countWins(winLimits, tx, due, locked)
+      await countWins(winLimits, tx, recorded, locked)
       await rules.afterwards?.(tx, recorded)
     }
     reach('before-commit')

@@ -3,7 +3,7 @@
  * behind the envelopes, so that it is exact however many envelopes the player claims from at once. Nothing is asked
  * unless an envelope of the batch belongs to such a campaign.
  */
-import type { LockedEnvelope, UnsettledClaim } from './record.ts'
+import type { Claim, LockedEnvelope, UnsettledClaim } from './record.ts'
 
 type Pair = { campaignId: string; playerId: string }
 
@@ -46,7 +46,7 @@ export async function keepWithinLimits<T>(
 export async function countWins<T>(
   limits: WinLimits<T> | undefined,
   tx: T,
-  claims: readonly UnsettledClaim[],
+  claims: readonly Claim[],
   locked: readonly LockedEnvelope[],
 ): Promise<void> {
   const limitOf = limitsOf(locked)

@@ -9,9 +9,9 @@ import type { Random } from '#platform/random.ts'
 import { type Cell, locateCell } from '../geo/cell.ts'
 import type { Point } from '../geo/point.ts'
 import { dropOf } from '../ledger/account.ts'
+import type { Ledger } from '../ledger/transfer.ts'
 import { commitSplit } from './commitment.ts'
 import { fundEscrow } from './escrow.ts'
-import type { Ledger } from './ports.ts'
 import { SEED_BYTES, splitEqual, splitLucky } from './split.ts'
 
 /** What all of them share. */

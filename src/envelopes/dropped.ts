@@ -2,12 +2,11 @@
  * The envelopes of campaigns by the hundred: opened when their drop is live, closed when it is undone or the campaign
  * ended. Those near are told by cell, not by envelope: 50,000 messages would flood whoever listens.
  */
-import type { Tx } from '#platform/postgres.ts'
+import type { Transact, Tx } from '#platform/postgres.ts'
 import { type Cell, coarsen } from '../geo/cell.ts'
 import type { Announcer } from '../realtime/announcer.ts'
 import { endLocked, type EndPorts } from './end.ts'
 import type { Envelope } from './envelope.ts'
-import type { Transact } from './ports.ts'
 import { isVisible } from './state.ts'
 
 export type DroppedRecord = {

@@ -13,8 +13,11 @@ import { hideEnvelope, type HideSettings } from './hide.ts'
 import { createEnvelopeJobs } from './jobs.ts'
 import { readEnvelopeLedger } from './ledger.ts'
 import { listOwnEnvelopes, listWins } from './list.ts'
-import type { Budgets, Campaigns, EnvelopeRecord, Exclusions, Ledger, Merchants } from './ports.ts'
-import type { Positions, RunOnce, Transact } from './ports.ts'
+import type { Ledger } from '../ledger/transfer.ts'
+import type { Budgets, Campaigns, EnvelopeRecord, Exclusions, Merchants } from './ports.ts'
+import type { Positions } from '../positions/positions.ts'
+import type { RunOnce } from '#platform/idempotency.ts'
+import type { Transact } from '#platform/postgres.ts'
 import { verifyEnvelope } from './verify.ts'
 
 export type EnvelopePorts = {
@@ -22,7 +25,7 @@ export type EnvelopePorts = {
   runOnce: RunOnce
   record: EnvelopeRecord
   ledger: Ledger
-  positions: Positions
+  positions: Pick<Positions, 'standing' | 'lastCell'>
   merchants: Merchants
   exclusions: Exclusions
   budgets: Budgets

@@ -7,7 +7,8 @@
 import type { Logger } from 'pino'
 import { halve } from '#platform/halve.ts'
 import { announceEnds, type EndPorts, endLocked } from './end.ts'
-import type { EnvelopeRecord, Transact } from './ports.ts'
+import type { Transact } from '#platform/postgres.ts'
+import type { EnvelopeRecord } from './ports.ts'
 import { canMove } from './state.ts'
 
 export type ExpirePorts = EndPorts & {

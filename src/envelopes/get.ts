@@ -8,7 +8,8 @@ import type { Tx } from '#platform/postgres.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { MerchantCaller, PlayerCaller } from '../players/caller.ts'
 import { type Envelope, hasOpened, isHiddenBy } from './envelope.ts'
-import type { EnvelopeRecord, Positions } from './ports.ts'
+import type { Positions } from '../positions/positions.ts'
+import type { EnvelopeRecord } from './ports.ts'
 import { viewEnvelope } from './view.ts'
 
 export type FindPorts = {

@@ -15,8 +15,9 @@
  *
  * Only the eighth depends on what others hid, and on no cell finer than the hint cell: hiding is no way to search.
  */
-import { hideEnvelope as hideOperation, type Envelope as EnvelopeAnswer } from '#protocol/rest/envelopes.ts'
+import { hideEnvelope as hideOperation, type HiddenEnvelope } from '#protocol/rest/envelopes.ts'
 import type { HideBody } from '#protocol/rest/envelopes.ts'
+import type { DatumSuspect } from '#protocol/rest/warnings.ts'
 import { limits } from '#protocol/limits.ts'
 import type { Clock } from '#platform/clock.ts'
 import { dayOf } from '#platform/day.ts'
@@ -26,6 +27,8 @@ import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
 import { centreOf, coarsen, locateCell } from '../geo/cell.ts'
 import { measureM } from '../geo/distance.ts'
+import { findMisreading } from '../geo/misread.ts'
+import { parsePosition } from '../geo/point.ts'
 import type { LiveEnvelope } from '../hints/live-envelope.ts'
 import type { MerchantCaller, PlayerCaller } from '../players/caller.ts'
 import type { Announcer } from '../realtime/announcer.ts'
@@ -33,8 +36,11 @@ import { sealPassphrase } from './audience.ts'
 import { commitSplit } from './commitment.ts'
 import { toLiveEnvelope } from './envelope.ts'
 import { fundEscrow } from './escrow.ts'
-import type { Budgets, Campaigns, EnvelopeRecord, Exclusions, Ledger, Merchants } from './ports.ts'
-import type { NewEnvelope, Positions, RunOnce } from './ports.ts'
+import type { Ledger } from '../ledger/transfer.ts'
+import type { Budgets, Campaigns, EnvelopeRecord, Exclusions, Merchants } from './ports.ts'
+import type { Positions } from '../positions/positions.ts'
+import type { RunOnce } from '#platform/idempotency.ts'
+import type { NewEnvelope } from './ports.ts'
 import { type HideDraft, judgeHide } from './rules.ts'
 import { SEED_BYTES, splitEqual, splitLucky } from './split.ts'
 import { viewEnvelope } from './view.ts'
@@ -68,7 +74,7 @@ export type HideRequest = {
   idempotencyKey: string
 }
 
-type Hidden = { status: 201; body: EnvelopeAnswer }
+type Hidden = { status: 201; body: HiddenEnvelope }
 
 /**
  * The envelope as its hider sees it, the same again for a repeated key. The request is judged before the transaction
@@ -86,7 +92,9 @@ export async function hideEnvelope(ports: HidePorts, request: HideRequest): Prom
     const unfunded = await keep(ports, tx, envelope)
     if (unfunded !== undefined) return unfunded
     if (envelope.state === 'live') opened = toLiveEnvelope(envelope, envelope.guestIds)
-    return { status: 201, body: viewEnvelope(envelope, { kind: 'hider' }, nowMs) }
+    const { warnings } = judged
+    const shown = viewEnvelope(envelope, { kind: 'hider' }, nowMs)
+    return { status: 201, body: { ...shown, ...(warnings.length > 0 && { warnings }) } }
   })
   if (opened !== undefined && !isRefusal(answer)) ports.announcer.envelopeOpened(opened)
   return answer
@@ -108,18 +116,31 @@ function identify({ settings }: HidePorts, { caller, body, idempotencyKey }: Hid
   }
 }
 
-type Judged = { status: 'ok'; draft: HideDraft } | Refusal
+type Judged = { status: 'ok'; draft: HideDraft; warnings: DatumSuspect[] } | Refusal
 
+/** What follows from the request and from where the player stands. */
 async function judge(ports: HidePorts, { caller, body }: HideRequest, nowMs: number): Promise<Judged> {
   const { currencies } = ports.settings
   const judged = judgeHide(body, { hiderKind: caller.kind, currencies, nowMs })
-  if (judged.status === 'refused' || caller.kind === 'merchant') return judged
+  if (judged.status === 'refused') return judged
+  if (caller.kind === 'merchant') return { ...judged, warnings: [] }
   const standing = await ports.positions.standing(caller, body.fix)
   if (standing.status === 'refused') return standing
-  const distanceM = measureM(judged.draft.place, centreOf(standing.cell))
+  const stands = centreOf(standing.cell)
+  const sent = parsePosition(body.place.coordinates) ?? judged.draft.place
+  const { accuracyM = 0 } = body.fix ?? {}
+  const misreading = findMisreading({ sent, crs: body.crs ?? 'wgs84', stands, accuracyM })
+  const distanceM = measureM(judged.draft.place, stands)
   const limitM = limits.envelope.hideReachM
-  if (distanceM <= limitM) return judged
-  return refuse('place_refused', { reason: 'too_far', figures: { distanceM: Math.round(distanceM), limitM } })
+  if (distanceM <= limitM) {
+    const warnings = misreading === undefined ? [] : [{ code: 'datum_suspect' as const, ...misreading }]
+    return { ...judged, warnings }
+  }
+  return refuse('place_refused', {
+    reason: 'too_far',
+    figures: { distanceM: Math.round(distanceM), limitM },
+    ...(misreading !== undefined && { detail: `in ${misreading.crs} the place would be where you stand` }),
+  })
 }
 
 type Placing<C = PlayerCaller | MerchantCaller> = { caller: C; draft: HideDraft; nowMs: number }

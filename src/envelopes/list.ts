@@ -12,8 +12,7 @@ import type { Tx } from '#platform/postgres.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { MerchantCaller, PlayerCaller } from '../players/caller.ts'
 import { pseudonymOf } from './audience.ts'
-import type { Envelope } from './envelope.ts'
-import { type FindPorts, findVisible } from './get.ts'
+import { type FindPorts, findVisible, type Found } from './get.ts'
 import type { EnvelopeRecord, Win } from './ports.ts'
 import { isEnded } from './state.ts'
 import { toMoney, toTimestamp, viewEnvelope } from './view.ts'
@@ -66,17 +65,19 @@ export async function listWins(
     wins,
     { path: listEnvelopeClaims.path.replace('{id}', id), limit: page.limit },
     {
-      item: win => viewWin(win, envelope, ports.settings.hmacSecret),
+      item: win => viewWin(win, found, ports.settings.hmacSecret),
       key: ({ claimedAtMs, claimId }) => ({ atMs: claimedAtMs, id: claimId }),
     },
   )
   return { status: 200, body }
 }
 
-const viewWin = (win: Win, { id, hider, split, state }: Envelope, hmacSecret: string): WinAnswer => ({
+/** Thanks are for the hider, and nobody else has checked what they say. */
+const viewWin = (win: Win, { envelope, isHider }: Found, hmacSecret: string): WinAnswer => ({
   claimId: win.claimId,
-  winner: pseudonymOf(hmacSecret, { envelopeId: id, hider, playerId: win.playerId }),
+  winner: pseudonymOf(hmacSecret, { envelopeId: envelope.id, hider: envelope.hider, playerId: win.playerId }),
   amount: toMoney(win.amountMinor, win.currency),
-  bestLuck: win.isLargest && split === 'lucky' && isEnded(state),
+  bestLuck: win.isLargest && envelope.split === 'lucky' && isEnded(envelope.state),
   claimedAt: toTimestamp(win.claimedAtMs),
+  ...(isHider && win.thanks !== undefined && { thanks: win.thanks }),
 })

@@ -1,7 +1,8 @@
 /** Opens what was hidden ahead of its time: the moment in the row decides, this only makes it visible. */
 import type { Announcer } from '../realtime/announcer.ts'
 import { toLiveEnvelope } from './envelope.ts'
-import type { EnvelopeRecord, Transact } from './ports.ts'
+import type { Transact } from '#platform/postgres.ts'
+import type { EnvelopeRecord } from './ports.ts'
 
 export type OpenPorts = {
   transact: Transact

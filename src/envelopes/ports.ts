@@ -1,24 +1,11 @@
 /** What the verbs of this folder need from outside; the real ones are composed in app.ts, a simulation has its own. */
-import type { Fix } from '#protocol/scalars.ts'
-import type { IdempotentRequest } from '#platform/idempotency.ts'
 import type { PageRequest } from '#platform/page.ts'
 import type { Tx } from '#platform/postgres.ts'
-import type { Refusal } from '#platform/problem.ts'
 import type { Covered } from '../budgets/budget.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Point } from '../geo/point.ts'
-import type { Transfer } from '../ledger/transfer.ts'
 import type { Envelope, Hider } from './envelope.ts'
 import type { EndedState } from './state.ts'
-
-/** Commits what `run` did, or nothing. */
-export type Transact = <T>(run: (tx: Tx) => Promise<T>) => Promise<T>
-
-/** Acts at most once per idempotency key, in one transaction that a refusal rolls back. */
-export type RunOnce = <A extends { status: number; body: unknown }>(
-  request: IdempotentRequest,
-  act: (tx: Tx) => Promise<A | Refusal>,
-) => Promise<A | Refusal>
 
 /** A new envelope with what only the record keeps. */
 export type NewEnvelope = Envelope & {
@@ -37,6 +24,8 @@ export type Win = {
   claimedAtMs: number
   /** The largest win of the envelope so far, the earliest of equals. */
   isLargest: boolean
+  /** What the winner said to the hider. */
+  thanks: string | undefined
 }
 
 /** One movement of an envelope's money. */
@@ -98,21 +87,6 @@ export type CampaignEnvelopes = {
   listPlaces(tx: Tx, which: { merchantId: string; area: object }): Promise<{ lng: number; lat: number }[]>
   /** Newest first. */
   listOfCampaign(tx: Tx, campaignId: string, page: PageRequest): Promise<Envelope[]>
-}
-
-export type Ledger = {
-  post(tx: Tx, transfers: readonly Transfer[]): Promise<void>
-  isInsufficientFunds(error: unknown): boolean
-}
-
-export type Positions = {
-  /** The res-12 cell where the player stands: of this fix, once accepted, or of the last one, 60 s old at most. */
-  standing(
-    player: { id: string; timeScale: number },
-    fix?: Fix,
-  ): Promise<{ status: 'ok'; cell: Cell } | Refusal>
-  /** The res-12 cell of the last accepted fix, if it is 60 s old at most. */
-  lastCell(playerId: string): Promise<Cell | undefined>
 }
 
 export type Exclusions = {

@@ -13,7 +13,9 @@ import type { BatchRecord } from './batch.ts'
 import type { DroppedRecord } from './dropped.ts'
 import type { Envelope } from './envelope.ts'
 import type { CampaignEnvelopes, EntrySums, EnvelopeRecord, NewEnvelope } from './ports.ts'
-import { type EntryRow, type EnvelopeRow, toEntry, toEnvelope, toWin, type WinRow } from './rows.ts'
+import type { EndRow, EntryRow, EnvelopeRow, WinRow } from './rows.ts'
+import { toEnding, toEntry, toEnvelope, toWin } from './rows.ts'
+import type { Ending } from './tell-end.ts'
 
 const sql = loadStatements(import.meta.url, [
   'lock',
@@ -34,6 +36,7 @@ const sql = loadStatements(import.meta.url, [
   'find-guest',
   'list-own',
   'list-wins',
+  'list-ends',
   'list-entries',
   'sum-entries',
   'find-seed',
@@ -138,6 +141,11 @@ export const envelopeRecord: EnvelopeRecord = {
     const rows = await tx.query<{ amount: bigint }>(sql['list-shares'], [envelopeId])
     return rows.map(row => row.amount)
   },
+}
+
+/** Those of these envelopes that a player hid and that have ended. */
+export async function listEnds(tx: Tx, ids: readonly string[]): Promise<Ending[]> {
+  return (await tx.query<EndRow>(sql['list-ends'], [ids])).map(toEnding)
 }
 
 /** The envelopes of campaigns, by the hundred. */

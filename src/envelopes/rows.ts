@@ -1,9 +1,10 @@
-/** The rows of envelopes, as values. */
+/** The rows of envelopes, of their lists and endings, as values. */
 import type { Row } from '#platform/postgres.ts'
 import { fromBigInt } from '../geo/cell.ts'
 import type { AudienceKind, Envelope, HiderKind, SplitKind } from './envelope.ts'
 import type { Entry, Win } from './ports.ts'
-import type { EnvelopeState } from './state.ts'
+import type { EndedState, EnvelopeState } from './state.ts'
+import type { Ending } from './tell-end.ts'
 
 export type EnvelopeRow = Row & {
   id: string
@@ -70,6 +71,7 @@ export type WinRow = Row & {
   currency: string
   claimed_at: Date
   is_largest: boolean
+  thanks: string | null
 }
 
 export const toWin = (row: WinRow): Win => ({
@@ -79,6 +81,32 @@ export const toWin = (row: WinRow): Win => ({
   currency: row.currency,
   claimedAtMs: row.claimed_at.getTime(),
   isLargest: row.is_largest,
+  thanks: row.thanks ?? undefined,
+})
+
+export type EndRow = Row & {
+  id: string
+  hider_id: string
+  state: EndedState
+  claimed_shares: number
+  claimed_amount: bigint
+  currency: string
+  best_id: string | null
+  best_player_id: string | null
+  best_amount: bigint | null
+}
+
+export const toEnding = (row: EndRow): Ending => ({
+  id: row.id,
+  hiderId: row.hider_id,
+  reason: row.state,
+  claimedShares: row.claimed_shares,
+  claimedMinor: row.claimed_amount,
+  currency: row.currency,
+  best:
+    row.best_id === null || row.best_player_id === null || row.best_amount === null
+      ? undefined
+      : { claimId: row.best_id, playerId: row.best_player_id, amountMinor: row.best_amount },
 })
 
 export type EntryRow = Row & {

@@ -1,9 +1,9 @@
 /**
  * The live index: the envelopes near the players of this server, in memory, by cell. A cell is followed over pub/sub
  * first and read from the record then, so that nothing falls between the two; and because pub/sub forgets, everything
- * is read again every 15 s and after each reconnect. Memory is bounded by the cells that somebody watches; a cell that
- * nobody watches any more is dropped at the second re-read, so that a walk along a border does not load it again and
- * again.
+ * is read again every 12 s and after each reconnect: what was missed is there within 15 s, the reading included. Memory
+ * is bounded by the cells that somebody watches; a cell that nobody watches any more is dropped at the second re-read,
+ * so that a walk along a border does not load it again and again.
  */
 import type { Logger } from 'pino'
 import { createBatcher } from '#platform/batch.ts'
@@ -11,6 +11,7 @@ import type { Cancel, Clock } from '#platform/clock.ts'
 import { Unavailable } from '#platform/problem.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { EndReason } from '../realtime/announcer.ts'
+import { createChangedCells } from './changed-cells.ts'
 import { type CellChange, createLiveCells, type LiveCells } from './live-cells.ts'
 import type { LiveEnvelope } from './live-envelope.ts'
 
@@ -26,51 +27,102 @@ export type CellFeed = {
   unfollow(cells7: readonly Cell[]): void
 }
 
-export type LiveIndexPorts = {
-  loadEnvelopes(cells7: readonly Cell[]): Promise<LiveEnvelope[]>
-  /** Which of these are live no longer, and why. */
-  findEnds(ids: readonly string[]): Promise<ReadonlyMap<string, EndReason>>
+export type CellWatchPorts = {
   feed: CellFeed
   clock: Clock
   log: Pick<Logger, 'warn'>
 }
 
-export type IndexChange = CellChange | { type: 'loaded'; cell7: Cell }
+export type LiveIndexPorts = CellWatchPorts & {
+  loadEnvelopes(cells7: readonly Cell[]): Promise<LiveEnvelope[]>
+  /** Which of these are live no longer, and why. */
+  findEnds(ids: readonly string[]): Promise<ReadonlyMap<string, EndReason>>
+}
 
-export type LiveIndex = Pick<LiveCells, 'envelopesAt' | 'openCountsIn' | 'endOf'> & {
+export type IndexChange = CellChange | CellLoaded
+export type CellLoaded = { type: 'loaded'; cell7: Cell }
+
+/** What is kept of the watched cells, whatever it is: envelopes here, service requests in src/requests. */
+export type CellContents = {
+  keep(cell7: Cell): void
+  drop(cell7: Cell): void
+  /** Reads the record, as it is when this begins; what it returns brings one cell to that. */
+  read(cells7: readonly Cell[]): Promise<(cell7: Cell) => void>
+  onLoaded(loaded: CellLoaded): void
+}
+
+export type CellWatch = {
   /** Counted: each watch needs its unwatch. Loading begins at once. */
   watch(cells7: readonly Cell[]): void
   unwatch(cells7: readonly Cell[]): void
   isLoaded(cells7: readonly Cell[]): boolean
   /** Of watched cells; throws {@link Unavailable} when the record cannot be read now. */
   whenLoaded(cells7: readonly Cell[]): Promise<void>
-  /** Calls `listener` with what comes, goes and is loaded in watched cells. */
-  onChange(listener: (change: IndexChange) => void): void
-  apply(event: CellEvent): void
-  /** Reads everything again, now; a failure is logged and left to the next turn. */
-  reread(): Promise<void>
+  /** Reads everything again, or only these, now; a failure is logged and left to the next turn. */
+  reread(cells7?: readonly Cell[]): Promise<void>
   close(): void
 }
 
+export type LiveIndex = Pick<LiveCells, 'envelopesAt' | 'openCountsIn' | 'endOf'> &
+  CellWatch & {
+    /** Calls `listener` with what comes, goes and is loaded in watched cells. */
+    onChange(listener: (change: IndexChange) => void): void
+    apply(event: CellEvent): void
+  }
+
 type Watch = { watchers: number; isIdle: boolean; isLoaded: boolean; loading: Promise<void> }
 
-/** The watched cells, what is in them, and how both are brought in line with the record. */
-type Holding = {
-  cells: LiveCells
-  watches: Map<Cell, Watch>
-  notify(change: IndexChange): void
-}
+/** The watched cells and what is in them. */
+type Holding = { contents: CellContents; watches: Map<Cell, Watch> }
 
-const REREAD_EVERY_MS = 15_000
+const REREAD_EVERY_MS = 12_000
 const RETRY_AFTER_MS = 1_000
-const CHANGED_AFTER_MS = 1_000
 const CELLS_PER_QUERY = 200
 
 export function createLiveIndex(ports: LiveIndexPorts): LiveIndex {
   const listeners: ((change: IndexChange) => void)[] = []
   const notify = (change: IndexChange) => listeners.forEach(listener => listener(change))
-  const holding: Holding = { cells: createLiveCells(notify), watches: new Map(), notify }
-  const { cells, watches } = holding
+  const cells = createLiveCells(notify)
+  const read = (cells7: readonly Cell[]) => readEnvelopes(cells, ports, cells7)
+  const watch = createCellWatch({ keep: cells.keep, drop: cells.drop, read, onLoaded: notify }, ports)
+  const changed = createChangedCells(ports.clock, watch.reread)
+  return {
+    ...watch,
+    envelopesAt: cells.envelopesAt,
+    openCountsIn: cells.openCountsIn,
+    endOf: cells.endOf,
+    onChange: listener => void listeners.push(listener),
+    apply(event) {
+      if (event.type === 'opened') cells.open(event.envelope)
+      else if (event.type === 'ended') cells.end(event)
+      else changed.add(event.cell7)
+    },
+    close() {
+      changed.stop()
+      watch.close()
+    },
+  }
+}
+
+async function readEnvelopes(
+  cells: LiveCells,
+  ports: Pick<LiveIndexPorts, 'loadEnvelopes' | 'findEnds'>,
+  cells7: readonly Cell[],
+): Promise<(cell7: Cell) => void> {
+  const readAt = cells.now()
+  const envelopes = await ports.loadEnvelopes(cells7)
+  const found = new Set(envelopes.map(({ id }) => id))
+  const missing = cells7.flatMap(cell7 => [...cells.idsIn(cell7)].filter(id => !found.has(id)))
+  const ends = missing.length === 0 ? new Map<string, EndReason>() : await ports.findEnds(missing)
+  const byCell7 = new Map(cells7.map(cell7 => [cell7, [] as LiveEnvelope[]]))
+  for (const envelope of envelopes) byCell7.get(envelope.cell7)?.push(envelope)
+  return cell7 => cells.replace(cell7, { envelopes: byCell7.get(cell7) ?? [], ends, readAt })
+}
+
+/** Follows and reads the cells that somebody watches, and lets go of them. */
+export function createCellWatch(contents: CellContents, ports: CellWatchPorts): CellWatch {
+  const holding: Holding = { contents, watches: new Map() }
+  const { watches } = holding
   const loader = createLoader(holding, ports)
   const rereader = startRereading(holding, ports)
 
@@ -81,7 +133,7 @@ export function createLiveIndex(ports: LiveIndexPorts): LiveIndex {
       known.isIdle = false
       return
     }
-    cells.keep(cell7)
+    contents.keep(cell7)
     watches.set(cell7, { watchers: 1, isIdle: false, isLoaded: false, loading: loader.load(cell7) })
   }
 
@@ -91,9 +143,6 @@ export function createLiveIndex(ports: LiveIndexPorts): LiveIndex {
   }
 
   return {
-    envelopesAt: cells.envelopesAt,
-    openCountsIn: cells.openCountsIn,
-    endOf: cells.endOf,
     watch: cells7 => cells7.forEach(watch),
     unwatch: cells7 => cells7.forEach(unwatch),
     isLoaded: cells7 => cells7.every(cell7 => watches.get(cell7)?.isLoaded),
@@ -105,13 +154,7 @@ export function createLiveIndex(ports: LiveIndexPorts): LiveIndex {
         throw new Unavailable('the live index could not be loaded', { cause: error })
       }
     },
-    onChange: listener => void listeners.push(listener),
-    apply(event) {
-      if (event.type === 'opened') cells.open(event.envelope)
-      else if (event.type === 'ended') cells.end(event)
-      else if (watches.has(event.cell7)) rereader.readSoon(event.cell7)
-    },
-    reread: rereader.reread,
+    reread: async cells7 => void (await rereader.reread(cells7)),
     close() {
       rereader.stop()
       loader.stop()
@@ -121,7 +164,7 @@ export function createLiveIndex(ports: LiveIndexPorts): LiveIndex {
 }
 
 /** Loads cells that are new, joined into few queries; what failed is tried again after a second. */
-function createLoader(holding: Holding, ports: LiveIndexPorts) {
+function createLoader(holding: Holding, ports: CellWatchPorts) {
   const { clock, feed, log } = ports
   let isStopped = false
   /** One timer for all cells that failed: they failed together. */
@@ -132,7 +175,7 @@ function createLoader(holding: Holding, ports: LiveIndexPorts) {
     concurrency: 4,
     run: async cells7 => {
       await feed.follow(cells7)
-      await readRecord(holding, ports, cells7)
+      await readRecord(holding, cells7)
       return cells7.map(() => undefined)
     },
   })
@@ -161,76 +204,61 @@ function createLoader(holding: Holding, ports: LiveIndexPorts) {
   }
 }
 
-/** Every 15 s: lets go of what nobody watched since the last turn, reads the rest again. */
-function startRereading(holding: Holding, ports: LiveIndexPorts) {
+/** Every 12 s: lets go of what nobody watched since the last turn, reads the rest again; a second after a failure. */
+function startRereading(holding: Holding, ports: CellWatchPorts) {
   const { watches } = holding
+  const { clock } = ports
   let isStopped = false
-  let cancelTurn = ports.clock.after(REREAD_EVERY_MS, turn)
+  let cancelNext = clock.after(REREAD_EVERY_MS, turn)
 
   function turn(): void {
     dropIdle(holding, ports.feed)
-    void reread().finally(() => {
-      if (!isStopped) cancelTurn = ports.clock.after(REREAD_EVERY_MS, turn)
-    })
+    void readFor(clock.nowMs())
   }
 
-  async function reread(): Promise<void> {
-    const all = [...watches.keys()]
+  /** One turn's reading, until it has succeeded. */
+  async function readFor(sinceMs: number): Promise<void> {
+    const hasRead = await reread()
+    if (isStopped) return
+    const waitMs = Math.max(RETRY_AFTER_MS, sinceMs + REREAD_EVERY_MS - clock.nowMs())
+    cancelNext = hasRead
+      ? clock.after(waitMs, turn)
+      : clock.after(RETRY_AFTER_MS, () => void readFor(clock.nowMs()))
+  }
+
+  async function reread(cells7?: readonly Cell[]): Promise<boolean> {
+    const all = [...watches.keys()].filter(cell7 => cells7 === undefined || cells7.includes(cell7))
     try {
       for (let from = 0; from < all.length; from += CELLS_PER_QUERY) {
-        if (isStopped) return
-        await readRecord(holding, ports, all.slice(from, from + CELLS_PER_QUERY))
+        if (isStopped) break
+        await readRecord(holding, all.slice(from, from + CELLS_PER_QUERY))
       }
+      return true
     } catch (error) {
       ports.log.warn({ err: error }, 'the live index could not be read again')
+      return false
     }
-  }
-
-  const changed = new Set<Cell>()
-  let cancelSoon: Cancel | undefined
-
-  /** A drop changes a cell a hundred times in a few seconds; it is read once a second at most. */
-  function readSoon(cell7: Cell): void {
-    changed.add(cell7)
-    cancelSoon ??= ports.clock.after(CHANGED_AFTER_MS, () => {
-      cancelSoon = undefined
-      const cells7 = [...changed].filter(cell => watches.has(cell))
-      changed.clear()
-      if (isStopped || cells7.length === 0) return
-      readRecord(holding, ports, cells7).catch((error: unknown) => {
-        ports.log.warn({ err: error }, 'cells that changed could not be read again')
-      })
-    })
   }
 
   return {
     reread,
-    readSoon,
     stop() {
       isStopped = true
-      cancelTurn()
-      cancelSoon?.()
+      cancelNext()
     },
   }
 }
 
 /** Brings cells to what the record says; those that were dropped or watched anew meanwhile are left alone. */
-async function readRecord(holding: Holding, ports: LiveIndexPorts, cells7: readonly Cell[]): Promise<void> {
-  const { cells, watches, notify } = holding
+async function readRecord({ contents, watches }: Holding, cells7: readonly Cell[]): Promise<void> {
   const before = cells7.map(cell7 => [cell7, watches.get(cell7)] as const)
-  const readAt = cells.now()
-  const envelopes = await ports.loadEnvelopes(cells7)
-  const found = new Set(envelopes.map(({ id }) => id))
-  const missing = cells7.flatMap(cell7 => [...cells.idsIn(cell7)].filter(id => !found.has(id)))
-  const ends = missing.length === 0 ? new Map<string, EndReason>() : await ports.findEnds(missing)
-  const byCell7 = new Map(cells7.map(cell7 => [cell7, [] as LiveEnvelope[]]))
-  for (const envelope of envelopes) byCell7.get(envelope.cell7)?.push(envelope)
+  const settle = await contents.read(cells7)
   for (const [cell7, watch] of before) {
     if (watch === undefined || watches.get(cell7) !== watch) continue
-    cells.replace(cell7, { envelopes: byCell7.get(cell7) ?? [], ends, readAt })
+    settle(cell7)
     if (watch.isLoaded) continue
     watch.isLoaded = true
-    notify({ type: 'loaded', cell7 })
+    contents.onLoaded({ type: 'loaded', cell7 })
   }
 }
 
@@ -244,10 +272,10 @@ function dropIdle(holding: Holding, feed: CellFeed): void {
   for (const [, watch] of unwatched) watch.isIdle = true
 }
 
-function drop({ cells, watches }: Holding, feed: CellFeed, cells7: readonly Cell[]): void {
+function drop({ contents, watches }: Holding, feed: CellFeed, cells7: readonly Cell[]): void {
   if (cells7.length > 0) feed.unfollow(cells7)
   for (const cell7 of cells7) {
     watches.delete(cell7)
-    cells.drop(cell7)
+    contents.drop(cell7)
   }
 }

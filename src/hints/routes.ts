@@ -3,7 +3,8 @@ import { type HintFeature, listEnvelopes } from '#protocol/rest/envelopes.ts'
 import type { Bind } from '#platform/http.ts'
 import { refuse, Unavailable } from '#platform/problem.ts'
 import { type Cell, coarsen } from '../geo/cell.ts'
-import type { Caller } from '../players/caller.ts'
+import type { Caller, PlayerCaller } from '../players/caller.ts'
+import type { Viewpoint } from '../positions/positions.ts'
 import { cells7Around } from './area.ts'
 import type { Around, Hint, Surroundings, Viewer } from './around.ts'
 import type { LiveIndex } from './live-index.ts'
@@ -12,18 +13,18 @@ import { zoneOf } from './zone.ts'
 export type HintRoutePorts = {
   index: Pick<LiveIndex, 'whenLoaded'>
   around: Around
-  /** The res-12 cell of the last accepted fix, at most 60 s old. */
-  positions: { lastCell(playerId: string): Promise<Cell | undefined> }
+  positions: { viewpoint(player: PlayerCaller): Promise<Viewpoint> }
   /** The live envelopes that a player has won a share of. */
   claims: { claimedIds(playerId: string): Promise<readonly string[]> }
 }
 
 export function registerHintRoutes(bind: Bind<Caller>, ports: HintRoutePorts): void {
   bind(listEnvelopes, async ({ caller }) => {
-    const cell = await ports.positions.lastCell(caller.id)
-    if (cell === undefined) return refuse('position_needed')
+    const view = await ports.positions.viewpoint(caller)
+    if (view.status === 'unknown') return refuse('position_needed')
+    if (view.status === 'paused') return refuse('hints_paused', pauseOf(view))
     const claimedIds = new Set(await ports.claims.claimedIds(caller.id))
-    const { hints, warmth } = await lookAround({ id: caller.id, claimedIds }, coarsen(cell, 10), ports)
+    const { hints, warmth } = await lookAround({ id: caller.id, claimedIds }, coarsen(view.cell, 10), ports)
     const features = hints.map(describeHint)
     const body = {
       type: 'FeatureCollection' as const,
@@ -35,6 +36,11 @@ export function registerHintRoutes(bind: Bind<Caller>, ports: HintRoutePorts): v
     return { status: 200 as const, body }
   })
 }
+
+const pauseOf = ({ reason, retryAfterMs }: Extract<Viewpoint, { status: 'paused' }>) => ({
+  reason,
+  ...(retryAfterMs !== undefined && { retryAfterMs }),
+})
 
 /** Whoever has no socket watches for the time of the request; the index keeps the cells for a while after it. */
 async function lookAround(

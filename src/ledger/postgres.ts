@@ -21,6 +21,7 @@ const sql = loadStatements(import.meta.url, [
   'reconcile-shares',
   'reconcile-ended',
   'reconcile-payouts',
+  'reconcile-requests',
   'bound-statement',
   'list-statement',
   'reconcile-budgets',
@@ -51,6 +52,7 @@ export async function postTransfers(tx: Tx, transfers: readonly Transfer[]): Pro
     transfers.map(t => t.payoutId ?? null),
     transfers.map(t => t.reference ?? null),
     transfers.map(t => new Date(t.createdAtMs)),
+    transfers.map(t => t.serviceRequestId ?? null),
   ]
   const opened = [...accounts].sort(([a], [b]) => (a < b ? -1 : 1))
   await tx.query(sql['open-accounts'], [
@@ -84,6 +86,7 @@ type MovementRow = {
   currency: string
   envelope_id: string | null
   payout_id: string | null
+  service_request_id: string | null
   created_at: Date
 }
 
@@ -107,6 +110,7 @@ const toMovement = (row: MovementRow): Movement => ({
   currency: row.currency,
   ...(row.envelope_id === null ? {} : { envelopeId: row.envelope_id }),
   ...(row.payout_id === null ? {} : { payoutId: row.payout_id }),
+  ...(row.service_request_id === null ? {} : { serviceRequestId: row.service_request_id }),
   createdAtMs: row.created_at.getTime(),
 })
 
@@ -136,6 +140,7 @@ const toStatementRow = (row: StatementRowOf): StatementRow => ({
   amountMinor: row.amount,
   ...(row.envelope_id === null ? {} : { envelopeId: row.envelope_id }),
   ...(row.payout_id === null ? {} : { payoutId: row.payout_id }),
+  ...(row.service_request_id === null ? {} : { serviceRequestId: row.service_request_id }),
   ...(row.reference === null ? {} : { reference: row.reference }),
   createdAtMs: row.created_at.getTime(),
   position: row.position,
@@ -143,7 +148,7 @@ const toStatementRow = (row: StatementRowOf): StatementRow => ({
 
 export const reconcileRecord: ReconcileRecord = {
   async check(tx, name, envelopeId) {
-    const isOfAll = ['currencies', 'payouts', 'budgets', 'campaigns'].includes(name)
+    const isOfAll = ['currencies', 'payouts', 'requests', 'budgets', 'campaigns'].includes(name)
     const params = isOfAll ? [] : [envelopeId ?? null]
     const rows = await tx.query<FigureRow>(sql[`reconcile-${name}`], params)
     return { name, differences: Number(rows[0]?.found ?? 0), examples: rows.map(toFigures) }

@@ -15,6 +15,7 @@ export type CheckName =
   | 'shares'
   | 'ended'
   | 'payouts'
+  | 'requests'
   | 'budgets'
   | 'campaigns'
 
@@ -27,6 +28,7 @@ export const checkTitles: Record<CheckName, string> = {
   shares: 'shares add up to the total, and claims are worth their shares',
   ended: 'ended envelopes hold nothing in escrow',
   payouts: 'payouts hold what is on its way, and their transfers are those of their state',
+  requests: 'service requests hold their price until they end, and nothing afterwards',
   budgets: 'what is used of a cap was won under it',
   campaigns: 'the budget of a campaign was won, came home, or is held by it, its drops and their envelopes',
 }
@@ -50,7 +52,10 @@ export type ReconcilePorts = {
 }
 
 const ofEnvelopes: readonly CheckName[] = ['accounts', 'totals', 'claims', 'counters', 'shares', 'ended']
-const ofEverything: readonly CheckName[] = ['currencies', ...ofEnvelopes, 'payouts', 'budgets', 'campaigns']
+const ofEverything: readonly CheckName[] = [
+  ...(['currencies', ...ofEnvelopes] as const),
+  ...(['payouts', 'requests', 'budgets', 'campaigns'] as const),
+]
 
 /** Checks everything, or one envelope with its escrow. */
 export function reconcileLedger(

@@ -91,5 +91,6 @@ const describeMovement = (movement: Movement) => ({
   amount: describeMoney(movement),
   ...(movement.envelopeId === undefined ? {} : { envelopeId: movement.envelopeId }),
   ...(movement.payoutId === undefined ? {} : { payoutId: movement.payoutId }),
+  ...(movement.serviceRequestId !== undefined && { serviceRequestId: movement.serviceRequestId }),
   createdAt: new Date(movement.createdAtMs).toISOString(),
 })

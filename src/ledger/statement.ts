@@ -24,6 +24,7 @@ export type StatementRow = {
   amountMinor: bigint
   envelopeId?: string
   payoutId?: string
+  serviceRequestId?: string
   reference?: string
   createdAtMs: number
   /** Exact, for the next page. */
@@ -96,7 +97,17 @@ export function readPeriod({
 type Bounded = Period & { id: string; currency: string; decimals: number; opening: bigint; closing: bigint }
 
 const columns = [
-  ...['line', 'at', 'transferId', 'kind', 'envelopeId', 'payoutId', 'reference', 'currency'],
+  ...[
+    'line',
+    'at',
+    'transferId',
+    'kind',
+    'envelopeId',
+    'payoutId',
+    'serviceRequestId',
+    'reference',
+    'currency',
+  ],
   ...['debitMinor', 'creditMinor', 'balanceMinor', 'debit', 'credit', 'balance'],
 ]
 
@@ -138,14 +149,15 @@ function writeEnd(
   { line, atMs, ...sums }: Sums & { line: string; atMs: number },
 ): string {
   const at = new Date(atMs).toISOString()
-  return toCsvLine([line, at, '', '', '', '', '', currency, ...writeSums(sums, decimals)])
+  return toCsvLine([line, at, '', '', '', '', '', '', currency, ...writeSums(sums, decimals)])
 }
 
 function writeRow({ currency, decimals }: Bounded, row: StatementRow, balance: bigint): string {
-  const { id, kind, envelopeId = '', payoutId = '', reference = '', isIn, amountMinor } = row
+  const { id, kind, envelopeId = '', payoutId = '', serviceRequestId = '' } = row
+  const { reference = '', isIn, amountMinor } = row
   const at = new Date(row.createdAtMs).toISOString()
   const sums = { debits: isIn ? undefined : amountMinor, credits: isIn ? amountMinor : undefined, balance }
-  const names = [id, kind, envelopeId, payoutId, neutralise(reference), currency]
+  const names = [id, kind, envelopeId, payoutId, serviceRequestId, neutralise(reference), currency]
   return toCsvLine(['transfer', at, ...names, ...writeSums(sums, decimals)])
 }
 
@@ -155,15 +167,18 @@ export function readAccount(query: {
   merchantId?: string
   envelopeId?: string
   payoutId?: string
+  serviceRequestId?: string
   external?: string
   currency: string
 }): { status: 'ok'; account: AccountRef } | Refusal {
-  const { playerId, merchantId, envelopeId, payoutId, external, currency } = query
+  const { playerId, merchantId, envelopeId, payoutId, serviceRequestId, external, currency } = query
   const named: AccountRef[] = [
     ...[playerId, merchantId].flatMap(id =>
       id === undefined ? [] : [{ kind: 'wallet', ownerId: id, currency } as const],
     ),
-    ...(envelopeId === undefined ? [] : [{ kind: 'escrow', ownerId: envelopeId, currency } as const]),
+    ...[envelopeId, serviceRequestId].flatMap(id =>
+      id === undefined ? [] : [{ kind: 'escrow', ownerId: id, currency } as const],
+    ),
     ...(payoutId === undefined ? [] : [{ kind: 'payout', ownerId: payoutId, currency } as const]),
     ...(external === undefined ? [] : [{ kind: 'external', currency } as const]),
   ]

@@ -17,9 +17,16 @@ export type Transfer = {
   currency: string
   envelopeId?: string
   payoutId?: string
+  serviceRequestId?: string
   /** The bank's reference of a deposit. */
   reference?: string
   createdAtMs: number
+}
+
+/** The ledger, as verbs of other folders need it. */
+export type Ledger = {
+  post(tx: Tx, transfers: readonly Transfer[]): Promise<void>
+  isInsufficientFunds(error: unknown): boolean
 }
 
 /** Posts transfers inside the caller's transaction; throws when an account would fall below zero. */

@@ -15,6 +15,7 @@ export type Movement = {
   currency: string
   envelopeId?: string
   payoutId?: string
+  serviceRequestId?: string
   createdAtMs: number
 }
 

@@ -8,6 +8,10 @@ export type ActionKind =
   | 'replay'
   | 'ban'
   | 'lift_ban'
+  | 'uphold_appeal'
+  | 'reject_appeal'
+  | 'cancel_request'
+  | 'split_request'
   | 'exclude'
   | 'lift_exclusion'
 

@@ -82,6 +82,13 @@ export const ConfigSchema = Type.Object({
     pattern: '^[A-Z]{3}:[0-4](,[A-Z]{3}:[0-4])*$',
     description: 'Currencies and their decimals; the first one is for test money and the demo.',
   }),
+  CANCEL_FEE_PERCENT: Type.Integer({
+    minimum: 0,
+    maximum: 50,
+    default: 0,
+    description:
+      'Of the price, for the accepted provider of a service request that its poster cancels before delivery is due.',
+  }),
   DAY_ZONE: Type.String({
     default: 'UTC',
     description: 'IANA time zone in which the limits per day turn over.',
@@ -128,6 +135,7 @@ export type Config = {
   hmacSecret: string | undefined
   payoutCallbackSecret: string | undefined
   currencies: Currencies
+  cancelFeePercent: number
   dayZone: string
   areaVertices: number
   runsJobs: boolean
@@ -162,6 +170,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     hmacSecret: raw.HMAC_SECRET,
     payoutCallbackSecret: raw.PAYOUT_CALLBACK_SECRET,
     currencies: new Map(raw.CURRENCIES.split(',').map(pair => [pair.slice(0, 3), Number(pair.slice(4))])),
+    cancelFeePercent: raw.CANCEL_FEE_PERCENT,
     dayZone: raw.DAY_ZONE,
     areaVertices: raw.AREA_VERTICES,
     runsJobs: raw.JOBS === 'on',

@@ -5,6 +5,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static, TSchema } from 'typebox'
+import { deviceHeader } from '#protocol/device.ts'
 import type { CallerKind, Operation } from '#protocol/operation.ts'
 import { limits } from '#protocol/limits.ts'
 import { rawBodyOf } from './json-body.ts'
@@ -46,10 +47,11 @@ export type Bind<C> = <const O extends Operation>(
 
 export type BinderPorts<C extends { kind: CallerKind }> = {
   sandbox: boolean
-  /** The caller behind the Authorization header, or a 401/403 refusal. */
+  /** The caller behind the Authorization header, on the device that the client names, or a refusal. */
   authenticate: (
     authorization: string | undefined,
     operation: Operation,
+    device: string | undefined,
   ) => Promise<C | Refusal> | C | Refusal
   /** Takes one request from the address's budget, without a caller, or from the caller's; see the limiter. */
   /** Judges the signature of an operation that is signed, before its body is; without it, none counts. */
@@ -71,7 +73,11 @@ export function createBinder<C extends { kind: CallerKind }>(
 
   async function identify(operation: Operation, request: FastifyRequest, reply: FastifyReply) {
     if (operation.callers.length === 0) return undefined
-    const caller = await ports.authenticate(request.headers.authorization, operation)
+    const caller = await ports.authenticate(
+      request.headers.authorization,
+      operation,
+      headerOf(request, deviceHeader),
+    )
     if (isRefused(caller)) return caller
     callers.set(request, caller)
     return ports.admit?.(request, reply, caller)
@@ -120,6 +126,10 @@ export function createBinder<C extends { kind: CallerKind }>(
     })
   }
 }
+
+/** A header as one string: of a repeated one Node joins the values, which no reader takes for a good one. */
+export const headerOf = (request: FastifyRequest, name: string): string | undefined =>
+  request.headers[name.toLowerCase()]?.toString()
 
 /** Bytes rather than pieces are counted, so that little is read ahead of a slow client. */
 const streaming = { objectMode: false, highWaterMark: 64 * 1024 }

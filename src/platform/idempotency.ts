@@ -21,6 +21,12 @@ export type IdempotentRequest = {
   nowMs: number
 }
 
+/** Acts at most once per idempotency key, in one transaction that a refusal rolls back. */
+export type RunOnce = <A extends { status: number; body: unknown }>(
+  request: IdempotentRequest,
+  act: (tx: Tx) => Promise<A | Refusal>,
+) => Promise<A | Refusal>
+
 type Kept = { status: number; body: unknown }
 
 /**

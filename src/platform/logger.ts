@@ -7,6 +7,8 @@ const hidden = [
   'coordinates',
   'fix',
   'place',
+  'anchor',
+  'ticket',
   'token',
   'secret',
   'passphrase',

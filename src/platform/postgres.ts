@@ -17,6 +17,9 @@ export type Tx = {
   query<R extends Row>(statement: Statement, params?: readonly unknown[]): Promise<R[]>
 }
 
+/** Commits what `run` did, or nothing. */
+export type Transact = <T>(run: (tx: Tx) => Promise<T>) => Promise<T>
+
 export type Database = Tx & {
   /** Commits what `run` did, or nothing. Throws {@link CommitUnknown} when the connection died at COMMIT. */
   transact<T>(run: (tx: Tx) => Promise<T>): Promise<T>

@@ -1,6 +1,7 @@
 /** The page of an error: what it means and what a client does next, said once in the protocol's list of errors. */
 import { createHash } from 'node:crypto'
-import { type ErrorCode, type ErrorEntry, errorCodes, errors } from '#protocol/errors.ts'
+import type { ErrorEntry } from '#protocol/error-entry.ts'
+import { type ErrorCode, errorCodes, errors } from '#protocol/errors.ts'
 import { operations } from '#protocol/rest/operations.ts'
 import { exchanges } from '#protocol/ws/exchanges.ts'
 

@@ -1,5 +1,6 @@
 /** Refusals are values: verbs return them, the edges turn them into problem+json or `error` frames. */
-import { type ErrorCode, errors, type Problem } from '#protocol/errors.ts'
+import { type ErrorCode, errors } from '#protocol/errors.ts'
+import type { Problem } from '#protocol/problem.ts'
 
 export type Refusal = {
   status: 'refused'

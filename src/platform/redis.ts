@@ -20,10 +20,15 @@ export type RedisOptions = {
   onError: (error: Error) => void
   /** Subscribers wait for the server; command connections fail fast. */
   subscriber?: boolean
+  /** How often a subscriber asks whether anybody is there. */
+  pulseMs?: number
 }
 
+const PULSE_MS = 5_000
+
 /** A connection that fails fast: no offline queue, one retry, a deadline on every command. */
-export function connectRedis({ url, name, onError, subscriber = false }: RedisOptions): Redis {
+export function connectRedis(options: RedisOptions): Redis {
+  const { url, name, onError, subscriber = false, pulseMs = PULSE_MS } = options
   const redis = new Redis(url, {
     connectionName: `hexbao-${name}`,
     maxRetriesPerRequest: subscriber ? null : 1,
@@ -34,7 +39,29 @@ export function connectRedis({ url, name, onError, subscriber = false }: RedisOp
     retryStrategy: attempt => Math.min(50 * 2 ** attempt, 1_000),
   })
   redis.on('error', onError)
+  if (subscriber) keepPulse(redis, pulseMs)
   return redis
+}
+
+/**
+ * A subscriber only listens: when its connection dies without a word, at a firewall or with the machine at the other
+ * end, it would go on listening for hours. So it asks, and where nobody answers by the next time, it connects again.
+ */
+function keepPulse(redis: Redis, everyMs: number): void {
+  let isUnanswered = false
+  const timer = setInterval(() => {
+    const wasUnanswered = isUnanswered
+    isUnanswered = false
+    if (redis.status !== 'ready') return
+    if (wasUnanswered) return redis.disconnect(true)
+    isUnanswered = true
+    redis.ping().then(
+      () => (isUnanswered = false),
+      () => undefined,
+    )
+  }, everyMs)
+  timer.unref()
+  redis.once('end', () => clearInterval(timer))
 }
 
 /** Resolves when the connection takes commands; throws {@link Unavailable} after `deadlineMs`. */

@@ -9,18 +9,23 @@ import { limits } from '#protocol/limits.ts'
 import type { Operation } from '#protocol/operation.ts'
 import type { Clock } from '#platform/clock.ts'
 import { createId } from '#platform/id.ts'
-import type { Tx } from '#platform/postgres.ts'
+import type { Database } from '#platform/postgres.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
 import type { Caller, MerchantCaller, PlayerCaller } from './caller.ts'
+import { createDeviceUse, deviceIdOf, type DeviceRecord } from './device.ts'
 import type { PlayerRecord } from './player.ts'
 import { createTokenVerifier, type TokenSettings } from './token.ts'
 
 export type Authenticator = {
-  /** The binder's `authenticate`: the caller, or a 401 or 403. */
-  authenticate(authorization: string | undefined, operation: Operation): Promise<Caller | Refusal>
-  /** For the socket: a bare player token, without `Bearer`. */
-  authenticatePlayerToken(token: string): Promise<PlayerCaller | Refusal>
+  /** The binder's `authenticate`: the caller, or a 401 or 403, or 422 for the device. */
+  authenticate(
+    authorization: string | undefined,
+    operation: Operation,
+    device?: string,
+  ): Promise<Caller | Refusal>
+  /** For the socket: a bare player token, without `Bearer`, and the device that the client names. */
+  authenticatePlayerToken(token: string, device?: string): Promise<PlayerCaller | Refusal>
   /** The player's tokens are looked up again, here and now. */
   forget(playerId: string): void
 }
@@ -31,7 +36,8 @@ export type AuthenticatorPorts = {
   /** The merchants' key verifier: nothing unless the key is live. */
   verifyApiKey: (secret: string) => Promise<MerchantCaller | undefined>
   players: PlayerRecord
-  database: Tx
+  devices: DeviceRecord
+  database: Database
   clock: Clock
   random: Random
 }
@@ -42,7 +48,7 @@ export function createAuthenticator(ports: AuthenticatorPorts): Authenticator {
   const { authenticatePlayerToken, forget } = createPlayerAuthentication(ports)
   const operatorDigest = digestOf(ports.operatorKey)
 
-  async function identify(credential: string): Promise<Caller | Refusal> {
+  async function identify(credential: string, device: string | undefined): Promise<Caller | Refusal> {
     if (credential.startsWith('hbk_')) {
       const merchant = await ports.verifyApiKey(credential)
       return merchant ?? refuse('unauthorized', { detail: 'The merchant key is unknown or revoked.' })
@@ -52,18 +58,18 @@ export function createAuthenticator(ports: AuthenticatorPorts): Authenticator {
         ? { kind: 'operator', id: 'operator' }
         : refuse('unauthorized', { detail: 'The operator key is wrong.' })
     }
-    return authenticatePlayerToken(credential)
+    return authenticatePlayerToken(credential, device)
   }
 
   return {
     authenticatePlayerToken,
     forget,
-    async authenticate(authorization, operation) {
+    async authenticate(authorization, operation, device) {
       const credential = bearer.exec(authorization ?? '')?.[1]
       if (credential === undefined) {
         return refuse('unauthorized', { detail: 'Send `Authorization: Bearer …`.' })
       }
-      const caller = await identify(credential)
+      const caller = await identify(credential, device)
       return 'code' in caller ? caller : permit(caller, operation)
     },
   }
@@ -93,15 +99,16 @@ function createPlayerAuthentication(
   ports: AuthenticatorPorts,
 ): Pick<Authenticator, 'authenticatePlayerToken' | 'forget'> {
   const verifyToken = createTokenVerifier(ports.jwt, ports)
+  const useDevice = createDeviceUse(ports)
   const remembered = new LRUCache<string, Remembered>({ max: rememberedTokens })
   /** What was read before a ban is not remembered after it. */
   let bans = 0
 
-  async function authenticatePlayerToken(token: string): Promise<PlayerCaller | Refusal> {
+  async function authenticatePlayerToken(token: string, device?: string): Promise<PlayerCaller | Refusal> {
     const digest = digestOf(token).toString('base64')
     const nowMs = ports.clock.nowMs()
     const known = remembered.get(digest)
-    if (known !== undefined && nowMs < known.untilMs) return known.player
+    if (known !== undefined && nowMs < known.untilMs) return useDevice(known.player, device)
     const bansBefore = bans
     const verdict = await verifyToken(token)
     if (verdict.status === 'invalid') return refuse('unauthorized', { detail: verdict.detail })
@@ -113,11 +120,11 @@ function createPlayerAuthentication(
       kind: 'player',
       id,
       timeScale,
-      ...(deviceId === undefined ? {} : { deviceId }),
+      ...(deviceId === undefined ? {} : { deviceId: deviceIdOf('token', deviceId) }),
     }
     const untilMs = Math.min(expiresAtMs, nowMs + rememberedForMs)
     if (bans === bansBefore) remembered.set(digest, { player, untilMs })
-    return player
+    return useDevice(player, device)
   }
 
   return {

@@ -6,7 +6,7 @@ export type PlayerCaller = {
   id: string
   /** 1, or more for a sandbox player whose limits run faster. */
   timeScale: number
-  /** The device that the token names, where it does. */
+  /** The device that the token or the client names, where one does; a hash of the name. */
   deviceId?: string
 }
 export type MerchantCaller = { kind: 'merchant'; id: string; keyId: string; scopes: readonly Scope[] }

@@ -1,6 +1,7 @@
-/** The table of players. */
+/** The tables of players and of their devices. */
 import assert from 'node:assert/strict'
-import { loadStatements, type Tx } from '#platform/postgres.ts'
+import { loadStatements, lockNumber, type Tx } from '#platform/postgres.ts'
+import type { DeviceRecord } from './device.ts'
 import type { Identity, Player, PlayerRecord } from './player.ts'
 
 const sql = loadStatements(import.meta.url, [
@@ -9,6 +10,9 @@ const sql = loadStatements(import.meta.url, [
   'add-player',
   'set-ban',
   'lock-players',
+  'lock-devices',
+  'count-devices',
+  'add-device',
 ])
 
 type PlayerRow = {
@@ -49,6 +53,22 @@ export const playerRecord: PlayerRecord = {
   async findBanned(tx, ids) {
     const rows = await tx.query<Pick<PlayerRow, 'id' | 'banned_at'>>(sql['lock-players'], [ids])
     return new Set(rows.filter(({ banned_at: bannedAt }) => bannedAt !== null).map(({ id }) => id))
+  },
+}
+
+export const deviceRecord: DeviceRecord = {
+  async lock(tx, playerId) {
+    await tx.query(sql['lock-devices'], [lockNumber({ scope: 'devices', id: playerId })])
+  },
+
+  async count(tx, { playerId, deviceId, sinceMs }) {
+    type CountRow = { is_known: boolean; recent: number }
+    const [row] = await tx.query<CountRow>(sql['count-devices'], [playerId, deviceId, new Date(sinceMs)])
+    return { isKnown: row?.is_known ?? false, recent: row?.recent ?? 0 }
+  },
+
+  async add(tx, { playerId, deviceId, nowMs }) {
+    await tx.query(sql['add-device'], [playerId, deviceId, new Date(nowMs)])
   },
 }
 

@@ -2,14 +2,19 @@
  * Whether a player may try for a share, in the order that is the promise of `out_of_reach`: first what concerns the
  * player alone, with a reason; then everything that depends on the envelope, as one refusal that does not say which;
  * only then what concerns the envelope's fate. Pure: the standing goes in, the next one comes out.
+ *
+ * A device is judged first, by the same rules, and its account then follows. Whichever refuses, the order holds.
  */
-import { type Refusal, refuse } from '#platform/problem.ts'
+import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
 import type { Cell } from '../geo/cell.ts'
+import type { Spots } from './cells.ts'
+import type { ReportedFix } from './fix.ts'
 import type { Pace } from './pace.ts'
-import { judgePresence, measureReach } from './presence.ts'
+import { judgeCooldown, judgePresence, measureReach, type PresenceRefusal, rewardAt } from './presence.ts'
 import { countFailedTry, judgeTry, takePermit } from './quotas.ts'
-import type { Standing } from './standing.ts'
-import type { Figures, ReportedFix } from './track.ts'
+import type { Judged, Pause, Standing } from './standing.ts'
+import { arrive } from './step.ts'
+import type { Figures } from './track.ts'
 
 /** What of an envelope decides whether this player may enter it; `undefined` where there is no such envelope. */
 export type EntryPlace = {
@@ -17,42 +22,97 @@ export type EntryPlace = {
   claimRadiusM: number
   /** Audience, passphrase and opening time say yes. */
   isOpenToPlayer: boolean
-  /** A share may be reserved, so a permit is needed. */
-  isLive: boolean
+  permit: Permit
 }
 
-export type EntryRequest = { envelopeId: string; fix: ReportedFix; place: EntryPlace | undefined }
-export type EntryVerdict = { status: 'entered' } | Refusal
+/** Whether a share may be reserved, which takes a permit of the day, and whether that is what the player came for. */
+export type Permit = 'taken' | 'asked_for' | 'not_needed'
 
-export function judgeEntry(
-  standing: Standing,
-  { envelopeId, fix, place }: EntryRequest,
-  pace: Pace,
-): { standing: Standing; answer: EntryVerdict } {
+export type EntryRequest = {
+  envelopeId: string
+  fix: ReportedFix
+  place: EntryPlace | undefined
+  /** Of the fix's hint cell, in the owner's filter. */
+  spots: Spots
+  /** What the device was answered, where there is one. */
+  device?: Entry | undefined
+}
+export type EntryVerdict = { status: 'entered'; cell: Cell } | Refusal
+/** The verdict, and whether hints pause where the fix is. */
+export type Entry = { verdict: EntryVerdict; paused?: Pause | undefined }
+
+export function judgeEntry(standing: Standing, request: EntryRequest, pace: Pace): Judged<Entry> {
+  const { envelopeId, fix, place, device } = request
   const tries = judgeTry(standing.quotas, envelopeId, pace)
   if (tries.status === 'exhausted') {
-    return { standing, answer: refuse('too_many_tries', { retryAfterMs: Math.ceil(tries.retryAfterMs) }) }
+    return end(standing, refuse('too_many_tries', { retryAfterMs: Math.ceil(tries.retryAfterMs) }))
   }
+  const failed = (next: Standing): Standing => ({
+    ...next,
+    quotas: countFailedTry(standing.quotas, envelopeId, pace),
+  })
+  const refusal = device && isRefusal(device.verdict) ? device.verdict : undefined
+  if (refusal?.code === 'too_many_tries') return end(standing, refusal)
+  if (refusal?.code === 'position_refused') return end(failed(standing), refusal)
+
   const presence = judgePresence(standing.track, fix, pace)
-  const present = { ...standing, track: presence.track }
-  const failed = () => ({ ...present, quotas: countFailedTry(standing.quotas, envelopeId, pace) })
+  const { track } = presence
   if (presence.status === 'refused') {
-    const { reason, figures, retryAfterMs } = presence
-    const wait = retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(retryAfterMs) }
-    return { standing: failed(), answer: refuse('position_refused', { reason, figures, ...wait }) }
+    const { reason } = presence
+    const isAccepted = reason === 'speed' || reason === 'cooldown'
+    const next = isAccepted ? arriveAt({ ...standing, track }, request, reason === 'speed', pace) : standing
+    return end(failed({ ...next, track }), refusePosition(presence))
   }
+  const present = arriveAt({ ...standing, track }, request, false, pace)
   const figures = findDistance(fix, place)
-  if (figures !== undefined) return { standing: failed(), answer: refuse('out_of_reach', { figures }) }
-  if (!place?.isLive) return { standing: present, answer: { status: 'entered' } }
-  const permit = takePermit(standing.quotas, pace)
-  if (permit.status === 'exhausted') {
-    return {
-      standing: present,
-      answer: refuse('daily_limit', { retryAfterMs: Math.ceil(permit.retryAfterMs) }),
-    }
-  }
-  return { standing: { ...present, quotas: permit.quotas }, answer: { status: 'entered' } }
+  if (figures !== undefined) return end(failed(present), refuse('out_of_reach', { figures }))
+  if (refusal !== undefined) return end(present, refusal)
+  return givePermit(present, { cell: fix.cell, permit: place?.permit ?? 'not_needed' }, pace)
 }
+
+/** `device` is what the device was answered, where there is one. */
+export type Admission = { cell: Cell; permit: Permit; device?: Entry | undefined }
+
+/**
+ * Whether a player may be rewarded whom a ticket lets in, at the cell where it was given: the rules of every reward and
+ * none of a position. No try is counted, since nothing is asked of a place. The reward is noted before it is won: of
+ * tickets from two places the second is refused `cooldown`, however close together they come. Where nothing is won the
+ * note stays, and keeps nobody from anything: the player stood there a minute ago at most, on foot.
+ */
+export function judgeAdmission(standing: Standing, admission: Admission, pace: Pace): Judged<Entry> {
+  const { cell, permit, device } = admission
+  if (device && isRefusal(device.verdict)) return { standing, answer: device }
+  const cooldown = judgeCooldown(standing.track, cell, pace)
+  if (cooldown !== undefined) return { standing, answer: { verdict: refusePosition(cooldown) } }
+  const given = givePermit(standing, admission, pace)
+  if (permit !== 'taken' || isRefusal(given.answer.verdict)) return given
+  const track = rewardAt(given.standing.track, cell, pace.nowMs)
+  return { ...given, standing: { ...given.standing, track } }
+}
+
+function givePermit(standing: Standing, { cell, permit }: Admission, pace: Pace): Judged<Entry> {
+  if (permit === 'not_needed') return end(standing, { status: 'entered', cell })
+  const given = takePermit(standing.quotas, pace)
+  if (given.status === 'exhausted') {
+    return end(standing, refuse('daily_limit', { retryAfterMs: Math.ceil(given.retryAfterMs) }))
+  }
+  const next = permit === 'taken' ? { ...standing, quotas: given.quotas } : standing
+  return end(next, { status: 'entered', cell })
+}
+
+const end = (standing: Standing, verdict: EntryVerdict): Judged<Entry> => ({
+  standing,
+  answer: { verdict, paused: standing.paused },
+})
+
+function refusePosition({ reason, figures, retryAfterMs }: PresenceRefusal): Refusal {
+  const wait = retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(retryAfterMs) }
+  return refuse('position_refused', { reason, figures, ...wait })
+}
+
+/** A claim is no way around the limit of cells: its fix counts like any other. */
+const arriveAt = (standing: Standing, { spots, device }: EntryRequest, tooFast: boolean, pace: Pace) =>
+  arrive(standing, { spots, tooFast, devicePaused: device?.paused }, pace)
 
 /** The figures behind an `out_of_reach`, or nothing when the player is within reach. */
 function findDistance(fix: ReportedFix, place: EntryPlace | undefined): Figures | undefined {

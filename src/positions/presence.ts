@@ -6,17 +6,21 @@
 import { type Cell, centreOf } from '../geo/cell.ts'
 import { measureM } from '../geo/distance.ts'
 import { findCooldown } from './cooldown.ts'
+import type { ReportedFix } from './fix.ts'
 import type { Pace } from './pace.ts'
-import { type Figures, judgeFix, type ReportedFix, type Track, WALKING_LIMIT_MPS } from './track.ts'
+import { type Figures, judgeFix, type Track, WALKING_LIMIT_MPS } from './track.ts'
 
 export type PresenceReason = 'accuracy' | 'stale' | 'jump' | 'speed' | 'cooldown'
 
-/** `track` is to be stored whatever the verdict; `figures` leave the server in the sandbox only. */
+/** `figures` leave the server in the sandbox only; `retryAfterMs` is on the client's clock, for `cooldown` only. */
+export type PresenceRefusal = { reason: PresenceReason; figures: Figures; retryAfterMs?: number }
+
+/** `track` is to be stored whatever the verdict. */
 export type PresenceVerdict =
   | { status: 'present'; track: Track }
-  | { status: 'refused'; reason: PresenceReason; track: Track; figures: Figures; retryAfterMs?: number }
+  | ({ status: 'refused'; track: Track } & PresenceRefusal)
 
-/** Judges the fix of a claim or reveal. `retryAfterMs` is on the client's clock and given for `cooldown` only. */
+/** Judges the fix of a claim or reveal. */
 export function judgePresence(track: Track, fix: ReportedFix, pace: Pace): PresenceVerdict {
   const verdict = judgeFix(track, fix, pace)
   if (verdict.status === 'refused') return verdict
@@ -26,13 +30,19 @@ export function judgePresence(track: Track, fix: ReportedFix, pace: Pace): Prese
     const figures = { speedKmh: roundTenth(speedMps * 3.6), limitKmh: roundTenth(WALKING_LIMIT_MPS * 3.6) }
     return { status: 'refused', reason: 'speed', track: next, figures }
   }
-  const cooldown = findCooldown(next, fix.cell, pace)
-  if (cooldown) {
-    const { retryAfterMs, distanceM, waitedMs, neededMs } = cooldown
-    const figures = { distanceM: Math.round(distanceM), waitedMs, neededMs: Math.ceil(neededMs) }
-    return { status: 'refused', reason: 'cooldown', track: next, figures, retryAfterMs }
-  }
-  return { status: 'present', track: next }
+  const cooldown = judgeCooldown(next, fix.cell, pace)
+  return cooldown === undefined
+    ? { status: 'present', track: next }
+    : { status: 'refused', track: next, ...cooldown }
+}
+
+/** Why there is no reward at `cell` yet, if there is none. */
+export function judgeCooldown(track: Track, cell: Cell, pace: Pace): PresenceRefusal | undefined {
+  const cooldown = findCooldown(track, cell, pace)
+  if (cooldown === undefined) return undefined
+  const { retryAfterMs, distanceM, waitedMs, neededMs } = cooldown
+  const figures = { distanceM: Math.round(distanceM), waitedMs, neededMs: Math.ceil(neededMs) }
+  return { reason: 'cooldown', figures, retryAfterMs }
 }
 
 /** The track after a reward at `cell`: the next one is measured from here. */

@@ -28,8 +28,8 @@ export type PermitVerdict =
   | { status: 'taken'; quotas: Quotas }
   | { status: 'exhausted'; retryAfterMs: number }
 
-const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
+export const HOUR_MS = 3_600_000
+export const DAY_MS = 24 * HOUR_MS
 
 const TRIES_OF_ENVELOPE = { lengthMs: HOUR_MS, limit: limits.claim.failedTriesPerEnvelopeHour }
 const TRIES_OF_DAY = { lengthMs: DAY_MS, limit: limits.claim.failedTriesPerDay }
@@ -78,16 +78,20 @@ export function reseedPermits(quotas: Quotas, count: number, pace: Pace): Quotas
   return { ...quotas, permitsOfDay: { startsAtMs: pace.nowMs, count } }
 }
 
-function isOpen(window: QuotaWindow, lengthMs: number, pace: Pace): boolean {
+export function isOpen(window: QuotaWindow, lengthMs: number, pace: Pace): boolean {
   return elapsedMs(window.startsAtMs, pace) < lengthMs
 }
 
-function countIn(window: QuotaWindow | undefined, lengthMs: number, pace: Pace): QuotaWindow {
+export function countIn(window: QuotaWindow | undefined, lengthMs: number, pace: Pace): QuotaWindow {
   if (!window || !isOpen(window, lengthMs, pace)) return { startsAtMs: pace.nowMs, count: 1 }
   return { ...window, count: window.count + 1 }
 }
 
-function judgeWindow(window: QuotaWindow | undefined, { lengthMs, limit }: Quota, pace: Pace): QuotaVerdict {
+export function judgeWindow(
+  window: QuotaWindow | undefined,
+  { lengthMs, limit }: Quota,
+  pace: Pace,
+): QuotaVerdict {
   if (!window || window.count < limit || !isOpen(window, lengthMs, pace)) return { status: 'allowed' }
   return { status: 'exhausted', retryAfterMs: waitMs(lengthMs - elapsedMs(window.startsAtMs, pace), pace) }
 }

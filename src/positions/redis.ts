@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { LRUCache } from 'lru-cache'
 import { Unavailable } from '#platform/problem.ts'
 import { loadScript, type ScriptRunner } from '#platform/redis.ts'
-import type { Standing, StandingStore } from './standing.ts'
+import type { Owner, Standing, StandingStore } from './standing.ts'
 
 const replace = loadScript(import.meta.url, 'replace')
 
@@ -18,34 +18,33 @@ export function createStandingStore(ports: {
 }): StandingStore {
   const { redis, runner, prefix } = ports
   const seen = new LRUCache<string, string>({ max: 20_000 })
-  const keyOf = (playerId: string) => `${prefix}p:{${playerId}}`
+  const keyOf = ({ kind, id }: Owner) => `${prefix}${kind === 'account' ? 'p' : 'd'}:{${id}}`
 
   return {
-    async update(playerId, fresh, change) {
+    async update(owner, fresh, change) {
+      const key = keyOf(owner)
       for (let attempt = 0; attempt < attempts; attempt++) {
-        const expected = seen.get(playerId) ?? (await redis.get(keyOf(playerId))) ?? ''
+        const expected = seen.get(key) ?? (await redis.get(key)) ?? ''
         const current = expected === '' ? await fresh() : (JSON.parse(expected) as Standing)
         const { standing, answer } = change(current)
         const next = JSON.stringify(standing)
         if (next === expected) return answer
-        const reply = (await runner.run(replace, [keyOf(playerId)], [expected, next, ttlMs])) as [
-          string,
-          string?,
-        ]
+        const reply = (await runner.run(replace, [key], [expected, next, ttlMs])) as [string, string?]
         if (reply[0] === 'REPLACED') {
-          seen.set(playerId, next)
+          seen.set(key, next)
           return answer
         }
-        if (reply[1]) seen.set(playerId, reply[1])
-        else seen.delete(playerId)
+        if (reply[1]) seen.set(key, reply[1])
+        else seen.delete(key)
       }
       throw new Unavailable('a standing changed too often', { retryAfterMs: 100 })
     },
 
-    async read(playerId) {
-      const value = await redis.get(keyOf(playerId))
+    async read(owner) {
+      const key = keyOf(owner)
+      const value = await redis.get(key)
       if (value === null) return undefined
-      seen.set(playerId, value)
+      seen.set(key, value)
       return JSON.parse(value) as Standing
     },
   }

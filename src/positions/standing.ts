@@ -1,25 +1,50 @@
 /**
- * Everything the game remembers of where a player is: the track and the quotas, one small value per account. Rules
- * judge it and return the next one; the store replaces it only if nobody else did meanwhile.
+ * Everything the game remembers of where a player is: the track and the quotas, one small value per account, and one
+ * per device, which several accounts may share. Rules judge it and return the next one; the store replaces it only if
+ * nobody else did meanwhile.
  */
-import { type Quotas, reseedPermits, unusedQuotas } from './quotas.ts'
-import { emptyTrack, type Track } from './track.ts'
+import type { CellQuota } from './cells.ts'
 import type { Pace } from './pace.ts'
+import { type Quotas, type QuotaWindow, reseedPermits, unusedQuotas } from './quotas.ts'
+import { emptyTrack, type Track } from './track.ts'
 
-export type Standing = { track: Track; quotas: Quotas }
+/** Why hints pause: faster than on foot, or too many new cells. */
+export type Pause = 'speed' | 'cells'
 
-/** A player whom Redis does not know: new, or forgotten; their wins of the last day are on record. */
-export const freshStanding = (claimsOfDay: number, pace: Pace): Standing => ({
+export type Standing = {
+  track: Track
+  quotas: Quotas
+  cells?: CellQuota
+  /** Hints pause where the last accepted fix is. */
+  paused?: Pause
+  /** Tries of this hour from implausibly far away; of an account only. */
+  jumps?: QuotaWindow
+  /** Strikes pause rewards until then; of an account only. The record is PostgreSQL. */
+  struckUntilMs?: number
+}
+
+/** A standing after a verdict, and the answer to whoever asked. */
+export type Judged<A> = { standing: Standing; answer: A }
+
+/** Whose standing it is. */
+export type Owner = { kind: 'account' | 'device'; id: string }
+
+/** What is on record of a player: the wins of the last day, and until when strikes pause rewards. */
+export type Recorded = { claimsOfDay: number; struckUntilMs?: number | undefined }
+
+/** A player whom Redis does not know: new, or forgotten. */
+export const freshStanding = ({ claimsOfDay, struckUntilMs }: Recorded, pace: Pace): Standing => ({
   track: emptyTrack,
   quotas: claimsOfDay === 0 ? unusedQuotas : reseedPermits(unusedQuotas, claimsOfDay, pace),
+  ...(struckUntilMs !== undefined && { struckUntilMs }),
 })
 
 export type StandingStore = {
   /** Applies a pure change to the latest value; `change` may run again when another server was faster. */
   update<A>(
-    playerId: string,
+    owner: Owner,
     fresh: () => Promise<Standing>,
-    change: (standing: Standing) => { standing: Standing; answer: A },
+    change: (standing: Standing) => Judged<A>,
   ): Promise<A>
-  read(playerId: string): Promise<Standing | undefined>
+  read(owner: Owner): Promise<Standing | undefined>
 }

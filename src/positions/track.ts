@@ -7,16 +7,21 @@
  * A track is plain data, stored as JSON between two fixes; these functions return a new one.
  */
 import { limits } from '#protocol/limits.ts'
-import { type Cell, centreOf } from '../geo/cell.ts'
+import { centreOf } from '../geo/cell.ts'
 import { measureM } from '../geo/distance.ts'
 import { type Anchor, type Anchors, measureCooldown } from './cooldown.ts'
+import type { Fix, ReportedFix } from './fix.ts'
+import {
+  findRide,
+  isImplausible,
+  type Leap,
+  measureLeap,
+  reachableMps,
+  SLACK_M,
+  slowedMps,
+  SUSTAINED_MPS,
+} from './leap.ts'
 import { elapsedMs, type Pace } from './pace.ts'
-
-/** A position as a client reports it: its res-12 cell, its 68 % radius, and the client's own time, for order only. */
-export type ReportedFix = { cell: Cell; accuracyM: number; atMs?: number }
-
-/** A fix as the track keeps it. */
-export type Fix = ReportedFix & { receivedAtMs: number }
 
 export type Track = Anchors & {
   /** Accepted fixes of the last 30 s, oldest first, at most 17; the last accepted fix stays however old it is. */
@@ -37,21 +42,7 @@ const WORST_ACCURACY_M = limits.position.worstAccuracyM
 /** A runner passes, a car does not. */
 export const WALKING_LIMIT_MPS = limits.position.walkingSpeedKmh / 3.6
 
-const SLACK_M = 100
 const CONSISTENT_FIXES = 3
-
-/** Nothing that a phone sits in covers the distance faster: car or local train, high-speed train, jet. */
-const FASTEST = [
-  { belowM: 10_000, mps: 40 },
-  { belowM: 500_000, mps: 100 },
-  { belowM: Infinity, mps: 270 },
-] as const
-
-/**
- * What a fast train keeps up for the whole window; the slack is granted once in it, or many small leaps made a
- * big one.
- */
-const SUSTAINED_MPS = 100
 
 const SPEED_WINDOW_MS = 30_000
 /** Over less than this, a difference between two fixes is the receiver's jitter (or the network's), not motion. */
@@ -83,32 +74,21 @@ export function judgeFix(track: Track, reported: ReportedFix, pace: Pace): FixVe
     const figures = { accuracyM: fix.accuracyM, limitM: WORST_ACCURACY_M }
     return { status: 'refused', reason: 'accuracy', track, figures }
   }
-  if (!last) return accept(track, fix, pace)
+  if (!last) return accept(track, { ...fix, isFirst: true }, pace)
 
   const olderByMs = (last.atMs ?? -Infinity) - (fix.atMs ?? Infinity)
   if (olderByMs > 0 && elapsedMs(last.receivedAtMs, pace) < OVERTAKEN_WITHIN_MS) {
     return { status: 'refused', reason: 'stale', track, figures: { olderByMs } }
   }
+  const ride = reachableMps(last, pace)
+  // The slack is granted once in the window, or many small leaps made a big one.
+  const base = baseOf(track.accepted, pace) ?? last
   const leaps = [
-    measureLeap(last, fix, pace),
-    measureLeap(baseOf(track.accepted, pace) ?? last, fix, pace, SUSTAINED_MPS),
+    measureLeap(last, fix, pace, ride),
+    measureLeap(base, fix, pace, Math.max(SUSTAINED_MPS, ride)),
   ]
   const implausible = leaps.find(isImplausible)
   return implausible ? considerRestart(track, fix, pace, implausible) : accept(track, fix, pace)
-}
-
-type Leap = { distanceM: number; limitM: number }
-
-/** How far a fix lies from an earlier one, between res-12 centres, and how far it plausibly can. */
-function measureLeap(from: Fix, to: Fix, pace: Pace, leastMps = 0): Leap {
-  const distanceM = measureM(centreOf(from.cell), centreOf(to.cell))
-  const fastest = FASTEST.find(({ belowM }) => distanceM < belowM)?.mps ?? 0
-  const reachM = (Math.max(fastest, leastMps) * elapsedMs(from.receivedAtMs, pace)) / 1000
-  return { distanceM, limitM: SLACK_M + from.accuracyM + to.accuracyM + reachM }
-}
-
-function isImplausible({ distanceM, limitM }: Leap): boolean {
-  return distanceM > limitM
 }
 
 /** The oldest accepted fix of the last 30 s. */
@@ -116,18 +96,25 @@ function baseOf(accepted: readonly Fix[], pace: Pace): Fix | undefined {
   return accepted.find(({ receivedAtMs }) => elapsedMs(receivedAtMs, pace) <= SPEED_WINDOW_MS)
 }
 
-function accept(track: Track, fix: Fix, pace: Pace): FixVerdict {
+function accept(track: Track, fix: Fix, pace: Pace, rideMps?: number): FixVerdict {
   const speedMps = measureSpeed(track.accepted, fix, pace)
-  const accepted = [...keepWindow(track.accepted, pace), fix]
+  const last = lastFixOf(track)
+  const shownMps = rideMps ?? measureSpeed(track.accepted, fix, pace, SLACK_M)
+  const mps = Math.floor(Math.max(shownMps, last ? slowedMps(last, pace) : 0))
+  const accepted = [...keepWindow(track.accepted, pace), mps > 0 ? { ...fix, mps } : fix]
   const next = { ...track, accepted, candidates: [] }
   return { status: 'accepted', track: next, speedMps, tooFast: speedMps > WALKING_LIMIT_MPS }
 }
 
-/** Metres a second that the accuracies cannot explain, from the oldest fix of the window, or else from the last one. */
-function measureSpeed(accepted: readonly Fix[], fix: Fix, pace: Pace): number {
+/**
+ * Metres a second that the accuracies (and `slackM`) cannot explain, from the oldest fix of the window, or else from
+ * the last one.
+ */
+function measureSpeed(accepted: readonly Fix[], fix: Fix, pace: Pace, slackM = 0): number {
   const from = baseOf(accepted, pace) ?? accepted.at(-1)
   if (!from) return 0
-  const movedM = measureM(centreOf(from.cell), centreOf(fix.cell)) - from.accuracyM - fix.accuracyM
+  const distanceM = measureM(centreOf(from.cell), centreOf(fix.cell))
+  const movedM = distanceM - from.accuracyM - fix.accuracyM - slackM
   const baseMs = Math.max(SHORTEST_BASE_MS, elapsedMs(from.receivedAtMs, pace))
   return Math.max(0, movedM) / (baseMs / 1000)
 }
@@ -150,6 +137,10 @@ function considerRestart(track: Track, fix: Fix, pace: Pace, leap: Leap): FixVer
   )
   if (isResent) return { status: 'refused', reason: 'jump', track, figures }
 
+  const [last, by, base] = [lastFixOf(track), candidates[0], baseOf(track.accepted, pace)]
+  const ride = last && by && findRide({ last, base, by, to: fix }, pace)
+  if (ride !== undefined) return accept(track, fix, pace, ride)
+
   const isConsistent = !candidates.some(candidate => isImplausible(measureLeap(candidate, fix, pace)))
   const series = isConsistent ? [...candidates, fix] : [fix]
   if (series.length < CONSISTENT_FIXES) {
@@ -161,9 +152,9 @@ function considerRestart(track: Track, fix: Fix, pace: Pace, leap: Leap): FixVer
 /** The anchor of a restart. A second restart close by must not shake off the longer cool-down of the first. */
 function leaveBehind(track: Track, fix: Fix, pace: Pace): { leftBehind?: Anchor } {
   const last = lastFixOf(track)
-  const anchors = [last && { cell: last.cell, atMs: last.receivedAtMs }, track.leftBehind]
+  const anchors = [last && !last.isFirst && { cell: last.cell, atMs: last.receivedAtMs }, track.leftBehind]
   const [leftBehind] = anchors
-    .filter(anchor => anchor !== undefined)
+    .filter(anchor => anchor !== undefined && anchor !== false)
     .map(anchor => ({ anchor, remainingMs: measureCooldown(anchor, fix.cell, pace).retryAfterMs }))
     .sort((a, b) => b.remainingMs - a.remainingMs)
     .map(({ anchor }) => anchor)

@@ -5,10 +5,13 @@
 import type { ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { LiveEnvelope } from '../hints/live-envelope.ts'
+import type { LiveRequest } from '../requests/live-request.ts'
 
 export type EndReason = 'empty' | 'expired' | 'closed' | 'frozen'
+type EnvelopeFrame = 'envelope.found' | 'envelope.ended' | 'envelope.thanked'
+type RequestFrame = 'request.state' | 'request.waiting' | 'offer.made' | 'offer.withdrawn' | 'offer.accepted'
 export type PlayerFrame = Unnumbered<
-  Extract<ServerFrame, { type: 'claim.settled' | 'envelope.found' | 'wallet.changed' }>
+  Extract<ServerFrame, { type: EnvelopeFrame | RequestFrame | 'claim.settled' | 'wallet.changed' }>
 >
 
 export type Announcer = {
@@ -18,4 +21,11 @@ export type Announcer = {
   cellsChanged(cells7: readonly Cell[]): void
   /** To every socket of the player, on whichever server. */
   toPlayer(playerId: string, frame: PlayerFrame): void
+}
+
+/** The same of service requests. */
+export type RequestAnnouncer = Pick<Announcer, 'toPlayer'> & {
+  /** Opened to all near, or shown otherwise than before: farther away, for another price. */
+  requestOpened(request: LiveRequest): void
+  requestClosed(request: { id: string; cell7: Cell; version: number }): void
 }

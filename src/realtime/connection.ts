@@ -40,7 +40,7 @@ export type Connection = {
 }
 
 /** After a close frame the client has this long to answer it. */
-const CLOSING_MS = 2_000
+export const CLOSING_MS = 2_000
 
 const { slowReaderBytes, slowReaderMs, coalesceBytes } = limits.socket
 

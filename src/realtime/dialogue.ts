@@ -47,14 +47,19 @@ export function openDialogue(
     return verdict.status === 'admitted'
   }
 
-  async function greet({ token, id: ref, resume }: Extract<ClientFrame, { type: 'hello' }>): Promise<void> {
+  async function greet({
+    token,
+    id: ref,
+    device,
+    resume,
+  }: Extract<ClientFrame, { type: 'hello' }>): Promise<void> {
     if (resume !== undefined && token === undefined) return tell(badFrame('/token', 'goes with resume'), ref)
     const known = await reception.session()
     if (known !== undefined && token === undefined) return known.welcome(ref)
     if (known !== undefined) return tell(badFrame('/token', 'the session is open already'), ref)
     const credential = token ?? handshakeToken
     if (credential === undefined) return connection.close(closeCodes.unauthorized, 'no token')
-    await reception.admit(credential, { ref, resume })
+    await reception.admit({ token: credential, device }, { ref, resume })
   }
 
   async function answer(frame: ClientFrame): Promise<void> {
@@ -64,7 +69,7 @@ export function openDialogue(
     await session.receive(frame)
   }
 
-  if (handshakeToken !== undefined) void reception.admit(handshakeToken)
+  if (handshakeToken !== undefined) void reception.admit({ token: handshakeToken })
 
   return {
     async hear(text) {

@@ -7,6 +7,8 @@ import type { Clock } from '#platform/clock.ts'
 import type { Random } from '#platform/random.ts'
 import type { Around } from '../hints/around.ts'
 import type { LiveIndex } from '../hints/live-index.ts'
+import type { LiveRequests } from '../requests/live-requests.ts'
+import type { Nearby } from '../requests/nearby.ts'
 import { createConnection, type Wire } from './connection.ts'
 import { createCrowd } from './crowd.ts'
 import { type Handshake, openDialogue } from './dialogue.ts'
@@ -23,6 +25,7 @@ export type HubPorts = {
   isSandbox: boolean
   around: Around
   index: LiveIndex
+  requests: { live: LiveRequests; nearby: Nearby }
   channels: Channels
   notices: ReceptionPorts['notices']
   /** The tokens of the player are to be looked up again. */
@@ -54,16 +57,22 @@ export type Hub = {
 const INTERNAL_ERROR = 1011
 
 export function createHub(ports: HubPorts): Hub {
-  const { clock, index, around, channels } = ports
+  const { clock, index, around, channels, requests } = ports
   const ticker = createTicker(clock)
   const crowd = createCrowd({ around, ticker })
+  const { nearby } = requests
+  const requestCrowd = createCrowd({ around: nearby, ticker })
   const roster = createRoster(ports)
   channels.listen({
     onCell: index.apply,
+    onRequest: requests.live.apply,
     onPlayer: roster.toPlayer,
     onSessionLeft: roster.endSession,
     onBanned: ban,
-    onRestored: () => void index.reread(),
+    onRestored() {
+      void index.reread()
+      void requests.live.reread()
+    },
   })
 
   let closing: Promise<void> | undefined
@@ -82,12 +91,17 @@ export function createHub(ports: HubPorts): Hub {
     connect(wire, handshake) {
       const connection = createConnection(wire, clock)
       const heartbeat = startHeartbeat(connection, ports)
-      const dialogue = openDialogue(connection, handshake, { ...ports, ticker, crowd, roster })
+      const dialogue = openDialogue(connection, handshake, {
+        ...{ ...ports, ticker, crowd, roster, nearby, requestCrowd },
+      })
       roster.connected(connection)
       return {
         hear: dialogue.hear,
         ping: dialogue.hearControl,
-        pong: heartbeat.pong,
+        pong() {
+          heartbeat.pong()
+          dialogue.hearControl()
+        },
         end(code) {
           heartbeat.stop()
           connection.ended()

@@ -65,16 +65,18 @@ export function createLookout(
     if (stands !== undefined && seen === undefined && areAcksFresh()) return true
     for (const { frame } of acks) line.send(frame)
     acks = []
-    if (seen !== undefined && seen !== told) tell(seen)
-    return false
+    return seen !== undefined && seen !== told && !tell(seen)
   }
 
   const areAcksFresh = (): boolean => acks.some(({ sinceMs }) => clock.nowMs() - sinceMs < ACK_WAITS_MS)
 
-  function tell(seen: Surroundings): void {
-    told = seen
+  /** True where that was all. */
+  function tell(seen: Surroundings): boolean {
     const hints = around.select({ id: player.id, claimedIds }, seen)
-    for (const json of view.update({ hints, warmth: seen.warmth }, reasonOf)) line.sendJson(json)
+    const { frames, isComplete } = view.update({ hints, warmth: seen.warmth }, reasonOf)
+    for (const json of frames) line.sendJson(json)
+    told = isComplete ? seen : undefined
+    return isComplete
   }
 
   const reasonOf = (envelopeId: string) =>

@@ -14,7 +14,7 @@ import { describeRefusal } from './error-frame.ts'
 import type { Notices } from './redis.ts'
 import type { Roster } from './roster.ts'
 import { createSession, type Session, type SessionPorts } from './session.ts'
-import { type Authenticate, keepVigil } from './vigil.ts'
+import { type Authenticate, type Credential, keepVigil } from './vigil.ts'
 
 export type ReceptionPorts = SessionPorts & {
   random: Random
@@ -33,7 +33,7 @@ export type ReceptionPorts = SessionPorts & {
 
 export type Reception = {
   /** Opens the session, once, or resumes one. */
-  admit(token: string, wish?: Wish): Promise<Session | undefined>
+  admit(credential: Credential, wish?: Wish): Promise<Session | undefined>
   /** The session, when it is open or about to be. */
   session(): Promise<Session | undefined>
   timeScale(): number
@@ -60,13 +60,13 @@ export function createReception(
   let isEnded = false
   const vigil = keepVigil(connection, authenticate, ports)
 
-  async function open(token: string, wish: Wish): Promise<Session | undefined> {
-    player = await vigil.identify(token)
+  async function open(credential: Credential, wish: Wish): Promise<Session | undefined> {
+    player = await vigil.identify(credential, wish.ref)
     if (player === undefined || isEnded) return undefined
     const session = resume(player, wish) ?? (await openNew(player, wish.ref))
     if (session === undefined) return undefined
     // A ban that came meanwhile found no session to close.
-    await vigil.verifyFromNowOn(token)
+    await vigil.verifyFromNowOn(credential)
     return session
   }
 
@@ -103,8 +103,8 @@ export function createReception(
   }
 
   return {
-    admit(token, wish = {}) {
-      opening = opening.then(known => known ?? open(token, wish).catch(error => explain(error, wish.ref)))
+    admit(credential, wish = {}) {
+      opening = opening.then(known => known ?? open(credential, wish).catch(e => explain(e, wish.ref)))
       return opening
     },
     session: () => opening,

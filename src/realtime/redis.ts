@@ -1,13 +1,15 @@
 /**
- * Announcements between servers over Redis pub/sub: one channel per res-7 cell, two per player (frames, and sessions
- * that went elsewhere), one for bans; under a prefix, because pub/sub crosses Redis databases. A message is serialised
- * once, where it is announced; what is meant for a player travels as the frame that the sockets will send.
+ * Announcements between servers over Redis pub/sub: two channels per res-7 cell (envelopes, service requests), two per
+ * player (frames, and sessions that went elsewhere), one for bans; under a prefix, because pub/sub crosses Redis
+ * databases. A message is serialised once, where it is announced; what is meant for a player travels as the frame that
+ * the sockets will send.
  */
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Cell } from '../geo/cell.ts'
 import type { CellEvent, CellFeed } from '../hints/live-index.ts'
-import type { Announcer } from './announcer.ts'
+import type { RequestEvent } from '../requests/live-requests.ts'
+import type { Announcer, RequestAnnouncer } from './announcer.ts'
 
 type ChannelOptions = {
   /** Before every channel, for example `hx:`. */
@@ -16,22 +18,26 @@ type ChannelOptions = {
 }
 
 const cellChannel = (prefix: string, cell7: Cell) => `${prefix}c:${cell7}`
+const requestChannel = (prefix: string, cell7: Cell) => `${prefix}r:${cell7}`
 const playerChannel = (prefix: string, playerId: string) => `${prefix}p:${playerId}`
 const leftChannel = (prefix: string, playerId: string) => `${prefix}left:${playerId}`
 const bansChannel = (prefix: string) => `${prefix}bans`
 
 /** Publishes on a command connection; what cannot be published is logged and lost. */
-export function createAnnouncer(redis: Redis, { prefix, log }: ChannelOptions): Announcer {
+export function createAnnouncer(redis: Redis, { prefix, log }: ChannelOptions): Announcer & RequestAnnouncer {
   function publish(channel: string, message: object): void {
     redis
       .publish(channel, JSON.stringify(message))
       .catch((error: unknown) => log.warn({ err: error }, 'an announcement was lost'))
   }
   const tellCell = (cell7: Cell, event: CellEvent) => publish(cellChannel(prefix, cell7), event)
+  const tellRequest = (cell7: Cell, event: RequestEvent) => publish(requestChannel(prefix, cell7), event)
   return {
     envelopeOpened: envelope => tellCell(envelope.cell7, { type: 'opened', envelope }),
     envelopeEnded: ended => tellCell(ended.cell7, { type: 'ended', ...ended }),
     cellsChanged: cells7 => cells7.forEach(cell7 => tellCell(cell7, { type: 'changed', cell7 })),
+    requestOpened: request => tellRequest(request.cell7, { type: 'opened', request }),
+    requestClosed: ({ id, cell7, version }) => tellRequest(cell7, { type: 'closed', id, cell7, version }),
     toPlayer: (playerId, frame) => publish(playerChannel(prefix, playerId), frame),
   }
 }
@@ -58,6 +64,7 @@ export function createNotices(redis: Redis, { prefix, log }: ChannelOptions): No
 
 export type ChannelHandlers = {
   onCell(event: CellEvent): void
+  onRequest(event: RequestEvent): void
   /** `json` is the frame as it was serialised by the announcer. */
   onPlayer(playerId: string, json: string): void
   onSessionLeft(playerId: string, sessionId: string): void
@@ -67,6 +74,8 @@ export type ChannelHandlers = {
 }
 
 export type Channels = CellFeed & {
+  /** Of service requests. */
+  requests: CellFeed
   /** Resolves as `follow` does. */
   followPlayer(playerId: string): Promise<void>
   unfollowPlayer(playerId: string): void
@@ -100,6 +109,7 @@ export function createChannels(subscriber: Redis, { prefix, log }: ChannelOption
     if (kind === 'p') return handlers.onPlayer(name, message)
     if (kind === 'left') return handlers.onSessionLeft(name, message)
     if (kind === 'bans') return handlers.onBanned(message)
+    if (kind === 'r') return handlers.onRequest(JSON.parse(message) as RequestEvent)
     handlers.onCell(JSON.parse(message) as CellEvent)
   }
 
@@ -112,6 +122,10 @@ export function createChannels(subscriber: Redis, { prefix, log }: ChannelOption
   return {
     follow: cells7 => follow(cells7.map(cell7 => cellChannel(prefix, cell7))),
     unfollow: cells7 => unfollow(cells7.map(cell7 => cellChannel(prefix, cell7))),
+    requests: {
+      follow: cells7 => follow(cells7.map(cell7 => requestChannel(prefix, cell7))),
+      unfollow: cells7 => unfollow(cells7.map(cell7 => requestChannel(prefix, cell7))),
+    },
     followPlayer: playerId => follow([playerChannel(prefix, playerId), leftChannel(prefix, playerId)]),
     unfollowPlayer: playerId => unfollow([playerChannel(prefix, playerId), leftChannel(prefix, playerId)]),
     listen(handlers) {

@@ -5,7 +5,13 @@
 import type { Logger } from 'pino'
 import type { Static } from 'typebox'
 import { limits } from '#protocol/limits.ts'
-import type { ClaimedAnswer, PendingAnswer } from '#protocol/rest/claims.ts'
+import type {
+  ClaimBody,
+  ClaimedAnswer,
+  PendingAnswer,
+  RevealBody,
+  RevealedAnswer,
+} from '#protocol/rest/claims.ts'
 import type { Fix } from '#protocol/scalars.ts'
 import type { ClientFrame } from '#protocol/ws/client.ts'
 import { closeCodes } from '#protocol/ws/frame.ts'
@@ -19,21 +25,29 @@ import type { Connection } from './connection.ts'
 import { describeRefusal, refer } from './error-frame.ts'
 import { createLine, type Line } from './line.ts'
 import { createLookout, type Lookout, type LookoutPorts } from './lookout.ts'
+import { createRequestLookout, type RequestLookout, type RequestLookoutPorts } from './request-lookout.ts'
 
-export type ClaimRequest = { envelopeId: string; fix: Fix; passphrase?: string }
+export type ClaimRequest = { envelopeId: string } & ClaimBody
+export type RevealRequest = { envelopeId: string } & RevealBody
 
 export type ClaimAnswer =
   | { status: 200; body: Static<typeof ClaimedAnswer> }
   | { status: 202; body: Static<typeof PendingAnswer> }
   | Refusal
 
-export type SessionPorts = LookoutPorts & {
-  log: Pick<Logger, 'error'>
-  /** Whether refusals carry their figures. */
-  isSandbox: boolean
-  positions: { move(player: PlayerCaller, fix: Fix): Promise<MoveAnswer> }
-  claims: { claim(player: PlayerCaller, request: ClaimRequest): Promise<ClaimAnswer> }
-}
+export type RevealAnswer = { status: 200; body: RevealedAnswer | Static<typeof ClaimedAnswer> } | Refusal
+
+export type SessionPorts = LookoutPorts &
+  RequestLookoutPorts & {
+    log: Pick<Logger, 'error'>
+    /** Whether refusals carry their figures. */
+    isSandbox: boolean
+    positions: { move(player: PlayerCaller, fix: Fix): Promise<MoveAnswer> }
+    claims: {
+      claim(player: PlayerCaller, request: ClaimRequest): Promise<ClaimAnswer>
+      reveal(player: PlayerCaller, request: RevealRequest): Promise<RevealAnswer>
+    }
+  }
 
 /** What a client says once the session is open. */
 export type SessionFrame = Exclude<ClientFrame, { type: 'hello' }>
@@ -71,8 +85,9 @@ export type Opening = {
 export function createSession({ id, player, connection, claimedIds }: Opening, ports: SessionPorts): Session {
   const line = createLine(connection)
   const lookout = createLookout({ player, line, claimedIds: new Set(claimedIds) }, ports)
+  const requests = createRequestLookout({ playerId: player.id, line, tickMs: lookout.tickMs }, ports)
   const serverTime = () => new Date(ports.clock.nowMs()).toISOString()
-  const answer = createAnswering({ player, line, lookout, serverTime }, ports)
+  const answer = createAnswering({ player, line, lookout, requests, serverTime }, ports)
   const describe = (ref: string | undefined) => ({
     type: 'welcome' as const,
     ...refer(ref),
@@ -86,8 +101,14 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
     id,
     playerId: player.id,
     isOf: another => another.id === player.id && another.deviceId === player.deviceId,
-    place: lookout.place,
-    end: lookout.end,
+    place(cell) {
+      lookout.place(cell)
+      requests.place(cell)
+    },
+    end() {
+      lookout.end()
+      requests.end()
+    },
     welcome: ref => line.send(describe(ref)),
     leadsTo: line.leadsTo,
     cut: line.cut,
@@ -95,6 +116,7 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
       const openingOf = (frames: number) => ({ seq, ...describe(ref), resumed: { frames } })
       const hasResumed = line.resume(next, seq, openingOf)
       if (hasResumed) lookout.wake()
+      if (hasResumed) requests.wake()
       return hasResumed
     },
     async receive(frame) {
@@ -108,7 +130,7 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
     },
     deliver(frame, json) {
       line.sendJson(json)
-      const wonId = isWin(frame) ? frame.envelopeId : undefined
+      const wonId = wonIdOf(frame)
       if (wonId !== undefined) lookout.addClaimed(wonId)
     },
     dismiss(reason) {
@@ -119,11 +141,17 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
   }
 }
 
-type Standing = { player: PlayerCaller; line: Line; lookout: Lookout; serverTime: () => string }
+type Standing = {
+  player: PlayerCaller
+  line: Line
+  lookout: Lookout
+  requests: RequestLookout
+  serverTime: () => string
+}
 
 /** Answers one frame after the other as they come, fixes in their order; throws what is a fault of ours. */
 function createAnswering(
-  { player, line, lookout, serverTime }: Standing,
+  { player, line, lookout, requests, serverTime }: Standing,
   ports: SessionPorts,
 ): (frame: SessionFrame) => Promise<void> {
   let lastMove: Promise<void> = Promise.resolve()
@@ -131,8 +159,10 @@ function createAnswering(
   async function move(ref: string | undefined, fix: Fix): Promise<void> {
     const answer = await ports.positions.move(player, fix)
     if (answer.status === 'accepted') {
-      lookout.pause(answer.paused !== undefined)
-      lookout.place(answer.cell)
+      for (const watcher of [lookout, requests]) {
+        watcher.pause(answer.paused !== undefined)
+        watcher.place(answer.cell)
+      }
     }
     lookout.acknowledge({ type: 'position.ack', ...refer(ref), ...describeMove(answer) })
   }
@@ -144,6 +174,12 @@ function createAnswering(
     if (answer.status === 200) lookout.addClaimed(answer.body.envelopeId)
   }
 
+  async function reveal(ref: string | undefined, request: RevealRequest): Promise<void> {
+    const answer = await ports.claims.reveal(player, request)
+    if (isRefusal(answer)) return line.send(describeRefusal(answer, ref, ports))
+    line.send({ type: 'reveal.result', ...refer(ref), result: answer.body })
+  }
+
   return async frame => {
     switch (frame.type) {
       case 'position': {
@@ -152,16 +188,31 @@ function createAnswering(
         lastMove = moved.catch(() => undefined)
         return moved
       }
-      case 'claim':
-        return claim(frame.id, claimRequestOf(frame))
+      case 'reveal': {
+        const { type: _, id, ...request } = frame
+        return reveal(id, request)
+      }
+      case 'claim': {
+        const { type: _, id, ...request } = frame
+        return claim(id, request)
+      }
+      case 'watch': {
+        const { serviceRequests, category } = frame
+        const watching = { ...(category !== undefined && { category }) }
+        line.send({ type: 'watching', ...refer(frame.id), serviceRequests, ...watching })
+        return requests.watch(serviceRequests ? watching : undefined)
+      }
       case 'ping':
         return line.send({ type: 'pong', ...refer(frame.id), serverTime: serverTime() })
     }
   }
 }
 
-const isWin = (frame: PlayerFrame): boolean =>
-  frame.type === 'claim.settled' || (frame.type === 'wallet.changed' && frame.kind === 'claim')
+/** The envelope of which the frame announces a win. */
+function wonIdOf(frame: PlayerFrame): string | undefined {
+  if (frame.type === 'claim.settled') return frame.envelopeId
+  return frame.type === 'wallet.changed' && frame.kind === 'claim' ? frame.envelopeId : undefined
+}
 
 function limitsOf({ timeScale }: PlayerCaller, tickMs: number) {
   const { payloadBytes, framesPerSecond, frameBurst } = limits.socket
@@ -177,12 +228,4 @@ function limitsOf({ timeScale }: PlayerCaller, tickMs: number) {
 function describeMove(answer: MoveAnswer) {
   if (answer.status === 'ignored') return { accepted: false, reason: answer.reason }
   return { accepted: true, ...(answer.paused !== undefined && { paused: answer.paused }) }
-}
-
-function claimRequestOf({
-  envelopeId,
-  fix,
-  passphrase,
-}: Extract<SessionFrame, { type: 'claim' }>): ClaimRequest {
-  return { envelopeId, fix, ...(passphrase !== undefined && { passphrase }) }
 }

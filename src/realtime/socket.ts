@@ -5,20 +5,21 @@
 import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RawData, WebSocket } from 'ws'
+import { deviceHeader } from '#protocol/device.ts'
 import { limits } from '#protocol/limits.ts'
 import { socketPath, subprotocol, tokenProtocolPrefix } from '#protocol/ws/frame.ts'
-import { sendRefusal } from '#platform/http.ts'
+import { headerOf, sendRefusal } from '#platform/http.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { Admission } from './admission.ts'
-import type { Wire } from './connection.ts'
+import { CLOSING_MS, type Wire } from './connection.ts'
 import type { Hub } from './hub.ts'
 
 export type PlaySocketPorts = {
   hub: Hub
   authenticator: {
     /** The player behind a bare token, or a refusal. */
-    authenticatePlayerToken(token: string): Promise<PlayerCaller | Refusal>
+    authenticatePlayerToken(token: string, device?: string): Promise<PlayerCaller | Refusal>
   }
   /** Browser origins that may open sockets. A client that sends no Origin is no browser. */
   origins: readonly string[] | 'any'
@@ -37,6 +38,7 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
       // A frame of 4 KiB has no need of more pieces; each costs memory until the frame is complete.
       maxFragments: 16,
       maxBufferedChunks: 64,
+      ...hangUp,
       handleProtocols: protocols => protocols.has(subprotocol) && subprotocol,
     },
     // ws has sent the close code (1009 and the like) when it reports an error: terminating would lose it.
@@ -60,6 +62,12 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
     wsHandler: (socket, request) => talk(socket, request, ports),
   })
 }
+
+/**
+ * Whoever ws closes for what they sent, a frame too large, has this long to answer; what comes until then is thrown
+ * away. An option of ws that its types do not name yet.
+ */
+const hangUp = { closeTimeout: CLOSING_MS }
 
 const notASocket = refuse('bad_request', {
   detail: `This is a WebSocket: upgrade, with the subprotocol ${subprotocol}.`,
@@ -90,7 +98,9 @@ function talk(
 ): void {
   const visitor = hub.connect(wireOf(socket), {
     token: tokenOf(request),
-    authenticate: authenticator.authenticatePlayerToken,
+    // What `hello` names goes before the header: a browser can send no header here.
+    authenticate: (token, device = headerOf(request, deviceHeader)) =>
+      authenticator.authenticatePlayerToken(token, device),
   })
 
   const leave = admission.enter(request.ip)

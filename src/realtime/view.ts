@@ -1,9 +1,11 @@
 /**
  * What one client has been told, and the frames that bring it up to date. The difference is taken when it is sent, not
  * when it arises: whatever came and went between two ticks is never sent, and a client that reads slowly is told the
- * newest state instead of its history.
+ * newest state instead of its history. Fifty hints with the longest texts would be 100 KB at once; so a tick carries
+ * 16 KiB of them, nearest first, whole, and the others follow on the next ticks.
  */
 import { LRUCache } from 'lru-cache'
+import { limits } from '#protocol/limits.ts'
 import type { HintItem, ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Hint, Surroundings } from '../hints/around.ts'
@@ -12,13 +14,18 @@ import { zoneOf } from '../hints/zone.ts'
 
 type GoneReason = Extract<ServerFrame, { type: 'gone' }>['reason']
 
+/** Frames, serialised; unless `isComplete`, there is more to tell at the next tick. */
+export type Update = { frames: string[]; isComplete: boolean }
+
 export type View = {
-  /** The frames, serialised, from what the client knows to `seen`: first a snapshot, then only what changed. */
-  update(seen: Surroundings, reasonOf: (envelopeId: string) => GoneReason): string[]
+  /** From what the client knows towards `seen`: first a snapshot, then only what changed. */
+  update(seen: Surroundings, reasonOf: (envelopeId: string) => GoneReason): Update
 }
 
 /** A client forgets no zone; we do, after more cells than anyone walks through, and send it again. */
 const ZONES_REMEMBERED = 2_000
+/** More than what surrounds a hint: commas, `"type"`, and a `seq` of any length. */
+const HEAD_BYTES = 64
 
 export function createView(): View {
   /** Undefined before the snapshot. */
@@ -26,25 +33,41 @@ export function createView(): View {
   let warmth: Warmth | undefined
   const zonesSent = new LRUCache<Cell, true>({ max: ZONES_REMEMBERED })
 
-  const needsZone = ({ envelope }: Hint): boolean => {
-    const isNew = !zonesSent.has(envelope.cell10)
-    zonesSent.set(envelope.cell10, true)
-    return isNew
+  /** As many as one tick carries, in their order, and one at least. */
+  function serialiseSome(hints: readonly Hint[]): string[] {
+    const items: string[] = []
+    let bytes = HEAD_BYTES
+    for (const hint of hints) {
+      const { cell10 } = hint.envelope
+      const item = serialiseItem(hint, !zonesSent.has(cell10))
+      bytes += item.bytes + (bands === undefined ? 1 : HEAD_BYTES)
+      if (bytes > limits.hint.bytesPerTick && items.length > 0) break
+      zonesSent.set(cell10, true)
+      items.push(item.json)
+    }
+    return items
   }
 
-  function tellHints(hints: readonly Hint[], reasonOf: (envelopeId: string) => GoneReason): string[] {
-    const now = new Map(hints.map(({ envelopeId, band }) => [envelopeId, band]))
-    const before = bands
-    bands = now
-    if (before === undefined) {
-      return [serialise({ type: 'snapshot', hints: hints.map(hint => describeHint(hint, needsZone(hint))) })]
+  function tellHints(hints: readonly Hint[], reasonOf: (envelopeId: string) => GoneReason): Update {
+    const before = bands ?? new Map<string, Band>()
+    const changed = hints.filter(({ envelopeId, band }) => before.get(envelopeId) !== band)
+    const items = serialiseSome(changed)
+    const late = new Set(changed.slice(items.length).map(({ envelopeId }) => envelopeId))
+    const now = new Map<string, Band>()
+    for (const { envelopeId, band } of hints) {
+      const told = late.has(envelopeId) ? before.get(envelopeId) : band
+      if (told !== undefined) now.set(envelopeId, told)
     }
     const gone = [...before.keys()].filter(envelopeId => !now.has(envelopeId))
-    const changed = hints.filter(({ envelopeId, band }) => before.get(envelopeId) !== band)
-    return [
-      ...gone.map(envelopeId => serialise({ type: 'gone', envelopeId, reason: reasonOf(envelopeId) })),
-      ...changed.map(hint => serialiseHint(hint, needsZone(hint))),
-    ]
+    const frames =
+      bands === undefined
+        ? [`{"type":"snapshot","hints":[${items.join()}]}`]
+        : [
+            ...gone.map(envelopeId => serialise({ type: 'gone', envelopeId, reason: reasonOf(envelopeId) })),
+            ...items.map(item => `{"type":"hint",${item.slice(1)}`),
+          ]
+    bands = now
+    return { frames, isComplete: late.size === 0 }
   }
 
   function tellWarmth(now: Warmth): string[] {
@@ -54,20 +77,28 @@ export function createView(): View {
   }
 
   return {
-    update: (seen, reasonOf) => [...tellHints(seen.hints, reasonOf), ...tellWarmth(seen.warmth)],
+    update(seen, reasonOf) {
+      const { frames, isComplete } = tellHints(seen.hints, reasonOf)
+      return { frames: [...frames, ...tellWarmth(seen.warmth)], isComplete }
+    },
   }
 }
 
 const serialise = (frame: Unnumbered): string => JSON.stringify(frame)
 
-/** A crowd in one cell is sent the same bytes: hints are shared objects, so each is serialised once. */
-const serialised = new WeakMap<Hint, { zoned?: string; plain?: string }>()
+type Item = { json: string; bytes: number }
 
-function serialiseHint(hint: Hint, withZone: boolean): string {
+/** A crowd in one cell is sent the same bytes: hints are shared objects, so each is serialised once. */
+const serialised = new WeakMap<Hint, { zoned?: Item; plain?: Item }>()
+
+function serialiseItem(hint: Hint, withZone: boolean): Item {
   const known = serialised.get(hint) ?? {}
   serialised.set(hint, known)
-  const frame = () => serialise({ type: 'hint', ...describeHint(hint, withZone) })
-  return withZone ? (known.zoned ??= frame()) : (known.plain ??= frame())
+  const item = (): Item => {
+    const json = JSON.stringify(describeHint(hint, withZone))
+    return { json, bytes: Buffer.byteLength(json) }
+  }
+  return withZone ? (known.zoned ??= item()) : (known.plain ??= item())
 }
 
 function describeHint({ envelopeId, band, envelope }: Hint, withZone: boolean): HintItem {

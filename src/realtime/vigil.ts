@@ -10,46 +10,48 @@ import type { Cancel, Clock } from '#platform/clock.ts'
 import type { Refusal } from '#platform/problem.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { Connection } from './connection.ts'
+import { describeRefusal } from './error-frame.ts'
 
-/** The player behind a token, or why there is none; throws when that cannot be told now. */
-export type Authenticate = (token: string) => Promise<PlayerCaller | Refusal>
+/** The player behind a token, on the device that `hello` names, or why there is none; throws when nobody can tell. */
+export type Authenticate = (token: string, device?: string) => Promise<PlayerCaller | Refusal>
+
+/** What a client says of itself, kept so that it can be verified again. */
+export type Credential = { token: string; device?: string | undefined }
 
 export type Vigil = {
-  /** Closes the socket where nobody may come in with this token. */
-  identify(token: string): Promise<PlayerCaller | undefined>
+  /** Closes the socket where nobody may come in with this; `ref` is the hello that brought it. */
+  identify(credential: Credential, ref?: string): Promise<PlayerCaller | undefined>
   /** Once now, and then again and again. */
-  verifyFromNowOn(token: string): Promise<void>
+  verifyFromNowOn(credential: Credential): Promise<void>
   end(): void
 }
 
-export type VigilPorts = { clock: Clock; log: Pick<Logger, 'error'> }
+export type VigilPorts = { clock: Clock; log: Pick<Logger, 'error'>; isSandbox: boolean }
 
-export function keepVigil(
-  connection: Connection,
-  authenticate: Authenticate,
-  { clock, log }: VigilPorts,
-): Vigil {
+export function keepVigil(connection: Connection, authenticate: Authenticate, ports: VigilPorts): Vigil {
+  const { clock, log } = ports
   const turnAway = (reason: string) => connection.close(closeCodes.unauthorized, reason)
   let isEnded = false
   let cancelTimer: Cancel = clock.after(limits.socket.helloWithinMs, () => turnAway('no hello in time'))
 
-  async function identify(token: string): Promise<PlayerCaller | undefined> {
-    const caller = await authenticate(token)
+  async function identify({ token, device }: Credential, ref?: string): Promise<PlayerCaller | undefined> {
+    const caller = await authenticate(token, device)
     if ('kind' in caller) return caller
+    if (caller.code === 'device_refused') connection.send(describeRefusal(caller, ref, ports))
     if (caller.code === 'banned') connection.close(closeCodes.banned, 'the player is banned')
     else turnAway('no valid token')
     return undefined
   }
 
-  async function verifyFromNowOn(token: string): Promise<void> {
+  async function verifyFromNowOn(credential: Credential): Promise<void> {
     cancelTimer()
     try {
-      await identify(token)
+      await identify(credential)
     } catch (error) {
       log.error({ err: error }, 'a token could not be verified again')
     }
     if (isEnded) return
-    cancelTimer = clock.after(limits.socket.verifyEveryMs, () => void verifyFromNowOn(token))
+    cancelTimer = clock.after(limits.socket.verifyEveryMs, () => void verifyFromNowOn(credential))
   }
 
   return {

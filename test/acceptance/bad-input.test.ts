@@ -8,7 +8,7 @@ import { connect } from 'node:net'
 import { Client } from 'pg'
 import t, { type Test } from 'tap'
 import { Check } from 'typebox/value'
-import { Problem } from '#protocol/errors.ts'
+import { Problem } from '#protocol/problem.ts'
 import { claimEnvelope } from '#protocol/rest/claims.ts'
 import { hideEnvelope } from '#protocol/rest/envelopes.ts'
 import { signUpPlayer } from '#protocol/rest/players.ts'
@@ -68,6 +68,11 @@ const claim = (body: unknown, id = envelopeId): Sending => ({
   path: `/v1/envelopes/${id}/claims`,
   body,
 })
+const reveal = (body: unknown): Sending => ({
+  method: 'POST',
+  path: `/v1/envelopes/${envelopeId}/reveal`,
+  body,
+})
 const operate = (what: string, body: unknown, as: Sending['as'] = 'operator'): Sending => ({
   method: 'POST',
   path: `/v1/operator/${what}`,
@@ -90,7 +95,12 @@ const fixText = (text: string) => `{"fix":{"lat":${text},"lng":${lng},"accuracyM
 const fields: Bad[] = [
   ['an unknown field', move({ fix, speed: 3 }), '400 bad_request /body/speed'],
   ['an unknown field, deeper', moveTo({ altitude: 3 }), '400 bad_request /body/fix/altitude'],
-  ['a field of tomorrow', claim({ fix, ticket: 'x' }), '400 bad_request /body/ticket'],
+  ['a field of tomorrow', claim({ fix, scene: 'x' }), '400 bad_request /body/scene'],
+  ['a fix and a ticket', claim({ fix, ticket: 'x' }), '400 bad_request /body'],
+  ['neither a fix nor a ticket', claim({}), '400 bad_request /body/fix'],
+  ['a ticket for a reveal', reveal({ ticket: 'x' }), '400 bad_request /body/fix'],
+  ['a ticket with spaces', claim({ ticket: 'a b' }), '400 bad_request /body/ticket'],
+  ['a ticket of nobody', claim({ ticket: 'x' }, envelopeId.replace(/^./, 'f')), '403 ticket_refused'],
   ['a field too few', move({}), '400 bad_request /body/fix'],
   ['text for a number', moveTo({ lat: String(lat) }), '400 bad_request /body/fix/lat'],
   ['null for a number', moveTo({ lat: null }), '400 bad_request /body/fix/lat'],

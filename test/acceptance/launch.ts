@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,6 +20,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 export const npmStart = ['npm', 'start', '--'] as const
 /** What it runs, without npm in between. */
 export const nodeStart = [process.execPath, '--import', 'tsx', 'src/bin/server.ts', '--local'] as const
+
+/** Of a test, or of a command that takes down what it has put up. */
+export type Teardown = Pick<Test, 'teardown'>
 
 export type Run = {
   /** Of the process that was started; also its group. */
@@ -40,7 +43,7 @@ export type Run = {
 const START_MS = 90_000
 
 /** Runs a command in the project, with nothing of this process' environment but where things are. */
-export function run(t: Test, [file = '', ...args]: readonly string[], env: NodeJS.ProcessEnv): Run {
+export function run(t: Teardown, [file = '', ...args]: readonly string[], env: NodeJS.ProcessEnv): Run {
   const { PATH, HOME } = process.env
   const child = spawn(file, args, {
     cwd: root,
@@ -92,7 +95,7 @@ export function run(t: Test, [file = '', ...args]: readonly string[], env: NodeJ
 }
 
 /** A data folder that no server has used; at the end of `t` its servers are gone, whatever happened, and so is it. */
-export async function makeDataDir(t: Test): Promise<string> {
+export async function makeDataDir(t: Teardown): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'hexbao-acceptance-'))
   // As root, the servers' accounts walk through it to their own folders.
   await chmod(folder, 0o711)
@@ -127,6 +130,12 @@ export async function readRun(dataDir: string): Promise<Static<typeof RunJson>> 
   return content
 }
 
+/** What the services of a data folder have logged. */
+export async function readLogs(dataDir: string): Promise<string[]> {
+  const names = (await readdir(dataDir)).filter(name => name.endsWith('.log'))
+  return await Promise.all(names.map(name => readFile(join(dataDir, name), 'utf8')))
+}
+
 export async function findDatabaseUrl(dataDir: string): Promise<string> {
   const { postgres } = await readRun(dataDir)
   return `postgres://hexbao:${postgres?.password}@127.0.0.1:${postgres?.port}/hexbao`
@@ -149,7 +158,7 @@ export type Server = Run & { banner: Banner }
 
 /** Starts a server and waits for its banner, the one line of JSON on standard output. */
 export async function startServer(
-  t: Test,
+  t: Teardown,
   {
     dataDir,
     command = nodeStart,

@@ -2,7 +2,8 @@
 import { STATUS_CODES } from 'node:http'
 import type { Static, TSchema } from 'typebox'
 import { Check } from 'typebox/value'
-import { type ErrorCode, Problem } from '#protocol/errors.ts'
+import { type ErrorCode } from '#protocol/errors.ts'
+import { Problem } from '#protocol/problem.ts'
 import type { Operation } from '#protocol/operation.ts'
 
 export type Call = {
@@ -31,17 +32,19 @@ export type Rest = {
 export type RestOptions = {
   url: string
   credential?: string
+  headers?: Readonly<Record<string, string>>
   /** Told of every byte that comes back. */
   onText?: (text: string) => void
 }
 
-export function createRest({ url, credential, onText }: RestOptions): Rest {
+export function createRest({ url, credential, headers, onText }: RestOptions): Rest {
   async function call<O extends Operation>(operation: O, given: Call = {}): Promise<Outcome<O>> {
     const { id = '', query, body, idempotencyKey } = given
     const search = query === undefined ? '' : `?${new URLSearchParams(query).toString()}`
     const response = await fetch(`${url}${operation.path.replace('{id}', id)}${search}`, {
       method: operation.method,
       headers: {
+        ...headers,
         ...(credential !== undefined && { authorization: `Bearer ${credential}` }),
         ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
         ...(body !== undefined && { 'content-type': 'application/json' }),

@@ -21,19 +21,21 @@ import {
 import { getChainHead } from '#protocol/rest/merchants.ts'
 import { getWallet, listWalletTransfers, sendPosition } from '#protocol/rest/players.ts'
 import { eventually } from './eventually.ts'
-import { findDatabaseUrl, makeDataDir, startServer } from './launch.ts'
+import { findDatabaseUrl, makeDataDir, readLogs, startServer } from './launch.ts'
 import { askAtRest, fixAt, north, type Person, type Point, signUp, stand, walk } from './person.ts'
 
 t.setTimeout(240_000)
 
 const dataDir = await makeDataDir(t)
-const server = await startServer(t, { dataDir })
+const server = await startServer(t, { dataDir, env: { LOG_LEVEL: 'trace' } })
 const world = server.banner
 
-let hides = 0
-const hide = (hider: Person, place: Point, change: Partial<HideBody> = {}): Promise<Envelope> =>
-  hider.get(hideEnvelope, {
-    idempotencyKey: `hide-${++hides}`,
+/** Where something was hidden, in whatever datum. */
+const hidden: Point[] = []
+const hide = (hider: Person, place: Point, change: Partial<HideBody> = {}): Promise<Envelope> => {
+  hidden.push(place)
+  return hider.get(hideEnvelope, {
+    idempotencyKey: `hide-${hidden.length}`,
     body: {
       place: { type: 'Point', coordinates: [place.lng, place.lat] },
       total: { amountMinor: '1000', currency: 'CNY' },
@@ -43,6 +45,7 @@ const hide = (hider: Person, place: Point, change: Partial<HideBody> = {}): Prom
       ...change,
     },
   })
+}
 
 const claimAt = (place: Point, more: object = {}) => ({ fix: fixAt(place), ...more })
 
@@ -124,6 +127,8 @@ t.test('a whole round', async t => {
   t.match(found, { envelopeId: id, amount, sharesLeft: 1 })
   t.not(found.winner, mei.id, 'the hider knows no winner')
   t.same(await mei.get(claimEnvelope, { id, body: claimAt(start) }), won.result, 'asked again elsewhere')
+  t.equal(await mei.refusal(listEnvelopes), 'hints_paused speed', 'nobody gets there that fast')
+  await stand(meiPlay, start)
   t.same(await listAround(mei), [])
   t.match((await lin.get(listEnvelopeClaims, { id })).items, [{ claimId, amount, winner: found.winner }])
 
@@ -314,4 +319,14 @@ t.test('money is linked into the audit chain within seconds, as the operator can
   t.comment(`linked after ${Date.now() - startedAtMs} ms`)
   t.ok(after.sequence > before.sequence)
   t.not(after.hash, before.hash)
+})
+
+t.test('no log says where anything was hidden or anybody stood', async t => {
+  const logs = [server.stderr(), server.stdout(), ...(await readLogs(dataDir))]
+  const lines = logs.flatMap(text => text.split('\n'))
+  t.ok(logs.length > 2 && hidden.length > 5)
+  t.same(
+    hidden.flatMap(place => findPlace(lines, place)),
+    [],
+  )
 })

@@ -231,10 +231,16 @@ function startClaimant(answers: object[]) {
   const claimant = createClaimant({ request, client, speed: 60, tell: event => told.push(event), conclude })
   return { claimant, told, outcomes, answers }
 }
+const seen = {
+  type: 'reveal.result',
+  result: { envelopeId, status: 'revealed', anchor: { ...square, altitudeMode: 'ground' }, ticket: 't' },
+}
 const refusal = (code: string, more: object = {}) => ({ type: 'error', code, ...more })
 
 t.test('a claim is asked for again while the answer may change', async t => {
   const { claimant, told, outcomes } = startClaimant([
+    refusal('unavailable', { retryAfterMs: 1 }),
+    seen,
     refusal('try_again', { retryAfterMs: 1 }),
     refusal('unavailable', { retryAfterMs: 1 }),
     { type: 'claim.result', result: win },
@@ -247,7 +253,7 @@ t.test('a claim is asked for again while the answer may change', async t => {
 
 t.test('a pending claim is won once, however often that is said', async t => {
   const pending = { type: 'claim.result', result: { claimId, envelopeId, status: 'pending' } }
-  const { claimant, told } = startClaimant([pending])
+  const { claimant, told } = startClaimant([seen, pending])
   await claimant.tryFor(envelopeId, fix)
   claimant.settle(win)
   claimant.settle(win)
@@ -257,12 +263,12 @@ t.test('a pending claim is won once, however often that is said', async t => {
     ['pending', 'won'],
   )
 
-  const asked = startClaimant([pending, pending, { type: 'claim.result', result: win }])
+  const asked = startClaimant([seen, pending, seen, pending, { type: 'reveal.result', result: win }])
   await asked.claimant.tryFor(envelopeId, fix)
   t.equal(await asked.claimant.finish(fix, { withinMs: 10_000 }), 0, 'asks until there is an answer')
   t.equal(asked.claimant.wins().length, 1)
 
-  const silent = startClaimant([pending])
+  const silent = startClaimant([seen, pending])
   await silent.claimant.tryFor(envelopeId, fix)
   t.equal(await silent.claimant.finish(fix, { withinMs: 0 }), 1, 'and says what has none')
 })

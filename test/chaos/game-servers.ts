@@ -135,7 +135,7 @@ function startLives({ name, onOwnDeath }: ServerOptions, { url, logFd, env }: Bi
   }
 }
 
-async function awaitLiveness(url: string, child: ChildProcess): Promise<boolean> {
+export async function awaitLiveness(url: string, child: ChildProcess): Promise<boolean> {
   while (child.exitCode === null && child.signalCode === null) {
     const answer = await fetch(url + getLiveness.path, { signal: AbortSignal.timeout(1_000) }).catch(
       () => undefined,
@@ -155,7 +155,7 @@ function withPort(url: string, port: number): string {
 }
 
 /** Kept by the server over all its lives. */
-async function findFreePort(): Promise<number> {
+export async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

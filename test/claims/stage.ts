@@ -18,15 +18,19 @@ import { createClaimRecord, countClaimsSince } from '../../src/claims/postgres.t
 import type { ClaimGate } from '../../src/claims/gate.ts'
 import { createClaimGate } from '../../src/claims/redis.ts'
 import { partitionOf } from '../../src/claims/reservation.ts'
+import type { RevealAnswer } from '../../src/claims/reveal.ts'
 import { sweepLimits } from '../../src/claims/sweep.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { postTransfers } from '../../src/ledger/postgres.ts'
 import { createActionLog } from '../../src/operator/postgres.ts'
 import { createPositions } from '../../src/positions/positions.ts'
+import { reseedPermits } from '../../src/positions/quotas.ts'
 import { createStandingStore } from '../../src/positions/redis.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import { playerRecord } from '../../src/players/postgres.ts'
 import type { Announcer } from '../../src/realtime/announcer.ts'
+import { createStrikes } from '../../src/strikes/give.ts'
+import { strikeRecord } from '../../src/strikes/postgres.ts'
 import { createStage, square } from '../envelopes/stage.ts'
 import type { World } from '../helpers/world.ts'
 
@@ -49,11 +53,13 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
   const gate = createClaimGate({ redis, runner, prefix, nowMs })
   const record = createClaimRecord({ database, postTransfers })
   const store = createStandingStore({ redis, runner, prefix })
-  const positions = createPositions({
-    ...{ store, clock },
-    countClaimsSince: asked => countClaimsSince(database, asked),
-  })
   const log = createLogger('silent')
+  const positions = createPositions({
+    ...{ store, clock, hmacSecret },
+    countClaimsSince: asked => countClaimsSince(database, asked),
+    ...createStrikes({ strikes: strikeRecord, database, clock, random }),
+    log,
+  })
   const budgets = createBudgets({
     ...{ record: budgetRecord, listFrozen: () => listStops(database), channel, clock, random, log },
     ...{ isHolder: () => Promise.resolve(true), noteAction: createActionLog(world) },
@@ -75,7 +81,7 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
     return job?.run(partitionOf(envelopeId))
   }
   const settleForgotten = async () => claims.jobs.find(({ name }) => name === 'settle-forgotten')?.run(0)
-  return { ...claims, gate, record, budgets, positions, sweep, settleForgotten }
+  return { ...claims, gate, record, budgets, positions, store, sweep, settleForgotten }
 }
 
 export async function createClaimStage(t: Test) {
@@ -101,6 +107,24 @@ export async function createClaimStage(t: Test) {
     { at = square, on = server, ...more }: { at?: Point; on?: typeof server; passphrase?: string } = {},
   ): Promise<ClaimAnswer> => on.claim(player, { envelopeId, fix: fixAt(at), ...more })
 
+  const reveal = (
+    player: PlayerCaller,
+    envelopeId: string,
+    { at = square, on = server, ...more }: { at?: Point; on?: typeof server; passphrase?: string } = {},
+  ): Promise<RevealAnswer> => on.reveal(player, { envelopeId, fix: fixAt(at), ...more })
+
+  const standingOf = ({ id }: PlayerCaller) => server.store.read({ kind: 'account', id })
+  /** As if the player had won so often today. */
+  const usePermits = ({ id }: PlayerCaller, count: number) =>
+    server.store.update(
+      { kind: 'account', id },
+      () => Promise.reject(new Error('the player has stood somewhere')),
+      standing => {
+        const quotas = reseedPermits(standing.quotas, count, { nowMs: world.clock.nowMs(), timeScale: 1 })
+        return { standing: { ...standing, quotas }, answer: undefined }
+      },
+    )
+
   /** Players without money, made in one statement. */
   async function createCrowd(size: number): Promise<PlayerCaller[]> {
     const rows = await stage.ask<{ id: string }>(
@@ -121,6 +145,9 @@ export async function createClaimStage(t: Test) {
     server,
     ...createOutsiders(world, announcer, server),
     claim,
+    reveal,
+    standingOf,
+    usePermits,
     createCrowd,
     fixAt,
     createJobs,
@@ -188,5 +215,5 @@ async function connectAsServer(t: Test, { redisUrl }: World) {
   return redis
 }
 
-export const outcomeOf = (answer: ClaimAnswer): string =>
+export const outcomeOf = (answer: ClaimAnswer | RevealAnswer): string =>
   answer.status === 'refused' ? [answer.code, answer.reason].filter(Boolean).join(':') : answer.status

@@ -99,8 +99,11 @@ t.test('the limits are those of the protocol', async t => {
   }
 })
 
+/** One after the other, with the same shell. */
+const played = ['Play a round', 'Ask for a hand']
+
 t.test('the round of the README', { timeout: 100_000 }, async t => {
-  const blocks = readme.blocks.filter(({ section }) => section === 'Play a round')
+  const blocks = readme.blocks.filter(({ section }) => played.includes(section))
   const [opening, ...rest] = blocks
   const dataDir = await makeDataDir(t)
   const server = await startServer(t, { dataDir, command: npmStart })

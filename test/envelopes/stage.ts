@@ -10,7 +10,7 @@ import { isFrozen } from '../../src/budgets/postgres.ts'
 import { areaRecord } from '../../src/areas/postgres.ts'
 import { campaignLabels } from '../../src/campaigns/postgres.ts'
 import { createEnvelopes } from '../../src/envelopes/envelopes.ts'
-import type { Positions } from '../../src/envelopes/ports.ts'
+import type { Positions } from '../../src/positions/positions.ts'
 import { envelopeRecord } from '../../src/envelopes/postgres.ts'
 import { locateCell } from '../../src/geo/cell.ts'
 import { travelFrom } from '../../src/geo/distance.ts'
@@ -104,7 +104,7 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
 /** Where everybody stands, in place of the position gate. */
 function createStanding() {
   const standing = new Map<string, Point>()
-  const positions: Positions = {
+  const positions: Pick<Positions, 'standing' | 'lastCell'> = {
     async standing({ id }, fix) {
       if (fix !== undefined) standing.set(id, fix)
       const point = standing.get(id)

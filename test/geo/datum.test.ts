@@ -1,7 +1,8 @@
 import * as fc from 'fast-check'
 import t from 'tap'
 import { type Crs, fromWgs84, toWgs84 } from '../../src/geo/datum.ts'
-import { measureM } from '../../src/geo/distance.ts'
+import { measureM, travelFrom } from '../../src/geo/distance.ts'
+import { findMisreading } from '../../src/geo/misread.ts'
 
 /**
  * Published pairs: the test suites of googollee/eviltransform (go/transform_test.go) and
@@ -74,5 +75,54 @@ t.test('outside the box around China the three systems are one', async t => {
       t.same(toWgs84(place, crs), place)
       t.same(fromWgs84(place, crs), place)
     }
+  }
+})
+
+/** Where people play, off the edge of the box. */
+const evenly = (min: number, max: number) =>
+  fc.integer({ min: 0, max: 1_000_000 }).map(part => min + ((max - min) * part) / 1_000_000)
+const inTown = fc.record({ lat: evenly(20, 50), lng: evenly(80, 130) })
+const step = fc.record({ bearingDeg: evenly(0, 360), distanceM: evenly(0, 20) })
+
+t.test('a pin in another datum than it says is told by where its sender stands', async t => {
+  const datums = ['wgs84', 'gcj02', 'bd09'] as const
+  fc.assert(
+    fc.property(
+      inTown,
+      step,
+      fc.constantFrom(...datums),
+      fc.constantFrom(...datums),
+      (stands, off, meant, said) => {
+        const sent = fromWgs84(travelFrom(stands, off), meant)
+        const found = findMisreading({ sent, crs: said, stands, accuracyM: 8 })
+        if (meant === said) return found === undefined
+        const shiftM = measureM(toWgs84(sent, said), stands)
+        return shiftM < 150 ? found === undefined : found?.crs === meant && found.distanceM >= 150
+      },
+    ),
+    { numRuns: 3_000, seed: 5 },
+  )
+  const abroad = { lat: 48.8584, lng: 2.2945 }
+  const pin = travelFrom(abroad, { bearingDeg: 100, distanceM: 480 })
+  t.equal(findMisreading({ sent: pin, crs: 'wgs84', stands: abroad, accuracyM: 50 }), undefined, 'not abroad')
+})
+
+t.test('who hides elsewhere on purpose is hardly ever asked', async t => {
+  const away = fc.record({
+    bearingDeg: evenly(0, 360),
+    // Evenly over the disk in which one may hide.
+    distanceM: evenly(0, 1).map(part => 500 * Math.sqrt(part)),
+  })
+  for (const { accuracyM, atMost } of [
+    { accuracyM: 8, atMost: 0.01 },
+    { accuracyM: 100, atMost: 0.035 },
+  ]) {
+    const samples = fc.sample(fc.tuple(inTown, away), { numRuns: 40_000, seed: 9 })
+    const asked = samples.filter(([stands, off]) =>
+      findMisreading({ sent: travelFrom(stands, off), crs: 'wgs84', stands, accuracyM }),
+    )
+    const rate = asked.length / samples.length
+    t.ok(rate < atMost, `${(100 * rate).toFixed(2)} % at ${accuracyM} m accuracy`)
+    t.ok(rate > 0, 'but the one spot that a shift leads to is')
   }
 })

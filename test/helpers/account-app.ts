@@ -19,7 +19,7 @@ import { merchantRecord } from '../../src/merchants/postgres.ts'
 import { registerMerchantRoutes } from '../../src/merchants/routes.ts'
 import { type Authenticator, createAuthenticator } from '../../src/players/authenticator.ts'
 import type { Caller } from '../../src/players/caller.ts'
-import { playerRecord } from '../../src/players/postgres.ts'
+import { deviceRecord, playerRecord } from '../../src/players/postgres.ts'
 import { registerPlayerRoutes } from '../../src/players/routes.ts'
 import { createTokenIssuer, type TokenSettings } from '../../src/players/token.ts'
 import { acceptJsonOnly } from '#platform/json-body.ts'
@@ -77,7 +77,7 @@ export async function createAccountApp(
     ...{ sandbox, merchants: merchantRecord, database, clock },
     log: createLogger('silent'),
   })
-  const identify = { jwt: settings, operatorKey, verifyApiKey, players: playerRecord }
+  const identify = { jwt: settings, operatorKey, verifyApiKey, players: playerRecord, devices: deviceRecord }
   const authenticator = createAuthenticator({ ...identify, database, clock, random })
   const app = Fastify({ ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } })
   const { authenticate } = authenticator

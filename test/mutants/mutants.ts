@@ -1,7 +1,7 @@
 /**
- * Ways to break the money path, one patch each. A protection that can be taken out without anybody noticing protects
- * nothing: every mutant here has to be caught by the simulation, or, where other layers hide the damage from outside,
- * by the test that is named.
+ * Ways to break the money path, and what keeps places secret, one patch each. A protection that can be taken out
+ * without anybody noticing protects nothing: every mutant here has to be caught by the simulation, or, where other
+ * layers hide the damage from outside, by the test that is named.
  */
 export type Catcher =
   /** The simulation of the real verbs finds a seed. */
@@ -21,6 +21,8 @@ const simulation = { by: 'simulation' } as const
 const test = (file: string, name: string) => ({ by: 'test', file, test: name }) as const
 const recovery = (name: string) => test('test/claims/recovery.test.ts', name)
 const order = (name: string) => test('test/claims/order.test.ts', name)
+const attacks = test('test/attack/attack.test.ts', 'no attack gets below the hint cell')
+const transcripts = test('test/attack/transcript.test.ts', 'all points of a hint cell')
 const ports = (name: string) => test('test/simulation/ports.test.ts', name)
 
 export const mutants: readonly Mutant[] = [
@@ -88,5 +90,40 @@ export const mutants: readonly Mutant[] = [
     name: 'rebuild-in-one-statement',
     what: 'a rebuild reads what is left before it holds the row',
     caughtBy: order('a rebuild that waited for the row'),
+  },
+  {
+    name: 'hint-from-claim-cell',
+    what: 'the band of a hint is measured to the cell of resolution 12',
+    caughtBy: attacks,
+  },
+  {
+    name: 'reach-by-point',
+    what: 'reach is measured to the point, not to the centre of its cell',
+    caughtBy: test('test/attack/transcript.test.ts', 'all points of a claim cell'),
+  },
+  {
+    name: 'no-failed-tries',
+    what: 'failed tries are not counted',
+    caughtBy: attacks,
+  },
+  {
+    name: 'crowded-by-claim-cell',
+    what: 'how crowded it is, is counted in the cell of resolution 12',
+    caughtBy: transcripts,
+  },
+  {
+    name: 'figures-in-production',
+    what: 'refusals carry their numbers outside the sandbox, too',
+    caughtBy: transcripts,
+  },
+  {
+    name: 'order-for-everybody',
+    what: 'lists are ordered by a hash that leaves out who asks',
+    caughtBy: transcripts,
+  },
+  {
+    name: 'clue-by-point',
+    what: 'the clue is shown within 500 m of the point, not of the hint cell',
+    caughtBy: transcripts,
   },
 ]

@@ -98,7 +98,8 @@ const cases: Case[] = [
 
 t.test('every operation that must have a key is tried here, or shares its path', async t => {
   // These need a world around them, or move no money; they go through the same `runOnce`.
-  const elsewhere = ['freeze', 'hideEnvelope', 'replayDeadLetters', 'setCap', 'unfreeze']
+  const requests = ['postServiceRequest', 'splitServiceRequest', 'topUpServiceRequest']
+  const elsewhere = [...requests, 'freeze', 'hideEnvelope', 'replayDeadLetters', 'setCap', 'unfreeze']
   const keyed = operations.filter(({ idempotencyKey }) => idempotencyKey === 'required').map(({ id }) => id)
   t.same(keyed.sort(), [...cases.map(({ operation }) => operation), ...elsewhere].sort())
 })
@@ -110,7 +111,13 @@ t.test('a POST without a kept answer is safe to repeat, or refuses a key', async
   const refusing = posts.filter(({ idempotencyKey }) => idempotencyKey === 'refused').map(({ id }) => id)
   t.same(refusing.sort(), ['createApiKey', 'signUpPlayer'])
   const safe = posts.filter(({ idempotencyKey }) => idempotencyKey === undefined).map(({ id }) => id)
-  t.same(safe.sort(), ['banPlayer', 'claimEnvelope', 'reportPayout', 'sendPosition'])
+  // Each is tried twice in test/requests/requests.test.ts.
+  const steps = ['acceptOffer', 'offerOnServiceRequest', 'removeServiceRequest'].concat(
+    ['cancel', 'confirm', 'deliver', 'dispute', 'take'].map(step => `${step}ServiceRequest`),
+  )
+  const saidOnce = ['endAppeal', 'sendAppeal', 'thankHider']
+  const others = ['banPlayer', 'claimEnvelope', 'revealEnvelope', 'reportPayout', 'sendPosition']
+  t.same(safe.sort(), [...steps, ...saidOnce, ...others].sort())
 })
 
 t.test(`${rounds} lost answers`, { timeout: 600_000 }, async t => {

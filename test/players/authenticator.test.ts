@@ -8,6 +8,7 @@ import t from 'tap'
 import { deposit } from '#protocol/rest/merchants.ts'
 import { getMe, getWallet } from '#protocol/rest/players.ts'
 import { Unavailable } from '#platform/problem.ts'
+import { deviceIdOf } from '../../src/players/device.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createAccountApp, jwt, operatorKey } from '../helpers/account-app.ts'
 import { createWorld } from '../helpers/world.ts'
@@ -38,7 +39,7 @@ function forge({
 
 t.test('a good token', async t => {
   const caller = await authenticator.authenticatePlayerToken(forge({ claims: { did: 'phone-1' } }))
-  t.match(caller, { kind: 'player', timeScale: 1, deviceId: 'phone-1' })
+  t.match(caller, { kind: 'player', timeScale: 1, deviceId: deviceIdOf('token', 'phone-1') })
 })
 
 t.test('forged tokens', async t => {
@@ -164,7 +165,7 @@ t.test('a key set', async t => {
 
   const { authenticator, send } = await build()
   const judge = (token: string) => authenticator.authenticatePlayerToken(token)
-  t.match(await judge(await sign('a', 'ES256')), { kind: 'player', deviceId: 'd' })
+  t.match(await judge(await sign('a', 'ES256')), { kind: 'player', deviceId: deviceIdOf('token', 'd') })
   const stranger = await generateKeyPair('ES256')
   t.match(await judge(await sign('a', 'ES256', stranger.privateKey)), { code: 'unauthorized' })
   const keyText = JSON.stringify(served[0])
@@ -219,4 +220,46 @@ t.test('a refusal over HTTP', async t => {
   t.equal(reply.statusCode, 401)
   t.equal(reply.headers['www-authenticate'], 'Bearer')
   t.match(reply.headers['content-type'], /^application\/problem\+json/)
+})
+
+t.test('devices: what the token names, else what the client names, five in thirty days', async t => {
+  const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
+  const use = (sub: string, device: string | undefined, did?: string) =>
+    authenticator.authenticatePlayerToken(
+      forge({ claims: { sub, ...(did !== undefined && { did }) } }),
+      device,
+    )
+  t.notOk('deviceId' in (await use('dee', undefined)), 'none: the account stands for it')
+  t.match(
+    await use('dee', uuid(1), 'phone'),
+    { deviceId: deviceIdOf('token', 'phone') },
+    'the token goes first',
+  )
+  for (const device of ['', 'phone', `${uuid(1)}, ${uuid(2)}`, uuid(1).slice(1), `{${uuid(1)}}`]) {
+    t.match(await use('dee', device), { code: 'device_refused', reason: 'malformed' }, device)
+  }
+  const first = await Promise.all([1, 2, 3, 4, 5, 6, 7].map(n => use('dee', uuid(n))))
+  t.equal(first.filter(caller => 'deviceId' in caller).length, 5, 'seven at once')
+  t.match(
+    first.filter(caller => 'code' in caller),
+    [{ reason: 'too_many' }, { reason: 'too_many' }],
+  )
+  const known = first.findIndex(caller => 'deviceId' in caller) + 1
+  t.match(await use('dee', uuid(known).toUpperCase()), { deviceId: deviceIdOf('client', uuid(known)) })
+  t.match(
+    await use('eve', uuid(known)),
+    { deviceId: deviceIdOf('client', uuid(known)) },
+    'a family may share one',
+  )
+  const again = await createAccountApp(t, world)
+  const anew = (n: number) =>
+    again.authenticator.authenticatePlayerToken(forge({ claims: { sub: 'dee' } }), uuid(n))
+  t.match(await anew(known), { kind: 'player' }, 'another server knows it, too')
+  t.match(await anew(99), { reason: 'too_many' })
+  world.clock.advance(30 * 86_400_000)
+  t.match(await anew(99), { kind: 'player' }, 'a month later')
+
+  const headers = { authorization: `Bearer ${forge({})}`, 'hexbao-device': 'phone' }
+  const reply = await app.inject({ url: '/v1/me', headers })
+  t.match(reply.json(), { status: 422, code: 'device_refused', reason: 'malformed' })
 })

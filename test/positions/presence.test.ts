@@ -5,6 +5,7 @@ import { locateCell } from '../../src/geo/cell.ts'
 import { travelFrom } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { cooldownMs, remainingCooldownMs } from '../../src/positions/cooldown.ts'
+import type { ReportedFix } from '../../src/positions/fix.ts'
 import type { Pace } from '../../src/positions/pace.ts'
 import { judgePresence, measureReach, rewardAt } from '../../src/positions/presence.ts'
 import {
@@ -16,7 +17,7 @@ import {
   takePermit,
   unusedQuotas,
 } from '../../src/positions/quotas.ts'
-import { emptyTrack, judgeFix, lastFixOf, type ReportedFix, type Track } from '../../src/positions/track.ts'
+import { emptyTrack, judgeFix, lastFixOf, type Track } from '../../src/positions/track.ts'
 
 const HOME: Point = { lat: 45.772175, lng: 14.357659 }
 const START_MS = 1_700_000_000_000
@@ -100,7 +101,7 @@ t.test('how far is plausible: 40 m/s, 100 from 10 km, 270 from 500 km', async t 
 })
 
 t.test('three implausible fixes that agree restart the track there, with the cool-down', async t => {
-  let track = walked([0, 0])
+  let track = walked([0, -5], [0, 0])
   for (const seconds of [10, 12]) {
     const verdict = judgePresence(track, fixAt(east(50_000)), at(seconds))
     t.match(verdict, { status: 'refused', reason: 'jump' })
@@ -114,6 +115,61 @@ t.test('three implausible fixes that agree restart the track there, with the coo
   t.ok(Math.abs(waitS - cooldownMs(50_010) / 1000) < 1, 'from where and when it was last seen')
   t.equal(judgePresence(third.track, fixAt(east(50_010)), at(waitS + 1)).status, 'present')
 })
+
+t.test(
+  'a first fix that none agrees with, often an old one of the phone, costs two fixes and no cool-down',
+  async t => {
+    let track = walked([0, 0])
+    for (const seconds of [1, 2, 3]) track = judgeFix(track, fixAt(east(50_000)), at(seconds)).track
+    t.equal(lastFixOf(track)?.cell, locateCell(east(50_000)))
+    t.equal(judgePresence(track, fixAt(east(50_000)), at(4)).status, 'present')
+    for (const seconds of [5, 6, 7]) track = judgeFix(track, fixAt(HOME), at(seconds)).track
+    t.ok(remainingCooldownMs(track, locateCell(HOME), at(8)) > 14 * MINUTE_MS, 'but only the first')
+    const rewarded = rewardAt(walked([0, 0]), locateCell(HOME), START_MS)
+    const moved = [1, 2, 3].reduce((t, s) => judgeFix(t, fixAt(east(50_000)), at(s)).track, rewarded)
+    t.match(
+      judgePresence(moved, fixAt(east(50_000)), at(4)),
+      { reason: 'cooldown' },
+      'and no reward is shaken off',
+    )
+  },
+)
+
+t.test(
+  'a train: who rides goes on at its speed however seldom heard, who opens the game on it is ignored once',
+  async t => {
+    const refusedOf = (fixes: readonly (readonly [metres: number, seconds: number])[]) => {
+      let track = emptyTrack
+      const refused = fixes.filter(([metres, seconds]) => {
+        const verdict = judgeFix(track, fixAt(east(metres)), at(seconds))
+        track = verdict.track
+        return verdict.status === 'refused'
+      })
+      t.equal(track.leftBehind, undefined)
+      return refused.map(([, seconds]) => seconds)
+    }
+    const seconds = (everyS: number) => Array.from({ length: 20 }, (_, i) => i * everyS)
+    for (const everyS of [5, 10, 15]) {
+      t.same(
+        refusedOf(seconds(everyS).map(s => [97 * s, s])),
+        [everyS],
+        `opened at 97 m/s, every ${everyS} s`,
+      )
+      const movedM = (s: number) => (s < 160 ? 0.3 * s * s : 0.3 * 160 * 160 + 96 * (s - 160))
+      t.same(refusedOf(seconds(everyS).map(s => [movedM(s), s])), [], `from the station, every ${everyS} s`)
+    }
+    t.same(
+      refusedOf([
+        [0, 0],
+        [1_000, 10],
+        [1_000, 11],
+        [1_000, 12],
+      ]),
+      [10, 11, 12].slice(0, 2),
+      'standing is no ride',
+    )
+  },
+)
 
 t.test('fixes that contradict each other, and one fix sent three times, restart nothing', async t => {
   let erratic = walked([0, 0])
@@ -130,7 +186,7 @@ t.test('fixes that contradict each other, and one fix sent three times, restart 
 })
 
 t.test('a second restart near the first does not shake off its cool-down', async t => {
-  let track = walked([0, 0])
+  let track = walked([0, -5], [0, 0])
   for (let i = 1; i <= 3; i++) track = judgeFix(track, fixAt(east(2_000_000)), at(i)).track
   for (let i = 4; i <= 6; i++) track = judgeFix(track, fixAt(east(2_001_500)), at(i)).track
   t.equal(lastFixOf(track)?.cell, locateCell(east(2_001_500)))
@@ -151,6 +207,22 @@ t.test('many small leaps make no big one for free', async t => {
   t.ok(reachedBeforeRestartM <= 320 + 100 * 10, `${reachedBeforeRestartM} m in 10 s with one slack`)
   const waitMs = remainingCooldownMs(track, locateCell(east(reachedM)), at(10))
   t.ok(waitMs > cooldownMs(reachedM - 1320) - 11_000, `the rest, ${reachedM} m, costs its whole cool-down`)
+})
+
+t.test('a made-up ride gains 2 m/s a second at most, however boldly it is made up', async t => {
+  let track = walked([0, -2], [0, 0])
+  let reachedM = 0
+  for (let s = 1; s <= 90; s++) {
+    // As far as it goes without a restart, in steps of 10 m.
+    for (let farM = reachedM + 700; farM > reachedM; farM -= 10) {
+      const verdict = judgeFix(track, fixAt(east(farM), { accuracyM: 100 }), at(s))
+      if (verdict.status !== 'accepted' || verdict.track.leftBehind) continue
+      track = verdict.track
+      reachedM = farM
+    }
+  }
+  const [slackM, farthestM] = [320, 100 * 90 + 90 ** 2]
+  t.ok(reachedM > 4_000 && reachedM <= farthestM + slackM, `${reachedM} m in 90 s`)
 })
 
 t.test('too fast is above 16 km/h over the last 30 s, less the accuracies', async t => {
@@ -314,84 +386,6 @@ t.test('quotas run at the pace of the player', async t => {
   t.same(judgeTry(ten, 'a', at(3600, 60)), { status: 'allowed' })
 })
 
-/**
- * A repeatable source of numbers in [0, 1) (mulberry32), so that a trace that fails can be found again by its
- * number.
- */
-function createRolls(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
-type Journey = { mps: number; everyS: number; jitterM: number; tunnelS: number }
-
-/** Journeys as S1 lists them. A tunnel is a gap every fifty fixes; jitter is how far a receiver errs at most. */
-const JOURNEYS: Record<string, Journey> = {
-  'walk, among towers': { mps: 1.4, everyS: 2, jitterM: 50, tunnelS: 0 },
-  'walk, rarely heard': { mps: 1.4, everyS: 60, jitterM: 100, tunnelS: 600 },
-  bicycle: { mps: 6, everyS: 3, jitterM: 30, tunnelS: 40 },
-  'car, with tunnels': { mps: 33, everyS: 2, jitterM: 30, tunnelS: 120 },
-  'high-speed train': { mps: 97, everyS: 1, jitterM: 10, tunnelS: 0 },
-}
-
-const TRACES = 40
-const FIXES = 150
-
-/** The fixes of one journey that were refused, at a time scale, received up to 20 ms early or late. */
-function countRefused(
-  journey: Journey,
-  seed: number,
-  timeScale: number,
-): { refused: number; restarted: boolean } {
-  const roll = createRolls(seed)
-  const bearingDeg = roll() * 360
-  const start = { lat: roll() * 120 - 60, lng: roll() * 360 - 180 }
-  let [track, refused, seconds] = [emptyTrack, 0, 0]
-  for (let i = 0; i < FIXES; i++) {
-    seconds += i % 50 === 49 ? journey.tunnelS + journey.everyS : journey.everyS
-    const errorM = roll() * journey.jitterM
-    const place = travelFrom(start, { bearingDeg, distanceM: seconds * journey.mps })
-    const seen = travelFrom(place, { bearingDeg: roll() * 360, distanceM: errorM })
-    const lateMs = timeScale === 1 ? 0 : roll() * 40 - 20
-    const pace = { nowMs: at(seconds, timeScale).nowMs + lateMs, timeScale }
-    const verdict = judgeFix(track, fixAt(seen, { accuracyM: Math.max(5, errorM / 2) }), pace)
-    if (verdict.status === 'refused') refused++
-    track = verdict.track
-  }
-  return { refused, restarted: track.leftBehind !== undefined }
-}
-
-t.test('honest journeys: at most one fix in a thousand refused, none punished', async t => {
-  for (const [name, journey] of Object.entries(JOURNEYS)) {
-    const runs = Array.from({ length: TRACES }, (_, seed) => countRefused(journey, seed, 1))
-    const refused = runs.reduce((sum, run) => sum + run.refused, 0)
-    t.ok(refused <= (TRACES * FIXES) / 1000, `${name}: ${refused} of ${TRACES * FIXES}`)
-    t.notOk(
-      runs.some(run => run.restarted),
-      `${name}: no restart`,
-    )
-  }
-})
-
-t.test('a walk replayed faster is judged as it was walked', async t => {
-  for (const timeScale of [60, 120]) {
-    for (const name of ['walk, among towers', 'walk, rarely heard', 'bicycle']) {
-      const journey = JOURNEYS[name]
-      assert(journey)
-      const runs = Array.from({ length: 10 }, (_, seed) => countRefused(journey, seed, timeScale))
-      t.notOk(
-        runs.some(run => run.refused > 1 || run.restarted),
-        `${name} at ${timeScale}`,
-      )
-    }
-  }
-})
-
 t.test('a leap of a receiver costs nothing: 184 m in 2 s after a pause', async t => {
   for (const [timeScale, lateS] of [
     [1, 0],
@@ -420,19 +414,4 @@ t.test('a leap of a receiver costs nothing: 184 m in 2 s after a pause', async t
     t.equal(lastFixOf(track)?.cell, locateCell(east(570)), 'and the track goes on')
   }
   t.equal(judgeFix(walked([0, 0]), fixAt(east(5341)), at(894)).status, 'accepted', '5,341 m in 894 s')
-})
-
-t.test('teleports: 999 in a thousand refused', async t => {
-  const roll = createRolls(7)
-  let passed = 0
-  for (let i = 0; i < 3000; i++) {
-    const start = { lat: roll() * 120 - 60, lng: roll() * 360 - 180 }
-    const waitS = roll() * 600
-    const distanceM = 400 + 2 * 270 * waitS + 10 ** (roll() * 6.8)
-    const track = judgeFix(emptyTrack, fixAt(start), at(0)).track
-    const there = travelFrom(start, { bearingDeg: roll() * 360, distanceM: Math.min(distanceM, 19e6) })
-    if (judgePresence(track, fixAt(there, { accuracyM: 120 * roll() }), at(waitS)).status === 'present')
-      passed++
-  }
-  t.ok(passed <= 3, `${passed} of 3000`)
 })

@@ -18,13 +18,18 @@ export function openClient(
   options: {
     protocols?: readonly string[]
     origin?: string
+    headers?: Record<string, string>
     playerId?: string
+    device?: string
     resume?: { sessionId: string; seq: number }
   } = {},
 ) {
-  const { protocols = ['hexbao.v1'], origin, playerId, resume } = options
-  const socket = new WebSocket(server.url, [...protocols], origin === undefined ? {} : { origin })
-  const { frames, texts, frame, closed } = record(t, socket)
+  const { protocols = ['hexbao.v1'], origin, headers, playerId, device, resume } = options
+  const socket = new WebSocket(server.url, [...protocols], {
+    ...(origin !== undefined && { origin }),
+    headers: { ...headers, ...(device !== undefined && { 'Hexbao-Device': device }) },
+  })
+  const { frames, texts, frame, closed, closeCode } = record(t, socket)
   const send = (data: object | string | Buffer) =>
     socket.send(typeof data === 'string' || Buffer.isBuffer(data) ? data : JSON.stringify(data))
   socket.on('open', () => {
@@ -41,6 +46,7 @@ export function openClient(
     send,
     frame,
     closed,
+    closeCode,
     /** Stands somewhere; resolves with all that it led to. */
     async stand({ lat, lng }: Point): Promise<ServerFrame[]> {
       const [from, id] = [frames.length, `p${++asked}`]
@@ -106,6 +112,7 @@ function record(t: Test, socket: WebSocket) {
     frames,
     texts,
     closed: () => until('close', () => closeCode),
+    closeCode: () => closeCode,
     /** The first frame of a type, from `frames[from]` on, that is meant. */
     frame: <T extends ServerFrame['type']>(
       type: T,

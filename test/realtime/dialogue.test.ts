@@ -6,12 +6,16 @@ import type { ServerFrame } from '#protocol/ws/server.ts'
 import { Unavailable, refuse } from '#platform/problem.ts'
 import { systemRandom } from '#platform/random.ts'
 import { locateCell } from '../../src/geo/cell.ts'
+import { travelFrom } from '../../src/geo/distance.ts'
 import { createAround } from '../../src/hints/around.ts'
 import { createHintSelector } from '../../src/hints/order.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import type { Connection } from '../../src/realtime/connection.ts'
 import { createFarewell } from '../../src/realtime/farewell.ts'
+import { createLiveRequests } from '../../src/requests/live-requests.ts'
+import { createNearby } from '../../src/requests/nearby.ts'
 import { createHub } from '../../src/realtime/hub.ts'
+import type { Authenticate } from '../../src/realtime/vigil.ts'
 import { createParking } from '../../src/realtime/parking.ts'
 import type { Session } from '../../src/realtime/session.ts'
 import { createIndexStage, envelopeAt, square } from '../hints/index-stage.ts'
@@ -22,6 +26,17 @@ const fuzzedFrames = Number(process.env.FUZZED_FRAMES ?? 10_000)
 
 const player: PlayerCaller = { kind: 'player', id: 'walker', timeScale: 1 }
 const fix = { lat: square.lat, lng: square.lng, accuracyM: 8 }
+
+const silent = { follow: async () => undefined, unfollow: () => undefined }
+
+/** An index of service requests in a world where nobody needs anything, on a clock of its own. */
+function openNoRequests() {
+  const live = createLiveRequests({
+    ...{ loadRequests: async () => [], feed: silent, clock: createManualClock() },
+    log: { warn: () => undefined },
+  })
+  return { live, nearby: createNearby(live) }
+}
 
 function createHubStage() {
   const stage = createIndexStage()
@@ -35,17 +50,18 @@ function createHubStage() {
     banned: (_playerId: string): void => undefined,
   }
   const followed = new Set<string>()
-  const gate = { authenticate: async (): Promise<PlayerCaller | ReturnType<typeof refuse>> => player }
+  const around = createAround({ index, selectHints: createHintSelector('h'.repeat(32)) })
+  const gate = { authenticate: (async () => player) as Authenticate }
   const hub = createHub({
     clock,
     random: { ...systemRandom, fraction: () => 0.5 },
     log: { error: (...fault: unknown[]) => void faults.push(fault) },
     isSandbox: false,
-    around: createAround({ index, selectHints: createHintSelector('h'.repeat(32)) }),
+    around,
     index,
+    requests: openNoRequests(),
     channels: {
-      follow: async () => undefined,
-      unfollow: () => undefined,
+      ...{ ...silent, requests: silent },
       followPlayer: async id => void followed.add(id),
       unfollowPlayer: id => void followed.delete(id),
       listen: handlers => {
@@ -62,6 +78,7 @@ function createHubStage() {
     },
     claims: {
       claim: async () => refuse('out_of_reach', { figures: { distanceM: 63 } }),
+      reveal: async () => refuse('out_of_reach', { figures: { distanceM: 63 } }),
       claimedIds: async () => [],
     },
   })
@@ -80,7 +97,7 @@ function createHubStage() {
         terminate: () => visitor.end(1006),
         bufferedBytes: () => wire.buffered,
       },
-      { token, authenticate: () => gate.authenticate() },
+      { token, authenticate: (...asked) => gate.authenticate(...asked) },
     )
     const say = async (frame: object) => {
       await visitor.hear(JSON.stringify(frame))
@@ -89,7 +106,7 @@ function createHubStage() {
     return { frames, wire, visitor, say, types: () => frames.map(({ type }) => type) }
   }
 
-  return { ...stage, recordGate, hub, faults, left, channels, followed, gate, connect }
+  return { ...stage, recordGate, around, hub, faults, left, channels, followed, gate, connect }
 }
 
 t.test('who does not say hello in time is closed, and leaves nothing behind', async t => {
@@ -124,6 +141,26 @@ t.test('a fault of ours at hello is no end: hello may be said again', async t =>
   t.equal(stage.followed.size, 0)
   stage.index.close()
   t.equal(stage.clock.timersLeft(), 0)
+})
+
+t.test('the device of hello: who may not use it hears why', async t => {
+  const stage = createHubStage()
+  stage.gate.authenticate = async (_token, device) =>
+    device === 'mine' ? player : refuse('device_refused', { reason: 'too_many' })
+  const device = '3f2b8c1e-6f0a-4d52-9a43-0c9f5c0e7b11'
+  const stranger = stage.connect()
+  await stranger.say({ type: 'hello', id: 'a', token: 'x', device: 'mine' })
+  t.match(stranger.frames, [{ type: 'error', code: 'bad_frame', errors: [{ pointer: '/device' }] }])
+  await stranger.say({ type: 'hello', id: 'b', token: 'x', device })
+  t.match(stranger.frames[1], { type: 'error', ref: 'b', code: 'device_refused', reason: 'too_many' })
+  t.equal(stranger.wire.code, 4401)
+  stage.gate.authenticate = async (_token, named) => (named === device ? player : refuse('unauthorized'))
+  const client = stage.connect()
+  await client.say({ type: 'hello', token: 'x', device })
+  t.match(client.frames, [{ type: 'welcome' }])
+  for (const { visitor } of [stranger, client]) visitor.end(1000)
+  await settle()
+  stage.index.close()
 })
 
 t.test('what is sent before the token is verified waits for it, in order', async t => {
@@ -442,6 +479,53 @@ t.test('many sockets are closed in waves, and come back spread wider', async t =
   t.equal(stage.clock.timersLeft(), 0)
 })
 
+t.test('500 envelopes with the longest texts on one plaza: 50 hints, 16 KiB a tick', async t => {
+  const stage = createHubStage()
+  const { perSnapshot, bytesPerTick, tickMs } = limits.hint
+  const { brandChars, greetingChars, clueChars } = limits.envelope
+  for (let i = 0; i < 500; i++) {
+    const place = travelFrom(square, { bearingDeg: i, distanceM: i / 5 })
+    const texts = {
+      brand: '店'.repeat(brandChars),
+      greeting: '福'.repeat(greetingChars),
+      clue: '"'.repeat(clueChars),
+    }
+    stage.open(envelopeAt(place, { kind: 'merchant', ...texts }))
+  }
+  const { visitor, frames, say } = stage.connect()
+  await say({ type: 'hello', token: 'x' })
+  await say({ type: 'position', id: 'p', fix })
+  const known = new Map<string, string>()
+  const read = () => {
+    const told = frames.splice(0).filter(({ type }) => ['snapshot', 'hint', 'gone'].includes(type))
+    const bytes = told.reduce((sum, frame) => sum + Buffer.byteLength(JSON.stringify(frame)), 0)
+    t.ok(bytes <= bytesPerTick, `${bytes} bytes at a tick`)
+    for (const frame of told) {
+      const hints = frame.type === 'snapshot' ? frame.hints : frame.type === 'hint' ? [frame] : []
+      for (const { envelopeId, band, clue } of hints) {
+        t.equal(clue?.text.length, clueChars, 'each whole')
+        known.set(envelopeId, band)
+      }
+    }
+  }
+  for (let ticks = 0; known.size < perSnapshot && ticks < 20; ticks++) {
+    await stage.clock.pass(tickMs)
+    read()
+  }
+  const cell10 = envelopeAt(square).cell10
+  const seen = stage.around.hintsAround({ id: player.id, claimedIds: new Set() }, cell10)?.hints ?? []
+  t.same(known, new Map(seen.map(({ envelopeId, band }) => [envelopeId, band])))
+  t.equal(known.size, perSnapshot)
+  await stage.clock.pass(10 * tickMs)
+  t.notOk(
+    frames.some(({ type }) => type === 'hint'),
+    'all is told',
+  )
+  visitor.end(1000)
+  await settle()
+  stage.index.close()
+})
+
 t.test('whatever a client sends, nothing is thrown and every answer is a frame', async () => {
   const word = fc.constantFrom('hello', 'reveal', 'position', 'claim', 'ping', '__proto__', 'x')
   const frame = fc.record(
@@ -516,7 +600,7 @@ t.test('frames with a few characters changed, by the thousand: nothing is thrown
     const { length } = client.frames
     await client.visitor.hear(text)
     await stage.clock.pass(100)
-    client.visitor.pong()
+    if (i % 50 === 0) client.visitor.pong()
     for (const { type } of client.frames.slice(length)) answered.set(type, (answered.get(type) ?? 0) + 1)
     client.frames.length = 0
     if (client.wire.code === undefined) continue

@@ -1,6 +1,7 @@
 /** The parts of a socket's life that need no socket: flood, slow reader, heartbeat, tick, frames, the client's view. */
 import t from 'tap'
 import { limits } from '#protocol/limits.ts'
+import { travelFrom } from '../../src/geo/distance.ts'
 import type { Surroundings } from '../../src/hints/around.ts'
 import type { Band } from '../../src/hints/band.ts'
 import { createConnection, type Wire } from '../../src/realtime/connection.ts'
@@ -190,7 +191,7 @@ t.test('view: first a snapshot, then what changed, zones once', async t => {
   const update = (hints: Surroundings['hints'], within1Km: '0' | '1+' = '0') =>
     view
       .update({ hints, warmth: { within1Km, within2Km: '1+' } }, () => 'empty')
-      .map(json => JSON.parse(json) as Record<string, unknown>)
+      .frames.map(json => JSON.parse(json) as Record<string, unknown>)
 
   const [snapshot, warmth] = update([hint(a, 'warm')])
   t.match(snapshot, { type: 'snapshot', hints: [{ envelopeId: a.id, clue: { text: 'Look up' }, zone: {} }] })
@@ -206,3 +207,51 @@ t.test('view: first a snapshot, then what changed, zones once', async t => {
     { type: 'warmth', within1Km: '1+', within2Km: '1+' },
   ])
 })
+
+t.test(
+  'view: what a tick does not carry waits, nearest first, and is neither lost nor told twice',
+  async t => {
+    const view = createView()
+    const long = { greeting: '福'.repeat(120), clue: '树'.repeat(280), brand: '茶'.repeat(60) }
+    const hints = Array.from({ length: 50 }, (_, i) => {
+      const envelope = envelopeAt(travelFrom(square, { bearingDeg: 90, distanceM: 10 * i }), long)
+      return { envelopeId: envelope.id, band: 'cool' as Band, envelope }
+    })
+    const warmth = { within1Km: '10+', within2Km: '10+' } as const
+    const told: string[] = []
+    let updates = 0
+    for (let isComplete = false; !isComplete; updates++) {
+      const update = view.update({ hints, warmth }, () => 'empty')
+      const texts = update.frames.filter(json => !json.startsWith('{"type":"warmth"'))
+      const bytes = texts.reduce(
+        (sum, json) => sum + Buffer.byteLength(`{"seq":9007199254740991,${json.slice(1)}`),
+        0,
+      )
+      t.ok(bytes <= limits.hint.bytesPerTick, `${bytes} bytes`)
+      const isSnapshot = texts[0]?.startsWith('{"type":"snapshot"') === true
+      t.equal(isSnapshot, updates === 0, 'one snapshot')
+      type Frame = { hints?: { envelopeId: string }[]; envelopeId: string }
+      const frames = texts.map(json => JSON.parse(json) as Frame)
+      for (const frame of frames) for (const { envelopeId } of frame.hints ?? [frame]) told.push(envelopeId)
+      isComplete = update.isComplete
+    }
+    t.same(
+      told,
+      hints.map(({ envelopeId }) => envelopeId),
+    )
+    t.equal(updates, 5)
+
+    const closer = hints.map(hint => ({ ...hint, band: 'hot' as Band }))
+    const first = view.update({ hints: closer, warmth }, () => 'empty')
+    t.notOk(first.isComplete)
+    const [left, right] = [closer.slice(0, 25), hints.slice(25)]
+    const back = view.update({ hints: [...left, ...right], warmth }, () => 'empty').frames
+    t.notOk(
+      back.some(json => right.some(({ envelopeId }) => json.includes(envelopeId))),
+      'a change that was taken back unsent',
+    )
+    const gone = view.update({ hints: [], warmth }, () => 'empty')
+    t.equal(gone.frames.length, 50)
+    t.ok(gone.isComplete)
+  },
+)

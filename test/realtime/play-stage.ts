@@ -9,6 +9,7 @@ import { handleFaults } from '#platform/faults.ts'
 import { createBinder } from '#platform/http.ts'
 import { createLogger } from '#platform/logger.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
+import type { Random } from '#platform/random.ts'
 import { connectRedis } from '#platform/redis.ts'
 import { type Cell, locateCell } from '../../src/geo/cell.ts'
 import type { Point } from '../../src/geo/point.ts'
@@ -21,10 +22,13 @@ import { registerHintRoutes } from '../../src/hints/routes.ts'
 import type { Caller, PlayerCaller } from '../../src/players/caller.ts'
 import type { EndReason } from '../../src/realtime/announcer.ts'
 import { createAdmission } from '../../src/realtime/admission.ts'
+import { createLiveRequests } from '../../src/requests/live-requests.ts'
+import { createNearby } from '../../src/requests/nearby.ts'
+import { loadLiveRequests } from '../../src/requests/postgres.ts'
 import { createHub } from '../../src/realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from '../../src/realtime/redis.ts'
-import type { MoveAnswer } from '../../src/positions/positions.ts'
-import type { ClaimAnswer, ClaimRequest } from '../../src/realtime/session.ts'
+import type { MoveAnswer, Viewpoint } from '../../src/positions/positions.ts'
+import type { ClaimAnswer, ClaimRequest, RevealAnswer, RevealRequest } from '../../src/realtime/session.ts'
 import { registerPlaySocket } from '../../src/realtime/socket.ts'
 import { addPlayer } from '../helpers/people.ts'
 import { createWorld, type World } from '../helpers/world.ts'
@@ -35,6 +39,9 @@ export type PlayServer = Awaited<ReturnType<typeof startServer>>
 type ServerOptions = {
   indexClock?: Clock
   hubClock?: Clock
+  random?: Random
+  /** Where announcements come from. */
+  announcements?: { url: string; pulseMs: number }
   port?: number
   admissionClock?: Clock
   perAddress?: number
@@ -74,6 +81,8 @@ function createPeople(world: World) {
     }),
     claim: async (_player: PlayerCaller, _request: ClaimRequest): Promise<ClaimAnswer> =>
       refuse('out_of_reach'),
+    reveal: async (_player: PlayerCaller, _request: RevealRequest): Promise<RevealAnswer> =>
+      refuse('out_of_reach'),
   }
   return {
     rules,
@@ -85,8 +94,11 @@ function createPeople(world: World) {
       return player.id
     },
     banned,
-    authenticate: async (token: string): Promise<PlayerCaller | Refusal> =>
-      banned.has(token) ? refuse('banned') : (players.get(token) ?? refuse('unauthorized')),
+    authenticate: async (token: string, device?: string): Promise<PlayerCaller | Refusal> => {
+      if (banned.has(token)) return refuse('banned')
+      if (device !== undefined) return refuse('device_refused', { reason: 'too_many' })
+      return players.get(token) ?? refuse('unauthorized')
+    },
     positions: {
       async move(player: PlayerCaller, point: Point) {
         const answer = rules.move(player, point)
@@ -94,9 +106,14 @@ function createPeople(world: World) {
         return answer
       },
       lastCell: async (playerId: string) => cells.get(playerId),
+      async viewpoint({ id }: PlayerCaller): Promise<Viewpoint> {
+        const cell = cells.get(id)
+        return cell === undefined ? { status: 'unknown' } : { status: 'open', cell }
+      },
     },
     claims: {
       claim: (player: PlayerCaller, request: ClaimRequest) => rules.claim(player, request),
+      reveal: (player: PlayerCaller, request: RevealRequest) => rules.reveal(player, request),
       claimedIds: async (playerId: string) => claimed.get(playerId) ?? [],
     },
   }
@@ -106,7 +123,10 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   const { database, redisUrl, redisPrefix: prefix, random } = world
   const { positions, claims, authenticate } = people
   const onError = (error: Error) => log.warn({ err: error }, 'redis')
-  const subscriber = connectRedis({ url: redisUrl, name: 'test-subscriber', onError, subscriber: true })
+  const subscriber = connectRedis({
+    ...{ url: redisUrl, name: 'test-subscriber', onError, subscriber: true },
+    ...options.announcements,
+  })
   const channels = createChannels(subscriber, { prefix, log })
   const index = createLiveIndex({
     loadEnvelopes: cells7 => loadLiveEnvelopes(database, cells7),
@@ -115,11 +135,19 @@ async function startServer(t: Test, world: World, people: People, options: Serve
     clock: options.indexClock ?? systemClock,
     log,
   })
+  const live = createLiveRequests({
+    loadRequests: cells7 => loadLiveRequests(database, cells7),
+    ...{ feed: channels.requests, clock: options.indexClock ?? systemClock, log },
+  })
+  const requests = { live, nearby: createNearby(live) }
   const around = createAround({ index, selectHints: createHintSelector('h'.repeat(32)) })
   const notices = createNotices(world.redis, { prefix, log })
   const forgetTokens = (): void => undefined
-  const seen = { around, index, channels, positions, claims, notices, forgetTokens }
-  const hub = createHub({ clock: options.hubClock ?? systemClock, random, log, isSandbox: true, ...seen })
+  const seen = { around, index, requests, channels, positions, claims, notices, forgetTokens }
+  const hub = createHub({
+    ...{ clock: options.hubClock ?? systemClock, random: options.random ?? random },
+    ...{ log, isSandbox: true, ...seen },
+  })
   const app = Fastify()
   handleFaults(app, { sandbox: true })
   const authenticator = { authenticatePlayerToken: authenticate }
@@ -140,9 +168,20 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   async function closeAll(): Promise<void> {
     await app.close()
     index.close()
+    live.close()
     await subscriber.quit()
   }
   const close = () => (closing ??= closeAll())
   t.teardown(close)
-  return { app, hub, admission, index, around, subscriber, url: `ws://127.0.0.1:${port}/v1/play`, close }
+  return {
+    app,
+    hub,
+    admission,
+    index,
+    requests,
+    around,
+    subscriber,
+    url: `ws://127.0.0.1:${port}/v1/play`,
+    close,
+  }
 }

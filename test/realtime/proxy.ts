@@ -9,12 +9,14 @@ export async function startProxy(t: Test, serverUrl: string) {
   const target = Number(new URL(serverUrl).port)
   const open = new Set<Socket>()
   let cutsWithin: number | undefined
-  let isFrozen = false
+  const freezers = new Set<() => void>()
   let cuts = 0
 
   const server = createServer(near => {
     const far = connect(target, '127.0.0.1')
     const pair = [near, far]
+    let isFrozen = false
+    freezers.add(() => (isFrozen = true))
     let left = cutsWithin === undefined ? Infinity : Math.floor(Math.random() * cutsWithin)
     const cut = () => pair.forEach(socket => socket.destroy())
     const forward = (from: Socket, to: Socket) => {
@@ -50,8 +52,8 @@ export async function startProxy(t: Test, serverUrl: string) {
     /** Every connection from now on is cut after so many bytes at most, in both directions together. */
     cutWithin: (bytes: number | undefined) => void (cutsWithin = bytes),
     cuts: () => cuts,
-    /** Nothing comes through any more, and nobody is told. */
-    freeze: () => void (isFrozen = true),
+    /** Nothing comes through the connections of now any more, and nobody is told. */
+    freeze: () => freezers.forEach(freeze => freeze()),
     /** Breaks every connection now. */
     cutAll: () => open.forEach(socket => socket.destroy()),
   }

@@ -223,13 +223,14 @@ export const farAccuracyM = 101
 function createPositions(auditor: Auditor): ClaimsPorts<MemoryTx>['positions'] {
   const unused = () => Promise.reject(new Error('a claim does not move anybody'))
   return {
-    ...{ move: unused, lastCell: unused, standing: unused },
+    ...{ move: unused, viewpoint: unused, lastCell: unused, standing: unused, admit: unused },
+    ...{ allowance: unused, pause: unused },
     async enter(player, _envelopeId, fix, place) {
       if (place === undefined || !place.isOpenToPlayer || fix.accuracyM >= farAccuracyM) {
         return refuse('out_of_reach')
       }
-      if (place.isLive) auditor.permit(player.id, 1)
-      return { status: 'entered' }
+      if (place.permit === 'taken') auditor.permit(player.id, 1)
+      return { status: 'entered', cell: place.cell12 }
     },
     leave: async player => auditor.permit(player.id, -1),
     reward: async () => {},

@@ -3,10 +3,14 @@ import ts from 'typescript'
 import { eachLine, findingAt, isCode, isTest, lineOf, nameOf, nodesOf, parse, type Rule } from './source.ts'
 import type { Source } from './source.ts'
 
+const longestFile = ({ path }: Source): number =>
+  // One line for each part of the game and what it needs: the one file that grows with their number.
+  path === 'src/app.ts' ? 400 : path.startsWith('test/') ? 700 : 300
+
 export const filesAreShort: Rule = tree =>
   tree.filter(isCode).flatMap(source => {
     const lines = source.text.trimEnd().split('\n').length
-    const limit = isTest(source) ? 700 : 300
+    const limit = longestFile(source)
     return lines <= limit ? [] : [`${source.path}:${limit} ${lines} lines, at most ${limit} (split by idea)`]
   })
 

@@ -185,8 +185,9 @@ const codeCases: Record<string, Case> = {
     breaks: [
       [{ 'src/a.ts': lines(301) }, /^src\/a\.ts:300 301 lines/],
       [{ 'test/a.test.ts': lines(701) }, /at most 700/],
+      [{ 'src/app.ts': lines(401) }, /at most 400/],
     ],
-    keeps: [{ 'src/a.ts': lines(300) }, { 'test/a.test.ts': lines(700) }],
+    keeps: [{ 'src/a.ts': lines(300) }, { 'src/app.ts': lines(400) }, { 'test/a.test.ts': lines(700) }],
   },
   linesAreNarrow: {
     rule: code.linesAreNarrow,

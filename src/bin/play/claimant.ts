@@ -106,17 +106,30 @@ export function createClaimant({ request, client, speed, tell, conclude }: Claim
   }
 }
 
-/** Asks again while the answer may change in a moment. */
+/** Looks first, as a client does that draws the envelope in front of the camera, and then grabs it by the ticket. */
 async function askForShare(
   request: PlaySocket['request'],
   { envelopeId, fix }: { envelopeId: string; fix: WireFix },
 ): Promise<Answer> {
+  const seen = await ask(request, { type: 'reveal', envelopeId, fix })
+  if (seen.type === 'error') return seen
+  if (seen.type !== 'reveal.result') throw new ServerFault(`a reveal was answered with ${seen.type}`)
+  if (seen.result.status === 'claimed') return seen.result
+  const answer = await ask(request, { type: 'claim', envelopeId, ticket: seen.result.ticket })
+  if (answer.type === 'claim.result') return answer.result
+  if (answer.type !== 'error') throw new ServerFault(`a claim was answered with ${answer.type}`)
+  return answer
+}
+
+/** Asks again while the answer may change in a moment. */
+async function ask(
+  request: PlaySocket['request'],
+  frame: Parameters<PlaySocket['request']>[0],
+): Promise<ServerFrame> {
   for (let repeat = 0; ; repeat++) {
-    const frame = await request({ type: 'claim', envelopeId, fix })
-    if (frame.type === 'claim.result') return frame.result
-    if (frame.type !== 'error') throw new ServerFault(`a claim was answered with ${frame.type}`)
-    if (!passing.includes(frame.code) || repeat === REPEATS) return frame
-    await sleep(Math.min(frame.retryAfterMs ?? ASK_AGAIN_MS, LONGEST_WAIT_MS))
+    const answer = await request(frame)
+    if (answer.type !== 'error' || !passing.includes(answer.code) || repeat === REPEATS) return answer
+    await sleep(Math.min(answer.retryAfterMs ?? ASK_AGAIN_MS, LONGEST_WAIT_MS))
   }
 }
 

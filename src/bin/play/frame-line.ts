@@ -18,14 +18,48 @@ function tellFrame(frame: ServerFrame): string {
       return `${frame.envelopeId} ${frame.reason}`
     case 'position.ack':
       return tellParts(frame.accepted ? 'accepted' : 'ignored', frame.reason, frame.paused && 'hints pause')
+    case 'reveal.result':
+      return `${frame.result.envelopeId} ${tellSeen(frame.result)}`
     case 'claim.result':
       return `${frame.result.envelopeId} ${'amount' in frame.result ? tellMoney(frame.result) : 'pending'}`
     case 'claim.settled':
       return `${frame.envelopeId} ${tellMoney(frame)}`
     case 'envelope.found':
       return `${frame.envelopeId} ${tellMoney(frame)} by ${frame.winner}, ${frame.sharesLeft} shares left`
+    case 'envelope.ended':
+      return tellParts(
+        `${frame.envelopeId} ${frame.reason}`,
+        `${frame.claimedShares} shares found, ${tellMoney({ amount: frame.claimed })}`,
+        frame.bestLuck && `best luck ${tellMoney(frame.bestLuck)} by ${frame.bestLuck.winner}`,
+      )
+    case 'envelope.thanked':
+      return `${frame.envelopeId} ${frame.winner}: "${frame.text}"`
     case 'wallet.changed':
-      return `${frame.kind} of ${tellMoney(frame)} from ${frame.envelopeId ?? frame.payoutId}`
+      return `${frame.kind} of ${tellMoney(frame)} from ${frame.envelopeId ?? frame.payoutId ?? frame.serviceRequestId}`
+    case 'watching':
+      return frame.serviceRequests ? 'service requests' : 'no service requests'
+    case 'request.opened':
+    case 'request.changed':
+      return tellParts(
+        frame.serviceRequestId,
+        `within ${frame.withinM} m`,
+        tellMoney({ amount: frame.price }),
+        frame.text,
+      )
+    case 'request.gone':
+      return frame.serviceRequestId
+    case 'request.state':
+      return `${frame.serviceRequestId} ${frame.state}`
+    case 'request.waiting':
+      return tellParts(
+        `${frame.serviceRequestId} is shown within ${frame.reachM} m`,
+        frame.suggestedPrice && `try ${tellMoney({ amount: frame.suggestedPrice })}`,
+      )
+    case 'offer.made':
+      return tellParts(`${frame.serviceRequestId} by ${frame.provider}`, frame.note)
+    case 'offer.withdrawn':
+    case 'offer.accepted':
+      return `${frame.serviceRequestId} ${frame.offerId}`
     case 'error':
       return tellParts(frame.code, frame.reason, ...(frame.errors ?? []).map(tellFault), tellWait(frame))
     case 'goodbye':
@@ -39,6 +73,9 @@ function tellHint({ band, envelopeId, brand, greeting, clue }: HintItem): string
   const words = [brand, greeting && `"${greeting}"`, clue && `clue: ${clue.text}`]
   return [band, envelopeId, ...words].filter(Boolean).join(' ')
 }
+
+const tellSeen = (seen: Extract<ServerFrame, { type: 'reveal.result' }>['result']): string =>
+  'anchor' in seen ? `to be drawn at ${seen.anchor.lat}, ${seen.anchor.lng}` : tellMoney(seen)
 
 const tellMoney = ({ amount }: { amount: { amountMinor: string; currency: string } }): string =>
   formatMoney(BigInt(amount.amountMinor), amount.currency)

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Static, TSchema } from 'typebox'
 import { Check } from 'typebox/value'
-import { Problem } from '#protocol/errors.ts'
+import { Problem } from '#protocol/problem.ts'
 import type { Operation } from '#protocol/operation.ts'
 
 /** No server, or one that does not speak this protocol: nothing that a request could be changed for. */

@@ -4,7 +4,7 @@
  * that is there already, and only where that one has ended is the next one hidden.
  */
 import { createHash } from 'node:crypto'
-import type { Problem } from '#protocol/errors.ts'
+import type { Problem } from '#protocol/problem.ts'
 import { limits } from '#protocol/limits.ts'
 import { type Envelope, getEnvelope, type HideBody, hideEnvelope } from '#protocol/rest/envelopes.ts'
 import { getMerchant } from '#protocol/rest/merchants.ts'

@@ -116,12 +116,13 @@ alter table accounts add constraint accounts_kind_check
 alter table transfers drop constraint transfers_kind_check;
 alter table transfers add constraint transfers_kind_check check (kind in
   ('test_money', 'deposit', 'escrow', 'claim', 'refund', 'payout', 'payout_paid', 'payout_returned',
-    'campaign_funding', 'campaign_refund', 'drop', 'drop_returned'));
+ X
 
 alter table operator_actions
   drop constraint operator_actions_action_check,
   add constraint operator_actions_action_check check (action in
-    ('set_cap', 'freeze', 'unfreeze', 'replay', 'ban', 'lift_ban', 'exclude', 'lift_exclusion'));
+    ('set_cap', 'freeze', 'unfreeze', 'replay', 'ban', 'lift_ban', 'uphold_appeal', 'reject_appeal',
+      'cancel_request', 'split_request', 'exclude', 'lift_exclusion'));
 
 grant select on campaign_transitions to hexbao_game;
 grant update (name, state, version, area, currency, budget, wins_per_player, starts_at, ends_at, time_zone, windows,

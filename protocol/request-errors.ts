@@ -1,0 +1,58 @@
+/** The errors that are of service requests alone; `errors.ts` has them all. */
+import { entry } from './error-entry.ts'
+
+export const requestErrors = {
+  not_your_request: entry({
+    status: 403,
+    title: 'That is not yours to do with this service request',
+    help: 'The poster accepts, confirms and disputes; the accepted provider delivers.',
+  }),
+  own_request: entry({
+    status: 409,
+    title: 'You posted this service request',
+    help: 'Nobody takes on what they posted, from another account on the same device neither.',
+  }),
+  request_limit: entry({
+    status: 409,
+    title: 'That is as many as there may be',
+    help: 'unended: service requests of yours that have not ended. offers: for this request. top_ups: of this request.',
+    reasons: ['unended', 'offers', 'top_ups'],
+  }),
+  request_refused: entry({
+    status: 422,
+    title: 'The service request breaks a rule of the game',
+    help: 'reason names the rule: see the limits in the documentation.',
+    reasons: [
+      'currency_unknown',
+      'price_too_low',
+      'price_too_high',
+      'expiry_past',
+      'expiry_too_far',
+      'text_refused',
+      'too_far',
+      'split_exceeds_price',
+    ],
+  }),
+  wrong_state: entry({
+    status: 409,
+    title: 'The service request is past that, or not there yet',
+    help: 'reason is the state that it is in; nothing was changed. Look at it again and go on from there.',
+    reasons: [
+      'open',
+      'offered',
+      'accepted',
+      'delivered',
+      'confirmed',
+      'disputed',
+      'settled',
+      'cancelled',
+      'expired',
+    ],
+  }),
+  wrong_mode: entry({
+    status: 409,
+    title: 'This service request is given away in another way',
+    help: 'reason is its mode. choose: make an offer, the poster accepts one. first_taker: take it.',
+    reasons: ['choose', 'first_taker'],
+  }),
+} as const

@@ -1,0 +1,155 @@
+/**
+ * The way to an envelope, which a claim and a reveal have in common up to the point where a claim reaches for a share.
+ * The order of what is asked is the contract: what is known to have ended, the position gate (the player alone, then
+ * everything about the envelope as one refusal), the fate of the envelope. Before a refusal that could hide a win is
+ * sent, the player's own claim is looked up: whoever won hears the same win, wherever they stand.
+ *
+ * A claim may bring the ticket of a reveal instead of a fix. It is judged before anything of the envelope, so that a
+ * refused one tells nothing, and costs no try, because nothing was asked of a place. What a ticket spares is what the
+ * reveal has just judged: plausibility, speed, reach, audience and passphrase. What it does not spare is what holds for
+ * every reward: bans, strikes, the permit of the day, and the cool-down from the cell in which the ticket was given.
+ */
+import assert from 'node:assert/strict'
+import type { ClaimBody } from '#protocol/rest/claims.ts'
+import type { Clock } from '#platform/clock.ts'
+import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
+import type { Cell } from '../geo/cell.ts'
+import type { EntryPlace, EntryVerdict } from '../positions/entry.ts'
+import type { Walker } from '../positions/judging.ts'
+import type { Positions } from '../positions/positions.ts'
+import type { Ended, Memory } from './memory.ts'
+import type { Claim, ClaimableEnvelope } from './record.ts'
+import type { Bearer } from './ticket.ts'
+
+export type Request = { envelopeId: string } & ClaimBody
+
+/** An answer that ends the way: the player's win, or why not. */
+export type Told = { status: 'claimed'; claim: Claim } | Refusal
+
+export type Approached = { status: 'within_reach'; envelope: ClaimableEnvelope; cell: Cell } | Told
+
+export type ApproachPorts = {
+  memory: Memory
+  positions: Pick<Positions, 'enter' | 'admit'>
+  /** A budget over the envelope is frozen, as far as this server knows. */
+  isStopped: (envelope: ClaimableEnvelope) => boolean
+  clock: Clock
+  /** Constant-time comparison of a passphrase with the envelope's seal. */
+  opensWith: (
+    envelope: { id: string; passphraseMac: Buffer | null },
+    passphrase: string | undefined,
+  ) => boolean
+  /** The cell in which the ticket was given, if it is the bearer's and not over. */
+  readTicket: (bearer: Bearer, ticket: string) => Cell | undefined
+}
+
+/** A claim takes a permit of the day where it may reserve; a reveal only asks whether there is one. */
+export type Purpose = 'claim' | 'reveal'
+
+export async function approachEnvelope(
+  ports: ApproachPorts,
+  player: Walker,
+  { request, purpose }: { request: Request; purpose: Purpose },
+): Promise<Approached> {
+  const { memory } = ports
+  const { envelopeId } = request
+  const ended = memory.ended(envelopeId)
+  if (ended !== undefined) return answerEnd(ended, player)
+
+  const envelope = await findEnvelope(ports, envelopeId)
+  if (envelope?.hiderId === player.id) return refuse('own_envelope')
+  // Asked once: the permit that the gate takes belongs to what follows from it.
+  const isStopped = envelope !== undefined && ports.isStopped(envelope)
+  const entry = await enter(ports, player, { request, purpose, envelope, isStopped })
+  if (isRefusal(entry)) return (await findOwn(ports, envelopeId, player)) ?? entry
+  if (envelope === undefined) return refuse('out_of_reach')
+  const end = await tellFate(ports, player, { envelope, isStopped })
+  return end ?? { status: 'within_reach', envelope, cell: entry.cell }
+}
+
+/** What a player within reach hears of an envelope that gives nothing now, or nothing any more. */
+export async function tellFate(
+  ports: Pick<ApproachPorts, 'memory'>,
+  player: Walker,
+  { envelope: { id, state }, isStopped }: { envelope: ClaimableEnvelope; isStopped: boolean },
+): Promise<Told | undefined> {
+  switch (state) {
+    case 'empty':
+    case 'expired':
+    case 'closed':
+      return answerEnd(await ports.memory.rememberEnd(id, state), player)
+    case 'live':
+      if (!isStopped) return undefined
+      break
+    default:
+  }
+  return (await findOwn(ports, id, player)) ?? refuse('frozen')
+}
+
+/** The remembered row, but one whose opening was still to come is read again once that moment has passed. */
+async function findEnvelope(
+  { memory, clock }: ApproachPorts,
+  id: string,
+): Promise<ClaimableEnvelope | undefined> {
+  const known = await memory.envelope(id)
+  const hasOpenedSince = known?.state === 'funded' && known.opensAtMs <= clock.nowMs()
+  return hasOpenedSince ? memory.refresh(id) : known
+}
+
+type Entering = {
+  request: Request
+  purpose: Purpose
+  envelope: ClaimableEnvelope | undefined
+  isStopped: boolean
+}
+
+async function enter(ports: ApproachPorts, player: Walker, entering: Entering): Promise<EntryVerdict> {
+  const { request, purpose, envelope, isStopped } = entering
+  const { envelopeId, fix, ticket, passphrase } = request
+  const isLive = envelope?.state === 'live' && !isStopped
+  const permit = !isLive ? 'not_needed' : purpose === 'claim' ? 'taken' : 'asked_for'
+  if (ticket !== undefined) {
+    const { id: playerId, deviceId } = player
+    const cell = ports.readTicket({ envelopeId, playerId, deviceId }, ticket)
+    return cell === undefined ? refuse('ticket_refused') : ports.positions.admit(player, { cell, permit })
+  }
+  assert(fix, 'the schema asks for a fix or a ticket')
+  const place =
+    envelope &&
+    ({
+      cell12: envelope.cell12,
+      claimRadiusM: envelope.claimRadiusM,
+      isOpenToPlayer: isOpenTo(ports, envelope, { player, passphrase }),
+      permit,
+    } satisfies EntryPlace)
+  return ports.positions.enter(player, envelopeId, fix, place)
+}
+
+function isOpenTo(
+  { clock, opensWith }: ApproachPorts,
+  envelope: ClaimableEnvelope,
+  { player, passphrase }: { player: Walker; passphrase: string | undefined },
+): boolean {
+  const { state, opensAtMs } = envelope
+  const isOpen = state !== 'draft' && state !== 'funded' && opensAtMs <= clock.nowMs()
+  const isInvited = {
+    anyone: () => true,
+    players: () => envelope.guestIds.includes(player.id),
+    passphrase: () => opensWith(envelope, passphrase),
+  }[envelope.audience]()
+  return isOpen && isInvited
+}
+
+export async function findOwn(
+  { memory }: Pick<ApproachPorts, 'memory'>,
+  envelopeId: string,
+  player: Walker,
+): Promise<Told | undefined> {
+  const own = await memory.ownClaim(envelopeId, player.id)
+  return own && { status: 'claimed', claim: own }
+}
+
+export function answerEnd({ reason, winners }: Ended, player: Walker): Told {
+  const own = winners.get(player.id)
+  return own === undefined ? refuse('ended', { reason }) : { status: 'claimed', claim: own }
+}

@@ -1,0 +1,79 @@
+/**
+ * In how many hint cells a player may look around: 200 new ones an hour, 600 a day, or whoever sends fixes from
+ * everywhere would learn a whole city. No walk comes near it: at 16 km/h, above which hints pause anyway, one meets
+ * some 160 cells an hour, and 600 are 59 km of new ground in a day. Past the limit hints pause; claims do not.
+ *
+ * Which cells are not new is kept without keeping where a player was: as a Bloom filter (1970) over keyed hashes, empty
+ * again every day. It never takes a known cell for a new one; at most one new cell in 25, when the day is nearly used
+ * up, passes for known, which makes 600 cells some 607.
+ */
+import { createHmac } from 'node:crypto'
+import { limits } from '#protocol/limits.ts'
+import type { Cell } from '../geo/cell.ts'
+import type { Pace } from './pace.ts'
+import {
+  countIn,
+  DAY_MS,
+  HOUR_MS,
+  isOpen,
+  judgeWindow,
+  type QuotaVerdict,
+  type QuotaWindow,
+} from './quotas.ts'
+
+export type CellQuota = {
+  hour?: QuotaWindow
+  day?: QuotaWindow
+  /** The filter of the day, base64. */
+  known?: string
+}
+
+/** Where the filter looks for a cell; says nothing of the cell to whoever has not the key. */
+export type Spots = readonly number[]
+
+const FILTER_BYTES = 512
+const SPOTS = 4
+
+const NEW_OF_HOUR = { lengthMs: HOUR_MS, limit: limits.position.newCellsPerHour }
+const NEW_OF_DAY = { lengthMs: DAY_MS, limit: limits.position.newCellsPerDay }
+
+export const unusedCells: CellQuota = {}
+
+/** The spots of a cell in one owner's filter: no two filters can be compared. */
+export function createSpotter(secret: string): (ownerId: string, cell10: Cell) => Spots {
+  const key = createHmac('sha256', secret).update('new cells').digest()
+  return (ownerId, cell10) => {
+    const digest = createHmac('sha256', key).update(`${ownerId} ${cell10}`).digest()
+    return Array.from({ length: SPOTS }, (_, i) => digest.readUInt16BE(2 * i) % (8 * FILTER_BYTES))
+  }
+}
+
+/** Counts a cell if it is new, and says whether hints may be given there. */
+export function countCell(
+  cells: CellQuota,
+  spots: Spots,
+  pace: Pace,
+): { status: 'open' | 'paused'; cells: CellQuota } {
+  if (judgeCells(cells, pace).status === 'exhausted') return { status: 'paused', cells }
+  const isToday = cells.day !== undefined && isOpen(cells.day, DAY_MS, pace)
+  const filter = isToday && cells.known ? Buffer.from(cells.known, 'base64') : Buffer.alloc(FILTER_BYTES)
+  if (spots.every(spot => isSet(filter, spot))) return { status: 'open', cells }
+  for (const spot of spots) filter[spot >> 3] = (filter[spot >> 3] ?? 0) | (1 << (spot & 7))
+  const counted = {
+    hour: countIn(cells.hour, HOUR_MS, pace),
+    day: countIn(cells.day, DAY_MS, pace),
+    known: filter.toString('base64'),
+  }
+  return { status: judgeCells(counted, pace).status === 'exhausted' ? 'paused' : 'open', cells: counted }
+}
+
+/** Whether hints pause wherever the player goes, and for how long on the client's clock. */
+export function judgeCells({ hour, day }: CellQuota, pace: Pace): QuotaVerdict {
+  // The first cell above the limit is counted, and pauses hints.
+  const ofDay = judgeWindow(day, { ...NEW_OF_DAY, limit: NEW_OF_DAY.limit + 1 }, pace)
+  return ofDay.status === 'exhausted'
+    ? ofDay
+    : judgeWindow(hour, { ...NEW_OF_HOUR, limit: NEW_OF_HOUR.limit + 1 }, pace)
+}
+
+const isSet = (filter: Buffer, spot: number): boolean => ((filter[spot >> 3] ?? 0) & (1 << (spot & 7))) !== 0

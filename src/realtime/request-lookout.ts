@@ -1,0 +1,129 @@
+/**
+ * What a session sees of service requests, once it watches them: the difference between what the client was told and
+ * what is near by now, on the tick like hints and fifteen at a time, so that the longest texts of a full list never
+ * leave at once. A session that does not watch costs nothing here.
+ */
+import { LRUCache } from 'lru-cache'
+import type { RequestItem } from '#protocol/rest/service-requests.ts'
+import type { Unnumbered } from '#protocol/ws/server.ts'
+import { type Cell, coarsen } from '../geo/cell.ts'
+import { zoneOf } from '../hints/zone.ts'
+import { describeNear } from '../requests/around.ts'
+import type { Nearby, NearRequest } from '../requests/nearby.ts'
+import type { Crowd } from './crowd.ts'
+import type { Line } from './line.ts'
+import type { Ticker, Ticking } from './ticker.ts'
+
+export type RequestLookoutPorts = {
+  nearby: Pick<Nearby, 'listAt' | 'select'>
+  /** Who stands in which res-9 cell. */
+  requestCrowd: Crowd
+  ticker: Ticker
+}
+
+export type Watching = { category?: RequestItem['category'] }
+
+export type RequestLookout = {
+  /** From now on, or not any more: then nothing is told, and the client forgets what it was told. */
+  watch(watching: Watching | undefined): void
+  place(cell: Cell): void
+  pause(isPaused: boolean): void
+  wake(): void
+  end(): void
+}
+
+const PER_TICK = 15
+const ZONES_REMEMBERED = 500
+
+type RequestView = {
+  /** The frames from what the client knows towards what is near; whether that was all. */
+  update(near: readonly NearRequest[]): { frames: Unnumbered[]; isComplete: boolean }
+}
+
+type Told = { version: number; withinM: number }
+
+/** What one client was told, from one `watch` to the next. */
+function createRequestView(): RequestView {
+  const told = new Map<string, Told>()
+  const zonesSent = new LRUCache<Cell, true>({ max: ZONES_REMEMBERED })
+
+  function isNews({ request: { id, version }, withinM }: NearRequest): boolean {
+    const before = told.get(id)
+    return before === undefined || before.version !== version || before.withinM !== withinM
+  }
+
+  function tell(near: NearRequest): Unnumbered {
+    const { id, version, cell9 } = near.request
+    const type = told.has(id) ? 'request.changed' : 'request.opened'
+    told.set(id, { version, withinM: near.withinM })
+    const zone = zonesSent.has(cell9) ? undefined : zoneOf(cell9)
+    zonesSent.set(cell9, true)
+    return { type, ...describeNear(near), ...(zone !== undefined && { zone }) }
+  }
+
+  return {
+    update(near) {
+      const ids = new Set(near.map(({ request }) => request.id))
+      const gone = [...told.keys()].filter(id => !ids.has(id))
+      for (const id of gone) told.delete(id)
+      const news = near.filter(isNews)
+      const frames = [
+        ...gone.map(id => ({ type: 'request.gone' as const, serviceRequestId: id })),
+        ...news.slice(0, PER_TICK).map(tell),
+      ]
+      return { frames, isComplete: news.length <= PER_TICK }
+    },
+  }
+}
+
+export function createRequestLookout(
+  { playerId, line, tickMs }: { playerId: string; line: Line; tickMs: number },
+  { nearby, requestCrowd, ticker }: RequestLookoutPorts,
+): RequestLookout {
+  const ticking: Ticking = { tickMs, tick }
+  let view = createRequestView()
+  let watching: Watching | undefined
+  let cell9: Cell | undefined
+  let [isPaused, isEnded] = [false, false]
+  /** What the client was brought to last; undefined when it has to be looked at again whatever it is. */
+  let toldList: readonly NearRequest[] | undefined
+
+  function tick(): boolean {
+    if (watching === undefined || cell9 === undefined || isPaused || !line.isOpen()) return false
+    if (line.isCongested()) return true
+    const list = nearby.listAt(cell9, watching.category)
+    // Whoever has to wait for the loading is told of it by the crowd.
+    if (list === undefined || list === toldList) return false
+    const { frames, isComplete } = view.update(nearby.select(playerId, list))
+    for (const frame of frames) line.send(frame)
+    toldList = isComplete ? list : undefined
+    return !isComplete
+  }
+
+  function follow(): void {
+    if (isEnded || watching === undefined || cell9 === undefined) return
+    requestCrowd.move(ticking, cell9)
+    ticker.mark(ticking)
+  }
+
+  return {
+    watch(wanted) {
+      watching = wanted
+      view = createRequestView()
+      toldList = undefined
+      if (wanted === undefined) requestCrowd.leave(ticking)
+      else follow()
+    },
+    place(cell) {
+      cell9 = coarsen(cell, 9)
+      follow()
+    },
+    pause: paused => void (isPaused = paused),
+    wake: follow,
+    end() {
+      isEnded = true
+      ticker.forget(ticking)
+      requestCrowd.leave(ticking)
+    },
+  }
+}
