@@ -53,7 +53,8 @@ export async function orderDrop(
   return ports.runOnce<Ordered>(request, async tx => {
     if (planned.status === 'refused') return planned
     if (planned.plan.placed.missing > 0) return refuse('drop_refused', { reason: 'spacing_impossible' })
-    const campaign = await record.lock(tx, id)
+    // Planned as it was seen: of a draft that was launched meanwhile, the area may be another one by now.
+    const campaign = takesDrops(seen.state) ? await record.lock(tx, id) : seen
     if (campaign === undefined || !takesDrops(campaign.state)) {
       return refuse('campaign_state', { reason: campaign?.state ?? seen.state })
     }

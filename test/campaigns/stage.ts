@@ -7,6 +7,8 @@ import { isRowError } from '#platform/postgres.ts'
 import { areaRecord } from '../../src/areas/postgres.ts'
 import { isFrozen } from '../../src/budgets/postgres.ts'
 import { createCampaigns } from '../../src/campaigns/campaigns.ts'
+import type { FillPorts } from '../../src/campaigns/fill.ts'
+import type { CampaignPorts } from '../../src/campaigns/ports.ts'
 import { campaignRecord } from '../../src/campaigns/postgres.ts'
 import { droppedRecord, envelopeRecord } from '../../src/envelopes/postgres.ts'
 import { balanceOf, isInsufficientFunds, postTransfers } from '../../src/ledger/postgres.ts'
@@ -34,7 +36,7 @@ function compose({ world, announcer }: ClaimStage, isSandbox: boolean) {
   const { database, clock, random } = world
   const ledger = { post: postTransfers, balanceOf, isInsufficientFunds }
   const logged: unknown[] = []
-  const campaigns = createCampaigns({
+  const ports: CampaignPorts & FillPorts = {
     ...{
       database,
       clock,
@@ -56,14 +58,14 @@ function compose({ world, announcer }: ClaimStage, isSandbox: boolean) {
       announcer,
     },
     settings: { isSandbox, currencies: testCurrencies, vertices: 200 },
-  })
-  return { campaigns, logged }
+  }
+  return { campaigns: createCampaigns(ports), ports, logged }
 }
 
 export async function createCampaignStage(t: Test, options: { isSandbox?: boolean } = {}) {
   const stage = await createClaimStage(t)
   const { database, clock } = stage.world
-  const { campaigns, logged } = compose(stage, options.isSandbox ?? true)
+  const { campaigns, ports, logged } = compose(stage, options.isSandbox ?? true)
 
   const planOf = (changes: Partial<CampaignPlan> = {}): CampaignPlan => ({
     name: 'New Year on the plaza',
@@ -116,7 +118,7 @@ export async function createCampaignStage(t: Test, options: { isSandbox?: boolea
   const dropOf = (id: string) => campaignRecord.findDrop(database, id)
   const campaignOf = (id: string) => campaignRecord.find(database, id)
   const verbs = { create, launch, drop, launchNew, planOf, orderOf, key }
-  return { ...stage, campaigns, ...verbs, run, fill, open, settleAll, dropOf, campaignOf, logged }
+  return { ...stage, campaigns, ports, ...verbs, run, fill, open, settleAll, dropOf, campaignOf, logged }
 }
 
 /** What must not be refused. */
