@@ -2,7 +2,7 @@
 import t from 'tap'
 import { createBinder } from '#platform/http.ts'
 import { campaignOperations } from '#protocol/rest/campaigns.ts'
-import { exclusionOperations } from '#protocol/rest/areas.ts'
+import { addExclusionArea, exclusionOperations } from '#protocol/rest/areas.ts'
 import type { Operation } from '#protocol/operation.ts'
 import { examples } from '#protocol/examples/operations.ts'
 import { areaRecord } from '../../src/areas/postgres.ts'
@@ -113,7 +113,7 @@ t.test('the operator alone excludes areas', async t => {
     t.equal((await send(request)).status, 401, operation.id)
     t.equal((await send({ ...request, credential: secret })).status, 403, operation.id)
   }
-  const added = await send({ ...requestOf(exclusionOperations[0], ids), credential: operatorKey })
+  const added = await send({ ...requestOf(addExclusionArea, ids), credential: operatorKey })
   t.equal(added.status, 201)
   const list = await send({ url: '/v1/operator/exclusion-areas', credential: operatorKey })
   t.match(list.body, { items: [{ id: added.body.id }] })

@@ -65,7 +65,9 @@ const liveOf = (played: readonly Played[]): Promise<Live[]> =>
 
 async function settleEverything(): Promise<void> {
   for (let turn = 0; turn < 4; turn++) {
-    for (const job of [...campaigns.jobs, ...envelopes.jobs]) while ((await job.run(0)).more);
+    for (const job of [...campaigns.jobs, ...envelopes.jobs]) {
+      for (let more = true; more; ) more = (await job.run(0)).more
+    }
   }
 }
 
@@ -75,8 +77,9 @@ t.test(`${wanted} campaigns, seed ${seed}`, { timeout: 3_600_000 }, async t => {
     for (let i = 0; i < Math.min(atOnce, wanted - played); i++) {
       const hours = dice.pick([1, 24, 200])
       const endsAt = new Date(world.clock.nowMs() + hours * 60 * minute).toISOString()
-      const limit = dice.chance(0.5) ? { winsPerPlayer: dice.between(1, 2) } : {}
-      batch.push(await launchNew({ ...limit, schedule: { endsAt }, budget: { amountMinor: '20000', currency: 'CNY' } }))
+      const plan = { schedule: { endsAt }, budget: { amountMinor: '20000', currency: 'CNY' } }
+      const limit = dice.chance(0.5) && { winsPerPlayer: dice.between(1, 2) }
+      batch.push(await launchNew({ ...plan, ...limit }))
     }
     for (let step = 0; step < steps; step++) {
       const [live, players] = [await liveOf(batch), await createCrowd(20)]

@@ -58,6 +58,19 @@ const placesOf = (dropId: string): Promise<Point[]> =>
     [dropId],
   )
 
+const exclusionPorts = {
+  ...{ areas: areaRecord, noteAction: createActionLog(world) },
+  ...{ clock: world.clock, random: world.random },
+}
+
+async function exclude(ring: [number, number][], reason = 'a school'): Promise<string> {
+  const sent = { name: 'School', area: polygon(ring), reason }
+  const answer = await database.transact(tx => addExclusion(exclusionPorts, tx, sent))
+  if (answer.status === 'refused') throw new Error(JSON.stringify(answer))
+  return answer.exclusion.id
+}
+const lift = (id: string) => database.transact(tx => removeExclusion(exclusionPorts, tx, id))
+
 const sorted = (points: readonly Point[]): string[] => points.map(p => `${p.lng} ${p.lat}`).sort()
 const pointsOf = ({ points }: Static<typeof Preview>): Point[] =>
   points.coordinates.map(([lng, lat]) => ({ lng, lat }))
@@ -216,8 +229,8 @@ t.test('even by area: parts, holes and latitudes get what they are large', async
   ]
   const wanted = 20_000
   const placed = await placeEnvelopes({
-    ...{ strategy: { type: 'uniform', envelopes: wanted }, seed: 'even', spacingM: undefined },
-    ...{ free: parts, others: [] },
+    strategy: { type: 'uniform', envelopes: wanted },
+    ...{ seed: 'even', spacingM: undefined, free: parts, others: [] },
   })
   t.match(placed, { missing: 0, cellsWithoutRoom: 0, crowded: [] })
   t.equal(placed.points.length, wanted)
@@ -246,16 +259,6 @@ t.test('even by area: parts, holes and latitudes get what they are large', async
   // One seed in thirty thousand lies farther out, and the seed is fixed.
   t.ok(chi < freedom + 4 * Math.sqrt(2 * freedom), `chi² ${chi.toFixed(1)} of ${freedom}`)
 })
-
-const exclusionPorts = { areas: areaRecord, noteAction: createActionLog(world), clock: world.clock, random: world.random }
-
-async function exclude(ring: [number, number][], reason = 'a school'): Promise<string> {
-  const sent = { name: 'School', area: polygon(ring), reason }
-  const answer = await database.transact(tx => addExclusion(exclusionPorts, tx, sent))
-  if (answer.status === 'refused') throw new Error(JSON.stringify(answer))
-  return answer.exclusion.id
-}
-const lift = (id: string) => database.transact(tx => removeExclusion(exclusionPorts, tx, id))
 
 t.test('nobody hides in an exclusion area: drops go around it, players are refused', async t => {
   const campaign = await launchNew()
