@@ -2,6 +2,7 @@
  * The claim verb: the way to the envelope (`approach.ts`), the reservation, the record. Whoever won hears the same win,
  * wherever they stand.
  */
+import { refuse } from '#platform/problem.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Walker } from '../positions/judging.ts'
 import type { Positions } from '../positions/positions.ts'

@@ -93,11 +93,17 @@ t.test('every route of campaigns × every caller', async t => {
   for (const scope of ['read', 'campaigns', 'finance', 'admin'] as const) {
     await withKey(secret, [scope], async credential => {
       // Closing comes last: everything else needs a campaign that is not over.
-      const inOrder = [...campaignOperations].sort((a, b) => Number(a.id === 'closeCampaign') - Number(b.id === 'closeCampaign'))
+      const inOrder = [...campaignOperations].sort(
+        (a, b) => Number(a.id === 'closeCampaign') - Number(b.id === 'closeCampaign'),
+      )
       for (const operation of inOrder as readonly Operation[]) {
         const { status, body } = await send({ ...requestOf(operation, ids), credential })
         const isAllowed = operation.scope === scope
-        t.equal(body.code === 'forbidden', !isAllowed, `${operation.id} with ${scope}: ${status} ${body.code}`)
+        t.equal(
+          body.code === 'forbidden',
+          !isAllowed,
+          `${operation.id} with ${scope}: ${status} ${String(body.code)}`,
+        )
         if (isAllowed) t.notOk([401, 403, 404, 500].includes(status), `${operation.id}: ${status}`)
       }
     })
@@ -129,7 +135,10 @@ t.test('versions are ETags, and an edit names the one it saw', async t => {
   t.equal(made.headers.etag, '"1"')
   const url = `/v1/campaigns/${String(made.body.id)}`
   t.equal((await send({ url, credential: secret })).headers.etag, '"1"')
-  t.match(await patch(secret, url, { name: 'Lanterns' }, {}), { status: 428, body: { code: 'if_match_missing' } })
+  t.match(await patch(secret, url, { name: 'Lanterns' }, {}), {
+    status: 428,
+    body: { code: 'if_match_missing' },
+  })
   for (const tag of ['"2"', 'W/"1"', '1', '*', '"1", "2"', '"0"', '"1e0"', '""']) {
     const answer = await patch(secret, url, { name: 'Lanterns' }, { 'if-match': tag })
     t.match(answer, { status: 412, body: { code: 'edited_meanwhile' } }, tag)
@@ -138,9 +147,12 @@ t.test('versions are ETags, and an edit names the one it saw', async t => {
   t.match(edited, { status: 200, body: { name: 'Lanterns', version: 2 } })
   t.equal(edited.headers.etag, '"2"')
   t.match(await patch(secret, url, { state: 'live' }, { 'if-match': '"2"' }), { status: 400 })
-  t.match(await patch(secret, url, { budget: { amountMinor: '0', currency: 'CNY' } }, { 'if-match': '"2"' }), {
-    status: 400,
-  })
+  t.match(
+    await patch(secret, url, { budget: { amountMinor: '0', currency: 'CNY' } }, { 'if-match': '"2"' }),
+    {
+      status: 400,
+    },
+  )
 })
 
 t.test('lists go on behind their last row', async t => {

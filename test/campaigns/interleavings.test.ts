@@ -39,12 +39,28 @@ function draw({ merchant, id }: Played): () => Promise<void> {
   const amountMinor = String(dice.pick([7, 100, 900]))
   const split = dice.pick(['equal', 'lucky'] as const)
   const order = async () =>
-    note('drop', await drop(merchant, id, { ...{ amountMinor, shares: dice.between(1, 3), split },
-      strategy: { type: 'uniform', envelopes: envelopesWanted } }))
-  return dice.pick([order, order, order, move('paused'), move('live'), move('live'), dice.chance(0.3) ? move('ended') : order])
+    note(
+      'drop',
+      await drop(merchant, id, {
+        ...{ amountMinor, shares: dice.between(1, 3), split },
+        strategy: { type: 'uniform', envelopes: envelopesWanted },
+      }),
+    )
+  return dice.pick([
+    order,
+    order,
+    order,
+    move('paused'),
+    move('live'),
+    move('live'),
+    dice.chance(0.3) ? move('ended') : order,
+  ])
 }
 
-async function claimSomewhere(live: readonly Live[], players: Awaited<ReturnType<typeof createCrowd>>): Promise<void> {
+async function claimSomewhere(
+  live: readonly Live[],
+  players: Awaited<ReturnType<typeof createCrowd>>,
+): Promise<void> {
   if (live.length === 0) return
   const envelope = dice.pick(live)
   note('claim', await claim(dice.pick(players), envelope.id, { at: envelope, on: dice.pick(servers) }))
@@ -92,7 +108,9 @@ t.test(`${wanted} campaigns, seed ${seed}`, { timeout: 3_600_000 }, async t => {
     // Some of these last drops are still filling when their campaign ends.
     const last = { strategy: { type: 'uniform' as const, envelopes: 2 }, amountMinor: '7', shares: 1 }
     for (const { merchant, id } of batch) note('drop', await drop(merchant, id, last))
-    const ends = batch.map(({ merchant, id }) => campaigns.move({ caller: merchant, id, to: 'ended' }).then(must))
+    const ends = batch.map(({ merchant, id }) =>
+      campaigns.move({ caller: merchant, id, to: 'ended' }).then(must),
+    )
     await Promise.all([...ends, work(), work()])
     await Promise.all(servers.map(server => server.drain()))
     await settleEverything()
@@ -102,12 +120,18 @@ t.test(`${wanted} campaigns, seed ${seed}`, { timeout: 3_600_000 }, async t => {
   for (const outcome of ['drop 202', 'claim claimed', 'claim frozen', 'paused 200', 'live 200', 'ended 200'])
     t.ok(outcomes.get(outcome), `some are ${outcome}`)
   const ends = await ask<{ state: string }>('select distinct state from drops order by state')
-  t.same(ends.map(({ state }) => state), ['live', 'undone'], 'some drops went live, and some were undone')
+  t.same(
+    ends.map(({ state }) => state),
+    ['live', 'undone'],
+    'some drops went live, and some were undone',
+  )
 })
 
 async function judge(t: Test, batch: readonly Played[]): Promise<void> {
   const ids = batch.map(({ id }) => id)
-  const unsettled = await ask('select id, state from campaigns where id = any($1) and settled_at is null', [ids])
+  const unsettled = await ask('select id, state from campaigns where id = any($1) and settled_at is null', [
+    ids,
+  ])
   t.same(unsettled, [], 'every campaign is settled')
   const held = await ask(
     `select kind, owner_id from accounts where credits <> debits and (

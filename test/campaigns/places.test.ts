@@ -140,7 +140,8 @@ t.test('warnings of a preview, and the refusals that a drop makes of them', asyn
   t.equal(reasonOf(await drop(merchant, draft.id)), 'campaign_state draft')
 
   const campaign = await launchNew()
-  const refusal = async (order: Partial<DropOrder>) => reasonOf(await drop(campaign.merchant, campaign.id, order))
+  const refusal = async (order: Partial<DropOrder>) =>
+    reasonOf(await drop(campaign.merchant, campaign.id, order))
   t.equal(await refusal(dense), 'drop_refused spacing_impossible')
   t.equal(await refusal({ shares: 101 }), 'drop_refused shares_exceed_total')
   t.equal(await refusal({ amountMinor: '9999999999999', shares: 2 }), 'drop_refused too_expensive')
@@ -180,10 +181,7 @@ t.test('given points: exactly there, and each that is wrong is named', async t =
   const at = (coordinates: [number, number][]) => ({
     strategy: { type: 'points' as const, points: { type: 'MultiPoint' as const, coordinates } },
   })
-  t.same(
-    sorted(await dropWell(campaign, at(given))),
-    sorted(given.map(([lng, lat]) => ({ lng, lat }))),
-  )
+  t.same(sorted(await dropWell(campaign, at(given))), sorted(given.map(([lng, lat]) => ({ lng, lat }))))
   const excluded = await exclude(box(121.4745, 31.2287, 121.4757, 31.2321))
   const bad: [number, number][] = [
     [121.4721, 31.2291],
@@ -222,10 +220,29 @@ t.test('even by area: parts, holes and latitudes get what they are large', async
   // Two parts, the larger with a hole; sheared, so that no side follows a meridian.
   const parts: Polygons = [
     [
-      [[10, 60], [10.02, 60.002], [10.022, 60.014], [10.001, 60.011], [10, 60]],
-      [[10.005, 60.004], [10.006, 60.008], [10.014, 60.008], [10.012, 60.004], [10.005, 60.004]],
+      [
+        [10, 60],
+        [10.02, 60.002],
+        [10.022, 60.014],
+        [10.001, 60.011],
+        [10, 60],
+      ],
+      [
+        [10.005, 60.004],
+        [10.006, 60.008],
+        [10.014, 60.008],
+        [10.012, 60.004],
+        [10.005, 60.004],
+      ],
     ],
-    [[[10.03, 60.001], [10.036, 60.001], [10.033, 60.012], [10.03, 60.001]]],
+    [
+      [
+        [10.03, 60.001],
+        [10.036, 60.001],
+        [10.033, 60.012],
+        [10.03, 60.001],
+      ],
+    ],
   ]
   const wanted = 20_000
   const placed = await placeEnvelopes({
@@ -254,7 +271,10 @@ t.test('even by area: parts, holes and latitudes get what they are large', async
   )
   const large = squares.filter(({ expected }) => expected * wanted >= 5)
   t.ok(large.length > 20, `${large.length} squares`)
-  const chi = large.reduce((sum, { expected, found }) => sum + (found - expected * wanted) ** 2 / (expected * wanted), 0)
+  const chi = large.reduce(
+    (sum, { expected, found }) => sum + (found - expected * wanted) ** 2 / (expected * wanted),
+    0,
+  )
   const freedom = large.length - 1
   // One seed in thirty thousand lies farther out, and the seed is fixed.
   t.ok(chi < freedom + 4 * Math.sqrt(2 * freedom), `chi² ${chi.toFixed(1)} of ${freedom}`)
@@ -277,7 +297,7 @@ t.test('nobody hides in an exclusion area: drops go around it, players are refus
   t.equal(reasonOf(await drop(campaign.merchant, campaign.id)), 'drop_refused no_room')
   t.match(await lift(id), { status: 'removed' })
   t.match(await lift(id), { code: 'not_found' })
-  const list = await areaRecord.listExclusions(database, { limit: 10, after: undefined })
+  const list = await areaRecord.listExclusions(database, { limit: 10 })
   for (const exclusion of list) await lift(exclusion.id)
   await hideAndExpect(t, '201')
   const actions = await ask<{ action: string; reason: string }>(

@@ -109,11 +109,7 @@ t.test('missed messages are repaired by the re-read after 12 s, with the reason 
 
 t.test('a cell that changed is read again a second later, however often it is said', async t => {
   const stage = createIndexStage()
-  const [first, second, far] = [
-    envelopeAt(square),
-    envelopeAt(square),
-    envelopeAt({ lat: 31.3, lng: 121.6 }),
-  ]
+  const [first, second, far] = [envelopeAt(square), envelopeAt(square), envelopeAt({ lat: 31.3, lng: 121.6 })]
   const { cell7, cell10 } = first
   stage.index.watch([cell7])
   await stage.index.whenLoaded([cell7])
