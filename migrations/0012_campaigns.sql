@@ -116,7 +116,8 @@ alter table accounts add constraint accounts_kind_check
 alter table transfers drop constraint transfers_kind_check;
 alter table transfers add constraint transfers_kind_check check (kind in
   ('test_money', 'deposit', 'escrow', 'claim', 'refund', 'payout', 'payout_paid', 'payout_returned',
- X
+    'request_escrow', 'request_top_up', 'request_pay', 'request_refund',
+    'campaign_funding', 'campaign_refund', 'drop', 'drop_returned'));
 
 alter table operator_actions
   drop constraint operator_actions_action_check,
