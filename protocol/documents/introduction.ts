@@ -12,6 +12,7 @@ export const tags: Record<string, string> = {
   'service requests':
     'What somebody needs at a place, with the pay in escrow: post, take on, deliver, confirm.',
   claims: 'Grab a share, look back.',
+  campaigns: 'Plans of many envelopes: launched, dropped on the map, paused, ended.',
   merchants: 'The merchant behind a key, and its keys.',
   operator: 'What the operator does for merchants and wallets.',
   health: 'For load balancers.',
