@@ -1,5 +1,6 @@
 /** Every REST operation, in the order of the documents. */
 import type { Operation } from '../operation.ts'
+import { listMessages, readChat, readMessages, sendMessage } from './chats.ts'
 import { claimEnvelope, getClaim, listClaims, revealEnvelope, thankHider } from './claims.ts'
 import {
   closeEnvelope,
@@ -40,6 +41,7 @@ import {
   sendPosition,
   signUpPlayer,
 } from './players.ts'
+import { getReputation, listRatings, rateServiceRequest } from './ratings.ts'
 import {
   acceptOffer,
   cancelServiceRequest,
@@ -106,6 +108,12 @@ export const operations: readonly Operation[] = [
   disputeServiceRequest,
   cancelServiceRequest,
   topUpServiceRequest,
+  sendMessage,
+  listMessages,
+  readMessages,
+  rateServiceRequest,
+  listRatings,
+  getReputation,
   getMerchant,
   createApiKey,
   listApiKeys,
@@ -122,6 +130,7 @@ export const operations: readonly Operation[] = [
   listServiceRequestsByState,
   splitServiceRequest,
   removeServiceRequest,
+  readChat,
   getAccountStatement,
   setCap,
   listBudgets,
