@@ -1,5 +1,6 @@
 /** The example of every operation, by its id. */
 import { getLiveness, getReadiness } from '../rest/health.ts'
+import { chatExamples } from './chats.ts'
 import { claimExamples } from './claims.ts'
 import { envelopeExamples } from './envelopes.ts'
 import { type Example, exampleOf } from './example.ts'
@@ -7,6 +8,7 @@ import { merchantExamples } from './merchants.ts'
 import { operatorExamples } from './operator.ts'
 import { payoutExamples } from './payouts.ts'
 import { playerExamples } from './players.ts'
+import { ratingExamples } from './ratings.ts'
 import { serviceRequestExamples } from './service-requests.ts'
 import { standingExamples } from './standing.ts'
 
@@ -23,6 +25,8 @@ export const examples: ReadonlyMap<string, Example> = new Map(
     ...envelopeExamples,
     ...claimExamples,
     ...serviceRequestExamples,
+    ...chatExamples,
+    ...ratingExamples,
     ...merchantExamples,
     ...operatorExamples,
     ...healthExamples,

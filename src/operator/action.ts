@@ -12,6 +12,7 @@ export type ActionKind =
   | 'reject_appeal'
   | 'cancel_request'
   | 'split_request'
+  | 'read_chat'
 
 export type Action = {
   actor: 'operator' | 'cap'

@@ -59,7 +59,14 @@ function tellFrame(frame: ServerFrame): string {
       return tellParts(`${frame.serviceRequestId} by ${frame.provider}`, frame.note)
     case 'offer.withdrawn':
     case 'offer.accepted':
+    case 'offer.renewed':
       return `${frame.serviceRequestId} ${frame.offerId}`
+    case 'offer.declined':
+      return `${frame.serviceRequestId} ${frame.offerId} ${frame.reason}`
+    case 'chat.message':
+      return `${frame.serviceRequestId} ${frame.from}: "${frame.text}"`
+    case 'chat.seen':
+      return `${frame.serviceRequestId} ${frame.by} has read ${frame.no}`
     case 'error':
       return tellParts(frame.code, frame.reason, ...(frame.errors ?? []).map(tellFault), tellWait(frame))
     case 'goodbye':
