@@ -33,7 +33,7 @@ export const chatExamples = [
       },
     },
   }),
-  exampleOf(readMessages, { params, body: { no: 2 }, answers: { 200: { serviceRequestId, seen } } }),
+  exampleOf(readMessages, { params, body: { no: 2 }, answers: { 200: { serviceRequestId, by: 'provider', seen } } }),
   exampleOf(readChat, {
     params,
     answers: {

@@ -100,7 +100,7 @@ export const readMessages = operation({
   callers: players,
   params: id,
   body: Shape({ no: ChatNo }),
-  answers: { 200: Shape({ serviceRequestId: Uuid, seen: ChatSeen }) },
+  answers: { 200: Shape({ serviceRequestId: Uuid, by: ChatSide, seen: ChatSeen }) },
   errors: [...commonErrors, ...callerErrors, ...bodyErrors, 'not_found', 'chat_closed'],
 })
 

@@ -90,7 +90,7 @@ export async function readMessages(
     for (const playerId of [seat.posterId, seat.providerId])
       announcer.toPlayer(playerId, { type: 'chat.seen', serviceRequestId, by, no: seen[by] })
   }
-  return { status: 200, body: { serviceRequestId, seen } }
+  return { status: 200, body: { serviceRequestId, by, seen } }
 }
 
 /** `not_found`, `wrong_state` unless there is a dispute or was one. That it was read is noted with what was read. */

@@ -81,6 +81,7 @@ function createHubStage() {
       reveal: async () => refuse('out_of_reach', { figures: { distanceM: 63 } }),
       claimedIds: async () => [],
     },
+    chats: { send: async () => refuse('not_found'), read: async () => refuse('not_found') },
   })
 
   function connect(token?: string) {
