@@ -16,13 +16,11 @@ export const ChatNo = Type.Integer({
   maximum: chat.messages,
   description: 'Counts the messages of one chat from 1 on, without gaps.',
 })
-const SeenNo = Type.Integer({ minimum: 0, maximum: chat.messages })
+export const SeenNo = Type.Integer({ minimum: 0, maximum: chat.messages })
 
+/** `clientId` is made by the client, one for each message: sent again with it, a message is the same message. */
 export const MessageBody = Shape({
-  clientId: Type.String({
-    ...Uuid,
-    description: 'Made by you, one for each message: sent again with it, a message is the same message.',
-  }),
+  clientId: Uuid,
   text: Text(chat.textChars, 'One line, for the other one alone.'),
 })
 
@@ -31,7 +29,7 @@ export const ChatMessage = Shape({
   serviceRequestId: Uuid,
   no: ChatNo,
   from: ChatSide,
-  clientId: Type.Optional(Type.String({ description: 'Of your own messages: what you called it.' })),
+  clientId: Type.Optional(Uuid),
   text: Type.String(),
   saidAt: Timestamp,
 })
@@ -52,7 +50,8 @@ export const sendMessage = operation({
   tag,
   summary: 'Say something to the other one',
   description:
-    'From acceptance until the service request ends. It comes as `chat.message` to every session of both; over the ' +
+    'From acceptance until the service request ends. `clientId` is your own name for the message: sent again with it, ' +
+    'also when the chat has closed meanwhile, it is the same message. It comes as `chat.message` to every session of both; over the ' +
     `socket it is sent with \`chat.send\`. At most ${chat.perMinute} a minute.`,
   callers: players,
   params: id,

@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { errorCodes } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { ChatMessage, ChatNo, ChatSide } from '../rest/chats.ts'
+import { ChatMessage, ChatSide, SeenNo } from '../rest/chats.ts'
 import { ClaimedAnswer, PendingAnswer, RevealAnswer } from '../rest/claims.ts'
 import { PositionAnswer } from '../rest/players.ts'
 import { RequestItem, ServiceRequestCategory, ServiceRequestState } from '../rest/service-requests.ts'
@@ -210,7 +210,7 @@ export const ChatSeenFrame = Shape({
   ...head,
   serviceRequestId: Uuid,
   by: ChatSide,
-  no: Type.Integer({ ...ChatNo, minimum: 0 }),
+  no: SeenNo,
 })
 
 export const ErrorFrame = Shape({
