@@ -220,10 +220,13 @@ t.test('texts are not logged, when PostgreSQL quotes them neither', async t => {
   const id = await openAccepted(lin, mei)
   await say(lin, id, 'hush')
   let logged = ''
-  const log = createLogger(
-    'trace',
-    new Writable({ write: (chunk, _encoding, done) => ((logged += String(chunk)), done()) }) as never,
-  )
+  const sink = new Writable({
+    write(chunk, _encoding, done) {
+      logged += String(chunk)
+      done()
+    },
+  })
+  const log = createLogger('trace', sink)
   const fault = await run(
     `insert into chat_messages (id, request_id, provider_id, no, side, client_id, text, said_at)
       values ($2, $1, $2, -1, 'poster', $2, 'hush hush', now())`,
