@@ -204,7 +204,7 @@ t.test('the operator reads in a dispute, and that is noted', async t => {
   t.equal((await say(lin, id, 'it was not done')).status, 200, 'the two talk on')
   await split(id, '100')
   t.match(await reading(), { body: { numberReturned: 2 } }, 'and afterwards')
-  const actions = await run("select target, reason, after from operator_actions where action = 'read_chat' order by id")
+  const actions = await run("select target, reason, after from operator_actions where action = 'read_chat' order by reason")
   t.match(actions, [
     { target: { serviceRequestId: id }, reason: 'disputed', after: { messages: 1 } },
     { target: { serviceRequestId: id }, reason: 'settled', after: { messages: 2 } },
