@@ -33,7 +33,11 @@ export const chatExamples = [
       },
     },
   }),
-  exampleOf(readMessages, { params, body: { no: 2 }, answers: { 200: { serviceRequestId, by: 'provider', seen } } }),
+  exampleOf(readMessages, {
+    params,
+    body: { no: 2 },
+    answers: { 200: { serviceRequestId, by: 'provider', seen } },
+  }),
   exampleOf(readChat, {
     params,
     answers: {

@@ -137,10 +137,12 @@ export const serviceRequestExamples = [
   exampleOf(offerOnServiceRequest, { params, body: { note: offer.note }, answers: { 200: offer } }),
   exampleOf(listOffers, {
     params,
-    answers: { 200: pageOf(
+    answers: {
+      200: pageOf(
         { ...offer, rating: { count: 12, mean: 4.9 } },
         `/v1/service-requests/${serviceRequestId}/offers`,
-      ) },
+      ),
+    },
   }),
   exampleOf(withdrawOffer, { params, answers: { 200: { ...offer, status: 'withdrawn' } } }),
   exampleOf(acceptOffer, { params, body: { offerId }, answers: { 200: accepted } }),

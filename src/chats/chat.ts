@@ -17,6 +17,7 @@ export type Side = Static<typeof ChatSide>
 
 /** The two, and which of them somebody is. */
 export type Seat = {
+  status: 'seated'
   requestId: string
   posterId: string
   providerId: string
@@ -67,7 +68,8 @@ export function findSeat(
   const { id: requestId, posterId } = request
   const { providerId } = acceptance
   const over = endOf(request, acceptance)
-  return { requestId, posterId, providerId, side: isPoster ? 'poster' : 'provider', over }
+  const side = isPoster ? 'poster' : 'provider'
+  return { status: 'seated', requestId, posterId, providerId, side, over }
 }
 
 function endOf({ state, endedAtMs }: ServiceRequest, { droppedAtMs }: Acceptance): Seat['over'] {

@@ -81,7 +81,16 @@ async function say(
   const retryAfterMs = nthMs + minuteMs / timeScale - nowMs
   if (retryAfterMs > 0) return refuse('too_many_requests', { retryAfterMs })
   const { requestId, providerId, side } = seat
-  const message = { id: messageId, requestId, providerId, no: last + 1, side, clientId, text, saidAtMs: nowMs }
+  const message = {
+    id: messageId,
+    requestId,
+    providerId,
+    no: last + 1,
+    side,
+    clientId,
+    text,
+    saidAtMs: nowMs,
+  }
   await record.add(tx, message)
   return { status: 'said', seat, message, isNew: true }
 }

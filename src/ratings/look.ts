@@ -1,6 +1,9 @@
 /** What each of the two is told of the ratings of a service request, and what others are told of a player. */
 import type { Static } from 'typebox'
-import type { getReputation as reputationOperation, listRatings as listOperation } from '#protocol/rest/ratings.ts'
+import type {
+  getReputation as reputationOperation,
+  listRatings as listOperation,
+} from '#protocol/rest/ratings.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import { toTimestamp } from '../envelopes/view.ts'
 import type { PlayerCaller } from '../players/caller.ts'

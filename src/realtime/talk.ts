@@ -41,7 +41,12 @@ export function createTalk(
 ): Talk {
   const said = new LRUCache<string, true>({ max: SAID_REMEMBERED })
 
-  async function say({ id: ref, serviceRequestId: id, clientId, text }: Extract<TalkFrame, { type: 'chat.send' }>) {
+  async function say({
+    id: ref,
+    serviceRequestId: id,
+    clientId,
+    text,
+  }: Extract<TalkFrame, { type: 'chat.send' }>) {
     said.set(clientId, true)
     try {
       const answer = await ports.chats.send({ caller, id, clientId, text })

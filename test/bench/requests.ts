@@ -104,7 +104,11 @@ function describe(key: keyof Round, rounds: readonly Round[][], sizes: readonly 
   const ratios = of(1).map((cost, i) => cost / (of(0)[i] ?? Number.NaN))
   const spread = `${quantile(ratios, 0.25).toFixed(2)} … ${quantile(ratios, 0.75).toFixed(2)}`
   return [
-    ...sizes.map(({ open }, i) => ({ what: `${open} open: ${names[key]}`, value: median(of(i)), unit: 'ms' })),
+    ...sizes.map(({ open }, i) => ({
+      what: `${open} open: ${names[key]}`,
+      value: median(of(i)),
+      unit: 'ms',
+    })),
     { what: `  × the cost of the few (quartiles ${spread})`, value: median(ratios), unit: '', atMost },
   ]
 }

@@ -29,8 +29,11 @@ const day = 24 * hour
 
 const codeOf = (answer: { status: unknown; code?: string; reason?: string }) =>
   isRefusal(answer) ? [answer.code, answer.reason].filter(Boolean).join(' ') : answer.status
-const list = (caller: PlayerCaller, id: string, query: { limit?: string; cursor?: string; provider?: string } = {}) =>
-  chats.list({ caller, id, query })
+const list = (
+  caller: PlayerCaller,
+  id: string,
+  query: { limit?: string; cursor?: string; provider?: string } = {},
+) => chats.list({ caller, id, query })
 /** The texts, oldest first, or the refusal. */
 async function textsOf(caller: PlayerCaller, id: string, query = {}) {
   const answer = await list(caller, id, query)
@@ -60,7 +63,11 @@ t.test('from acceptance to the end, and readable for a while', async t => {
   t.same(await say(lin, id, 'the door is green, 13800138000', clientId), first, 'sent again')
   t.equal(told.length, 2, 'and told once')
   t.equal(codeOf(await say(lin, id, 'another', clientId)), 'chat_refused id_used')
-  t.match(await say(mei, id, 'I see it', clientId), { body: { no: 2, from: 'provider' } }, 'names are per side')
+  t.match(
+    await say(mei, id, 'I see it', clientId),
+    { body: { no: 2, from: 'provider' } },
+    'names are per side',
+  )
   t.equal(codeOf(await say(rival, id)), 'not_found')
   t.equal(await textsOf(rival, id), 'not_found')
   await say(mei, id, 'done')
@@ -69,7 +76,9 @@ t.test('from acceptance to the end, and readable for a while', async t => {
   t.match(page, { body: { open: true, items: [{ no: 3 }, { no: 2 }], links: { next: /cursor=/ } } })
   const next = (page.status === 200 && page.body.links.next) || ''
   const cursor = new URL(next, 'http://localhost').searchParams.get('cursor') ?? ''
-  t.match(await list(lin, id, { limit: '2', cursor }), { body: { items: [{ no: 1 }], links: { self: String } } })
+  t.match(await list(lin, id, { limit: '2', cursor }), {
+    body: { items: [{ no: 1 }], links: { self: String } },
+  })
   t.equal(codeOf(await list(lin, id, { cursor: 'nonsense' })), 'bad_request')
 
   await requests.deliver({ caller: mei, id })
@@ -109,17 +118,31 @@ t.test('each provider has a chat of their own', async t => {
   t.equal(await textsOf(lin, id, { provider: 'nobody' }), 'not_found')
   t.equal(codeOf(await say(mei, id)), 'chat_closed dropped', 'it goes on without them')
   await requests.cancel({ caller: lin, id })
-  for (const caller of [lin, zhou]) t.equal(codeOf(await say(caller, id)), 'chat_closed ended', 'cancelled on')
+  for (const caller of [lin, zhou])
+    t.equal(codeOf(await say(caller, id)), 'chat_closed ended', 'cancelled on')
   t.same(await textsOf(zhou, id), ['to Zhou'])
 })
 
 t.test('what may be said, and how often', async t => {
   const [lin, mei] = [await add(100_000n), await add()]
   const id = await openAccepted(lin, mei)
-  const refused = ['', ' ', 'a\nb', 'a\u0000', 'a\u202eb', '\u2066a', '\ud800', 'a'.repeat(rules.textChars + 1)]
+  const refused = [
+    '',
+    ' ',
+    'a\nb',
+    'a\u0000',
+    'a\u202eb',
+    '\u2066a',
+    '\ud800',
+    'a'.repeat(rules.textChars + 1),
+  ]
   for (const text of [...refused, '👨‍👩‍👧‍👦'.repeat(100)])
     t.equal(codeOf(await say(lin, id, text)), 'chat_refused text_refused', JSON.stringify(text.slice(0, 9)))
-  t.equal(codeOf(await say(lin, 'no-request', '\u202e')), 'chat_refused text_refused', 'before anything is read')
+  t.equal(
+    codeOf(await say(lin, 'no-request', '\u202e')),
+    'chat_refused text_refused',
+    'before anything is read',
+  )
   t.match(await say(lin, id, ' e\u0301 你好 '), { body: { text: 'é 你好' } })
   t.equal((await say(lin, id, '好'.repeat(rules.textChars))).status, 200)
 
@@ -142,7 +165,9 @@ t.test('one message however often it is sent at once, and none after the end', a
   const answers = await Promise.all(Array.from({ length: 12 }, () => say(lin, id, 'hello', clientId)))
   t.equal(new Set(answers.map(answer => JSON.stringify(answer))).size, 1)
   t.equal(told.length, 2)
-  const many = await Promise.all([lin, mei].flatMap(caller => [1, 2, 3, 4, 5].map(n => say(caller, id, `${n}`))))
+  const many = await Promise.all(
+    [lin, mei].flatMap(caller => [1, 2, 3, 4, 5].map(n => say(caller, id, `${n}`))),
+  )
   const numbers = many.map(answer => (answer.status === 200 ? answer.body.no : 0)).sort((a, b) => a - b)
   t.same(numbers, [2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
 
@@ -204,7 +229,9 @@ t.test('the operator reads in a dispute, and that is noted', async t => {
   t.equal((await say(lin, id, 'it was not done')).status, 200, 'the two talk on')
   await split(id, '100')
   t.match(await reading(), { body: { numberReturned: 2 } }, 'and afterwards')
-  const actions = await run("select target, reason, after from operator_actions where action = 'read_chat' order by reason")
+  const actions = await run(
+    "select target, reason, after from operator_actions where action = 'read_chat' order by reason",
+  )
   t.match(actions, [
     { target: { serviceRequestId: id }, reason: 'disputed', after: { messages: 1 } },
     { target: { serviceRequestId: id }, reason: 'settled', after: { messages: 2 } },
@@ -278,7 +305,10 @@ t.test('over the socket: answered once, told to every other session of both', as
   await tablet.frame('chat.seen')
 
   const refusals: [object, object][] = [
-    [{ ...message, clientId: randomUUID(), text: 'a\u202eb' }, { code: 'chat_refused', reason: 'text_refused' }],
+    [
+      { ...message, clientId: randomUUID(), text: 'a\u202eb' },
+      { code: 'chat_refused', reason: 'text_refused' },
+    ],
     [{ ...message, text: 'x'.repeat(rules.textChars + 1) }, { code: 'bad_frame' }],
     [{ ...message, clientId: 'mine' }, { code: 'bad_frame' }],
     [{ ...message, to: 'everybody' }, { code: 'bad_frame' }],
@@ -309,7 +339,11 @@ t.test('a session that breaks has every message once when it goes on', async t =
   await server.close()
 })
 
-type Talking = { phone: ReturnType<typeof openClient>; other: ReturnType<typeof openClient>; serviceRequestId: string }
+type Talking = {
+  phone: ReturnType<typeof openClient>
+  other: ReturnType<typeof openClient>
+  serviceRequestId: string
+}
 
 async function breakAndTalk(t: Test, { phone, other, serviceRequestId }: Talking): Promise<void> {
   phone.socket.terminate()

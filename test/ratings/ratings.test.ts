@@ -51,7 +51,11 @@ t.test('told when both are in, and not a byte before', async t => {
     body: { by: 'poster', stars: 4, text: 'on time', ratedAt: String, serviceRequestId: id },
   })
   t.equal(await see(), before, 'one rating')
-  t.match(await listRatings(lin, id), { body: { items: [{ by: 'poster', stars: 4 }], toldAt: String } }, "one's own")
+  t.match(
+    await listRatings(lin, id),
+    { body: { items: [{ by: 'poster', stars: 4 }], toldAt: String } },
+    "one's own",
+  )
   t.match(await rate(mei, id, 5), { body: { by: 'provider', stars: 5 } })
   for (const caller of [lin, mei])
     t.match(await listRatings(caller, id), { body: { items: [{ stars: 4, text: 'on time' }, { stars: 5 }] } })
@@ -62,7 +66,10 @@ t.test('told when both are in, and not a byte before', async t => {
   })
   const seen = await requests.get({ caller: rival, id: watched })
   t.match(seen, { body: { posterRating: { count: 1, mean: 5 } } })
-  t.notMatch(JSON.stringify([seen, await requests.listOffers({ caller: lin, id: watched, query: {} })]), 'on time')
+  t.notMatch(
+    JSON.stringify([seen, await requests.listOffers({ caller: lin, id: watched, query: {} })]),
+    'on time',
+  )
   t.match(await requests.listOffers({ caller: lin, id: watched, query: {} }), {
     body: { items: [{ id: offerIdOf(watched, mei.id), rating: { count: 1, mean: 4 } }] },
   })
@@ -117,7 +124,8 @@ t.test('once, for good, by the two, after an end that was paid', async t => {
     [cancelled, 'provider', lin.id, 5],
   ])
     await t.rejects(run(insert, row), /does not rate/)
-  for (const many of [0, 6]) await t.rejects(run(insert, [id, 'provider', lin.id, many]), /ratings_stars_check/)
+  for (const many of [0, 6])
+    await t.rejects(run(insert, [id, 'provider', lin.id, many]), /ratings_stars_check/)
 })
 
 t.test('a mean is of what is told, to a tenth, and of one role', async t => {

@@ -419,7 +419,11 @@ t.test('a gate that was not told of a drop does not keep anybody out', async t =
   await stage.gate.confirm({ requestId: id, providerId: mei.id })
   t.equal((await requests.take({ caller: rival, id })).status, 200, 'at once')
   await requests.deliver({ caller: rival, id })
-  t.equal(codeOf(await requests.take({ caller: mei, id })), 'wrong_state delivered', 'the state that it is in')
+  t.equal(
+    codeOf(await requests.take({ caller: mei, id })),
+    'wrong_state delivered',
+    'the state that it is in',
+  )
 
   let questions = 0
   const askState = createStateAsking({
@@ -445,7 +449,9 @@ t.test('whoever has offered hears what became of it', async t => {
   const heard = async (step: () => Promise<unknown>) => {
     told.length = 0
     await step()
-    const names = new Map([mei, zhou, wang, gone].map((one, i) => [one.id, ['mei', 'zhou', 'wang', 'gone'][i]]))
+    const names = new Map(
+      [mei, zhou, wang, gone].map((one, i) => [one.id, ['mei', 'zhou', 'wang', 'gone'][i]]),
+    )
     return told
       .filter(({ frame }) => ['offer.declined', 'offer.renewed'].includes(frame.type))
       .map(({ playerId, frame }) => {
@@ -460,7 +466,10 @@ t.test('whoever has offered hears what became of it', async t => {
     'zhou offer.declined accepted',
   ])
   t.same(await heard(() => requests.accept({ caller: lin, id, offerId })), [], 'once')
-  t.same(await heard(() => requests.cancel({ caller: mei, id })), ['wang offer.renewed', 'zhou offer.renewed'])
+  t.same(await heard(() => requests.cancel({ caller: mei, id })), [
+    'wang offer.renewed',
+    'zhou offer.renewed',
+  ])
   t.same(await heard(() => topUp(lin, id, '100')), [])
   await requests.accept({ caller: lin, id, offerId: offerIdOf(id, zhou.id) })
   clock.advance(rules.deliverWithinS.default * 1_000)
