@@ -53,8 +53,8 @@ export const requestErrors = {
     status: 409,
     title: 'This chat is not open',
     help:
-      'not_open: no provider is accepted yet. ended: the service request is over. dropped: this provider is out of it. ' +
-      'full: it has as many messages as a chat may have. expired: it was over too long ago to be read.',
+      'not_open: no provider is accepted yet. ended: the service request is over. dropped: this provider is out of ' +
+      'it. full: it has as many messages as a chat may have. expired: it was over too long ago to be read.',
     reasons: ['not_open', 'ended', 'dropped', 'full', 'expired'],
   }),
   chat_refused: entry({

@@ -50,9 +50,9 @@ export const sendMessage = operation({
   tag,
   summary: 'Say something to the other one',
   description:
-    'From acceptance until the service request ends. `clientId` is your own name for the message: sent again with it, ' +
-    'also when the chat has closed meanwhile, it is the same message. It comes as `chat.message` to every session of both; over the ' +
-    `socket it is sent with \`chat.send\`. At most ${chat.perMinute} a minute.`,
+    'From acceptance until the service request ends. `clientId` is your own name for the message: sent again with ' +
+    'it, also when the chat has closed meanwhile, it is the same message. It comes as `chat.message` to every ' +
+    `session of both; over the socket it is sent with \`chat.send\`. At most ${chat.perMinute} a minute.`,
   callers: players,
   params: id,
   body: MessageBody,

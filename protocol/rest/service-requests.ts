@@ -216,8 +216,8 @@ export const getServiceRequest = operation({
   tag,
   summary: 'One service request',
   description:
-    'Others than the two whom it concerns see it while it is open, and never where it is. With it come the ratings of ' +
-    'its poster as a poster and, for the two, of its provider as a provider.',
+    'Others than the two whom it concerns see it while it is open, and never where it is. With it come the ratings ' +
+    'of its poster as a poster and, for the two, of its provider as a provider.',
   callers: players,
   params: id,
   answers: { 200: ServiceRequest },

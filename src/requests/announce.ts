@@ -1,6 +1,6 @@
 /**
- * Who is told of a change, after its commit: those near it, the two whom it concerns, whose offers stood or stand again,
- * and whose wallet it moved.
+ * Who is told of a change, after its commit: those near it, the two whom it concerns, those whose offers stood or stand
+ * again, and those whose wallets it moved.
  */
 import { toMoney } from '../envelopes/view.ts'
 import type { RequestAnnouncer } from '../realtime/announcer.ts'

@@ -1,7 +1,7 @@
 /**
  * What the record says of a request that the gate calls taken. The gate may be behind it: its provider has given it
- * back, and the message that lets the next one in was lost. So the row is asked, once for all who ask meanwhile: a crowd
- * of thousands costs one small question after the other.
+ * back, and the message that lets the next one in was lost. So the row is asked, once for all who ask meanwhile: a
+ * crowd of thousands costs one small question after the other.
  */
 import { type Ask, createBatcher } from '#platform/batch.ts'
 import type { Tx } from '#platform/postgres.ts'

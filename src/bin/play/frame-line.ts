@@ -60,9 +60,11 @@ function tellFrame(frame: ServerFrame): string {
     case 'offer.withdrawn':
     case 'offer.accepted':
     case 'offer.renewed':
-      return `${frame.serviceRequestId} ${frame.offerId}`
     case 'offer.declined':
-      return `${frame.serviceRequestId} ${frame.offerId} ${frame.reason}`
+      return tellParts(
+        `${frame.serviceRequestId} ${frame.offerId}`,
+        'reason' in frame ? frame.reason : undefined,
+      )
     case 'chat.message':
       return `${frame.serviceRequestId} ${frame.from}: "${frame.text}"`
     case 'chat.seen':

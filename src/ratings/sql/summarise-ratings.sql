@@ -1,4 +1,4 @@
--- How one side has rated some players, by ratings that are told: those with a counterpart, and those whose time has come.
+-- How one side has rated some players, by ratings that are told: with a counterpart, or because their time has come.
 -- Params: $1 players, $2 the side that rates, $3 now
 -- Returns: rated_id, count, stars (their sum)
 select r.rated_id, count(*)::int as count, sum(r.stars)::int as stars from ratings r
