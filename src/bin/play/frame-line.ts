@@ -61,10 +61,7 @@ function tellFrame(frame: ServerFrame): string {
     case 'offer.accepted':
     case 'offer.renewed':
     case 'offer.declined':
-      return tellParts(
-        `${frame.serviceRequestId} ${frame.offerId}`,
-        'reason' in frame ? frame.reason : undefined,
-      )
+      return tellOffer(frame)
     case 'chat.message':
       return `${frame.serviceRequestId} ${frame.from}: "${frame.text}"`
     case 'chat.seen':
@@ -77,6 +74,11 @@ function tellFrame(frame: ServerFrame): string {
       return frame.serverTime
   }
 }
+
+type OfferFrame = Extract<ServerFrame, { offerId: string; provider?: never }>
+
+const tellOffer = (frame: OfferFrame): string =>
+  tellParts(`${frame.serviceRequestId} ${frame.offerId}`, 'reason' in frame ? frame.reason : undefined)
 
 function tellHint({ band, envelopeId, brand, greeting, clue }: HintItem): string {
   const words = [brand, greeting && `"${greeting}"`, clue && `clue: ${clue.text}`]
