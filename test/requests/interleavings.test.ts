@@ -16,7 +16,7 @@ import { assertBooks } from '../helpers/books.ts'
 import { createDice } from '../simulation/dice.ts'
 import { createRequestStage, hour } from './stage.ts'
 
-const wanted = Number(process.env.INTERLEAVINGS ?? 240)
+const wanted = Number(process.env.INTERLEAVINGS ?? 160)
 const seed = Number(process.env.SEED ?? 1)
 const [atOnce, steps] = [40, 8]
 const courses = ['confirmed', 'settled', 'cancelled', 'expired', 'anywhere'] as const
@@ -78,14 +78,15 @@ function proceed({ id, course, poster, provider }: Played, { state, mode }: Serv
   const talk = [poster, provider].map(caller => () => say(caller, id))
   switch (state) {
     case 'open':
-      if (course === 'expired') return nothing
+      // Some are taken on and given back before they expire; nobody gets the same one twice.
+      if (course === 'expired' && dice.chance(0.6)) return nothing
       return [
         mode === 'choose'
           ? () => requests.offer({ caller: provider, id, note: undefined })
           : () => requests.take({ caller: provider, id }),
       ]
     case 'offered':
-      if (course === 'expired') return nothing
+      if (course === 'expired' && dice.chance(0.6)) return nothing
       return [course === 'cancelled' ? cancel : () => requests.accept({ caller: poster, id, offerId })]
     case 'accepted':
       if (course === 'cancelled') return [...talk, cancel]
@@ -177,9 +178,10 @@ t.test(`${wanted} requests, seed ${seed}`, { timeout: 3_600_000 }, async t => {
   )
   t.comment(JSON.stringify({ ...Object.fromEntries(ends), ...talked }))
   for (const state of ['confirmed', 'settled', 'cancelled', 'expired'])
-    t.ok((ends.get(state) ?? 0) >= wanted * 0.08, `many are ${state}: ${ends.get(state)} of ${wanted}`)
-  const counts = Object.values(talked ?? {}).map(Number)
-  t.ok(Math.min(...counts) > wanted * 0.1, 'people talk, rate, give back and pay more')
+    t.ok((ends.get(state) ?? 0) >= wanted * 0.04, `many are ${state}: ${ends.get(state)} of ${wanted}`)
+  const least = { messages: wanted, ratings: wanted / 4, drops: wanted / 40, top_ups: wanted / 20 }
+  for (const [what, many] of Object.entries(least))
+    t.ok(Number(talked?.[what]) > many, `many ${what}: ${Number(talked?.[what])}`)
 
   const [held] = await ask(
     'held-in-escrow',
