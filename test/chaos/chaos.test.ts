@@ -10,7 +10,7 @@ import { runTrial } from './trial.ts'
 t.setTimeout(240_000)
 
 /** A connection that was cut at the wrong moment may stay open on this side; it holds up nobody, and is named. */
-const leaveAfterMs = 10_000
+const leaveAfterMs = 1_000
 t.teardown(() => {
   const leave = () => {
     process.stderr.write(`chaos leaves with this open: ${process.getActiveResourcesInfo().join(', ')}\n`)
