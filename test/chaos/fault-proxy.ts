@@ -93,8 +93,8 @@ export async function createFaultProxy(
 }
 
 /**
- * libuv refuses to reset a socket that is shutting down, Node forgets it all the same, and the process, once it is over,
- * waits for it for ever (seen with Node 20.20.2: uv_tcp_close_reset and Environment::CleanupHandles).
+ * libuv refuses to reset a socket that is shutting down, Node forgets it all the same, and the process, once it is
+ * over, waits for it for ever (seen with Node 20.20.2: uv_tcp_close_reset and Environment::CleanupHandles).
  */
 const reset = (socket: Socket): unknown =>
   socket.writableEnded ? socket.destroy() : socket.resetAndDestroy()
