@@ -65,8 +65,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   return {
     query: (statement, params) => runStatement(pool, statement, params),
     transact: run => transactOn(pool, { run }),
-    snapshot: run =>
-      transactOn(pool, { run, begin: 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY' }),
+    snapshot: run => transactOn(pool, { run, begin: 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY' }),
     withLock: (key, run) =>
       transactOn(locks, {
         run: async tx => {
