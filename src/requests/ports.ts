@@ -2,6 +2,7 @@
 import type { PageRequest } from '#platform/page.ts'
 import type { Tx } from '#platform/postgres.ts'
 import type { Covered } from '../budgets/budget.ts'
+import type { Trust } from '../trust/trust.ts'
 import type { Offer, ServiceRequest } from './request.ts'
 import type { RequestState } from './state.ts'
 
@@ -67,7 +68,12 @@ export type TakeGate = {
   release(pair: Pair): Promise<void>
 }
 
+/** Reads what somebody has done so far, and what that is worth. */
+export type TrustOf = (tx: Tx, who: { playerId: string; nowMs: number }) => Promise<Trust>
+
 export type RequestSettings = {
+  /** There everybody is trusted. */
+  isSandbox: boolean
   currencies: ReadonlyMap<string, number>
   dayZone: string
   hmacSecret: string

@@ -26,8 +26,8 @@ export const requestRecord: RequestRecord = {
     const where = [place.lng, place.lat, toBigInt(cell)]
     const money = [request.currency, request.priceMinor, request.reachM]
     const times = [toDate(request.widensAtMs), toDate(request.dueAtMs), request.deliverWithinS]
-    const life = [toDate(request.createdAtMs), toDate(request.expiresAtMs)]
-    await tx.query(sql['insert-request'], [...what, ...where, ...money, ...times, ...life])
+    const life = [request.createdAtMs, request.expiresAtMs, request.fundedAtMs].map(toDate)
+    await tx.query(sql['insert-request'], [...what, ...where, ...money, ...times, ...life, request.state])
   },
 
   find: async (tx, id) => (await findRequests(tx, [id]))[0],
@@ -40,6 +40,7 @@ export const requestRecord: RequestRecord = {
       ...[before.id, before.state, before.version],
       ...[priceMinor, topUps, state, offers, providerId, reachM, ...times],
       ...[after.disputeReason, toDate(after.endedAtMs), after.paidMinor],
+      ...[toDate(after.expiresAtMs), toDate(after.fundedAtMs), after.deviceId],
     ])
     assert(row, 'a locked request is as it was read')
     return row.version
@@ -147,6 +148,7 @@ type RequestRow = Row & {
   due_at: Date | null
   deliver_within_s: number
   created_at: Date
+  funded_at: Date | null
   expires_at: Date
   accepted_at: Date | null
   delivered_at: Date | null
@@ -163,7 +165,7 @@ const toRequest = (row: RequestRow): ServiceRequest => ({
   ...{ currency: row.currency, priceMinor: row.price, topUps: row.top_ups, state: row.state },
   ...{ version: row.version, offers: row.offers, providerId: row.provider_id, reachM: row.reach_m },
   ...{ widensAtMs: toMs(row.widens_at), dueAtMs: toMs(row.due_at), deliverWithinS: row.deliver_within_s },
-  createdAtMs: row.created_at.getTime(),
+  ...{ createdAtMs: row.created_at.getTime(), fundedAtMs: toMs(row.funded_at) },
   expiresAtMs: row.expires_at.getTime(),
   ...{ acceptedAtMs: toMs(row.accepted_at), deliveredAtMs: toMs(row.delivered_at) },
   ...{ disputeReason: row.dispute_reason, endedAtMs: toMs(row.ended_at), paidMinor: row.paid },

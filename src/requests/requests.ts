@@ -17,8 +17,12 @@ import type { Positions } from '../positions/positions.ts'
 import type { Budgets, Players, RequestRecord } from './ports.ts'
 import type { RunOnce } from '#platform/idempotency.ts'
 import type { Transact } from '#platform/postgres.ts'
-import type { RequestSettings, TakeGate } from './ports.ts'
+import type { RequestSettings, TakeGate, TrustOf } from './ports.ts'
 import { postRequest } from './post.ts'
+import { postDraft } from './draft.ts'
+import { createReviewedRequests } from './reviewed.ts'
+import type { ReviewDesk } from '../reviews/desk.ts'
+import type { Subject } from '../reviews/subject.ts'
 import { topUpRequest } from './top-up.ts'
 
 export type ServiceRequestPorts = {
@@ -29,6 +33,8 @@ export type ServiceRequestPorts = {
   positions: Pick<Positions, 'standing' | 'lastCell'>
   budgets: Budgets
   players: Players
+  trustOf: TrustOf
+  reviews: ReviewDesk
   gate: TakeGate
   noteAction: NoteAction
   announcer: RequestAnnouncer
@@ -45,6 +51,7 @@ type Bound<V> = V extends (ports: never, request: infer R) => infer A ? (request
 
 export type ServiceRequests = {
   post: Bound<typeof postRequest>
+  postDraft: Bound<typeof postDraft>
   offer: Bound<typeof makeOffer>
   withdraw: Bound<typeof withdrawOffer>
   accept: Bound<typeof acceptOffer>
@@ -61,6 +68,8 @@ export type ServiceRequests = {
   listTaken: Bound<typeof listTakenRequests>
   listOffers: Bound<typeof listOffers>
   listByState: Bound<typeof listByState>
+  /** For the reviewers. */
+  reviewed: Subject
   /** Expiry, lapse, silence and the widening circle, for the job runner. */
   jobs: readonly Job[]
 }
@@ -69,6 +78,7 @@ export function createServiceRequests({ database, ...ports }: ServiceRequestPort
   const all = { ...ports, tx: database, transact: database.transact }
   return {
     post: request => postRequest(all, request),
+    postDraft: request => postDraft(all, request),
     offer: request => makeOffer(all, request),
     withdraw: request => withdrawOffer(all, request),
     accept: request => acceptOffer(all, request),
@@ -85,6 +95,7 @@ export function createServiceRequests({ database, ...ports }: ServiceRequestPort
     listTaken: request => listTakenRequests(all, request),
     listOffers: request => listOffers(all, request),
     listByState: request => listByState(all, request),
+    reviewed: createReviewedRequests(all),
     jobs: createRequestJobs(all),
   }
 }

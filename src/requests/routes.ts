@@ -8,6 +8,7 @@ import {
   listOffers,
   listServiceRequestsByState,
   offerOnServiceRequest,
+  postDraft,
   removeServiceRequest,
   splitServiceRequest,
   takeServiceRequest,
@@ -64,6 +65,9 @@ function bindPosters(bind: Bind<Caller>, requests: ServiceRequests): void {
   bind(confirmServiceRequest, ({ caller, params }) => requests.confirm({ caller, id: params.id }))
   bind(disputeServiceRequest, ({ caller, params, body }) =>
     requests.dispute({ caller, id: params.id, reason: body.reason }),
+  )
+  bind(postDraft, ({ caller, params, body, idempotencyKey }) =>
+    requests.postDraft({ caller, id: params.id, body, idempotencyKey }),
   )
   bind(cancelServiceRequest, ({ caller, params }) => requests.cancel({ caller, id: params.id }))
   bind(topUpServiceRequest, ({ caller, params, body, idempotencyKey }) =>

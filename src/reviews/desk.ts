@@ -1,0 +1,65 @@
+/**
+ * Where texts are handed in: in the transaction that makes what they belong to, so that there is no text without a
+ * review and no review without a text. What is held is seen by nobody but its author until a reviewer releases it.
+ */
+import type { Clock } from '#platform/clock.ts'
+import { createId } from '#platform/id.ts'
+import type { Tx } from '#platform/postgres.ts'
+import type { Random } from '#platform/random.ts'
+import type { Trust } from '../trust/trust.ts'
+import { judgeByPolicy } from './policy.ts'
+import { dueAtMsOf, moveTo, type ReviewRecord, reviewIdOf, type SubjectRef } from './review.ts'
+import { decide } from './state.ts'
+import { suspect } from './words.ts'
+
+export type DeskPorts = {
+  record: ReviewRecord
+  trustOf: (tx: Tx, who: { playerId: string; nowMs: number }) => Promise<Trust>
+  clock: Clock
+  random: Random
+  isSandbox: boolean
+}
+
+export type Submission = SubjectRef & { authorId: string; lines: readonly string[]; nowMs: number }
+
+export type ReviewDesk = {
+  /** Whether it has to wait for a reviewer. */
+  submit(tx: Tx, submission: Submission): Promise<{ isHeld: boolean }>
+  /** What it belongs to is over: whoever would have judged it need not. */
+  withdraw(tx: Tx, which: SubjectRef & { nowMs: number }): Promise<void>
+}
+
+export function createReviewDesk(ports: DeskPorts): ReviewDesk {
+  const { record, trustOf, isSandbox } = ports
+  return {
+    async submit(tx, { kind, subjectId, authorId, lines, nowMs }) {
+      const suspicion = suspect(lines) ?? null
+      const trust = isSandbox ? 0 : await trustOf(tx, { playerId: authorId, nowMs })
+      const verdict = judgeByPolicy(kind, { trust, isSuspicious: suspicion !== null, isSandbox })
+      const state = verdict === 'hold' ? 'held' : 'released'
+      const id = reviewIdOf({ kind, subjectId })
+      await record.insert(tx, {
+        ...{ id, kind, subjectId, authorId, lines, suspicion, state },
+        ...{ reason: null, decidedBy: null, reports: 0, appeal: null },
+        ...{ dueAtMs: dueAtMsOf(kind, state, nowMs), createdAtMs: nowMs, judgedAtMs: nowMs },
+      })
+      await record.note(tx, {
+        ...{ id: createId(ports), reviewId: id, actorKind: 'policy', actor: null, action: 'submit' },
+        ...{ from: null, to: state, reason: suspicion, atMs: nowMs },
+      })
+      return { isHeld: state === 'held' }
+    },
+
+    async withdraw(tx, { nowMs, ...subject }) {
+      const review = await record.lock(tx, reviewIdOf(subject))
+      if (review === undefined) return
+      const decision = decide({ state: review.state, actor: 'subject', action: 'withdraw' })
+      if (decision.status !== 'move') return
+      await record.store(tx, moveTo(review, decision.to, nowMs))
+      await record.note(tx, {
+        ...{ id: createId(ports), reviewId: review.id, actorKind: 'author', actor: review.authorId },
+        ...{ action: 'withdraw', from: review.state, to: decision.to, reason: null, atMs: nowMs },
+      })
+    },
+  }
+}
