@@ -67,10 +67,17 @@ import { createStandingStore } from './positions/redis.ts'
 import { registerPositionRoutes } from './positions/routes.ts'
 import { createLiveRequests } from './requests/live-requests.ts'
 import { createNearby } from './requests/nearby.ts'
-import { loadLiveRequests, requestRecord } from './requests/postgres.ts'
+import type { TrustOf } from './requests/ports.ts'
+import { dutyRecord, loadLiveRequests, requestRecord } from './requests/postgres.ts'
 import { createTakeGate } from './requests/redis.ts'
 import { createServiceRequests } from './requests/requests.ts'
 import { registerServiceRequestRoutes } from './requests/routes.ts'
+import { createReviewDesk } from './reviews/desk.ts'
+import { reviewRecord } from './reviews/postgres.ts'
+import { registerReviewRoutes } from './reviews/routes.ts'
+import { readTrustFacts } from './trust/postgres.ts'
+import { registerTrustRoutes } from './trust/routes.ts'
+import { trust } from './trust/trust.ts'
 import { createAdmission } from './realtime/admission.ts'
 import { createHub } from './realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from './realtime/redis.ts'
@@ -172,6 +179,10 @@ export async function createApp({
   })
   const claimedIds = (playerId: string) => listClaimedLive(database, playerId)
 
+  // What players write for others
+  const trustOf: TrustOf = async (tx, who) => trust(await readTrustFacts(tx, who))
+  const reviews = createReviewDesk({ record: reviewRecord, trustOf, clock, random, isSandbox })
+
   // Envelopes
   const envelopes = createEnvelopes({
     database,
@@ -179,7 +190,7 @@ export async function createApp({
     record: envelopeRecord,
     ledger: { post: postTransfers, isInsufficientFunds },
     ...{ positions, merchants: merchantRecord, budgets: { isFrozen }, campaigns: campaignRecord },
-    noteAction,
+    ...{ reviews, noteAction },
     ...{ announcer, clock, random, log, isRowError },
     settings: { isSandbox, currencies, dayZone, hmacSecret },
   })
@@ -191,10 +202,11 @@ export async function createApp({
     record: requestRecord,
     ledger: { post: postTransfers, isInsufficientFunds },
     players: playerRecord,
+    ...{ trustOf, reviews, duties: dutyRecord },
     gate: createTakeGate({ redis, runner, prefix: redisPrefix }),
     budgets: { isFrozen },
     ...{ positions, noteAction, announcer: channel, clock, random, log, isRowError },
-    settings: { currencies, dayZone, hmacSecret, cancelFeePercent: config.cancelFeePercent },
+    settings: { isSandbox, currencies, dayZone, hmacSecret, cancelFeePercent: config.cancelFeePercent },
   })
 
   // Hints
@@ -229,6 +241,7 @@ export async function createApp({
     requests: { live, nearby },
     forgetTokens: authenticator.forget,
     claims: { ...describeVerbs(claims), claimedIds },
+    duties: { find: requests.findDuty, set: (caller, duty) => requests.setDuty({ caller, duty }) },
   })
   const perAddress = isSandbox ? Infinity : limits.socket.perAddress
   await registerPlaySocket(http, {
@@ -277,6 +290,11 @@ export async function createApp({
   })
   registerEnvelopeRoutes(bind, { envelopes })
   registerServiceRequestRoutes(bind, { requests, live, nearby, positions })
+  registerReviewRoutes(bind, {
+    ...{ record: reviewRecord, database, transact: database.transact, announcer: channel, clock, random },
+    subjects: { service_request: requests.reviewed, envelope: envelopes.reviewed },
+  })
+  registerTrustRoutes(bind, { database, readFacts: readTrustFacts, clock })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
   registerClaimRoutes(bind, { ...claims, database, announcer, clock, hmacSecret })
   registerBudgetRoutes(bind, { ...money, record: budgetRecord, isHolder: budgets.isHolder, noteAction })

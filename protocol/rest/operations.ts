@@ -49,6 +49,7 @@ import {
   listOffers,
   listServiceRequestsByState,
   offerOnServiceRequest,
+  postDraft,
   removeServiceRequest,
   splitServiceRequest,
   takeServiceRequest,
@@ -62,6 +63,17 @@ import {
   listTakenServiceRequests,
   postServiceRequest,
 } from './service-requests.ts'
+import { getDuty, setDuty } from './duty.ts'
+import {
+  appealReview,
+  getReview,
+  listOwnReviews,
+  listReviews,
+  rejectText,
+  releaseText,
+  reportText,
+} from './reviews.ts'
+import { getTrust } from './trust.ts'
 import { endAppeal, getPlayerStanding, getStanding, listAppeals, sendAppeal } from './standing.ts'
 import { getAccountStatement, getStatement } from './statements.ts'
 
@@ -96,6 +108,9 @@ export const operations: readonly Operation[] = [
   listOwnServiceRequests,
   listTakenServiceRequests,
   getServiceRequest,
+  postDraft,
+  getDuty,
+  setDuty,
   offerOnServiceRequest,
   listOffers,
   withdrawOffer,
@@ -106,6 +121,10 @@ export const operations: readonly Operation[] = [
   disputeServiceRequest,
   cancelServiceRequest,
   topUpServiceRequest,
+  reportText,
+  listOwnReviews,
+  appealReview,
+  getTrust,
   getMerchant,
   createApiKey,
   listApiKeys,
@@ -122,6 +141,10 @@ export const operations: readonly Operation[] = [
   listServiceRequestsByState,
   splitServiceRequest,
   removeServiceRequest,
+  listReviews,
+  getReview,
+  releaseText,
+  rejectText,
   getAccountStatement,
   setCap,
   listBudgets,

@@ -2,6 +2,7 @@
  * The claim verb: the way to the envelope (`approach.ts`), the reservation, the record. Whoever won hears the same win,
  * wherever they stand.
  */
+import { refuse } from '#platform/problem.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Walker } from '../positions/judging.ts'
 import type { Positions } from '../positions/positions.ts'
@@ -48,7 +49,11 @@ export function createClaim(ports: ClaimPorts): ClaimVerb {
   }
 }
 
+/** Every share is cash, and not for those who are under age; a win from before stays theirs. */
 async function claim(context: Context, player: Walker, request: ClaimRequest): Promise<ClaimAnswer> {
+  if (player.isMinor === true) {
+    return (await findOwn(context, request.envelopeId, player)) ?? refuse('minors_mode', { reason: 'cash' })
+  }
   const approached = await approachEnvelope(context, player, { request, purpose: 'claim' })
   if (approached.status !== 'within_reach') return approached
   const { envelope, cell } = approached

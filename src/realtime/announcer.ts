@@ -10,8 +10,9 @@ import type { LiveRequest } from '../requests/live-request.ts'
 export type EndReason = 'empty' | 'expired' | 'closed' | 'frozen'
 type EnvelopeFrame = 'envelope.found' | 'envelope.ended' | 'envelope.thanked'
 type RequestFrame = 'request.state' | 'request.waiting' | 'offer.made' | 'offer.withdrawn' | 'offer.accepted'
+type OwnFrame = 'watching' | 'review.changed'
 export type PlayerFrame = Unnumbered<
-  Extract<ServerFrame, { type: EnvelopeFrame | RequestFrame | 'claim.settled' | 'wallet.changed' }>
+  Extract<ServerFrame, { type: EnvelopeFrame | RequestFrame | OwnFrame | 'claim.settled' | 'wallet.changed' }>
 >
 
 export type Announcer = {

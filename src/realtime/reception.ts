@@ -13,7 +13,7 @@ import type { Connection } from './connection.ts'
 import { describeRefusal } from './error-frame.ts'
 import type { Notices } from './redis.ts'
 import type { Roster } from './roster.ts'
-import { createSession, type Session, type SessionPorts } from './session.ts'
+import { createSession, type Duty, type Session, type SessionPorts } from './session.ts'
 import { type Authenticate, type Credential, keepVigil } from './vigil.ts'
 
 export type ReceptionPorts = SessionPorts & {
@@ -28,6 +28,7 @@ export type ReceptionPorts = SessionPorts & {
     /** The live envelopes that a player has won a share of. */
     claimedIds(playerId: string): Promise<readonly string[]>
   }
+  duties: SessionPorts['duties'] & { find(playerId: string): Promise<Duty> }
   log: Pick<Logger, 'error'>
 }
 
@@ -85,7 +86,8 @@ export function createReception(
   async function openNew(caller: PlayerCaller, ref: string | undefined): Promise<Session | undefined> {
     const cell = await ports.positions.lastCell(caller.id)
     const claimedIds = await ports.claims.claimedIds(caller.id)
-    const session = createSession({ id: createId(ports), player: caller, connection, claimedIds }, ports)
+    const duty = caller.isMinor === true ? { isOnDuty: false } : await ports.duties.find(caller.id)
+    const session = createSession({ id: createId(ports), player: caller, connection, claimedIds, duty }, ports)
     await ports.roster.join(session)
     if (isEnded) {
       ports.roster.leave(session)

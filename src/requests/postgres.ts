@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { keysetParams } from '#platform/page.ts'
 import { loadStatements, lockNumber, type Row, type Statement, type Tx } from '#platform/postgres.ts'
 import { type Cell, fromBigInt, toBigInt } from '../geo/cell.ts'
+import type { DutyRecord } from './duty.ts'
 import type { LiveRequest } from './live-request.ts'
 import type { RequestRecord } from './ports.ts'
 import type { Offer, RequestCategory, ServiceRequest } from './request.ts'
@@ -13,6 +14,7 @@ const sql = loadStatements(import.meta.url, [
   ...(['list-taken-requests', 'list-requests-by-state', 'list-due-requests'] as const),
   ...(['list-widening-requests', 'lock-player-count', 'count-unended', 'find-nth-post'] as const),
   ...(['find-nth-place', 'find-nth-drop', 'add-offer', 'find-offer', 'withdraw-offer'] as const),
+  ...(['find-duty', 'set-duty'] as const),
   ...(['list-offers', 'add-acceptance', 'drop-acceptance', 'find-drop', 'live-requests'] as const),
 ])
 
@@ -100,6 +102,18 @@ export const requestRecord: RequestRecord = {
 
   hasDropped: async (tx, { requestId, providerId }) =>
     (await tx.query(sql['find-drop'], [requestId, providerId])).length > 0,
+}
+
+export const dutyRecord: DutyRecord = {
+  async find(tx, playerId) {
+    type DutyRow = { is_on_duty: boolean; category: RequestCategory | null }
+    const [row] = await tx.query<DutyRow>(sql['find-duty'], [playerId])
+    return row && { isOnDuty: row.is_on_duty, ...(row.category !== null && { category: row.category }) }
+  },
+
+  async set(tx, { playerId, isOnDuty, category, nowMs }) {
+    await tx.query(sql['set-duty'], [playerId, isOnDuty, category ?? null, new Date(nowMs)])
+  },
 }
 
 async function listIds(tx: Tx, statement: Statement, params: readonly unknown[]): Promise<string[]> {

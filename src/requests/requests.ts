@@ -20,6 +20,7 @@ import type { Transact } from '#platform/postgres.ts'
 import type { RequestSettings, TakeGate, TrustOf } from './ports.ts'
 import { postRequest } from './post.ts'
 import { postDraft } from './draft.ts'
+import { type Duty, type DutyRecord, findDuty, setDuty } from './duty.ts'
 import { createReviewedRequests } from './reviewed.ts'
 import type { ReviewDesk } from '../reviews/desk.ts'
 import type { Subject } from '../reviews/subject.ts'
@@ -33,6 +34,7 @@ export type ServiceRequestPorts = {
   positions: Pick<Positions, 'standing' | 'lastCell'>
   budgets: Budgets
   players: Players
+  duties: DutyRecord
   trustOf: TrustOf
   reviews: ReviewDesk
   gate: TakeGate
@@ -68,6 +70,8 @@ export type ServiceRequests = {
   listTaken: Bound<typeof listTakenRequests>
   listOffers: Bound<typeof listOffers>
   listByState: Bound<typeof listByState>
+  setDuty: Bound<typeof setDuty>
+  findDuty(playerId: string): Promise<Duty>
   /** For the reviewers. */
   reviewed: Subject
   /** Expiry, lapse, silence and the widening circle, for the job runner. */
@@ -95,6 +99,8 @@ export function createServiceRequests({ database, ...ports }: ServiceRequestPort
     listTaken: request => listTakenRequests(all, request),
     listOffers: request => listOffers(all, request),
     listByState: request => listByState(all, request),
+    setDuty: request => setDuty(all, request),
+    findDuty: playerId => findDuty(all, playerId),
     reviewed: createReviewedRequests(all),
     jobs: createRequestJobs(all),
   }

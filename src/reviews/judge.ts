@@ -32,6 +32,7 @@ type Act = Pick<Event, 'actorKind' | 'actor' | 'action'> & {
   by: Actor
   attempt?: Pick<Attempt, 'reports' | 'hasAppealed'>
   nowMs: number
+  reason?: Reason
   /** What else changes. */
   change: Partial<Review>
 }
@@ -58,7 +59,7 @@ async function act(
   await record.store(tx, after)
   await record.note(tx, {
     ...{ id: createId(ports), reviewId: review.id, actorKind: how.actorKind, actor: how.actor, action },
-    ...{ from: review.state, to: after.state, reason: after.reason, atMs: nowMs },
+    ...{ from: review.state, to: after.state, reason: how.reason ?? null, atMs: nowMs },
   })
   const fate = fateOf(review, after)
   const { kind, subjectId, authorId } = review
@@ -108,7 +109,7 @@ export function reportText(ports: JudgePorts, { caller, reason, ...subject }: Re
     const reports = await record.countVoices(tx, { reviewId, sinceMs: judgedAtMs })
     return act(ports, tx, {
       ...{ review, by: isOwn ? 'author' : 'reader', actorKind: 'reader', actor: caller.id, action: 'report' },
-      ...{ attempt: { reports }, nowMs, change: { reports } },
+      ...{ attempt: { reports }, nowMs, reason, change: { reports } },
     })
   })
 }
@@ -153,7 +154,7 @@ export function judgeText(ports: JudgePorts, order: Verdict): Promise<Judged> {
     const reason = verdict === 'reject' ? order.reason : null
     return act(ports, tx, {
       ...{ review, by: isTheirs ? 'rejecter' : 'reviewer', actorKind: 'reviewer', actor: reviewer },
-      ...{ action: verdict, nowMs },
+      ...{ action: verdict, nowMs, ...(reason !== null && { reason }) },
       change: { reason, decidedBy: reviewer, reports: 0, judgedAtMs: nowMs },
     })
   })

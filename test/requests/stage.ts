@@ -11,16 +11,23 @@ import { createActionLog } from '../../src/operator/postgres.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import { playerRecord } from '../../src/players/postgres.ts'
 import type { PlayerFrame } from '../../src/realtime/announcer.ts'
-import { actOnDue, widenDue } from '../../src/requests/due.ts'
+import { actOnDue, expiring, widenDue } from '../../src/requests/due.ts'
 import type { LiveRequest } from '../../src/requests/live-request.ts'
-import { requestRecord } from '../../src/requests/postgres.ts'
+import { dutyRecord, requestRecord } from '../../src/requests/postgres.ts'
 import { createTakeGate } from '../../src/requests/redis.ts'
 import { createServiceRequests } from '../../src/requests/requests.ts'
+import type { TrustOf } from '../../src/requests/ports.ts'
+import { createReviewDesk } from '../../src/reviews/desk.ts'
+import { reviewRecord } from '../../src/reviews/postgres.ts'
+import { readTrustFacts } from '../../src/trust/postgres.ts'
+import { trust } from '../../src/trust/trust.ts'
 import { addPlayer } from '../helpers/people.ts'
 import { createWorld } from '../helpers/world.ts'
 
 export const place = { lat: 31.2304, lng: 121.4737 }
 export const hour = 3_600_000
+
+const trustOf: TrustOf = async (tx, who) => trust(await readTrustFacts(tx, who))
 
 /** The ports of the verbs, and what a test may turn on them. */
 async function openPorts(t: Test) {
@@ -35,6 +42,7 @@ async function openPorts(t: Test) {
   const gate = createTakeGate({ redis, runner: createScriptRunner(redis), prefix: redisPrefix })
   const ports = {
     ...{ clock, random, isRowError, gate, record: requestRecord, players: playerRecord },
+    ...{ duties: dutyRecord, trustOf },
     ledger: { post: postTransfers, isInsufficientFunds },
     budgets: { isFrozen: async () => stops.isFrozen },
     noteAction: createActionLog({ clock, random }),
@@ -56,19 +64,25 @@ const bodyOf = (more: Partial<PostBody>): PostBody => ({
   ...more,
 })
 
-export async function createRequestStage(t: Test, options: { cancelFeePercent?: number } = {}) {
+export async function createRequestStage(
+  t: Test,
+  options: { cancelFeePercent?: number; isSandbox?: boolean } = {},
+) {
   const opened = await openPorts(t)
   const { world, ports } = opened
   const { database } = world
+  const { isSandbox = true } = options
+  const reviews = createReviewDesk({ ...ports, record: reviewRecord, isSandbox })
   /** Everybody stands on the square. */
   const positions = {
     standing: async () => ({ status: 'ok', cell: locateCell(place) }) as const,
     lastCell: async () => locateCell(place),
   }
   const requests = createServiceRequests({
-    ...{ ...ports, database, positions },
+    ...{ ...ports, database, positions, reviews },
     runOnce: (request, act) => runOnce(database, request, act),
     settings: {
+      isSandbox,
       currencies: new Map([['CNY', 2]]),
       dayZone: 'UTC',
       hmacSecret: 'h'.repeat(40),
@@ -100,10 +114,10 @@ export async function createRequestStage(t: Test, options: { cancelFeePercent?: 
   const split = (id: string, providerMinor: string) =>
     requests.split({ id, providerMinor, reason: 'heard both', idempotencyKey: `split-${keys++}` })
 
-  const due = { ...ports, transact: database.transact }
+  const due = { ...ports, reviews, transact: database.transact }
   /** Everything that the clock does by now. */
   async function tick(): Promise<void> {
-    await actOnDue(due, ['open', 'offered', 'accepted'])
+    await actOnDue(due, expiring)
     await actOnDue(due, ['delivered'])
     await widenDue(due)
   }
@@ -123,6 +137,6 @@ export async function createRequestStage(t: Test, options: { cancelFeePercent?: 
 
   return {
     ...{ ...opened, requests, post, open, openAccepted, topUp, split, tick },
-    ...{ find, balanceOf, add, due },
+    ...{ find, balanceOf, add, due, ports, trustOf },
   }
 }
