@@ -8,6 +8,7 @@ import { operatorExamples } from './operator.ts'
 import { payoutExamples } from './payouts.ts'
 import { playerExamples } from './players.ts'
 import { serviceRequestExamples } from './service-requests.ts'
+import { reviewExamples } from './reviews.ts'
 import { standingExamples } from './standing.ts'
 
 const healthExamples = [
@@ -23,6 +24,7 @@ export const examples: ReadonlyMap<string, Example> = new Map(
     ...envelopeExamples,
     ...claimExamples,
     ...serviceRequestExamples,
+    ...reviewExamples,
     ...merchantExamples,
     ...operatorExamples,
     ...healthExamples,

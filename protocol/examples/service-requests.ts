@@ -8,6 +8,7 @@ import {
   listOffers,
   listServiceRequestsByState,
   offerOnServiceRequest,
+  postDraft,
   removeServiceRequest,
   splitServiceRequest,
   takeServiceRequest,
@@ -131,6 +132,7 @@ export const serviceRequestExamples = [
     answers: { 200: pageOf(delivered, '/v1/me/taken-service-requests') },
   }),
   exampleOf(getServiceRequest, { params, answers: { 200: shown } }),
+  exampleOf(postDraft, { params, body: { fix }, answers: { 200: open } }),
   exampleOf(offerOnServiceRequest, { params, body: { note: offer.note }, answers: { 200: offer } }),
   exampleOf(listOffers, {
     params,

@@ -81,6 +81,7 @@ function createHubStage() {
       reveal: async () => refuse('out_of_reach', { figures: { distanceM: 63 } }),
       claimedIds: async () => [],
     },
+    duties: { find: async () => ({ isOnDuty: false }), set: async () => ({ status: 'set' }) },
   })
 
   function connect(token?: string) {

@@ -24,11 +24,12 @@ import type { EndReason } from '../../src/realtime/announcer.ts'
 import { createAdmission } from '../../src/realtime/admission.ts'
 import { createLiveRequests } from '../../src/requests/live-requests.ts'
 import { createNearby } from '../../src/requests/nearby.ts'
-import { loadLiveRequests } from '../../src/requests/postgres.ts'
+import { dutyRecord, loadLiveRequests } from '../../src/requests/postgres.ts'
 import { createHub } from '../../src/realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from '../../src/realtime/redis.ts'
 import type { MoveAnswer, Viewpoint } from '../../src/positions/positions.ts'
 import type { ClaimAnswer, ClaimRequest, RevealAnswer, RevealRequest } from '../../src/realtime/session.ts'
+import { findDuty, setDuty } from '../../src/requests/duty.ts'
 import { registerPlaySocket } from '../../src/realtime/socket.ts'
 import { addPlayer } from '../helpers/people.ts'
 import { createWorld, type World } from '../helpers/world.ts'
@@ -144,9 +145,17 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   const notices = createNotices(world.redis, { prefix, log })
   const forgetTokens = (): void => undefined
   const seen = { around, index, requests, channels, positions, claims, notices, forgetTokens }
+  const dutyPorts = {
+    ...{ duties: dutyRecord, tx: database, clock: systemClock },
+    announcer: createAnnouncer(world.redis, { prefix, log }),
+  }
   const hub = createHub({
     ...{ clock: options.hubClock ?? systemClock, random: options.random ?? random },
     ...{ log, isSandbox: true, ...seen },
+    duties: {
+      find: playerId => findDuty(dutyPorts, playerId),
+      set: (caller, duty) => setDuty(dutyPorts, { caller, duty }),
+    },
   })
   const app = Fastify()
   handleFaults(app, { sandbox: true })

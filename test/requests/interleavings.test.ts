@@ -1,6 +1,6 @@
 /**
  * Five actors who know nothing of each other do whatever they can, at once and in any order: the poster, the provider,
- * a rival, the operator, and the clock on two servers. Whatever comes of it, each request ends in exactly one state,
+ * a rival, the operator with the reviewers, and the clock on two servers; half begin as drafts. Whatever comes of it, each request ends in exactly one state,
  * nobody was told another one, its escrow is empty, and the money is where the state says. `INTERLEAVINGS=10000` for
  * more of them, `SEED` for others.
  */
@@ -8,6 +8,7 @@ import t, { type Test } from 'tap'
 import type { Row } from '#platform/postgres.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import { offerIdOf } from '../../src/requests/request.ts'
+import type { Fate } from '../../src/reviews/subject.ts'
 import { isEnded, type RequestState } from '../../src/requests/state.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createDice } from '../simulation/dice.ts'
@@ -46,9 +47,20 @@ function draw({ id, poster, provider, rival }: Played): () => Promise<unknown> {
     () => topUp(poster, id, '150'),
     () => split(id, String(dice.between(0, 3_000))),
     () => requests.confirm({ caller: rival, id }),
+    () => requests.postDraft({ caller: poster, id, body: {}, idempotencyKey: `post-${id}` }),
+    () => judge(id, dice.pick(['shown', 'hidden', 'rejected'] as const)),
     () => (dice.chance(0.15) ? requests.remove({ id, reason: 'r' }) : Promise.resolve(undefined)),
   ]
   return dice.pick(acts)
+}
+
+/** A reviewer who does not look. */
+async function judge(id: string, fate: Fate): Promise<undefined> {
+  if (fate === 'rejected' && dice.chance(0.7)) return undefined
+  const nowMs = world.clock.nowMs()
+  const tell = await world.database.transact(tx => requests.reviewed.become(tx, { id, fate, nowMs }))
+  tell()
+  return undefined
 }
 
 async function play(t: Test, one: Played, act: () => Promise<unknown>): Promise<void> {
@@ -66,7 +78,9 @@ async function playBatch(t: Test, size: number): Promise<Record<string, number>>
     const others = people.filter(person => person !== poster)
     const provider = dice.pick(others)
     const rival = dice.pick(others.filter(person => person !== provider))
-    const id = await open(poster, { mode: dice.chance(0.5) ? 'choose' : 'first_taker' })
+    const draft = dice.chance(0.5)
+    const id = await open(poster, { mode: dice.chance(0.5) ? 'choose' : 'first_taker', draft })
+    if (draft && dice.chance(0.7)) await requests.postDraft({ caller: poster, id, body: {}, idempotencyKey: `post-${id}` })
     batch.push({ id, poster, provider, rival, said: new Set() })
   }
   for (let step = 0; step < steps; step++) {
