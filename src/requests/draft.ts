@@ -10,6 +10,7 @@ import type { Answered } from './accept.ts'
 import { announceChange, type Change } from './announce.ts'
 import { type ChangePorts, changeIn, isFrozen } from './change.ts'
 import { fund, type PostPorts, refuseFar, submit } from './post.ts'
+import { refuseMinor } from './provider.ts'
 import { actorOf, fundRequest, publish } from './request.ts'
 import { judgeExpiry } from './rules.ts'
 import { viewRequest } from './view.ts'
@@ -62,7 +63,8 @@ type Judging = Omit<PostDraftRequest, 'idempotencyKey'> & { nowMs: number }
 
 /** Where it is never changes, so it is read before its row is locked. */
 async function judge(ports: PostDraftPorts, { caller, id, body, nowMs }: Judging) {
-  if (caller.isMinor === true) return refuse('minors_mode', { reason: 'strangers' })
+  const minor = refuseMinor(caller)
+  if (minor !== undefined) return minor
   const draft = await ports.transact(tx => ports.record.find(tx, id))
   if (draft === undefined || draft.posterId !== caller.id) return refuse('not_found')
   const expiry = judgeExpiry(body.expiresAt, nowMs)

@@ -55,6 +55,8 @@ function tellFrame(frame: ServerFrame): string {
         `${frame.serviceRequestId} is shown within ${frame.reachM} m`,
         frame.suggestedPrice && `try ${tellMoney({ amount: frame.suggestedPrice })}`,
       )
+    case 'review.changed':
+      return tellParts(`${frame.kind} ${frame.subjectId} ${frame.state}`, frame.reason)
     case 'offer.made':
       return tellParts(`${frame.serviceRequestId} by ${frame.provider}`, frame.note)
     case 'offer.withdrawn':
