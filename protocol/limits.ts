@@ -54,6 +54,8 @@ export const limits = {
     reportsPerReader: 20,
     reportsWithinMs: 86_400_000,
     appealChars: 1_000,
+    sameRequests: 3,
+    sameWithinMs: 86_400_000,
     due: {
       heldMs: { service_request: 1_800_000, envelope: 2 * 3_600_000 },
       reportedMs: 24 * 3_600_000,

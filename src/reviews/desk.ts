@@ -2,6 +2,7 @@
  * Where texts are handed in: in the transaction that makes what they belong to, so that there is no text without a
  * review and no review without a text. What is held is seen by nobody but its author until a reviewer releases it.
  */
+import { limits } from '#protocol/limits.ts'
 import type { Clock } from '#platform/clock.ts'
 import { createId } from '#platform/id.ts'
 import type { Tx } from '#platform/postgres.ts'
@@ -31,9 +32,19 @@ export type ReviewDesk = {
 
 export function createReviewDesk(ports: DeskPorts): ReviewDesk {
   const { record, trustOf, isSandbox } = ports
+
+  /** The same errand over and over is an advert for oneself; the same wish on many envelopes is a custom. */
+  async function isFlooding(tx: Tx, { kind, authorId, lines, nowMs }: Submission): Promise<boolean> {
+    const { sameRequests, sameWithinMs } = limits.review
+    if (isSandbox || kind !== 'service_request') return false
+    const sinceMs = nowMs - sameWithinMs
+    return (await record.countSame(tx, { authorId, kind, lines, sinceMs })) >= sameRequests
+  }
+
   return {
-    async submit(tx, { kind, subjectId, authorId, lines, nowMs }) {
-      const suspicion = suspect(lines) ?? null
+    async submit(tx, submission) {
+      const { kind, subjectId, authorId, lines, nowMs } = submission
+      const suspicion = suspect(lines) ?? ((await isFlooding(tx, submission)) ? 'flooding' : null)
       const trust = isSandbox ? 0 : await trustOf(tx, { playerId: authorId, nowMs })
       const verdict = judgeByPolicy(kind, { trust, isSuspicious: suspicion !== null, isSandbox })
       const state = verdict === 'hold' ? 'held' : 'released'

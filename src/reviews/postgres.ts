@@ -7,7 +7,7 @@ import type { Event, Kind, Reason, Review, ReviewRecord, State } from './review.
 const sql = loadStatements(import.meta.url, [
   ...(['insert-review', 'find-review', 'lock-review', 'store-review', 'list-own', 'list-due'] as const),
   ...(['add-event', 'list-events', 'add-report', 'find-report', 'count-voices'] as const),
-  'count-reports-by',
+  ...(['count-reports-by', 'count-same'] as const),
 ])
 
 export const reviewRecord: ReviewRecord = {
@@ -49,6 +49,9 @@ export const reviewRecord: ReviewRecord = {
   countVoices: (tx, { reviewId, sinceMs }) => count(tx, sql['count-voices'], [reviewId, new Date(sinceMs)]),
   countReportsBy: (tx, { reporterId, sinceMs }) =>
     count(tx, sql['count-reports-by'], [reporterId, new Date(sinceMs)]),
+
+  countSame: (tx, { authorId, kind, lines, sinceMs }) =>
+    count(tx, sql['count-same'], [authorId, kind, lines, new Date(sinceMs)]),
 
   listOwn: (tx, authorId, page) => list(tx, sql['list-own'], [authorId, ...keysetParams(page)]),
 

@@ -64,6 +64,8 @@ export type ReviewRecord = {
   /** Different people, as far as devices tell, since a moment. */
   countVoices(tx: Tx, asked: { reviewId: string; sinceMs: number }): Promise<number>
   countReportsBy(tx: Tx, asked: { reporterId: string; sinceMs: number }): Promise<number>
+  /** How often somebody has written exactly that since a moment. */
+  countSame(tx: Tx, asked: Pick<Review, 'authorId' | 'kind' | 'lines'> & { sinceMs: number }): Promise<number>
   /** Newest first. */
   listOwn(tx: Tx, authorId: string, page: PageRequest): Promise<Review[]>
   /** Those that wait in a state, the longest due first; only what was due before a moment, where one is named. */

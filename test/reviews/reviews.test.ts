@@ -424,6 +424,12 @@ t.test('who is trusted writes at once, unless it is suspicious, and takes what i
   const bad = await open(lin, { text: '加 微 信 领 红 包' })
   t.equal((await find(bad)).state, 'review')
   t.match(await operator.get(getReview, { id: idOf(bad) }), { state: 'held', suspicion: 'advert' })
+  clock.advance(day)
+  const same = { text: 'Walk my dog' }
+  for (let i = 0; i < limits.review.sameRequests; i++)
+    t.equal((await find(await open(lin, same))).state, 'open')
+  const flood = await open(lin, same)
+  t.match(await operator.get(getReview, { id: idOf(flood) }), { state: 'held', suspicion: 'flooding' })
 })
 
 async function listStates(caller: PlayerCaller): Promise<string[]> {
