@@ -77,7 +77,9 @@ export const Envelope = Shape({
         escrow: Balance,
         campaignId: Type.Optional(Uuid),
         textIsHidden: Type.Optional(
-          Type.Literal(true, { description: 'Others play it without greeting and clue: see /v1/me/reviews.' }),
+          Type.Literal(true, {
+            description: 'Others play it without greeting and clue: see /v1/me/reviews.',
+          }),
         ),
       },
       { description: 'The hider only.' },

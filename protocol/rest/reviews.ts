@@ -13,7 +13,8 @@ export const reviewStates = [
 ] as const
 
 export const ReviewKind = Type.Enum([...reviewKinds], {
-  description: "service_request: its text. envelope: its greeting and its clue. Merchants' texts are not reviewed.",
+  description:
+    "service_request: its text. envelope: its greeting and its clue. Merchants' texts are not reviewed.",
 })
 export const ReviewReason = Type.Enum([...reviewReasons], {
   description: 'The list is closed: what fits none of them is not removed.',
@@ -121,14 +122,7 @@ export const appealReview = operation({
   params: id,
   body: Shape({ text: Text(limits.review.appealChars, 'For the reviewer.') }),
   answers: { 200: Review },
-  errors: [
-    ...commonErrors,
-    ...bodyErrors,
-    ...playerErrors,
-    'not_found',
-    'review_refused',
-    'review_state',
-  ],
+  errors: [...commonErrors, ...bodyErrors, ...playerErrors, 'not_found', 'review_refused', 'review_state'],
 })
 
 export const listReviews = operation({
@@ -136,7 +130,8 @@ export const listReviews = operation({
   method: 'GET',
   path: '/v1/operator/reviews',
   tag: 'operator',
-  summary: 'Texts that wait for a reviewer, the longest due first; those that are held where no state is named',
+  summary:
+    'Texts that wait for a reviewer, the longest due first; those that are held where no state is named',
   callers: ['operator'],
   query: Shape({
     state: Type.Optional(Type.Enum(['held', 'reported', 'hidden', 'appealed'])),

@@ -21,10 +21,14 @@ export const getTrust = operation({
       trust: Type.Integer({ minimum: 0, maximum: 3 }),
       accountAgeDays: Count('Full days.'),
       settledClaims: Count('Shares won, as far as they matter.'),
-      confirmedRequests: Count('Different people with whom a service request of yours or theirs was confirmed.'),
+      confirmedRequests: Count(
+        'Different people with whom a service request of yours or theirs was confirmed.',
+      ),
       upheldReports: Count('Texts of yours that were rejected within 90 days.'),
       mostMinor: Type.Optional(
-        Type.String({ description: 'The highest price that you may offer on; absent where there is no bound.' }),
+        Type.String({
+          description: 'The highest price that you may offer on; absent where there is no bound.',
+        }),
       ),
     }),
   },

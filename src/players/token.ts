@@ -97,7 +97,10 @@ function judgeFault(error: unknown): TokenVerdict {
   return { status: 'invalid', detail: 'The token is not valid.' }
 }
 
-export type IssueToken = (player: { id: string; isMinor?: boolean }) => Promise<{ token: string; expiresAtMs: number }>
+export type IssueToken = (player: {
+  id: string
+  isMinor?: boolean
+}) => Promise<{ token: string; expiresAtMs: number }>
 
 const issuedForMs = 30 * 86_400_000
 

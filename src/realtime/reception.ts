@@ -87,7 +87,10 @@ export function createReception(
     const cell = await ports.positions.lastCell(caller.id)
     const claimedIds = await ports.claims.claimedIds(caller.id)
     const duty = caller.isMinor === true ? { isOnDuty: false } : await ports.duties.find(caller.id)
-    const session = createSession({ id: createId(ports), player: caller, connection, claimedIds, duty }, ports)
+    const session = createSession(
+      { id: createId(ports), player: caller, connection, claimedIds, duty },
+      ports,
+    )
     await ports.roster.join(session)
     if (isEnded) {
       ports.roster.leave(session)

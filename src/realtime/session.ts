@@ -247,7 +247,9 @@ const dutyOf = ({ serviceRequests, category }: Pick<WatchFrame, 'serviceRequests
 /** Whether it was otherwise before. */
 function follow(requests: RequestLookout, { isOnDuty, ...wanted }: Duty): boolean {
   const watching = requests.watching()
-  const isSame = isOnDuty ? watching !== undefined && watching.category === wanted.category : watching === undefined
+  const isSame = isOnDuty
+    ? watching !== undefined && watching.category === wanted.category
+    : watching === undefined
   if (!isSame) requests.watch(isOnDuty ? wanted : undefined)
   return !isSame
 }

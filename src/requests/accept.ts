@@ -12,7 +12,8 @@ import { refuseMinor, refuseProvider, refuseUntrusted, type TrustingPorts } from
 import { acceptBy, actorOf, offerIdOf } from './request.ts'
 import { viewRequest } from './view.ts'
 
-export type AcceptPorts = ChangePorts & TrustingPorts & { players: Players; gate: TakeGate; settings: RequestSettings }
+export type AcceptPorts = ChangePorts &
+  TrustingPorts & { players: Players; gate: TakeGate; settings: RequestSettings }
 
 export type Answered = { status: 200; body: RequestAnswer } | Refusal
 

@@ -69,7 +69,11 @@ export type ReviewRecord = {
   /** Newest first. */
   listOwn(tx: Tx, authorId: string, page: PageRequest): Promise<Review[]>
   /** Those that wait in a state, the longest due first; only what was due before a moment, where one is named. */
-  listDue(tx: Tx, asked: { state: State; dueBeforeMs?: number | undefined }, page: PageRequest): Promise<Review[]>
+  listDue(
+    tx: Tx,
+    asked: { state: State; dueBeforeMs?: number | undefined },
+    page: PageRequest,
+  ): Promise<Review[]>
 }
 
 const namespace = '5e0c7a52-6a1f-5b0e-9d0a-7e1c44b2f6d3'

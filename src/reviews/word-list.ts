@@ -5,7 +5,21 @@
 import type { Reason } from './review.ts'
 
 export const wordList: Readonly<Partial<Record<Reason, readonly string[]>>> = {
-  vulgar: ['fuck', 'cunt', 'porn', 'nude', 'escort', '约炮', '裸聊', '卖淫', '嫖娼', '傻逼', '操你', '色情', '一夜情'],
+  vulgar: [
+    'fuck',
+    'cunt',
+    'porn',
+    'nude',
+    'escort',
+    '约炮',
+    '裸聊',
+    '卖淫',
+    '嫖娼',
+    '傻逼',
+    '操你',
+    '色情',
+    '一夜情',
+  ],
   begging: ['beg for money', 'please donate', '求打赏', '求红包', '跪求', '可怜可怜', '施舍'],
   advert: [
     ...['add me on', 'whatsapp', 'telegram', 'promo code', 'casino', 'cashback', 'onlyfans'],

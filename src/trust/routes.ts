@@ -12,7 +12,10 @@ export type TrustRoutePorts = {
   clock: Clock
 }
 
-export function registerTrustRoutes(bind: Bind<Caller>, { database, readFacts, clock }: TrustRoutePorts): void {
+export function registerTrustRoutes(
+  bind: Bind<Caller>,
+  { database, readFacts, clock }: TrustRoutePorts,
+): void {
   bind(getTrust, async ({ caller }) => {
     const facts = await readFacts(database, { playerId: caller.id, nowMs: clock.nowMs() })
     const level = trust(facts)

@@ -36,4 +36,4 @@ export function needsTrust(priceMinor: bigint): Trust {
 }
 
 /** The highest price that a level may offer on; none where there is no bound but the highest price of all. */
-export const mostMinorAt = (level: Trust): bigint | undefined => bandsMinor[level]
+export const mostMinorAt = (level: Trust): bigint | undefined => (bandsMinor as readonly bigint[])[level]

@@ -80,7 +80,8 @@ async function playBatch(t: Test, size: number): Promise<Record<string, number>>
     const rival = dice.pick(others.filter(person => person !== provider))
     const draft = dice.chance(0.5)
     const id = await open(poster, { mode: dice.chance(0.5) ? 'choose' : 'first_taker', draft })
-    if (draft && dice.chance(0.7)) await requests.postDraft({ caller: poster, id, body: {}, idempotencyKey: `post-${id}` })
+    if (draft && dice.chance(0.7))
+      await requests.postDraft({ caller: poster, id, body: {}, idempotencyKey: `post-${id}` })
     batch.push({ id, poster, provider, rival, said: new Set() })
   }
   for (let step = 0; step < steps; step++) {

@@ -164,7 +164,10 @@ t.test('PostgreSQL holds the same, and refuses everything else', async t => {
     /foreign key/,
     'never "other"',
   )
-  await t.rejects(asGame("update reviews set state = 'rejected', due_at = null where id = $1"), /reviews_reason/)
+  await t.rejects(
+    asGame("update reviews set state = 'rejected', due_at = null where id = $1"),
+    /reviews_reason/,
+  )
   await t.rejects(asGame('update reviews set lines = lines where id = $1'), /permission denied/)
   for (const table of ['review_events', 'review_reports'])
     for (const act of ['update', 'delete'])
@@ -173,7 +176,9 @@ t.test('PostgreSQL holds the same, and refuses everything else', async t => {
         /append-only|never changed|refuse/i,
         `${act} ${table}`,
       )
-  await asGame("update reviews set state = 'rejected', reason = 'advert', decided_by = 'wang', due_at = null where id = $1")
+  await asGame(
+    "update reviews set state = 'rejected', reason = 'advert', decided_by = 'wang', due_at = null where id = $1",
+  )
   await asGame("update reviews set state = 'appealed', appeal = 'no', due_at = now() where id = $1")
   await t.rejects(
     asGame("update reviews set state = 'released', reason = null, due_at = null where id = $1"),
@@ -253,11 +258,16 @@ t.test('a request waits for its review, paid for and seen by nobody', async t =>
   t.notOk(inTime.items.some(one => one.subjectId === id))
   clock.advance(limits.review.due.heldMs.service_request + 1)
   const late = await operator.get(listReviews, { query: { state: 'held', overdue: 'true' } })
-  t.ok(late.items.some(one => one.subjectId === id && one.dueAt !== undefined), 'its time has passed')
+  t.ok(
+    late.items.some(one => one.subjectId === id && one.dueAt !== undefined),
+    'its time has passed',
+  )
 
   const body = { reviewer: 'wang' }
   t.match(await operator.get(releaseText, { id: idOf(id), body }), { state: 'released', decidedBy: 'wang' })
-  t.match(await operator.get(releaseText, { id: idOf(id), body: { reviewer: 'zhao' } }), { decidedBy: 'wang' })
+  t.match(await operator.get(releaseText, { id: idOf(id), body: { reviewer: 'zhao' } }), {
+    decidedBy: 'wang',
+  })
   t.match(near.at(-1), { opened: { id, reachM: 1_000 } })
   t.ok(await isListed(id))
   t.match(told.filter(({ playerId }) => playerId === lin.id).at(-1), {
@@ -336,7 +346,10 @@ t.test('three different people hide a text at once, and a reviewer decides', asy
   t.match(await lins.get(appealReview, { ...review, body: { text: 'It is a joke' } }), { state: 'appealed' })
   await lins.get(appealReview, { ...review, body: { text: 'again' } })
   const queue = await operator.get(listReviews, { query: { state: 'appealed' } })
-  t.match(queue.items.find(one => one.id === review.id), { appeal: 'It is a joke', decidedBy: 'wang' })
+  t.match(
+    queue.items.find(one => one.id === review.id),
+    { appeal: 'It is a joke', decidedBy: 'wang' },
+  )
   t.equal(
     await operator.refusal(releaseText, { ...review, body: { reviewer: 'wang' } }),
     'review_refused same_reviewer',
@@ -371,7 +384,11 @@ t.test('three different people hide a text at once, and a reviewer decides', asy
   await operator.get(releaseText, { id: idOf(contested), body: { reviewer: 'wang' } })
   const asked = { body: { ...body, id: contested } }
   await Promise.allSettled(crowd.map(({ rest }) => rest.get(reportText, asked)))
-  t.match(await operator.get(getReview, { id: idOf(contested) }), { state: 'hidden', reports: 3 }, 'in a crowd')
+  t.match(
+    await operator.get(getReview, { id: idOf(contested) }),
+    { state: 'hidden', reports: 3 },
+    'in a crowd',
+  )
   await assertBooks(t, world)
 })
 
@@ -452,7 +469,10 @@ t.test('a draft costs nothing until it is posted', async t => {
     requests.postDraft({ caller, id, body, idempotencyKey: key })
   t.equal(codeOf(await send(stranger)), 'not_found')
   clock.advance(2 * day)
-  t.equal(codeOf(await send(lin, { expiresAt: new Date(clock.nowMs()).toISOString() })), 'request_refused expiry_past')
+  t.equal(
+    codeOf(await send(lin, { expiresAt: new Date(clock.nowMs()).toISOString() })),
+    'request_refused expiry_past',
+  )
   stage.stops.isFrozen = true
   t.equal(codeOf(await send()), 'frozen')
   stage.stops.isFrozen = false
@@ -465,7 +485,11 @@ t.test('a draft costs nothing until it is posted', async t => {
   await operator.get(releaseText, { id: idOf(id), body: { reviewer: 'wang' } })
   t.equal((await find(id)).state, 'open')
 
-  const [discarded, forgotten, poor] = [await open(lin, { draft: true }), await open(lin, { draft: true }), id]
+  const [discarded, forgotten, poor] = [
+    await open(lin, { draft: true }),
+    await open(lin, { draft: true }),
+    id,
+  ]
   t.match(await requests.cancel({ caller: lin, id: discarded }), {
     body: { state: 'cancelled', paid: { amountMinor: '0' }, refunded: { amountMinor: '0' } },
   })
@@ -477,8 +501,11 @@ t.test('a draft costs nothing until it is posted', async t => {
   t.equal((await find(forgotten)).state, 'expired')
   t.equal(await balanceOf(lin), 3_000n)
   await t.rejects(
-    run(`update service_requests set state = 'open', funded_at = now(), due_at = now(), version = version + 1,
-      ended_at = null, paid = null where id = $1`, [forgotten]),
+    run(
+      `update service_requests set state = 'open', funded_at = now(), due_at = now(), version = version + 1,
+      ended_at = null, paid = null where id = $1`,
+      [forgotten],
+    ),
     /is not a transition/,
   )
   await assertBooks(t, world)
@@ -493,7 +520,10 @@ t.test('an envelope is played without a text that nobody has released', async t 
     rests.push(createRest({ url: hidingUrl, credential: reader.id }))
   }
   const reviewers = createRest({ url: hidingUrl, credential: 'operator' })
-  const shown = await hiding.hideWell(lin, { greeting: '新年快乐 13800138000', clue: { text: 'Behind the lion' } })
+  const shown = await hiding.hideWell(lin, {
+    greeting: '新年快乐 13800138000',
+    clue: { text: 'Behind the lion' },
+  })
   t.match(shown, { state: 'live', greeting: '新年快乐 ***', own: { textIsHidden: true } })
   const { id } = shown
   const seenBy = async (caller: PlayerCaller) => {
@@ -502,7 +532,9 @@ t.test('an envelope is played without a text that nobody has released', async t 
     return [answer.body.state, answer.body.greeting, answer.body.clue?.text].filter(Boolean).join(', ')
   }
   const indexed = async () => {
-    const cell = (await run('select cell_r12 from envelopes where id = $1', [id], hiding.world.ownerDatabase))[0]
+    const cell = (
+      await run('select cell_r12 from envelopes where id = $1', [id], hiding.world.ownerDatabase)
+    )[0]
     t.ok(cell)
     const [live] = await loadLiveEnvelopes(hiding.world.database, [coarsen(locateCell(place), 7)])
     return [live?.greeting, live?.clue]
@@ -512,7 +544,10 @@ t.test('an envelope is played without a text that nobody has released', async t 
   t.same(await indexed(), [undefined, undefined])
   t.notMatch(JSON.stringify(hiding.announced), /Behind/, 'announced without it')
   const review = { id: idOf(id, 'envelope') }
-  t.match(await reviewers.get(getReview, review), { lines: ['新年快乐 ***', 'Behind the lion'], state: 'held' })
+  t.match(await reviewers.get(getReview, review), {
+    lines: ['新年快乐 ***', 'Behind the lion'],
+    state: 'held',
+  })
   await reviewers.get(releaseText, { ...review, body: { reviewer: 'wang' } })
   t.equal(await seenBy(mei), 'live, 新年快乐 ***, Behind the lion')
   t.same(await indexed(), ['新年快乐 ***', 'Behind the lion'])
@@ -539,26 +574,29 @@ t.test('an envelope is played without a text that nobody has released', async t 
   await assertBooks(t, hiding.world)
 })
 
-t.test('those who are under age: no cash, no errands of strangers; and the switch of those who may', async t => {
-  const { player: minor, rest } = await signUp(100_000n, { isMinor: true })
-  const adult = (await signUp()).player
-  t.equal(codeOf(await post(minor)), 'minors_mode strangers')
-  t.equal(codeOf(await post(minor, { draft: true })), 'minors_mode strangers')
-  const id = await open(adult, { mode: 'first_taker' })
-  t.equal(await rest.refusal(takeServiceRequest, { id }), 'minors_mode strangers')
-  t.equal(codeOf(await requests.offer({ caller: minor, id, note: undefined })), 'minors_mode strangers')
-  t.equal(await rest.refusal(listServiceRequests), 'minors_mode strangers')
-  t.equal(await rest.refusal(setDuty, { body: { onDuty: true } }), 'minors_mode strangers')
-  t.same(await rest.get(getDuty), { onDuty: false })
+t.test(
+  'those who are under age: no cash, no errands of strangers; and the switch of those who may',
+  async t => {
+    const { player: minor, rest } = await signUp(100_000n, { isMinor: true })
+    const adult = (await signUp()).player
+    t.equal(codeOf(await post(minor)), 'minors_mode strangers')
+    t.equal(codeOf(await post(minor, { draft: true })), 'minors_mode strangers')
+    const id = await open(adult, { mode: 'first_taker' })
+    t.equal(await rest.refusal(takeServiceRequest, { id }), 'minors_mode strangers')
+    t.equal(codeOf(await requests.offer({ caller: minor, id, note: undefined })), 'minors_mode strangers')
+    t.equal(await rest.refusal(listServiceRequests), 'minors_mode strangers')
+    t.equal(await rest.refusal(setDuty, { body: { onDuty: true } }), 'minors_mode strangers')
+    t.same(await rest.get(getDuty), { onDuty: false })
 
-  const { player, rest: meis } = await signUp()
-  const duty = { onDuty: true, category: 'pets' } as const
-  t.same(await meis.get(setDuty, { body: duty }), duty)
-  t.same(await meis.get(getDuty), duty)
-  t.match(told.at(-1), {
-    playerId: player.id,
-    frame: { type: 'watching', serviceRequests: true, category: 'pets' },
-  })
-  t.same(await meis.get(setDuty, { body: { onDuty: false } }), { onDuty: false })
-  t.same(await meis.get(getDuty), { onDuty: false })
-})
+    const { player, rest: meis } = await signUp()
+    const duty = { onDuty: true, category: 'pets' } as const
+    t.same(await meis.get(setDuty, { body: duty }), duty)
+    t.same(await meis.get(getDuty), duty)
+    t.match(told.at(-1), {
+      playerId: player.id,
+      frame: { type: 'watching', serviceRequests: true, category: 'pets' },
+    })
+    t.same(await meis.get(setDuty, { body: { onDuty: false } }), { onDuty: false })
+    t.same(await meis.get(getDuty), { onDuty: false })
+  },
+)
