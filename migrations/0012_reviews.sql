@@ -95,7 +95,8 @@ create trigger review_reports_append_only before update or delete or truncate on
 
 -- Who did what to a text, and when.
 create table review_events (
-  id uuid primary key,
+  -- In the order in which they happened to a text: whoever adds one holds its review.
+  no bigint generated always as identity primary key,
   review_id uuid not null references reviews,
   actor_kind text not null check (actor_kind in ('policy', 'author', 'reader', 'reviewer')),
   -- A player's id or a reviewer's name.
@@ -106,7 +107,7 @@ create table review_events (
   reason text references review_reasons,
   at timestamptz not null
 );
-create index review_events_by_review on review_events (review_id, at, id);
+create index review_events_by_review on review_events (review_id, no);
 create trigger review_events_append_only before update or delete or truncate on review_events
   for each statement execute function refuse_change();
 

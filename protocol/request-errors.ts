@@ -6,8 +6,8 @@ export const requestErrors = {
     status: 403,
     title: 'Not for those who are under age',
     help:
-      'The token says `minor`. cash: no share of money is won and nothing is paid out. strangers: no service requests ' +
-      'of others are shown, offered on or taken, and none is posted.',
+      'The token says `minor`. cash: no share of money is won and nothing is paid out. strangers: no service ' +
+      'requests of others are shown, offered on or taken, and none is posted.',
     reasons: ['cash', 'strangers'],
   }),
   trust_needed: entry({

@@ -181,7 +181,7 @@ export async function createApp({
 
   // What players write for others
   const trustOf: TrustOf = async (tx, who) => trust(await readTrustFacts(tx, who))
-  const reviews = createReviewDesk({ record: reviewRecord, trustOf, clock, random, isSandbox })
+  const reviews = createReviewDesk({ record: reviewRecord, trustOf, isSandbox })
 
   // Envelopes
   const envelopes = createEnvelopes({
@@ -291,7 +291,7 @@ export async function createApp({
   registerEnvelopeRoutes(bind, { envelopes })
   registerServiceRequestRoutes(bind, { requests, live, nearby, positions })
   registerReviewRoutes(bind, {
-    ...{ record: reviewRecord, database, transact: database.transact, announcer: channel, clock, random },
+    ...{ record: reviewRecord, database, transact: database.transact, announcer: channel, clock },
     subjects: { service_request: requests.reviewed, envelope: envelopes.reviewed },
   })
   registerTrustRoutes(bind, { database, readFacts: readTrustFacts, clock })

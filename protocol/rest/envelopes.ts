@@ -76,13 +76,9 @@ export const Envelope = Shape({
         claimed: Balance,
         escrow: Balance,
         campaignId: Type.Optional(Uuid),
-        textIsHidden: Type.Optional(
-          Type.Literal(true, {
-            description: 'Others play it without greeting and clue: see /v1/me/reviews.',
-          }),
-        ),
+        textIsHidden: Type.Optional(Type.Literal(true)),
       },
-      { description: 'The hider only.' },
+      { description: 'The hider only. textIsHidden: others play it without its text, see /v1/me/reviews.' },
     ),
   ),
 })

@@ -22,8 +22,8 @@ export const ReviewReason = Type.Enum([...reviewReasons], {
 export const ReviewState = Type.Enum([...reviewStates], {
   description:
     'held: nobody else reads it yet. released: shown. reported: shown, and somebody objected. hidden: three did. ' +
-    'rejected: not shown; its author may appeal once. appealed: another reviewer decides. withdrawn: what it belonged ' +
-    'to was over first.',
+    'rejected: not shown; its author may appeal once. appealed: another reviewer decides. withdrawn: what it ' +
+    'belonged to was over first.',
 })
 
 const review = {
@@ -81,8 +81,8 @@ export const reportText = operation({
   tag,
   summary: 'Report what somebody wrote',
   description:
-    'Of a service request or an envelope that you can see. Three reports by different people hide it at once, until a ' +
-    'reviewer has looked; repeating yours changes nothing.',
+    'Of a service request or an envelope that you can see. Three reports by different people hide it at once, until ' +
+    'a reviewer has looked; repeating yours changes nothing.',
   callers: ['player'],
   body: Shape({ kind: ReviewKind, id: Uuid, reason: ReviewReason }),
   answers: { 200: Shape({ kind: ReviewKind, id: Uuid, status: Type.Literal('reported') }) },

@@ -15,9 +15,10 @@ export const ServiceRequestState = Type.Enum(
   ],
   {
     description:
-      'draft: kept, not paid for. review: paid for, and its text waits for a reviewer. open: shown to those near. offered: so, too, and somebody has offered. accepted: in the hands of one ' +
-      'provider. delivered: the poster has 72 h to confirm or dispute; silence confirms. disputed: an operator ' +
-      'decides. Final: confirmed (paid), settled (as the operator decided), cancelled and expired (paid back).',
+      'draft: kept, not paid for. review: paid for, and its text waits for a reviewer. open: shown to those near. ' +
+      'offered: so, too, and somebody has offered. accepted: in the hands of one provider. delivered: the poster has ' +
+      '72 h to confirm or dispute; silence confirms. disputed: an operator decides. Final: confirmed (paid), settled ' +
+      '(as the operator decided), cancelled and expired (paid back).',
   },
 )
 export const ServiceRequestMode = Type.Enum(['choose', 'first_taker'], {

@@ -46,8 +46,8 @@ export const exchanges: Readonly<Record<ClientType, Exchange>> = {
   watch: {
     summary:
       'Turns your duty on or off, and with it what is told of service requests within 3 km: everything that is near ' +
-      'at first, then what changes. It is kept: your other sessions follow, and a new one begins with `watching` where ' +
-      'you are on duty. POST /v1/me/duty is the same switch.',
+      'at first, then what changes. It is kept: your other sessions follow, and a new one begins with `watching` ' +
+      'where you are on duty. POST /v1/me/duty is the same switch.',
     answers: ['watching'],
     errors: [...frameErrors, 'minors_mode'],
   },
@@ -74,8 +74,8 @@ export const serverMeanings: Readonly<Record<ServerType, string>> = {
   'envelope.thanked': 'To the hider: a winner says thanks.',
   'wallet.changed': 'Money came in, or a payout ended; REST has the balance.',
   watching:
-    'Whether service requests are told from now on; forget those that were. Without `ref`: a new session begins as you ' +
-    'left the last one, or you turned it elsewhere.',
+    'Whether service requests are told from now on; forget those that were. Without `ref`: a new session begins as ' +
+    'you left the last one, or you turned it elsewhere.',
   'request.opened': 'A service request is near.',
   'request.changed': 'It is shown otherwise: another price, or another circle.',
   'request.gone': 'Forget this service request: it is not open any more, or not near.',

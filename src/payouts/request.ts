@@ -31,8 +31,8 @@ export type PayoutOrder = {
 }
 
 /**
- * Refusals in this order: `minors_mode`; `payout_refused` currency_unknown, too_small, too_large; the destination is no plain text
- * (`bad_request`); `insufficient_funds`, which leaves the transaction to be rolled back.
+ * Refusals in this order: `minors_mode`; `payout_refused` currency_unknown, too_small, too_large; the
+ * destination is no plain text (`bad_request`); `insufficient_funds`, which leaves the transaction to be rolled back.
  */
 export async function requestPayout(
   ports: RequestPorts,

@@ -25,8 +25,10 @@ export type DutyPorts = {
   clock: Clock
 }
 
-export const findDuty = async ({ duties, tx }: DutyPorts, playerId: string): Promise<Duty> =>
-  (await duties.find(tx, playerId)) ?? { isOnDuty: false }
+export async function findDuty({ duties, tx }: DutyPorts, { id, isMinor }: PlayerCaller): Promise<Duty> {
+  const kept = isMinor === true ? undefined : await duties.find(tx, id)
+  return kept ?? { isOnDuty: false }
+}
 
 /** `minors_mode`. The sockets that it leaves as they are ignore the announcement. */
 export async function setDuty(

@@ -18,8 +18,9 @@ type Answered = { status: 200; body: Static<typeof OfferAnswer> } | Refusal
 type OfferRequest = { caller: PlayerCaller; id: string; note: string | undefined }
 
 /**
- * `minors_mode`, `request_refused` text_refused, what the table refuses, `trust_needed`, `own_request` from the poster's device, `offer_gone` where
- * it was withdrawn or the request dropped before, `daily_limit`, `request_limit` offers.
+ * `minors_mode`, `request_refused` text_refused, what the table refuses, `trust_needed`, `own_request` from the
+ * poster's device, `offer_gone` where it was withdrawn or the request dropped before, `daily_limit`, `request_limit`
+ * offers.
  */
 export async function makeOffer(
   ports: OfferPorts,

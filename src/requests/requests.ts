@@ -20,7 +20,7 @@ import type { Transact } from '#platform/postgres.ts'
 import type { RequestSettings, TakeGate, TrustOf } from './ports.ts'
 import { postRequest } from './post.ts'
 import { postDraft } from './draft.ts'
-import { type Duty, type DutyRecord, findDuty, setDuty } from './duty.ts'
+import { type DutyRecord, findDuty, setDuty } from './duty.ts'
 import { createReviewedRequests } from './reviewed.ts'
 import type { ReviewDesk } from '../reviews/desk.ts'
 import type { Subject } from '../reviews/subject.ts'
@@ -71,7 +71,7 @@ export type ServiceRequests = {
   listOffers: Bound<typeof listOffers>
   listByState: Bound<typeof listByState>
   setDuty: Bound<typeof setDuty>
-  findDuty(playerId: string): Promise<Duty>
+  findDuty: Bound<typeof findDuty>
   /** For the reviewers. */
   reviewed: Subject
   /** Expiry, lapse, silence and the widening circle, for the job runner. */
@@ -100,7 +100,7 @@ export function createServiceRequests({ database, ...ports }: ServiceRequestPort
     listOffers: request => listOffers(all, request),
     listByState: request => listByState(all, request),
     setDuty: request => setDuty(all, request),
-    findDuty: playerId => findDuty(all, playerId),
+    findDuty: caller => findDuty(all, caller),
     reviewed: createReviewedRequests(all),
     jobs: createRequestJobs(all),
   }

@@ -54,7 +54,7 @@ export function registerServiceRequestRoutes(
 const describeDuty = ({ isOnDuty: onDuty, ...more }: Duty) => ({ onDuty, ...more })
 
 function bindProviders(bind: Bind<Caller>, requests: ServiceRequests): void {
-  bind(getDuty, async ({ caller }) => answer(200, describeDuty(await requests.findDuty(caller.id))))
+  bind(getDuty, async ({ caller }) => answer(200, describeDuty(await requests.findDuty(caller))))
   bind(setDuty, async ({ caller, body: { onDuty: isOnDuty, ...more } }) => {
     const set = await requests.setDuty({ caller, duty: { isOnDuty, ...more } })
     return isRefusal(set) ? set : answer(200, describeDuty(set.duty))

@@ -3,10 +3,7 @@
  * review and no review without a text. What is held is seen by nobody but its author until a reviewer releases it.
  */
 import { limits } from '#protocol/limits.ts'
-import type { Clock } from '#platform/clock.ts'
-import { createId } from '#platform/id.ts'
 import type { Tx } from '#platform/postgres.ts'
-import type { Random } from '#platform/random.ts'
 import type { Trust } from '../trust/trust.ts'
 import { judgeByPolicy } from './policy.ts'
 import { dueAtMsOf, moveTo, type ReviewRecord, reviewIdOf, type SubjectRef } from './review.ts'
@@ -16,8 +13,6 @@ import { suspect } from './words.ts'
 export type DeskPorts = {
   record: ReviewRecord
   trustOf: (tx: Tx, who: { playerId: string; nowMs: number }) => Promise<Trust>
-  clock: Clock
-  random: Random
   isSandbox: boolean
 }
 
@@ -30,9 +25,7 @@ export type ReviewDesk = {
   withdraw(tx: Tx, which: SubjectRef & { nowMs: number }): Promise<void>
 }
 
-export function createReviewDesk(ports: DeskPorts): ReviewDesk {
-  const { record, trustOf, isSandbox } = ports
-
+export function createReviewDesk({ record, trustOf, isSandbox }: DeskPorts): ReviewDesk {
   /** The same errand over and over is an advert for oneself; the same wish on many envelopes is a custom. */
   async function isFlooding(tx: Tx, { kind, authorId, lines, nowMs }: Submission): Promise<boolean> {
     const { sameRequests, sameWithinMs } = limits.review
@@ -55,7 +48,7 @@ export function createReviewDesk(ports: DeskPorts): ReviewDesk {
         ...{ dueAtMs: dueAtMsOf(kind, state, nowMs), createdAtMs: nowMs, judgedAtMs: nowMs },
       })
       await record.note(tx, {
-        ...{ id: createId(ports), reviewId: id, actorKind: 'policy', actor: null, action: 'submit' },
+        ...{ reviewId: id, actorKind: 'policy', actor: null, action: 'submit' },
         ...{ from: null, to: state, reason: suspicion, atMs: nowMs },
       })
       return { isHeld: state === 'held' }
@@ -68,7 +61,7 @@ export function createReviewDesk(ports: DeskPorts): ReviewDesk {
       if (decision.status !== 'move') return
       await record.store(tx, moveTo(review, decision.to, nowMs))
       await record.note(tx, {
-        ...{ id: createId(ports), reviewId: review.id, actorKind: 'author', actor: review.authorId },
+        ...{ reviewId: review.id, actorKind: 'author', actor: review.authorId },
         ...{ action: 'withdraw', from: review.state, to: decision.to, reason: null, atMs: nowMs },
       })
     },

@@ -5,10 +5,8 @@
  */
 import { limits } from '#protocol/limits.ts'
 import type { Clock } from '#platform/clock.ts'
-import { createId } from '#platform/id.ts'
 import type { Transact, Tx } from '#platform/postgres.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
-import type { Random } from '#platform/random.ts'
 import { checkText } from '../envelopes/text.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { Announcer } from '../realtime/announcer.ts'
@@ -23,7 +21,6 @@ export type JudgePorts = {
   subjects: Readonly<Record<Kind, Subject>>
   announcer: Pick<Announcer, 'toPlayer'>
   clock: Clock
-  random: Random
 }
 
 type Judged = { status: 'ok'; review: Review } | Refusal
@@ -58,7 +55,7 @@ async function act(
   const after = { ...moveTo(review, decision.to, nowMs), ...change }
   await record.store(tx, after)
   await record.note(tx, {
-    ...{ id: createId(ports), reviewId: review.id, actorKind: how.actorKind, actor: how.actor, action },
+    ...{ reviewId: review.id, actorKind: how.actorKind, actor: how.actor, action },
     ...{ from: review.state, to: after.state, reason: how.reason ?? null, atMs: nowMs },
   })
   const fate = fateOf(review, after)

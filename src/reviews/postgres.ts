@@ -30,8 +30,8 @@ export const reviewRecord: ReviewRecord = {
     await tx.query(sql['store-review'], [id, ...values])
   },
 
-  async note(tx, { id, reviewId, actorKind, actor, action, from, to, reason, atMs }) {
-    const what = [id, reviewId, actorKind, actor, action, from, to, reason]
+  async note(tx, { reviewId, actorKind, actor, action, from, to, reason, atMs }) {
+    const what = [reviewId, actorKind, actor, action, from, to, reason]
     await tx.query(sql['add-event'], [...what, new Date(atMs)])
   },
 
@@ -99,7 +99,6 @@ const toReview = (row: ReviewRow): Review => ({
 })
 
 type EventRow = Row & {
-  id: string
   review_id: string
   actor_kind: Event['actorKind']
   actor: string | null
@@ -111,6 +110,6 @@ type EventRow = Row & {
 }
 
 const toEvent = (row: EventRow): Event => ({
-  ...{ id: row.id, reviewId: row.review_id, actorKind: row.actor_kind, actor: row.actor, action: row.action },
+  ...{ reviewId: row.review_id, actorKind: row.actor_kind, actor: row.actor, action: row.action },
   ...{ from: row.from_state, to: row.to_state, reason: row.reason, atMs: row.at.getTime() },
 })

@@ -35,7 +35,6 @@ export type ActorKind = 'policy' | 'author' | 'reader' | 'reviewer'
 
 /** What happened to it: added once, never changed. */
 export type Event = {
-  id: string
   reviewId: string
   actorKind: ActorKind
   /** A player's id, or a reviewer's name. */

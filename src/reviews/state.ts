@@ -1,6 +1,6 @@
 /**
- * The life of a text as one table: who may do what in which state, and what becomes of it. PostgreSQL holds the moves of
- * it and refuses every other; a test compares the two and asks for every state, actor and action.
+ * The life of a text as one table: who may do what in which state, and what becomes of it. PostgreSQL holds the moves
+ * of it and refuses every other; a test compares the two and asks for every state, actor and action.
  */
 import { limits } from '#protocol/limits.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'

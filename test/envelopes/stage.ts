@@ -66,7 +66,7 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
     merchants: merchantRecord,
     budgets: { isFrozen },
     campaigns: campaignRecord,
-    reviews: createReviewDesk({ record: reviewRecord, trustOf, clock, random, isSandbox }),
+    reviews: createReviewDesk({ record: reviewRecord, trustOf, isSandbox }),
     noteAction: createActionLog(world),
     announcer,
     clock,

@@ -38,6 +38,11 @@ function openNoRequests() {
   return { live, nearby: createNearby(live) }
 }
 
+const duties = {
+  find: async () => ({ isOnDuty: false }),
+  set: async () => ({ status: 'set' }) as const,
+}
+
 function createHubStage() {
   const stage = createIndexStage()
   const { clock, index, gate: recordGate } = stage
@@ -59,7 +64,7 @@ function createHubStage() {
     isSandbox: false,
     around,
     index,
-    requests: openNoRequests(),
+    ...{ requests: openNoRequests(), duties },
     channels: {
       ...{ ...silent, requests: silent },
       followPlayer: async id => void followed.add(id),
@@ -81,7 +86,6 @@ function createHubStage() {
       reveal: async () => refuse('out_of_reach', { figures: { distanceM: 63 } }),
       claimedIds: async () => [],
     },
-    duties: { find: async () => ({ isOnDuty: false }), set: async () => ({ status: 'set' }) },
   })
 
   function connect(token?: string) {

@@ -25,7 +25,7 @@ import { createAdmission } from '../../src/realtime/admission.ts'
 import { createLiveRequests } from '../../src/requests/live-requests.ts'
 import { createNearby } from '../../src/requests/nearby.ts'
 import { dutyRecord, loadLiveRequests } from '../../src/requests/postgres.ts'
-import { createHub } from '../../src/realtime/hub.ts'
+import { createHub, type HubPorts } from '../../src/realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from '../../src/realtime/redis.ts'
 import type { MoveAnswer, Viewpoint } from '../../src/positions/positions.ts'
 import type { ClaimAnswer, ClaimRequest, RevealAnswer, RevealRequest } from '../../src/realtime/session.ts'
@@ -120,6 +120,15 @@ function createPeople(world: World) {
   }
 }
 
+function createDuties(world: World, prefix: string): HubPorts['duties'] {
+  const announcer = createAnnouncer(world.redis, { prefix, log })
+  const ports = { duties: dutyRecord, tx: world.database, clock: systemClock, announcer }
+  return {
+    find: caller => findDuty(ports, caller),
+    set: (caller, duty) => setDuty(ports, { caller, duty }),
+  }
+}
+
 async function startServer(t: Test, world: World, people: People, options: ServerOptions) {
   const { database, redisUrl, redisPrefix: prefix, random } = world
   const { positions, claims, authenticate } = people
@@ -145,17 +154,10 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   const notices = createNotices(world.redis, { prefix, log })
   const forgetTokens = (): void => undefined
   const seen = { around, index, requests, channels, positions, claims, notices, forgetTokens }
-  const dutyPorts = {
-    ...{ duties: dutyRecord, tx: database, clock: systemClock },
-    announcer: createAnnouncer(world.redis, { prefix, log }),
-  }
   const hub = createHub({
     ...{ clock: options.hubClock ?? systemClock, random: options.random ?? random },
     ...{ log, isSandbox: true, ...seen },
-    duties: {
-      find: playerId => findDuty(dutyPorts, playerId),
-      set: (caller, duty) => setDuty(dutyPorts, { caller, duty }),
-    },
+    duties: createDuties(world, prefix),
   })
   const app = Fastify()
   handleFaults(app, { sandbox: true })

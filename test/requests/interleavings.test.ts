@@ -1,8 +1,8 @@
 /**
  * Five actors who know nothing of each other do whatever they can, at once and in any order: the poster, the provider,
- * a rival, the operator with the reviewers, and the clock on two servers; half begin as drafts. Whatever comes of it, each request ends in exactly one state,
- * nobody was told another one, its escrow is empty, and the money is where the state says. `INTERLEAVINGS=10000` for
- * more of them, `SEED` for others.
+ * a rival, the operator with the reviewers, and the clock on two servers; half begin as drafts. Whatever comes of it,
+ * each request ends in exactly one state, nobody was told another one, its escrow is empty, and the money is where the
+ * state says. `INTERLEAVINGS=10000` for more of them, `SEED` for others.
  */
 import t, { type Test } from 'tap'
 import type { Row } from '#platform/postgres.ts'

@@ -30,7 +30,7 @@ export const hour = 3_600_000
 const trustOf: TrustOf = async (tx, who) => trust(await readTrustFacts(tx, who))
 
 /** The ports of the verbs, and what a test may turn on them. */
-async function openPorts(t: Test) {
+async function openPorts(t: Test, isSandbox: boolean) {
   const world = await createWorld(t, { connections: 16 })
   const { clock, random, redisUrl, redisPrefix } = world
   const onError = (error: Error) => t.comment(error.message)
@@ -52,6 +52,12 @@ async function openPorts(t: Test) {
       toPlayer: (playerId: string, frame: PlayerFrame) => void told.push({ playerId, frame }),
     },
     log: createLogger('silent'),
+    reviews: createReviewDesk({ record: reviewRecord, trustOf, isSandbox }),
+    /** Everybody stands on the square. */
+    positions: {
+      standing: async () => ({ status: 'ok', cell: locateCell(place) }) as const,
+      lastCell: async () => locateCell(place),
+    },
   }
   return { world, ports, told, near, stops, gate }
 }
@@ -68,18 +74,12 @@ export async function createRequestStage(
   t: Test,
   options: { cancelFeePercent?: number; isSandbox?: boolean } = {},
 ) {
-  const opened = await openPorts(t)
+  const { isSandbox = true } = options
+  const opened = await openPorts(t, isSandbox)
   const { world, ports } = opened
   const { database } = world
-  const { isSandbox = true } = options
-  const reviews = createReviewDesk({ ...ports, record: reviewRecord, isSandbox })
-  /** Everybody stands on the square. */
-  const positions = {
-    standing: async () => ({ status: 'ok', cell: locateCell(place) }) as const,
-    lastCell: async () => locateCell(place),
-  }
   const requests = createServiceRequests({
-    ...{ ...ports, database, positions, reviews },
+    ...{ ...ports, database },
     runOnce: (request, act) => runOnce(database, request, act),
     settings: {
       isSandbox,
@@ -114,7 +114,7 @@ export async function createRequestStage(
   const split = (id: string, providerMinor: string) =>
     requests.split({ id, providerMinor, reason: 'heard both', idempotencyKey: `split-${keys++}` })
 
-  const due = { ...ports, reviews, transact: database.transact }
+  const due = { ...ports, transact: database.transact }
   /** Everything that the clock does by now. */
   async function tick(): Promise<void> {
     await actOnDue(due, expiring)

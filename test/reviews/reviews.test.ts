@@ -1,4 +1,4 @@
-/** What players write for others: held, released, reported, hidden, rejected, appealed; and who is trusted with what. */
+/** What players write for others: held, released, reported, hidden, rejected, appealed; and who is trusted how far. */
 import Fastify from 'fastify'
 import t from 'tap'
 import { limits } from '#protocol/limits.ts'
@@ -47,7 +47,7 @@ import { createRequestStage, hour, place } from '../requests/stage.ts'
 const stage = await createRequestStage(t, { isSandbox: false })
 const hiding = await createStage(t, { isSandbox: false })
 const { world, requests, near, told, post, open, find, add, balanceOf, tick } = stage
-const { clock, database, random } = world
+const { clock, database } = world
 const day = 86_400_000
 
 /** Whoever names a player is that player; anybody else is the operator. */
@@ -61,7 +61,7 @@ async function serve({ database: tx, clock: time }: World, more: Pick<JudgePorts
     authenticate: async authorization =>
       people.get(authorization?.slice('Bearer '.length) ?? '') ?? { kind: 'operator', id: 'operator' },
   })
-  const ports = { database: tx, clock: time, random, record: reviewRecord, transact: tx.transact }
+  const ports = { database: tx, clock: time, record: reviewRecord, transact: tx.transact }
   registerReviewRoutes(bind, { ...ports, ...more })
   registerTrustRoutes(bind, { ...ports, readFacts: readTrustFacts })
   registerServiceRequestRoutes(bind, {

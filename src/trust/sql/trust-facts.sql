@@ -1,5 +1,5 @@
--- What the trust in a player follows from: age, shares won (no more are counted than matter), different people with whom
--- a service request was confirmed, and texts of theirs that were rejected lately.
+-- What the trust in a player follows from: age, shares won (no more are counted than matter), different people with
+-- whom a service request was confirmed, and texts of theirs that were rejected lately.
 -- Params: $1 player, $2 rejections since, $3 the most shares that matter
 -- Returns: created_at, time_scale, settled_claims, confirmed_requests, upheld_reports
 select p.created_at, p.time_scale,
