@@ -11,6 +11,7 @@ export const tags: Record<string, string> = {
   envelopes: 'Hide, find as hint cells, look at, close, verify.',
   'service requests':
     'What somebody needs at a place, with the pay in escrow: post, take on, deliver, confirm.',
+  reviews: 'What players write for others: report it, see what became of yours, appeal.',
   claims: 'Grab a share, look back.',
   merchants: 'The merchant behind a key, and its keys.',
   operator: 'What the operator does for merchants and wallets.',
@@ -18,7 +19,17 @@ export const tags: Record<string, string> = {
 }
 
 const restLimits = [
-  ...(['money', 'envelope', 'serviceRequest', 'claim', 'position', 'strike', 'device'] as const),
+  ...([
+    'money',
+    'envelope',
+    'serviceRequest',
+    'review',
+    'trust',
+    'claim',
+    'position',
+    'strike',
+    'device',
+  ] as const),
   ...(['hint', 'http', 'idempotency'] as const),
   ...(['payout', 'statement', 'merchant', 'sandbox'] as const),
 ]

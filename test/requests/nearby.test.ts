@@ -261,7 +261,7 @@ t.test('duty is one switch, for every socket and for the next session', async t 
   await tablet.frame('request.opened', ({ serviceRequestId }) => serviceRequestId === pets.id)
   t.equal(phone.frames.filter(({ type }) => type === 'watching').length, 1, 'who turned it is told once')
 
-  const next = openClient(t, first, { playerId: mei, device: '6f0f3b0e-3f1e-4f57-9a3b-1d1f0a3c2b11' })
+  const next = openClient(t, second, { playerId: mei })
   t.match(await next.frame('watching'), { serviceRequests: true, category: 'pets' })
   const caller: PlayerCaller = { kind: 'player', id: mei, timeScale: 120 }
   const ports = { duties: dutyRecord, tx: world.database, announcer, clock: world.clock }
