@@ -12,7 +12,7 @@ import { type LiveRequest, toLiveRequest } from '../../src/requests/live-request
 import { createLiveRequests } from '../../src/requests/live-requests.ts'
 import { circleOf, createNearby } from '../../src/requests/nearby.ts'
 import { setDuty } from '../../src/requests/duty.ts'
-import { dutyRecord, requestRecord } from '../../src/requests/postgres.ts'
+import { requestRecord } from '../../src/requests/postgres.ts'
 import { fundTopUp, topUp } from '../../src/requests/request.ts'
 import { postTransfers } from '../../src/ledger/postgres.ts'
 import { eventually } from '../acceptance/eventually.ts'
@@ -264,7 +264,7 @@ t.test('duty is one switch, for every socket and for the next session', async t 
   const next = openClient(t, second, { playerId: mei })
   t.match(await next.frame('watching'), { serviceRequests: true, category: 'pets' })
   const caller: PlayerCaller = { kind: 'player', id: mei, timeScale: 120 }
-  const ports = { duties: dutyRecord, tx: world.database, announcer, clock: world.clock }
+  const ports = { duties: stage.duties, tx: world.database, announcer, clock: world.clock }
   await setDuty(ports, { caller, duty: { isOnDuty: false } })
   for (const { frame } of [phone, tablet, next])
     t.match(await frame('watching', ({ serviceRequests }) => !serviceRequests), { type: 'watching' })
