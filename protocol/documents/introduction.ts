@@ -13,6 +13,7 @@ export const tags: Record<string, string> = {
     'What somebody needs at a place, with the pay in escrow: post, take on, deliver, confirm.',
   reviews: 'What players write for others: report it, see what became of yours, appeal.',
   claims: 'Grab a share, look back.',
+  campaigns: 'Plans of many envelopes: launched, dropped on the map, paused, ended.',
   merchants: 'The merchant behind a key, and its keys.',
   operator: 'What the operator does for merchants and wallets.',
   health: 'For load balancers.',

@@ -31,6 +31,8 @@ export type EnvelopeTerms = {
   /** Whether others read greeting and clue: not while they wait for a reviewer, nor once they were rejected. */
   showsText: boolean
   campaignId: string | null
+  /** The drop that it came with; its money goes back to the campaign. */
+  dropId: string | null
   /** SHA-256 of the split, hexadecimal. */
   commitment: string
   createdAtMs: number

@@ -154,6 +154,7 @@ export function createMemoryRecordHouse(nowMs: () => number): RecordHouse {
           brand: null,
           showsText: true,
           campaignId: null,
+          dropId: null,
           commitment: '',
           guestIds: [],
           passphraseMac: null,

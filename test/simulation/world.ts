@@ -157,6 +157,7 @@ function plantEnvelope(
       brand: null,
       showsText: true,
       campaignId: null,
+      dropId: null,
       commitment: '',
       guestIds: [],
       passphraseMac: null,
