@@ -2,6 +2,7 @@
 import type { Operation } from '../operation.ts'
 import { exclusionOperations } from './areas.ts'
 import { campaignOperations } from './campaigns.ts'
+import { listMessages, readChat, readMessages, sendMessage } from './chats.ts'
 import { claimEnvelope, getClaim, listClaims, revealEnvelope, thankHider } from './claims.ts'
 import {
   closeEnvelope,
@@ -42,6 +43,7 @@ import {
   sendPosition,
   signUpPlayer,
 } from './players.ts'
+import { getReputation, listRatings, rateServiceRequest } from './ratings.ts'
 import {
   acceptOffer,
   cancelServiceRequest,
@@ -127,6 +129,12 @@ export const operations: readonly Operation[] = [
   listOwnReviews,
   appealReview,
   getTrust,
+  sendMessage,
+  listMessages,
+  readMessages,
+  rateServiceRequest,
+  listRatings,
+  getReputation,
   getMerchant,
   createApiKey,
   listApiKeys,
@@ -148,6 +156,7 @@ export const operations: readonly Operation[] = [
   getReview,
   releaseText,
   rejectText,
+  readChat,
   getAccountStatement,
   setCap,
   listBudgets,

@@ -33,6 +33,7 @@ export type HubPorts = {
   positions: ReceptionPorts['positions']
   claims: ReceptionPorts['claims']
   duties: ReceptionPorts['duties']
+  chats: ReceptionPorts['chats']
 }
 
 /** One client, as the WebSocket brings it. */

@@ -25,6 +25,7 @@ import type { Connection } from './connection.ts'
 import { describeRefusal, refer } from './error-frame.ts'
 import { createLine, type Line } from './line.ts'
 import { createLookout, type Lookout, type LookoutPorts } from './lookout.ts'
+import { createTalk, type Talk, type TalkPorts } from './talk.ts'
 import {
   createRequestLookout,
   type RequestLookout,
@@ -46,10 +47,9 @@ export type RevealAnswer = { status: 200; body: RevealedAnswer | Static<typeof C
 export type Duty = { isOnDuty: boolean; category?: NonNullable<Watching['category']> }
 
 export type SessionPorts = LookoutPorts &
-  RequestLookoutPorts & {
+  RequestLookoutPorts &
+  TalkPorts & {
     log: Pick<Logger, 'error'>
-    /** Whether refusals carry their figures. */
-    isSandbox: boolean
     duties: { set(player: PlayerCaller, duty: Duty): Promise<{ status: 'set' } | Refusal> }
     positions: { move(player: PlayerCaller, fix: Fix): Promise<MoveAnswer> }
     claims: {
@@ -101,7 +101,8 @@ export function createSession(opening: Opening, ports: SessionPorts): Session {
   const requests = createRequestLookout({ playerId: player.id, line, tickMs: lookout.tickMs }, ports)
   follow(requests, opening.duty)
   const serverTime = () => new Date(ports.clock.nowMs()).toISOString()
-  const answer = createAnswering({ player, line, lookout, requests, serverTime }, ports)
+  const talk = createTalk({ player, line }, ports)
+  const answer = createAnswering({ player, line, lookout, requests, talk, serverTime }, ports)
   const describe = (ref: string | undefined) => ({
     type: 'welcome' as const,
     ...refer(ref),
@@ -147,6 +148,7 @@ export function createSession(opening: Opening, ports: SessionPorts): Session {
       }
     },
     deliver(frame, json) {
+      if (talk.isEcho(frame)) return
       if (frame.type === 'watching' && !follow(requests, dutyOf(frame))) return
       line.sendJson(json)
       const wonId = wonIdOf(frame)
@@ -165,12 +167,13 @@ type Standing = {
   line: Line
   lookout: Lookout
   requests: RequestLookout
+  talk: Talk
   serverTime: () => string
 }
 
 /** Answers one frame after the other as they come, fixes in their order; throws what is a fault of ours. */
 function createAnswering(
-  { player, line, lookout, requests, serverTime }: Standing,
+  { player, line, lookout, requests, talk, serverTime }: Standing,
   ports: SessionPorts,
 ): (frame: SessionFrame) => Promise<void> {
   const [moves, watches] = [createTurns(), createTurns()]
@@ -223,6 +226,9 @@ function createAnswering(
       }
       case 'watch':
         return watches(() => watch(frame.id, dutyOf(frame)))
+      case 'chat.send':
+      case 'chat.read':
+        return talk.answer(frame)
       case 'ping':
         return line.send({ type: 'pong', ...refer(frame.id), serverTime: serverTime() })
     }

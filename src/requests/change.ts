@@ -13,7 +13,7 @@ import type { Transact } from '#platform/postgres.ts'
 import type { Budgets, RequestRecord } from './ports.ts'
 import type { ReviewDesk } from '../reviews/desk.ts'
 import { releaseEscrow, type ServiceRequest } from './request.ts'
-import { type Action, type Actor, decide, isEnded, type RequestState } from './state.ts'
+import { type Action, type Actor, decide, isEnded, keepsOffers, type RequestState } from './state.ts'
 
 export type ChangePorts = {
   transact: Transact
@@ -65,7 +65,9 @@ export async function changeIn(
     await reviews.withdraw(tx, { kind: 'service_request', subjectId: id, nowMs: after.endedAtMs ?? 0 })
     await ledger.post(tx, releaseEscrow(after))
   }
-  return { status: 'changed', before, after }
+  const concernsOffers = after.offers > 0 && keepsOffers(before.state) !== keepsOffers(after.state)
+  const standing = concernsOffers ? await record.listStanding(tx, after) : []
+  return { status: 'changed', before, after, standing }
 }
 
 /** Whether payouts are stopped for what this player pays for. */

@@ -17,13 +17,14 @@ import type { Positions } from '../positions/positions.ts'
 import type { Budgets, Players, RequestRecord } from './ports.ts'
 import type { RunOnce } from '#platform/idempotency.ts'
 import type { Transact } from '#platform/postgres.ts'
-import type { RequestSettings, TakeGate, TrustOf } from './ports.ts'
+import type { Reputations, RequestSettings, TakeGate, TrustOf } from './ports.ts'
 import { postRequest } from './post.ts'
 import { postDraft } from './draft.ts'
 import { type DutyRecord, findDuty, setDuty } from './duty.ts'
 import { createReviewedRequests } from './reviewed.ts'
 import type { ReviewDesk } from '../reviews/desk.ts'
 import type { Subject } from '../reviews/subject.ts'
+import { createStateAsking } from './taken.ts'
 import { topUpRequest } from './top-up.ts'
 
 export type ServiceRequestPorts = {
@@ -38,6 +39,7 @@ export type ServiceRequestPorts = {
   trustOf: TrustOf
   reviews: ReviewDesk
   gate: TakeGate
+  reputations: Reputations
   noteAction: NoteAction
   announcer: RequestAnnouncer
   clock: Clock
@@ -79,7 +81,10 @@ export type ServiceRequests = {
 }
 
 export function createServiceRequests({ database, ...ports }: ServiceRequestPorts): ServiceRequests {
-  const all = { ...ports, tx: database, transact: database.transact }
+  const all = {
+    ...{ ...ports, tx: database, transact: database.transact },
+    askState: createStateAsking({ tx: database, record: ports.record }),
+  }
   return {
     post: request => postRequest(all, request),
     postDraft: request => postDraft(all, request),

@@ -74,6 +74,8 @@ export const isEnded = (state: RequestState): state is EndState =>
   (ended as readonly RequestState[]).includes(state)
 /** Whether others may know of it. */
 export const isPublic = (state: RequestState): boolean => state === 'open' || state === 'offered'
+/** Whether what was offered still stands: a review that hides a request leaves its offers as they are. */
+export const keepsOffers = (state: RequestState): boolean => isPublic(state) || state === 'review'
 /** While it is in their hands, the provider knows the exact place. */
 export const isUnderWay = (state: RequestState): boolean =>
   state === 'accepted' || state === 'delivered' || state === 'disputed'

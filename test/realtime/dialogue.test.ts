@@ -43,6 +43,8 @@ const duties = {
   set: async () => ({ status: 'set' }) as const,
 }
 
+const noChats = { send: async () => refuse('not_found'), read: async () => refuse('not_found') }
+
 function createHubStage() {
   const stage = createIndexStage()
   const { clock, index, gate: recordGate } = stage
@@ -61,9 +63,7 @@ function createHubStage() {
     clock,
     random: { ...systemRandom, fraction: () => 0.5 },
     log: { error: (...fault: unknown[]) => void faults.push(fault) },
-    isSandbox: false,
-    around,
-    index,
+    ...{ isSandbox: false, around, index },
     ...{ requests: openNoRequests(), duties },
     channels: {
       ...{ ...silent, requests: silent },
@@ -86,6 +86,7 @@ function createHubStage() {
       reveal: async () => refuse('out_of_reach', { figures: { distanceM: 63 } }),
       claimedIds: async () => [],
     },
+    chats: noChats,
   })
 
   function connect(token?: string) {

@@ -10,6 +10,7 @@ import { isInsufficientFunds, postTransfers, walletRecord } from '../../src/ledg
 import { createActionLog } from '../../src/operator/postgres.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import { playerRecord } from '../../src/players/postgres.ts'
+import { ratingRecord } from '../../src/ratings/postgres.ts'
 import type { PlayerFrame } from '../../src/realtime/announcer.ts'
 import { actOnDue, expiring, widenDue } from '../../src/requests/due.ts'
 import type { LiveRequest } from '../../src/requests/live-request.ts'
@@ -51,6 +52,7 @@ async function openPorts(t: Test, isSandbox: boolean) {
       requestClosed: ({ id }: { id: string }) => void near.push({ closed: id }),
       toPlayer: (playerId: string, frame: PlayerFrame) => void told.push({ playerId, frame }),
     },
+    reputations: ratingRecord,
     log: createLogger('silent'),
     reviews: createReviewDesk({ record: reviewRecord, trustOf, isSandbox }),
     /** Everybody stands on the square. */

@@ -40,12 +40,7 @@ function tellFrame(frame: ServerFrame): string {
       return frame.serviceRequests ? 'service requests' : 'no service requests'
     case 'request.opened':
     case 'request.changed':
-      return tellParts(
-        frame.serviceRequestId,
-        `within ${frame.withinM} m`,
-        tellMoney({ amount: frame.price }),
-        frame.text,
-      )
+      return tellRequest(frame)
     case 'request.gone':
       return frame.serviceRequestId
     case 'request.state':
@@ -61,7 +56,13 @@ function tellFrame(frame: ServerFrame): string {
       return tellParts(`${frame.serviceRequestId} by ${frame.provider}`, frame.note)
     case 'offer.withdrawn':
     case 'offer.accepted':
-      return `${frame.serviceRequestId} ${frame.offerId}`
+    case 'offer.renewed':
+    case 'offer.declined':
+      return tellOffer(frame)
+    case 'chat.message':
+      return `${frame.serviceRequestId} ${frame.from}: "${frame.text}"`
+    case 'chat.seen':
+      return `${frame.serviceRequestId} ${frame.by} has read ${frame.no}`
     case 'error':
       return tellParts(frame.code, frame.reason, ...(frame.errors ?? []).map(tellFault), tellWait(frame))
     case 'goodbye':
@@ -70,6 +71,16 @@ function tellFrame(frame: ServerFrame): string {
       return frame.serverTime
   }
 }
+
+type SeenFrame = Extract<ServerFrame, { type: 'request.opened' | 'request.changed' }>
+
+const tellRequest = ({ serviceRequestId, withinM, price, text }: SeenFrame): string =>
+  tellParts(serviceRequestId, `within ${withinM} m`, tellMoney({ amount: price }), text)
+
+type OfferFrame = Extract<ServerFrame, { offerId: string; provider?: never }>
+
+const tellOffer = (frame: OfferFrame): string =>
+  tellParts(`${frame.serviceRequestId} ${frame.offerId}`, 'reason' in frame ? frame.reason : undefined)
 
 function tellHint({ band, envelopeId, brand, greeting, clue }: HintItem): string {
   const words = [brand, greeting && `"${greeting}"`, clue && `clue: ${clue.text}`]
