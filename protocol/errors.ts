@@ -4,6 +4,7 @@
  */
 import { entry } from './error-entry.ts'
 import { requestErrors } from './request-errors.ts'
+import { webhookErrors } from './webhook-errors.ts'
 
 export const errors = {
   bad_request: entry({
@@ -258,6 +259,7 @@ export const errors = {
     help: 'A fault on our side, logged with the request id.',
   }),
   ...requestErrors,
+  ...webhookErrors,
 } as const
 
 export type ErrorCode = keyof typeof errors

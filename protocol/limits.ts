@@ -119,5 +119,25 @@ export const limits = {
   statement: { periodMs: 366 * 86_400_000, settledMs: 60_000 },
   operator: { reasonChars: 500, replayedAtOnce: 200 },
   merchant: { liveKeys: 2, nameChars: 80 },
+  webhook: {
+    endpoints: 10,
+    urlChars: 500,
+    descriptionChars: 120,
+    timeoutMs: 15_000,
+    /** Of the Standard Webhooks specification; seconds, minutes and hours. */
+    retriesAfterMs: [
+      ...([5_000, 300_000, 1_800_000] as const),
+      ...([2, 5, 10, 14, 20, 24] as const).map(hours => hours * 3_600_000),
+    ],
+    jitterPercent: 10,
+    atOnce: 4,
+    disabledAfterMs: 5 * 86_400_000,
+    rotationMs: 86_400_000,
+    responseChars: 500,
+    replayedAtOnce: 1_000,
+    keptMs: 30 * 86_400_000,
+    inboxMessages: 50,
+    inboxKeptMs: 86_400_000,
+  },
   sandbox: { maxTimeScale: 120, playerTestMinor: 100_000_00n, merchantTestMinor: 1_000_000_00n },
 } as const

@@ -13,6 +13,7 @@ export const tags: Record<string, string> = {
     'What somebody needs at a place, with the pay in escrow: post, take on, deliver, confirm.',
   claims: 'Grab a share, look back.',
   merchants: 'The merchant behind a key, and its keys.',
+  webhooks: 'What the server sends to you: endpoints, deliveries, replays.',
   operator: 'What the operator does for merchants and wallets.',
   health: 'For load balancers.',
 }
@@ -20,7 +21,7 @@ export const tags: Record<string, string> = {
 const restLimits = [
   ...(['money', 'envelope', 'serviceRequest', 'claim', 'position', 'strike', 'device'] as const),
   ...(['hint', 'http', 'idempotency'] as const),
-  ...(['payout', 'statement', 'merchant', 'sandbox'] as const),
+  ...(['payout', 'statement', 'merchant', 'webhook', 'sandbox'] as const),
 ]
 
 export const restIntroduction = `Hide money at real places, walk, get warmer and colder hints, claim exactly once.

@@ -9,6 +9,7 @@ import { payoutExamples } from './payouts.ts'
 import { playerExamples } from './players.ts'
 import { serviceRequestExamples } from './service-requests.ts'
 import { standingExamples } from './standing.ts'
+import { webhookExamples } from './webhooks.ts'
 
 const healthExamples = [
   exampleOf(getLiveness, { answers: { 200: { status: 'alive' } } }),
@@ -24,6 +25,7 @@ export const examples: ReadonlyMap<string, Example> = new Map(
     ...claimExamples,
     ...serviceRequestExamples,
     ...merchantExamples,
+    ...webhookExamples,
     ...operatorExamples,
     ...healthExamples,
   ].map(example => [example.operation.id, example]),

@@ -64,6 +64,7 @@ import {
 } from './service-requests.ts'
 import { endAppeal, getPlayerStanding, getStanding, listAppeals, sendAppeal } from './standing.ts'
 import { getAccountStatement, getStatement } from './statements.ts'
+import { webhookOperations } from './webhooks.ts'
 
 export const operations: readonly Operation[] = [
   signUpPlayer,
@@ -110,6 +111,7 @@ export const operations: readonly Operation[] = [
   createApiKey,
   listApiKeys,
   revokeApiKey,
+  ...webhookOperations,
   createMerchant,
   deposit,
   banPlayer,
