@@ -80,21 +80,34 @@ export function createPost({ resolve = resolveName, ...options }: OutboundOption
 
   return async (outbound, stop) => {
     const startMs = performance.now()
-    const deadline = AbortSignal.timeout(timeoutMs)
-    const signal = stop === undefined ? deadline : AbortSignal.any([deadline, stop])
+    const { signal, isLate, clear } = createDeadline(timeoutMs, stop)
     const answer = await send(outbound, signal).catch((error: unknown) => ({
-      fault:
-        error instanceof Refused
-          ? error.fault
-          : deadline.aborted
-            ? ('timeout' as const)
-            : ('connection' as const),
+      fault: error instanceof Refused ? error.fault : isLate() ? ('timeout' as const) : ('connection' as const),
     }))
+    clear()
     return { ...answer, tookMs: Math.round(performance.now() - startMs) }
   }
 }
 
 type Answered = Omit<OutboundAnswer, 'tookMs'>
+
+/** Aborts when time is up, or when `stop` does; nothing of it stays behind. */
+function createDeadline(timeoutMs: number, stop: AbortSignal | undefined) {
+  const controller = new AbortController()
+  let isLate = false
+  const abort = () => controller.abort()
+  const timer = setTimeout(() => {
+    isLate = true
+    abort()
+  }, timeoutMs)
+  if (stop?.aborted) abort()
+  stop?.addEventListener('abort', abort)
+  const clear = () => {
+    clearTimeout(timer)
+    stop?.removeEventListener('abort', abort)
+  }
+  return { signal: controller.signal, isLate: () => isLate, clear }
+}
 
 function beforeAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((done, fail) => {

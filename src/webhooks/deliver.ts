@@ -23,7 +23,7 @@ export const deliverLimits = {
   /** Of them at endpoints that fail, which are the slow ones: whoever answers never waits for them. */
   failingAtOnce: 16,
   /** Longer than an attempt with its look-up and its record may take. */
-  leaseMs: 60_000,
+  leaseMs: 30_000,
   /** After so many an endpoint makes room for others. */
   inARow: 50,
   /** How long a shutdown waits for answers. */

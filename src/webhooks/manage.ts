@@ -43,7 +43,7 @@ const createSecret = (random: Random): string => `whsec_${random.bytes(32).toStr
 /** `endpoint_refused`, `endpoint_limit`. */
 export async function createEndpoint(
   ports: ManagePorts,
-  { caller, ...terms }: { caller: WebhookCaller } & Terms & Required<Pick<Terms, 'url' | 'types'>>,
+  { caller, ...terms }: { caller: WebhookCaller } & Terms & { url: string; types: readonly WebhookEventType[] },
 ): Promise<WithSecret | Refusal> {
   const { record, seal, clock, random, transact } = ports
   const judged = judgeTerms(ports, caller, terms)

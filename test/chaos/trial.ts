@@ -10,6 +10,7 @@ import { createClient, nobody } from './client.ts'
 import { createDice } from './dice.ts'
 import type { Fault } from './faults/fault.ts'
 import { type Struck, unleash } from './faults/unleash.ts'
+import { type Listener, startListener } from './listener.ts'
 import { startLoad } from './load.ts'
 import { gatherPeople } from './people.ts'
 import { createPromises } from './promises.ts'
@@ -44,6 +45,7 @@ export type Verdict = {
   answers: ReadonlyMap<string, number>
   attempts: number
   wins: number
+  webhooks: number
   hides: number
   closes: number
   tookMs: { faults: number; healing: number; quiet: number }
@@ -80,6 +82,9 @@ async function play(
     ...{ url: first?.url ?? '', databaseUrl: rig.databaseUrl(), ...rig.secrets },
     ...{ squares: 6, crowd: 400 },
   })
+  const [square] = squares
+  const merchant = square?.hiders.find(({ kind }) => kind === 'merchant')
+  const listener = await startListener({ url: first?.url ?? '', credential: merchant?.credential ?? '' })
   if (isForgetful) await makeForgetful(rig)
   const client = createClient({ servers: rig.servers, dice: dice.fork() })
   const load = startLoad({ client, squares, promises, dice: dice.fork(), rate, envelopes: 16 })
@@ -97,11 +102,14 @@ async function play(
   const quietFromMs = Date.now()
   recovery.end()
   progress('quiet')
-  await beQuiet(rig, quietMs)
+  await beQuiet(rig, listener, quietMs)
   const doneMs = Date.now()
 
   const place = { databaseUrl: rig.databaseUrl(), askRedis: rig.redis.ask }
   const findings = await audit(place, promises)
+  findings.missing.push(...(await listener.listWrong(place.databaseUrl)))
+  findings.stuck.push(...(await listener.listWaiting(place.databaseUrl)))
+  listener.close()
   const env = { DATABASE_URL: rig.databaseUrl(), REDIS_URL: rig.redis.url() }
   const { code, stdout, stderr } = await runTool('reconcile', ['--json'], env)
   const odd = [
@@ -113,6 +121,7 @@ async function play(
   const attempts = tried.reduce((sum, [, n]) => sum + n, 0)
   return {
     ...{ seed, struck, answers: client.answers, attempts, findings, odd, recoveredMs: recovery.longest },
+    ...{ webhooks: listener.messages() },
     ...{ wins: promises.wins.size, hides: promises.hides.size, closes: promises.closes.size },
     tookMs: { faults: healingMs - startMs, healing: quietFromMs - healingMs, quiet: doneMs - quietFromMs },
     reconciled: code === 0,
@@ -157,9 +166,15 @@ async function answerAll(load: ReturnType<typeof startLoad>): Promise<boolean> {
   return await Promise.race([answering, sleep(answerWithinMs, false, { ref: false })])
 }
 
-async function beQuiet(rig: Rig, { least, most }: TrialOptions['quietMs']): Promise<void> {
+async function beQuiet(
+  rig: Rig,
+  listener: Listener,
+  { least, most }: TrialOptions['quietMs'],
+): Promise<void> {
   const startMs = Date.now()
   await sleep(least)
   const place = { databaseUrl: rig.databaseUrl(), askRedis: rig.redis.ask }
-  while (Date.now() - startMs < most && (await listStuck(place)).length > 0) await sleep(1_000)
+  const isStuck = async () =>
+    (await listStuck(place)).length > 0 || (await listener.listWaiting(place.databaseUrl)).length > 0
+  while (Date.now() - startMs < most && (await isStuck())) await sleep(1_000)
 }

@@ -225,7 +225,7 @@ t.test('webhooks', async t => {
     await dying.begin()
     await eventually('it was sent', () => (receiver.received.length === 1 && receiver.open() === 0) || undefined)
     await dying.drain()
-    await turn()
+    await server.begin()
     t.equal(receiver.received.length, 1, 'nobody sends it while the lease lasts')
     clock.advance(deliverLimits.leaseMs)
     await turn()
