@@ -124,10 +124,9 @@ export const limits = {
     urlChars: 500,
     descriptionChars: 120,
     timeoutMs: 15_000,
-    /** Of the Standard Webhooks specification; seconds, minutes and hours. */
+    /** Of the Standard Webhooks specification: 5 s, 5 min, 30 min; 2, 5, 10, 14, 20, 24 h. */
     retriesAfterMs: [
-      ...([5_000, 300_000, 1_800_000] as const),
-      ...([2, 5, 10, 14, 20, 24] as const).map(hours => hours * 3_600_000),
+      5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 50_400_000, 72_000_000, 86_400_000,
     ],
     jitterPercent: 10,
     atOnce: 4,

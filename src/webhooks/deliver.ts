@@ -14,8 +14,8 @@ import { signMessage } from '#platform/signature.ts'
 import type { Attempt, Leased } from './delivery.ts'
 import { listSecrets } from './endpoint.ts'
 import { composeBody, webhookIdOf } from './event.ts'
-import { judgeAttempt, judgeEndpoint } from './outcome.ts'
-import type { LeaseOrder, WebhookRecord } from './ports.ts'
+import { isSuccess, judgeAttempt, judgeEndpoint } from './outcome.ts'
+import type { WebhookRecord } from './ports.ts'
 
 export const deliverLimits = {
   /** Attempts of this process under way. */
@@ -60,15 +60,16 @@ export function createDeliverer(ports: DeliverPorts): Deliverer {
   /** One statement that locks, one that counts and leases: two servers never lease more than there may be. */
   function leaseAt(areFailing: boolean, limit: number): Promise<Leased[]> {
     if (limit <= 0) return Promise.resolve([])
+    const atOnce = areFailing ? 1 : limits.webhook.atOnce
     return transact(async tx => {
       const nowMs = clock.nowMs()
-      const endpointIds = await record.lockRipeEndpoints(tx, { nowMs, areFailing, limit })
-      return endpointIds.length === 0 ? [] : record.lease(tx, leaseOrder(endpointIds, { nowMs, limit }))
+      const endpointIds = await record.lockRipeEndpoints(tx, { nowMs, areFailing, limit, atOnce })
+      if (endpointIds.length === 0) return []
+      return record.lease(tx, { endpointIds, nowMs, untilMs: nowMs + deliverLimits.leaseMs, limit, atOnce })
     })
   }
 
-  async function work(first: Leased): Promise<void> {
-    const isFailing = first.endpoint.failingSinceMs !== null
+  async function work(first: Leased, isFailing: boolean): Promise<void> {
     underWay.all++
     if (isFailing) underWay.failing++
     try {
@@ -95,7 +96,9 @@ export function createDeliverer(ports: DeliverPorts): Deliverer {
       for (const areFailing of [false, true]) {
         const failingRoom = deliverLimits.failingAtOnce - underWay.failing
         const leased = await leaseAt(areFailing, areFailing ? Math.min(room(), failingRoom) : room())
-        for (const one of leased) background.run(work(one), 'a webhook attempt is not noted; it is made again')
+        for (const one of leased) {
+          background.run(work(one, areFailing), 'a webhook attempt is not noted; it is made again')
+        }
       }
     },
     async drain() {
@@ -106,14 +109,6 @@ export function createDeliverer(ports: DeliverPorts): Deliverer {
     },
   }
 }
-
-const leaseOrder = (
-  endpointIds: readonly string[],
-  { nowMs, limit }: { nowMs: number; limit: number },
-): LeaseOrder => ({
-  ...{ endpointIds, nowMs, untilMs: nowMs + deliverLimits.leaseMs, limit },
-  atOnce: limits.webhook.atOnce,
-})
 
 /** Signed by every secret that counts at the moment, so that a receiver may change theirs at leisure. */
 async function send(ports: DeliverPorts, leased: Leased, signal: AbortSignal): Promise<Attempt> {
@@ -160,8 +155,10 @@ function note(
     if (outcome.state !== 'waiting') {
       await record.promote(tx, [{ endpointId: after.id, subjectId: event.subjectId }], nowMs)
     }
-    if (!goesOn || after.disabled !== null) return undefined
-    const [next] = await record.lease(tx, leaseOrder([after.id], { nowMs, limit: 1 }))
+    // Whoever fails is asked again at leisure.
+    if (!goesOn || !isSuccess(attempt)) return undefined
+    const order = { endpointIds: [after.id], nowMs, untilMs: nowMs + deliverLimits.leaseMs, limit: 1 }
+    const [next] = await record.lease(tx, { ...order, atOnce: limits.webhook.atOnce })
     return next
   })
 }

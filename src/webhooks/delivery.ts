@@ -26,7 +26,7 @@ export type Leased = {
   lease: bigint
   failures: number
   event: KeptEvent
-  endpoint: Pick<Endpoint, 'id' | 'url' | 'secret' | 'previous' | 'failingSinceMs'>
+  endpoint: Pick<Endpoint, 'id' | 'url' | 'secret' | 'previous'>
 }
 
 export type Attempt = OutboundAnswer & { atMs: number }

@@ -13,8 +13,8 @@ export type LeaseOrder = {
   endpointIds: readonly string[]
   nowMs: number
   untilMs: number
-  /** In all, and at one endpoint, those that are under way included. */
   limit: number
+  /** At one endpoint, those that are under way included. */
   atOnce: number
 }
 
@@ -48,8 +48,11 @@ export type WebhookRecord = {
   /** Of each queue of which nothing is due, makes the first one due. */
   promote(tx: Tx, queues: readonly Queue[], nowMs: number): Promise<void>
 
-  /** Locks active endpoints at which something is due; those that others hold are left to them. */
-  lockRipeEndpoints(tx: Tx, ripe: { nowMs: number; areFailing: boolean; limit: number }): Promise<string[]>
+  /** Locks active endpoints at which something is due, and there is room; those that others hold are left to them. */
+  lockRipeEndpoints(
+    tx: Tx,
+    ripe: { nowMs: number; areFailing: boolean; limit: number; atOnce: number },
+  ): Promise<string[]>
   /** Of locked endpoints. */
   lease(tx: Tx, order: LeaseOrder): Promise<Leased[]>
   /** Ends a lease with what came of it; false where it is another's by now. */

@@ -82,8 +82,8 @@ export const webhookRecord: WebhookRecord = {
     if (queues.length > 0) await tx.query(sql.promote, [...columns, new Date(nowMs)])
   },
 
-  async lockRipeEndpoints(tx, { nowMs, areFailing, limit }) {
-    const params = [new Date(nowMs), areFailing, limit]
+  async lockRipeEndpoints(tx, { nowMs, areFailing, limit, atOnce }) {
+    const params = [new Date(nowMs), areFailing, limit, atOnce]
     return (await tx.query<{ id: string }>(sql['lock-ripe-endpoints'], params)).map(({ id }) => id)
   },
   async lease(tx, { endpointIds, nowMs, untilMs, limit, atOnce }) {
@@ -190,15 +190,11 @@ type LeasedRow = EventRow &
     failures: number
     endpoint_id: string
     url: string
-    failing_since: Date | null
   }
 
 const toLeased = (row: LeasedRow): Leased => ({
   ...{ id: row.id, lease: row.lease, failures: row.failures, event: toEvent(row) },
-  endpoint: {
-    ...{ id: row.endpoint_id, url: row.url, secret: row.secret, previous: toPrevious(row) },
-    failingSinceMs: toMs(row.failing_since),
-  },
+  endpoint: { id: row.endpoint_id, url: row.url, secret: row.secret, previous: toPrevious(row) },
 })
 
 type DeliveryRow = {

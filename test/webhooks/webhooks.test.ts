@@ -1,15 +1,17 @@
 /** Webhooks: what is told and to whom, in which order, how often, and what owners may do about it. */
 import t, { type Test } from 'tap'
-import { Compile } from 'typebox/compile'
+import { Check } from 'typebox/value'
 import { limits } from '#protocol/limits.ts'
 import { messageOf, type WebhookEventType, webhookEvents } from '#protocol/rest/webhook-events.ts'
 import { judgeSignature, signMessage } from '#platform/signature.ts'
 import { pseudonymOf } from '../../src/envelopes/audience.ts'
 import { deliverLimits } from '../../src/webhooks/deliver.ts'
+import { createEndpoint } from '../../src/webhooks/manage.ts'
 import { webhookRecord } from '../../src/webhooks/postgres.ts'
 import { eventually } from '../acceptance/eventually.ts'
 import { operatorKey } from '../helpers/account-app.ts'
 import { assertBooks } from '../helpers/books.ts'
+import { readPage } from '../docs/page.ts'
 import { createRequestStage } from '../requests/stage.ts'
 import { answers, createReceiver, type Received } from './receiver.ts'
 import { createWebhookServer, createWebhookStage, operator, parse } from './stage.ts'
@@ -24,7 +26,7 @@ const claimsOf = (received: readonly Received[]) => received.map(one => String(p
 function checkShape(t: Test, received: Received): void {
   const { type } = parse(received)
   const schema = messageOf(type, webhookEvents[type as WebhookEventType].data)
-  t.same([...Compile(schema).Errors(JSON.parse(received.body))], [], type)
+  t.ok(Check(schema, JSON.parse(received.body)), received.body)
 }
 
 t.test('the vector of the Standard Webhooks specification', async t => {
@@ -33,6 +35,26 @@ t.test('the vector of the Standard Webhooks specification', async t => {
     ...{ id: 'msg_p5jXN8AQM9LWM0D4loKWxJek', timestampS: '1614265330', body: '{"test": 2432232314}' },
   }
   t.equal(signMessage(secret, message), 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=')
+})
+
+t.test('the ten lines of the README verify what we sign, and nothing else', async t => {
+  const script = readPage('README.md').blocks.find(({ section, info }) => section === 'Webhooks' && info === 'js')
+  const text = script?.text ?? ''
+  t.ok(text.split('\n').length <= 12, 'ten lines and an import')
+  type Script = { isGenuine(secret: string, headers: Record<string, string>, body: string): boolean }
+  const { isGenuine } = (await import(`data:text/javascript,${encodeURIComponent(text)}`)) as Script
+  const [secret, other] = ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', `whsec_${'A'.repeat(44)}`]
+  const judge = ({ key = secret, ageS = 0, said = '{"test":"茶"}', heard = said, more = '' }) => {
+    const [id, timestampS] = ['msg_1', String(Math.floor(Date.now() / 1_000) - ageS)]
+    const signature = `${more}${signMessage(key, { id, timestampS, body: said })}`
+    const headers = { 'webhook-id': id, 'webhook-timestamp': timestampS, 'webhook-signature': signature }
+    return isGenuine(secret, headers, heard)
+  }
+  t.ok(judge({}))
+  t.ok(judge({ more: `${signMessage(other, { id: 'msg_1', timestampS: '1', body: '' })} ` }), 'one of two')
+  t.notOk(judge({ key: other }))
+  t.notOk(judge({ heard: '{"test":"cha"}' }))
+  t.notOk(judge({ ageS: 600 }))
 })
 
 t.test('webhooks', async t => {
@@ -158,6 +180,7 @@ t.test('webhooks', async t => {
     t.same(await statesOf(endpointId), ['waiting', 'waiting'])
     await turn()
     t.same(await statesOf(endpointId), ['dead', 'waiting'])
+    await turn()
     const [one, two] = [...new Set(claimsOf(receiver.received))]
     t.same(claimsOf(receiver.received), [...Array.from({ length: 10 }, () => one), two])
     receiver.answer(answers.status(503, '', { 'retry-after': '3600' }))
@@ -298,7 +321,6 @@ t.test('webhooks', async t => {
     const requestServer = createWebhookServer(requestStage.world)
     const receiver = await createReceiver(t)
     const types = (Object.keys(webhookEvents) as WebhookEventType[]).filter(type => type.startsWith('request.'))
-    const { createEndpoint } = await import('../../src/webhooks/manage.ts')
     await createEndpoint(requestServer.manage, { caller: operator, url: receiver.url, types })
     const [poster, provider] = [await requestStage.add(1_000_000n), await requestStage.add()]
     const { requests } = requestStage

@@ -3,14 +3,14 @@
 -- Returns: nothing
 update webhook_deliveries d set due_at = $3
 from (
-  select first.id from unnest($1::uuid[], $2::uuid[]) as queue (endpoint_id, subject_id)
+  select head.id from unnest($1::uuid[], $2::uuid[]) as queue (endpoint_id, subject_id)
   cross join lateral (
     select id from webhook_deliveries w
     where w.endpoint_id = queue.endpoint_id and w.subject_id = queue.subject_id and w.state = 'waiting'
     order by w.position limit 1
-  ) first
+  ) head
   where not exists (
-    select from webhook_deliveries h
-    where h.endpoint_id = queue.endpoint_id and h.subject_id = queue.subject_id and h.due_at is not null)
-) first
-where d.id = first.id
+    select from webhook_deliveries due
+    where due.endpoint_id = queue.endpoint_id and due.subject_id = queue.subject_id and due.due_at is not null)
+) next
+where d.id = next.id
