@@ -75,6 +75,9 @@ function judgeTerms(
   | Refusal {
   const verdict = url === undefined ? undefined : judgeUrl(url)
   if (verdict?.status === 'refused') return refuse('endpoint_refused', { reason: verdict.reason })
+  // Written out, a URL of other alphabets is longer.
+  const isLong = (verdict?.url.href ?? '').length > limits.webhook.urlChars
+  if (isLong) return refuse('endpoint_refused', { reason: 'url_invalid', detail: 'The URL is too long.' })
   const foreign = findForeignType(types ?? [], caller.kind)
   if (foreign !== undefined) {
     return refuse('endpoint_refused', { reason: 'type', detail: `${foreign} is not for a ${caller.kind}.` })
@@ -95,7 +98,7 @@ function judgeTerms(
 }
 
 /** Locked, if it is the caller's. */
-export async function lockOwn(
+async function lockOwn(
   { record }: Pick<ManagePorts, 'record'>,
   tx: Tx,
   { caller, id }: ById,
