@@ -118,7 +118,8 @@ const meanings: Record<PathOf<typeof limits>, string> = {
   'webhook.urlChars': "Characters of an endpoint's URL, at most.",
   'webhook.descriptionChars': "Characters of an endpoint's description, at most.",
   'webhook.timeoutMs': 'Time for an endpoint to answer.',
-  'webhook.retriesAfterMs': 'Time from each failed attempt to the next; after the last one it is a dead letter.',
+  'webhook.retriesAfterMs':
+    'Time from each failed attempt to the next; after the last one it is a dead letter.',
   'webhook.jitterPercent': 'These times are so much shorter or longer, by chance.',
   'webhook.atOnce': 'Attempts at one endpoint at once, at most; one while it fails.',
   'webhook.disabledAfterMs': 'An endpoint is disabled when it has answered nothing but failures for so long.',

@@ -67,7 +67,8 @@ export const WebhookAttempt = Shape({
   status: Type.Optional(Type.Integer({ description: 'What the endpoint answered.' })),
   fault: Type.Optional(
     Type.Enum(['address', 'unresolved', 'timeout', 'connection', 'redirect'], {
-      description: 'Why there was no answer that counts. address: not a public one. redirect: none is followed.',
+      description:
+        'Why there was no answer that counts. address: not a public one. redirect: none is followed.',
     }),
   ),
   response: Type.Optional(Type.String({ description: 'The beginning of what was answered.' })),

@@ -82,7 +82,8 @@ export function createPost({ resolve = resolveName, ...options }: OutboundOption
     const startMs = performance.now()
     const { signal, isLate, clear } = createDeadline(timeoutMs, stop)
     const answer = await send(outbound, signal).catch((error: unknown) => ({
-      fault: error instanceof Refused ? error.fault : isLate() ? ('timeout' as const) : ('connection' as const),
+      fault:
+        error instanceof Refused ? error.fault : isLate() ? ('timeout' as const) : ('connection' as const),
     }))
     clear()
     return { ...answer, tookMs: Math.round(performance.now() - startMs) }
@@ -158,7 +159,9 @@ async function readBeginning(answer: IncomingMessage, chars: number): Promise<st
     answer.destroy()
   }
   // Text that a log and PostgreSQL can hold.
-  const text = Buffer.concat(chunks).toString('utf8').replace(/\p{Cc}+/gu, ' ')
+  const text = Buffer.concat(chunks)
+    .toString('utf8')
+    .replace(/\p{Cc}+/gu, ' ')
   return Array.from(text).slice(0, chars).join('')
 }
 

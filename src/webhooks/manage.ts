@@ -43,7 +43,10 @@ const createSecret = (random: Random): string => `whsec_${random.bytes(32).toStr
 /** `endpoint_refused`, `endpoint_limit`. */
 export async function createEndpoint(
   ports: ManagePorts,
-  { caller, ...terms }: { caller: WebhookCaller } & Terms & { url: string; types: readonly WebhookEventType[] },
+  {
+    caller,
+    ...terms
+  }: { caller: WebhookCaller } & Terms & { url: string; types: readonly WebhookEventType[] },
 ): Promise<WithSecret | Refusal> {
   const { record, seal, clock, random, transact } = ports
   const judged = judgeTerms(ports, caller, terms)
@@ -83,7 +86,8 @@ function judgeTerms(
     return refuse('endpoint_refused', { reason: 'type', detail: `${foreign} is not for a ${caller.kind}.` })
   }
   const maxChars = limits.webhook.descriptionChars
-  const text = description === undefined ? undefined : checkText(description, { maxChars, allowContact: true })
+  const text =
+    description === undefined ? undefined : checkText(description, { maxChars, allowContact: true })
   if (text?.status === 'refused') {
     return refuse('endpoint_refused', { reason: 'text_refused', detail: `The description ${text.detail}.` })
   }
@@ -138,10 +142,7 @@ export async function changeEndpoint(
 }
 
 /** The secret before signs for a day more; one that was before that dies now. */
-export async function rotateSecret(
-  ports: ManagePorts,
-  request: ById,
-): Promise<WithSecret | Refusal> {
+export async function rotateSecret(ports: ManagePorts, request: ById): Promise<WithSecret | Refusal> {
   const { seal, random, clock } = ports
   const secret = createSecret(random)
   const changed = await changeOwn(ports, request, endpoint => ({
@@ -166,11 +167,7 @@ type Sent = { status: 'ok'; delivery: ReturnType<typeof viewDelivery> }
 type Send<T> = (tx: Tx, endpoint: Endpoint, nowMs: number) => Promise<T | Refusal>
 
 /** What an own, active endpoint is sent; `not_found`, `endpoint_disabled`. */
-async function sendTo<T>(
-  ports: ManagePorts,
-  request: ById,
-  run: Send<T>,
-): Promise<T | Refusal> {
+async function sendTo<T>(ports: ManagePorts, request: ById, run: Send<T>): Promise<T | Refusal> {
   return ports.transact(async tx => {
     const endpoint = await lockOwn(ports, tx, request)
     if (endpoint === undefined) return refuse('not_found')

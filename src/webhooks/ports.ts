@@ -76,7 +76,14 @@ export type WebhookRecord = {
   /** The same for a time range, oldest first, and makes deliveries of events that were never handed out. */
   restartRange(
     tx: Tx,
-    range: { endpointId: string; fromMs: number; toMs: number; delivered: boolean; nowMs: number; limit: number },
+    range: {
+      endpointId: string
+      fromMs: number
+      toMs: number
+      delivered: boolean
+      nowMs: number
+      limit: number
+    },
   ): Promise<{ subjectId: string; atMs: number }[]>
 
   /** The oldest events, if they are from before that. */

@@ -18,7 +18,10 @@ export function createInbox({ redis, prefix }: { redis: Redis; prefix: string })
     },
     async keep(id, message) {
       const key = messagesKey(id)
-      const kept = redis.pipeline().lpush(key, JSON.stringify(message)).ltrim(key, 0, inboxMessages - 1)
+      const kept = redis
+        .pipeline()
+        .lpush(key, JSON.stringify(message))
+        .ltrim(key, 0, inboxMessages - 1)
       await kept.pexpire(key, inboxKeptMs).pexpire(ownerKey(id), inboxKeptMs).exec()
     },
     async list(id) {

@@ -109,7 +109,12 @@ t.test('a POST without a kept answer is safe to repeat, or refuses a key', async
     ({ method, idempotencyKey }) => method === 'POST' && idempotencyKey !== 'required',
   )
   const refusing = posts.filter(({ idempotencyKey }) => idempotencyKey === 'refused').map(({ id }) => id)
-  const webhooks = ['createWebhookEndpoint', 'createWebhookInbox', 'rotateWebhookSecret', 'testWebhookEndpoint']
+  const webhooks = [
+    'createWebhookEndpoint',
+    'createWebhookInbox',
+    'rotateWebhookSecret',
+    'testWebhookEndpoint',
+  ]
   t.same(refusing.sort(), ['createApiKey', ...webhooks, 'signUpPlayer'].sort())
   const safe = posts.filter(({ idempotencyKey }) => idempotencyKey === undefined).map(({ id }) => id)
   // Each is tried twice in test/requests/requests.test.ts.

@@ -8,26 +8,55 @@ const [production, sandbox] = [{ allowsLoopback: false }, { allowsLoopback: true
 
 t.test('addresses', async t => {
   const table: [name: string, isPublic: boolean, addresses: string[]][] = [
-    ['public', true, ['1.1.1.1', '93.184.216.34', '172.15.255.255', '172.32.0.1', '100.63.0.1', '100.128.0.1']],
+    [
+      'public',
+      true,
+      ['1.1.1.1', '93.184.216.34', '172.15.255.255', '172.32.0.1', '100.63.0.1', '100.128.0.1'],
+    ],
     ['public IPv6', true, ['2606:4700::1111', '2a00:1450:4001:80b::200e', '2400:3200::1']],
     ['this network and loopback', false, ['0.0.0.0', '0.1.2.3', '127.0.0.1', '127.255.255.254', '::', '::1']],
-    ['private', false, ['10.0.0.1', '10.255.255.255', '172.16.0.1', '172.31.255.255', '192.168.1.1', 'fd00::1']],
+    [
+      'private',
+      false,
+      ['10.0.0.1', '10.255.255.255', '172.16.0.1', '172.31.255.255', '192.168.1.1', 'fd00::1'],
+    ],
     ['unique local, site-local', false, ['fc00::1', 'fdff:ffff::1', 'fec0::1']],
     ['carrier-grade NAT', false, ['100.64.0.1', '100.127.255.255']],
     ['link-local', false, ['169.254.0.1', 'fe80::1', 'fe80::1%eth0', 'febf::1']],
-    ['metadata', false, ['169.254.169.254', 'fd00:ec2::254', '100.100.100.200', '192.0.0.192', '168.63.129.16']],
-    ['multicast, broadcast, reserved', false, ['224.0.0.1', '239.255.255.255', '240.0.0.1', '255.255.255.255']],
+    [
+      'metadata',
+      false,
+      ['169.254.169.254', 'fd00:ec2::254', '100.100.100.200', '192.0.0.192', '168.63.129.16'],
+    ],
+    [
+      'multicast, broadcast, reserved',
+      false,
+      ['224.0.0.1', '239.255.255.255', '240.0.0.1', '255.255.255.255'],
+    ],
     ['multicast IPv6', false, ['ff02::1', 'ff0e::1']],
-    ['IPv4-mapped', false, ['::ffff:127.0.0.1', '::ffff:10.0.0.1', '::ffff:7f00:1', '::ffff:1.1.1.1', '::127.0.0.1']],
-    ['NAT64 of what is not public', false, ['64:ff9b::7f00:1', '64:ff9b::10.0.0.1', '64:ff9b::', '64:ff9b::a9fe:a9fe']],
+    [
+      'IPv4-mapped',
+      false,
+      ['::ffff:127.0.0.1', '::ffff:10.0.0.1', '::ffff:7f00:1', '::ffff:1.1.1.1', '::127.0.0.1'],
+    ],
+    [
+      'NAT64 of what is not public',
+      false,
+      ['64:ff9b::7f00:1', '64:ff9b::10.0.0.1', '64:ff9b::', '64:ff9b::a9fe:a9fe'],
+    ],
     ['NAT64 of what is', true, ['64:ff9b::101:101', '64:ff9b::1.1.1.1']],
     ['NAT64 of a network of its own', false, ['64:ff9b:1::101:101']],
     ['6to4, Teredo', false, ['2002:7f00:1::1', '2002:101:101::1', '2001:0:1::1', '2001::1']],
-    ['documentation, benchmarks', false, ['192.0.2.1', '198.51.100.1', '203.0.113.1', '198.18.0.1', '2001:db8::1']],
+    [
+      'documentation, benchmarks',
+      false,
+      ['192.0.2.1', '198.51.100.1', '203.0.113.1', '198.18.0.1', '2001:db8::1'],
+    ],
     ['no address', false, ['', 'localhost', '1.1.1', '01.1.1.1.1', '1.1.1.1:80', '[::1]', 'fe80::g']],
   ]
   for (const [name, isPublic, addresses] of table) {
-    for (const address of addresses) t.equal(isPublicAddress(address, production), isPublic, `${name}: ${address}`)
+    for (const address of addresses)
+      t.equal(isPublicAddress(address, production), isPublic, `${name}: ${address}`)
   }
   for (const address of ['127.0.0.1', '127.9.9.9', '::1', '0:0:0:0:0:0:0:1']) {
     t.ok(isPublicAddress(address, sandbox), `a sandbox: ${address}`)
@@ -78,7 +107,10 @@ const message = { headers: { 'content-type': 'application/json' }, body: '{"n":1
 const options = { isSandbox: true, timeoutMs: 5_000, textChars: 20 }
 
 t.test('what a receiver does, and what is made of it', async t => {
-  const receiver = await createReceiver(t, answers.status(201, 'thanks\u0000\nfor that', { 'retry-after': '7' }))
+  const receiver = await createReceiver(
+    t,
+    answers.status(201, 'thanks\u0000\nfor that', { 'retry-after': '7' }),
+  )
   const post = createPost(options)
   const send = (timeoutMs = options.timeoutMs) =>
     createPost({ ...options, timeoutMs })({ url: receiver.url, ...message })
@@ -112,7 +144,11 @@ t.test('what a receiver does, and what is made of it', async t => {
   t.match(await send(150), { status: 200, text: 'slow', fault: undefined }, 'the status was there in time')
   receiver.answer(answers.cut)
   t.match(await send(), { fault: 'connection' })
-  t.match(await post({ url: 'http://127.0.0.1:1/', ...message }), { fault: 'address' }, 'a port that is not allowed')
+  t.match(
+    await post({ url: 'http://127.0.0.1:1/', ...message }),
+    { fault: 'address' },
+    'a port that is not allowed',
+  )
 
   receiver.answer(answers.nothing)
   const stop = new AbortController()
@@ -148,6 +184,8 @@ t.test('the address that was judged is the one that is called', async t => {
   t.match(await broken({ url, ...message }), { fault: 'unresolved' })
   const silent = createPost({ ...options, timeoutMs: 100, resolve: () => new Promise(() => {}) })
   t.match(await silent({ url, ...message }), { fault: 'timeout' })
-  t.match(await createPost(options)({ url: `http://localhost:${receiver.port}/`, ...message }), { status: 204 })
+  t.match(await createPost(options)({ url: `http://localhost:${receiver.port}/`, ...message }), {
+    status: 204,
+  })
   t.equal(receiver.received.length, 2)
 })

@@ -23,7 +23,10 @@ const hmacSecret = 'a secret for tests, long enough.'
 export const operator = { kind: 'operator', id: 'operator' } as const
 
 /** A server's part in webhooks, and its turns. */
-export function createWebhookServer(world: World, changes: { post?: Post; record?: WebhookRecord } = {}) {
+export function createWebhookServer(
+  world: World,
+  changes: { post?: Post; record?: WebhookRecord; hmacSecret?: string } = {},
+) {
   const { database, clock, random } = world
   const webhooks = createWebhooks({
     ...{ database, record: webhookRecord, hmacSecret, clock, random, log: createLogger('silent') },
@@ -92,7 +95,16 @@ export async function createWebhookStage(t: Test) {
     return crowd.map(({ id }) => id)
   }
 
-  return { ...stage, server, listen, deliveriesOf, statesOf, win, ask, http: await openRoutes(t, world, server) }
+  return {
+    ...stage,
+    server,
+    listen,
+    deliveriesOf,
+    statesOf,
+    win,
+    ask,
+    http: await openRoutes(t, world, server),
+  }
 }
 
 /** The operations over HTTP, with merchants who have keys. */

@@ -38,13 +38,16 @@ t.test('the vector of the Standard Webhooks specification', async t => {
 })
 
 t.test('the ten lines of the README verify what we sign, and nothing else', async t => {
-  const script = readPage('README.md').blocks.find(({ section, info }) => section === 'Webhooks' && info === 'js')
+  const script = readPage('README.md').blocks.find(
+    ({ section, info }) => section === 'Webhooks' && info === 'js',
+  )
   const text = script?.text ?? ''
   t.ok(text.split('\n').length <= 12, 'ten lines and an import')
   type Script = { isGenuine(secret: string, headers: Record<string, string>, body: string): boolean }
   const { isGenuine } = (await import(`data:text/javascript,${encodeURIComponent(text)}`)) as Script
   const [secret, other] = ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', `whsec_${'A'.repeat(44)}`]
-  const judge = ({ key = secret, ageS = 0, said = '{"test":"茶"}', heard = said, more = '' }) => {
+  const said = '{"test":"茶"}'
+  const judge = ({ key = secret, ageS = 0, heard = said, more = '' }) => {
     const [id, timestampS] = ['msg_1', String(Math.floor(Date.now() / 1_000) - ageS)]
     const signature = `${more}${signMessage(key, { id, timestampS, body: said })}`
     const headers = { 'webhook-id': id, 'webhook-timestamp': timestampS, 'webhook-signature': signature }
@@ -59,7 +62,8 @@ t.test('the ten lines of the README verify what we sign, and nothing else', asyn
 
 t.test('webhooks', async t => {
   const stage = await createWebhookStage(t)
-  const { world, clock, server, listen, win, statesOf, deliveriesOf, hideWell, createMerchant, ask, http } = stage
+  const { world, clock, server, listen, win, statesOf, deliveriesOf, hideWell, createMerchant, ask, http } =
+    stage
   const turn = () => server.turn()
   const scene = (name: string, play: (t: Test) => Promise<void>) =>
     t.test(name, async t => {
@@ -87,7 +91,11 @@ t.test('webhooks', async t => {
       checkShape(t, one)
       const verdict = judgeSignature({ secret, nowMs: clock.nowMs() }, one.headers, Buffer.from(one.body))
       t.equal(verdict, undefined, 'genuine')
-      t.notMatch(one.body, new RegExp(`${player.id}|${late.id}|lat|lng|coordinates|cell|31\\.2`), 'nobody, nowhere')
+      t.notMatch(
+        one.body,
+        new RegExp(`${player.id}|${late.id}|lat|lng|coordinates|cell|31\\.2`),
+        'nobody, nowhere',
+      )
     }
     t.equal(new Set(idsOf(receiver.received)).size, 3)
     const winner = pseudonymOf(hmacSecret, { envelopeId: id, hider: shop, playerId: player.id })
@@ -118,10 +126,13 @@ t.test('webhooks', async t => {
     await turn()
     const money = (amountMinor: string) => ({ amountMinor, currency: 'CNY' })
     for (const one of receiver.received) checkShape(t, one)
-    t.match(receiver.received.map(one => parse(one).data), [
-      { envelopeId: closed.id, reason: 'closed', claimed: money('300'), refunded: money('700') },
-      { envelopeId: expired.id, reason: 'expired', claimedShares: 0, refunded: money('1000') },
-    ])
+    t.match(
+      receiver.received.map(one => parse(one).data),
+      [
+        { envelopeId: closed.id, reason: 'closed', claimed: money('300'), refunded: money('700') },
+        { envelopeId: expired.id, reason: 'expired', claimedShares: 0, refunded: money('1000') },
+      ],
+    )
   })
 
   scene('events of one envelope come one after the other, whatever happens to one of them', async t => {
@@ -190,73 +201,82 @@ t.test('webhooks', async t => {
     t.equal(due, clock.nowMs() + 3_600_000, 'who asks for an hour gets it')
   })
 
-  scene('410 disables an endpoint, and so do days of failures; what waits is sent when it is back', async t => {
-    const { caller: shop, credential } = await http.signUpMerchant()
-    const receiver = await createReceiver(t, answers.status(410))
-    const { id: endpointId } = await listen(shop, receiver.url)
-    const { id } = await hideWell(shop)
-    await win(id, 1)
-    const url = `/v1/webhook-endpoints/${endpointId}`
-    const look = async () => (await http.send({ url, credential })).body
-    await turn()
-    t.match(await look(), { state: 'disabled', disabledReason: 'gone', disabledAt: String })
-    clock.advance(retriesAfterMs[0] * 2)
-    await win(id, 1, 2)
-    await turn()
-    t.equal(receiver.received.length, 1, 'no more of it')
-    t.match(await http.send({ method: 'POST', url: `${url}/test`, credential }), {
-      ...{ status: 409, body: { code: 'endpoint_disabled', reason: 'gone' } },
-    })
+  scene(
+    '410 disables an endpoint, and so do days of failures; what waits is sent when it is back',
+    async t => {
+      const { caller: shop, credential } = await http.signUpMerchant()
+      const receiver = await createReceiver(t, answers.status(410))
+      const { id: endpointId } = await listen(shop, receiver.url)
+      const { id } = await hideWell(shop)
+      await win(id, 1)
+      const url = `/v1/webhook-endpoints/${endpointId}`
+      const look = async () => (await http.send({ url, credential })).body
+      await turn()
+      t.match(await look(), { state: 'disabled', disabledReason: 'gone', disabledAt: String })
+      clock.advance(retriesAfterMs[0] * 2)
+      await win(id, 1, 2)
+      await turn()
+      t.equal(receiver.received.length, 1, 'no more of it')
+      t.match(await http.send({ method: 'POST', url: `${url}/test`, credential }), {
+        ...{ status: 409, body: { code: 'endpoint_disabled', reason: 'gone' } },
+      })
 
-    const activate = () => http.send({ method: 'POST', url, credential, body: { state: 'active' } })
-    receiver.answer(answers.status(500))
-    t.match(await activate(), { status: 200, body: { state: 'active', failingSince: undefined } })
-    await turn()
-    t.equal(receiver.received.length, 2)
-    t.match(await look(), { state: 'active', failingSince: String })
-    clock.advance(disabledAfterMs)
-    await turn()
-    t.match(await look(), { state: 'disabled', disabledReason: 'failing' })
+      const activate = () => http.send({ method: 'POST', url, credential, body: { state: 'active' } })
+      receiver.answer(answers.status(500))
+      t.match(await activate(), { status: 200, body: { state: 'active', failingSince: undefined } })
+      await turn()
+      t.equal(receiver.received.length, 2)
+      t.match(await look(), { state: 'active', failingSince: String })
+      clock.advance(disabledAfterMs)
+      await turn()
+      t.match(await look(), { state: 'disabled', disabledReason: 'failing' })
 
-    receiver.answer(answers.status(204))
-    await activate()
-    clock.advance(retriesAfterMs[2] * 2)
-    await turn()
-    t.match(await look(), { state: 'active', failingSince: undefined })
-    t.same(await statesOf(endpointId), ['delivered'])
-    const missed = { from: new Date(0).toISOString(), to: new Date(clock.nowMs() + 1).toISOString() }
-    const replay = (body: object) => http.send({ method: 'POST', url: `${url}/replay`, credential, body })
-    t.match(await replay(missed), { status: 200, body: { replayed: 1, nextFrom: undefined } })
-    await turn()
-    t.same(await statesOf(endpointId), ['delivered', 'delivered'], 'the claim of when it was disabled')
-    const before = idsOf(receiver.received)
-    t.match(await replay(missed), { body: { replayed: 0 } })
-    t.match(await replay({ ...missed, delivered: true }), { body: { replayed: 2 } })
-    await turn()
-    t.same(new Set(idsOf(receiver.received)), new Set(before), 'the same messages')
-    t.equal(receiver.received.length, before.length + 2)
-  })
+      receiver.answer(answers.status(204))
+      await activate()
+      clock.advance(retriesAfterMs[2] * 2)
+      await turn()
+      t.match(await look(), { state: 'active', failingSince: undefined })
+      t.same(await statesOf(endpointId), ['delivered'])
+      const missed = { from: new Date(0).toISOString(), to: new Date(clock.nowMs() + 1).toISOString() }
+      const replay = (body: object) => http.send({ method: 'POST', url: `${url}/replay`, credential, body })
+      t.match(await replay(missed), { status: 200, body: { replayed: 1, nextFrom: undefined } })
+      await turn()
+      t.same(await statesOf(endpointId), ['delivered', 'delivered'], 'the claim of when it was disabled')
+      const before = idsOf(receiver.received)
+      t.match(await replay(missed), { body: { replayed: 0 } })
+      t.match(await replay({ ...missed, delivered: true }), { body: { replayed: 2 } })
+      await turn()
+      t.same(new Set(idsOf(receiver.received)), new Set(before), 'the same messages')
+      t.equal(receiver.received.length, before.length + 2)
+    },
+  )
 
-  scene('a server dies between sending and noting it: nothing is lost, and it is the same message', async t => {
-    const shop = await createMerchant()
-    const receiver = await createReceiver(t)
-    const { id: endpointId } = await listen(shop, receiver.url, ['envelope.claimed'])
-    const { id } = await hideWell(shop)
-    await win(id, 3)
-    const lockEndpoint = () => Promise.reject(new Error('the server is dead'))
-    const dying = createWebhookServer(world, { record: { ...webhookRecord, lockEndpoint } })
-    await dying.begin()
-    await eventually('it was sent', () => (receiver.received.length === 1 && receiver.open() === 0) || undefined)
-    await dying.drain()
-    await server.begin()
-    t.equal(receiver.received.length, 1, 'nobody sends it while the lease lasts')
-    clock.advance(deliverLimits.leaseMs)
-    await turn()
-    t.same(await statesOf(endpointId), ['delivered', 'delivered', 'delivered'])
-    const ids = idsOf(receiver.received)
-    t.equal(ids.length, 4)
-    t.same([ids[1], new Set(ids).size], [ids[0], 3])
-  })
+  scene(
+    'a server dies between sending and noting it: nothing is lost, and it is the same message',
+    async t => {
+      const shop = await createMerchant()
+      const receiver = await createReceiver(t)
+      const { id: endpointId } = await listen(shop, receiver.url, ['envelope.claimed'])
+      const { id } = await hideWell(shop)
+      await win(id, 3)
+      const lockEndpoint = () => Promise.reject(new Error('the server is dead'))
+      const dying = createWebhookServer(world, { record: { ...webhookRecord, lockEndpoint } })
+      await dying.begin()
+      await eventually(
+        'it was sent',
+        () => (receiver.received.length === 1 && receiver.open() === 0) || undefined,
+      )
+      await dying.drain()
+      await server.begin()
+      t.equal(receiver.received.length, 1, 'nobody sends it while the lease lasts')
+      clock.advance(deliverLimits.leaseMs)
+      await turn()
+      t.same(await statesOf(endpointId), ['delivered', 'delivered', 'delivered'])
+      const ids = idsOf(receiver.received)
+      t.equal(ids.length, 4)
+      t.same([ids[1], new Set(ids).size], [ids[0], 3])
+    },
+  )
 
   scene('whoever was away for longer than a lease changes nothing any more', async t => {
     const shop = await createMerchant()
@@ -318,9 +338,11 @@ t.test('webhooks', async t => {
 
   scene('service requests are told the operator', async t => {
     const requestStage = await createRequestStage(t)
-    const requestServer = createWebhookServer(requestStage.world)
+    const requestServer = createWebhookServer(requestStage.world, { hmacSecret: 'h'.repeat(40) })
     const receiver = await createReceiver(t)
-    const types = (Object.keys(webhookEvents) as WebhookEventType[]).filter(type => type.startsWith('request.'))
+    const types = (Object.keys(webhookEvents) as WebhookEventType[]).filter(type =>
+      type.startsWith('request.'),
+    )
     await createEndpoint(requestServer.manage, { caller: operator, url: receiver.url, types })
     const [poster, provider] = [await requestStage.add(1_000_000n), await requestStage.add()]
     const { requests } = requestStage
@@ -389,7 +411,8 @@ t.test('webhooks', async t => {
       const { headers, body: sent } = receiver.received.at(-1) as Received
       t.match(JSON.parse(sent), { type: 'webhook.test', data: { endpointId } })
       return [secret, old].map(
-        one => judgeSignature({ secret: one, nowMs: clock.nowMs() }, headers, Buffer.from(sent)) === undefined,
+        one =>
+          judgeSignature({ secret: one, nowMs: clock.nowMs() }, headers, Buffer.from(sent)) === undefined,
       )
     }
     t.same(await verified(), [true, true])
@@ -422,12 +445,23 @@ t.test('webhooks', async t => {
     t.match(await make({ ...good, types: ['envelope.lost'] }), { status: 400 })
     t.match(await make(good, operatorKey), { status: 422, body: { reason: 'type' } })
     const [first] = [await make({ ...good, description: ' Till ' })]
-    t.match(first, { status: 201, body: { secret: /^whsec_[\w+/]{43}=$/, endpoint: { description: 'Till' } } })
+    t.match(first, {
+      status: 201,
+      body: { secret: /^whsec_[\w+/]{43}=$/, endpoint: { description: 'Till' } },
+    })
     const { id } = first.body.endpoint as { id: string }
     const url = `${base}/${id}`
-    t.match(await http.send({ method: 'POST', url, credential: mine.credential, body: { url: 'https://b.example/' } }), {
-      ...{ status: 200, body: { url: 'https://b.example/', description: 'Till', types: good.types } },
-    })
+    t.match(
+      await http.send({
+        method: 'POST',
+        url,
+        credential: mine.credential,
+        body: { url: 'https://b.example/' },
+      }),
+      {
+        ...{ status: 200, body: { url: 'https://b.example/', description: 'Till', types: good.types } },
+      },
+    )
     t.notMatch(JSON.stringify((await http.send({ url, credential: mine.credential })).body), 'whsec')
 
     const tries: ['GET' | 'POST' | 'DELETE', string, object?][] = [
@@ -455,7 +489,10 @@ t.test('webhooks', async t => {
 
     for (let i = 1; i < limits.webhook.endpoints; i++) t.equal((await make(good)).status, 201)
     t.match(await make(good), { status: 409, body: { code: 'endpoint_limit' } })
-    t.match(await http.send({ method: 'DELETE', url, credential: mine.credential }), { status: 200, body: { id } })
+    t.match(await http.send({ method: 'DELETE', url, credential: mine.credential }), {
+      status: 200,
+      body: { id },
+    })
     t.equal((await http.send({ url, credential: mine.credential })).status, 404)
     const { body } = await http.send({ url: base, credential: mine.credential })
     t.equal((body.items as unknown[]).length, limits.webhook.endpoints - 1)
@@ -525,7 +562,9 @@ t.test('webhooks', async t => {
     const shop = await createMerchant()
     const receiver = await createReceiver(t)
     const { id: endpointId } = await listen(shop, receiver.url, ['envelope.claimed'])
-    const { id } = await hideWell(shop, { expiresAt: new Date(clock.nowMs() + 20 * 86_400_000).toISOString() })
+    const { id } = await hideWell(shop, {
+      expiresAt: new Date(clock.nowMs() + 20 * 86_400_000).toISOString(),
+    })
     await ask(`update webhook_endpoints set failing_since = null where id = $1`, [endpointId])
     await win(id, 1)
     receiver.answer(answers.status(500))
