@@ -6,6 +6,7 @@ import { createHmac } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { measureM, travelFrom } from '../../src/geo/distance.ts'
 import type { Cell } from '../../src/geo/cell.ts'
+import { anchorOf } from '../../src/envelopes/anchor.ts'
 import { bandOf } from '../../src/hints/band.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { gridDisk } from 'h3-js'
@@ -250,27 +251,59 @@ export function claimAround(stage: TranscriptStage, cell12: string): InReach {
     fixAt(centreOf(cellAt(travelFrom(centre, { bearingDeg, distanceM }), 12)), 40)
   return async (envelopeId, note) => {
     const [first, second] = [await stage.recruit(), await stage.recruit()]
-    // Reveals are asked in `realtime/reveal.test.ts`: their anchors depend on ids, and need a reader of their own.
-    for (const distanceM of [115, 66, 54, 0]) {
-      const body = from(70, distanceM)
-      const url = `/v1/envelopes/${envelopeId}/claims`
-      note(`claim at ${distanceM} m`, await askUntilFinal(() => first.send({ method: 'POST', url, body })))
+    const url = `/v1/envelopes/${envelopeId}`
+    /** Notes all of a reveal but the anchor, which has to be what follows from the ids and the cell. */
+    const noteReveal = (what: string, { answer, player }: { answer: string; player: Person }) =>
+      note(
+        what,
+        maskReveal(answer, anchorOf(hmacSecret, { envelopeId, playerId: player.id, cell12: cell12 as Cell })),
+      )
+    // Nobody goes farther than the accuracies add up to, and nobody looks after a win: whether that is too fast, or too
+    // soon, depends on how much time the machine has.
+    const distancesM = [115, 66, 54, 38]
+    for (const distanceM of distancesM) {
+      const request = { method: 'POST' as const, url: `${url}/reveal`, body: from(70, distanceM) }
+      const answer = await askUntilFinal(() => first.send(request))
+      noteReveal(`reveal at ${distanceM} m`, { answer, player: first })
+    }
+    for (const distanceM of distancesM) {
+      const request = { method: 'POST' as const, url: `${url}/claims`, body: from(70, distanceM) }
+      note(`claim at ${distanceM} m`, await askUntilFinal(() => first.send(request)))
     }
     const client = await second.play()
     let asked = 0
-    for (const distanceM of [62, 20]) {
-      const answer = await askUntilFinal(async () => {
+    const ask = (frame: object, type: 'claim.result' | 'reveal.result') =>
+      askUntilFinal(async () => {
         const id = `c${++asked}`
         const isAnswer = ({ ref }: { ref?: string }) => ref === id
-        client.send({ type: 'claim', id, envelopeId, ...from(250, distanceM) })
-        const answered = [client.frame('claim.result', isAnswer), client.frame('error', isAnswer)]
-        return JSON.stringify(await Promise.race(answered))
+        client.send({ ...frame, id, envelopeId })
+        return JSON.stringify(
+          await Promise.race([client.frame(type, isAnswer), client.frame('error', isAnswer)]),
+        )
       })
-      note(`claim at ${distanceM} m over the socket`, answer)
+    for (const distanceM of [78, 62]) {
+      const answer = await ask({ type: 'reveal', ...from(250, distanceM) }, 'reveal.result')
+      noteReveal(`reveal at ${distanceM} m over the socket`, { answer, player: second })
     }
+    const answer = await ask({ type: 'reveal', ...from(250, 0) }, 'reveal.result')
+    noteReveal('reveal at 0 m over the socket', { answer, player: second })
+    const ticket = /"ticket":"([\w-]+)"/.exec(answer)?.[1]
+    if (ticket === undefined) throw new Error(`no ticket on the spot: ${answer}`)
+    note('claim by ticket', await ask({ type: 'claim', ticket }, 'claim.result'))
     client.socket.terminate()
     await client.closed()
   }
+}
+
+/** A ticket is random to everybody else, and with the anchor the length of the answer goes. */
+function maskReveal(answer: string, { lat, lng }: Point): string {
+  const [anchor] = /"anchor":\{[^}]*\}/.exec(answer) ?? []
+  if (anchor === undefined) return answer
+  if (!anchor.includes(`"lat":${lat},"lng":${lng}`)) throw new Error(`an anchor by something else: ${answer}`)
+  return answer
+    .replace(anchor, '"anchor"')
+    .replace(/"ticket":"[\w-]+"/, '"ticket"')
+    .replace(/"content-length":"\d+"/, '"content-length"')
 }
 
 /** What a busy machine answers meanwhile says nothing but that: a claim is safe to repeat. */
