@@ -111,12 +111,12 @@ function createDeadline(timeoutMs: number, stop: AbortSignal | undefined) {
 }
 
 function beforeAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((done, fail) => {
+  const aborted = new Promise<never>((_, fail) => {
     const stop = () => fail(new Error('too late'))
     if (signal.aborted) stop()
     signal.addEventListener('abort', stop, { once: true })
-    work.then(done, fail)
   })
+  return Promise.race([work, aborted])
 }
 
 /** Node asks this instead of the resolver, for one address or for all. */

@@ -518,19 +518,22 @@ t.test('webhooks', async t => {
     t.equal(new Set(deliveries.map(one => one.id)).size, 3)
     const details = await Promise.all(deliveries.map(one => look(`${base}/${one.id}`)))
     const twice = details.find(({ attempts }) => (attempts as unknown[]).length === 2)
-    const [success, failure] = twice?.attempts as { response: string; status: number }[]
+    type Details = { delivery: { id: string; webhookId: string }; attempts: Shown[] }
+    type Shown = { response: string; status: number }
+    const { delivery, attempts } = twice as Details
+    const [success, failure] = attempts
     t.match([success?.status, success?.response, failure?.status], [200, 'ok', 500])
     t.equal(failure?.response.length, 100, 'cut off')
     t.equal(twice?.body, receiver.received[0]?.body, 'as it was sent')
     t.match(await look(`${base}?state=dead`), { numberReturned: 0 })
 
-    const one = `${base}/${(twice?.delivery as { id: string }).id}`
+    const one = `${base}/${delivery.id}`
     const count = receiver.received.length
     const replay = () => http.send({ method: 'POST', url: `${one}/replay`, credential })
     t.match(await replay(), { status: 200, body: { state: 'waiting', failures: 0, nextAttemptAt: String } })
     t.match(await replay(), { status: 200, body: { state: 'waiting' } }, 'what waits is left')
     await turn()
-    t.same(idsOf(receiver.received.slice(count)), [(twice?.delivery as { webhookId: string }).webhookId])
+    t.same(idsOf(receiver.received.slice(count)), [delivery.webhookId])
   })
 
   scene('a sandbox has an inbox to try it with', async t => {
