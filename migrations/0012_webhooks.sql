@@ -1,5 +1,5 @@
--- Webhooks: what merchants and the operator are told over HTTP. An event is written in the transaction of what it tells,
--- and only where an endpoint asks for its type; a job hands it to endpoints, and from there it has a life of its own.
+-- Webhooks: what merchants and the operator are told over HTTP. An event is written in the transaction of what it
+-- tells, and only where an endpoint asks for its type; a job hands it to endpoints, and then it has a life of its own.
 
 create table webhook_endpoints (
   id uuid primary key,
@@ -145,8 +145,8 @@ begin
     jsonb_strip_nulls(jsonb_build_object('state', new.state, 'mode', new.mode, 'category', new.category,
       'posterId', new.poster_id, 'providerId', new.provider_id, 'priceMinor', new.price::text,
       'paidMinor', new.paid::text, 'currency', new.currency)),
-    coalesce(new.ended_at, case when tg_op = 'INSERT' then new.created_at when new.state = 'accepted' then new.accepted_at
-      when new.state = 'delivered' then new.delivered_at end, now())
+    coalesce(new.ended_at, case when tg_op = 'INSERT' then new.created_at
+      when new.state = 'accepted' then new.accepted_at when new.state = 'delivered' then new.delivered_at end, now())
   where exists (
     select from webhook_endpoints p where p.owner = 'operator' and event_type = any (p.types));
   return null;

@@ -67,7 +67,8 @@ export const ConfigSchema = Type.Object({
     Type.String({
       ...secret,
       description:
-        'Orders hints, makes pseudonyms, seals passphrases and secrets of webhooks; never change it while envelopes live.',
+        'Orders hints, makes pseudonyms, seals passphrases and secrets of webhooks; ' +
+        'never change it while envelopes live.',
     }),
   ),
   PAYOUT_CALLBACK_SECRET: Type.Optional(

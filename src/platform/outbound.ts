@@ -1,7 +1,7 @@
 /**
  * Requests to URLs that somebody else chose. The name is looked up once, every address that it has must be public, and
- * the connection is made to exactly these: a name that answers differently the next moment gains nothing. No redirect is
- * followed, no connection is kept, and of the answer no more is read than is shown.
+ * the connection is made to exactly these: a name that answers differently a moment later gains nothing. No redirect
+ * is followed, no connection is kept, and of the answer no more is read than is shown.
  */
 import { Resolver } from 'node:dns/promises'
 import { type IncomingMessage, request as requestHttp } from 'node:http'

@@ -151,8 +151,8 @@ function bindInboxes(bind: Bind<Caller>, { manage, inbox }: WebhookRoutePorts): 
 }
 
 /**
- * Where messages arrive: no operation of the protocol but one of its receivers, for a sandbox only. Whoever sends is not
- * asked who they are; the signature says whether it was this server.
+ * Where messages arrive: no operation of the protocol but one of its receivers, for a sandbox only. Whoever sends is
+ * not asked who they are; the signature says whether it was this server.
  */
 export function registerInbox(http: FastifyInstance, { manage, database, inbox }: WebhookRoutePorts): void {
   const { record, seal, clock } = manage

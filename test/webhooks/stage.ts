@@ -1,4 +1,4 @@
-/** Webhooks over the real record, with receivers on loopback, servers as many as wanted, and a clock that stands still. */
+/** Webhooks over the real record: receivers on loopback, as many servers as wanted, a clock that stands still. */
 import type { Test } from 'tap'
 import type { WebhookEventType } from '#protocol/rest/webhook-events.ts'
 import { createBinder } from '#platform/http.ts'
