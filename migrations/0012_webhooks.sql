@@ -89,15 +89,20 @@ create function note_claims() returns trigger language plpgsql
 security definer set search_path = public, pg_temp as $$
 begin
   if exists (select from webhook_endpoints where owner <> 'operator') then
+    -- Of each envelope it is asked once whether anybody listens, and not of each claim.
+    with heard as materialized (
+      select e.id, 'merchant:' || e.hider_id as owner, e.campaign_id
+      from (select distinct envelope_id from won) w join envelopes e on e.id = w.envelope_id
+      where e.hider_kind = 'merchant' and exists (
+        select from webhook_endpoints p
+        where p.owner = 'merchant:' || e.hider_id and 'envelope.claimed' = any (p.types))
+    )
     insert into webhook_events (owner, type, subject_id, facts, at)
-    select 'merchant:' || e.hider_id, 'envelope.claimed', c.envelope_id,
+    select e.owner, 'envelope.claimed', e.id,
       jsonb_strip_nulls(jsonb_build_object('claimId', c.id, 'campaignId', e.campaign_id, 'playerId', c.player_id,
         'amountMinor', c.amount::text, 'currency', c.currency)),
       c.claimed_at
-    from won c join envelopes e on e.id = c.envelope_id
-    where e.hider_kind = 'merchant' and exists (
-      select from webhook_endpoints p
-      where p.owner = 'merchant:' || e.hider_id and 'envelope.claimed' = any (p.types))
+    from heard e join won c on c.envelope_id = e.id
     order by c.share_no;
   end if;
   return null;
