@@ -3,7 +3,7 @@ import type { Test } from 'tap'
 import type { WebhookEventType } from '#protocol/rest/webhook-events.ts'
 import { createBinder } from '#platform/http.ts'
 import { createLogger } from '#platform/logger.ts'
-import { createPost, type Post } from '#platform/outbound.ts'
+import { createPost, type OutboundAnswer, type Post } from '#platform/outbound.ts'
 import type { Row } from '#platform/postgres.ts'
 import { judgeUrl } from '#platform/public-address.ts'
 import { createSeal } from '#platform/seal.ts'
@@ -56,6 +56,16 @@ export function createWebhookServer(
     await eventually('nothing is under way', async () => (await isIdle()) || undefined, { everyMs: 5 })
   }
   return { ...webhooks, begin, turn, purge: () => jobOf('purge-webhooks').run(0) }
+}
+
+/** A server whose attempt gets the answer that the test gives it, whenever it does. */
+export function createPausedServer(world: World) {
+  let wake: (answer: OutboundAnswer) => void = () => {}
+  const answered = new Promise<OutboundAnswer>(done => (wake = done))
+  return {
+    ...createWebhookServer(world, { post: () => answered }),
+    wake: (answer: OutboundAnswer) => wake(answer),
+  }
 }
 
 export async function createWebhookStage(t: Test) {
