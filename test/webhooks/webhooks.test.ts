@@ -398,6 +398,13 @@ t.test('webhooks', async t => {
     await t.rejects(failed, /rolled back/)
     const events = await ask('select type from webhook_events where owner = $1', [owner])
     t.same(events, [{ type: 'envelope.claimed' }])
+
+    const [deaf, choosy] = [await createMerchant(), await createMerchant()]
+    await listen(choosy, receiver.url, ['envelope.ended'])
+    for (const other of [deaf, choosy]) await win((await hideWell(other, { shares: 2 })).id, 2)
+    const owners = [`merchant:${deaf.id}`, `merchant:${choosy.id}`]
+    const kept = await ask('select owner, type from webhook_events where owner = any($1)', [owners])
+    t.same(kept, [{ owner: owners[1], type: 'envelope.ended' }], 'nothing that nobody asks for')
   })
 
   scene('a rotation: for a day either secret verifies', async t => {
