@@ -1,6 +1,6 @@
 /**
- * One merchant's webhooks: an endpoint that takes what comes, and what it heard held against the record. Every claim of
- * the merchant has to have come, once at least, and nothing may have come of which there is no claim.
+ * The merchants' webhooks: one receiver that takes what comes, and what it heard held against the record. Every claim of
+ * their envelopes has to have come, once at least, and nothing may have come of which there is no claim.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -18,9 +18,9 @@ export type Listener = {
   close(): void
 }
 
-export type ListenerOptions = { url: string; credential: string }
+export type ListenerOptions = { url: string; credentials: readonly string[] }
 
-export async function startListener({ url, credential }: ListenerOptions): Promise<Listener> {
+export async function startListener({ url, credentials }: ListenerOptions): Promise<Listener> {
   const heard = new Set<string>()
   let messages = 0
   const server = createServer((request, response) => {
@@ -38,7 +38,9 @@ export async function startListener({ url, credential }: ListenerOptions): Promi
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = server.address() as AddressInfo
   const body = { url: `http://127.0.0.1:${port}/`, types: ['envelope.claimed'] }
-  await createRest({ url, credential }).get(createWebhookEndpoint, { body })
+  for (const credential of credentials) {
+    await createRest({ url, credential }).get(createWebhookEndpoint, { body })
+  }
 
   return {
     messages: () => messages,

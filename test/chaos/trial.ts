@@ -82,9 +82,9 @@ async function play(
     ...{ url: first?.url ?? '', databaseUrl: rig.databaseUrl(), ...rig.secrets },
     ...{ squares: 6, crowd: 400 },
   })
-  const [square] = squares
-  const merchant = square?.hiders.find(({ kind }) => kind === 'merchant')
-  const listener = await startListener({ url: first?.url ?? '', credential: merchant?.credential ?? '' })
+  const merchants = squares.flatMap(({ hiders }) => hiders.filter(({ kind }) => kind === 'merchant'))
+  const credentials = merchants.map(({ credential }) => credential)
+  const listener = await startListener({ url: first?.url ?? '', credentials })
   if (isForgetful) await makeForgetful(rig)
   const client = createClient({ servers: rig.servers, dice: dice.fork() })
   const load = startLoad({ client, squares, promises, dice: dice.fork(), rate, envelopes: 16 })
