@@ -23,10 +23,12 @@ import { createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { createSeal } from '#platform/seal.ts'
 import { createSignatureCheck } from '#platform/signature.ts'
 import { createBudgets } from './budgets/budgets.ts'
-import { budgetRecord, isFrozen, listFrozen } from './budgets/postgres.ts'
+import { budgetRecord, isFrozen } from './budgets/postgres.ts'
 import { createFreezeChannel } from './budgets/redis.ts'
 import { registerBudgetRoutes } from './budgets/routes.ts'
-import { campaignRecord } from './campaigns/postgres.ts'
+import { composeCampaigns, isHolder, listStops } from './app-campaigns.ts'
+import { areaRecord } from './areas/postgres.ts'
+import { campaignLabels, winLimits } from './campaigns/postgres.ts'
 import { createChainJob } from './chain/extend.ts'
 import { chainRecord } from './chain/postgres.ts'
 import { registerChainRoutes } from './chain/routes.ts'
@@ -159,13 +161,9 @@ export async function createApp({
   const isMerchant = async (tx: Tx, id: string) => (await merchantRecord.find(tx, id)) !== undefined
   const budgets = createBudgets({
     record: budgetRecord,
-    listFrozen: () => listFrozen(database),
+    listFrozen: () => listStops(database),
     channel: createFreezeChannel({ redis, subscriber, prefix: redisPrefix, log }),
-    isHolder: async (tx, holder) =>
-      holder.kind === 'platform' ||
-      (holder.kind === 'merchant'
-        ? isMerchant(tx, holder.ownerId)
-        : (await campaignRecord.findMerchant(tx, holder.ownerId)) !== undefined),
+    isHolder,
     ...{ noteAction, clock, random, log },
   })
   await budgets.start()
@@ -182,6 +180,7 @@ export async function createApp({
     positions,
     ...{ announcer, clock, random, log, hmacSecret, isRowError },
     findBanned: playerRecord.findBanned,
+    winLimits: { ...winLimits, count: pair => winLimits.count(database, pair) },
     isOutage: isDatabaseDown,
     ...(reach !== undefined && { reach }),
   })
@@ -193,11 +192,16 @@ export async function createApp({
     runOnce: (request, act) => runOnce(database, request, act),
     record: envelopeRecord,
     ledger: { post: postTransfers, isInsufficientFunds },
-    ...{ positions, merchants: merchantRecord, budgets: { isFrozen }, campaigns: campaignRecord },
+    ...{ positions, merchants: merchantRecord, budgets: { isFrozen } },
+    ...{ exclusions: areaRecord, campaigns: campaignLabels },
     noteAction,
     ...{ announcer, clock, random, log, isRowError },
     settings: { isSandbox, currencies, dayZone, hmacSecret },
   })
+
+  // Campaigns and their drops
+  const parts = { config, database, clock, random, log, postTransfers, announcer, noteAction }
+  const campaigns = composeCampaigns({ ...parts, announceStops: budgets.announce })
 
   // Service requests
   const requests = createServiceRequests({
@@ -291,6 +295,7 @@ export async function createApp({
     seal: createSeal(hmacSecret, { purpose: 'kept answers', random }),
   })
   registerEnvelopeRoutes(bind, { envelopes })
+  campaigns.register(bind)
   registerServiceRequestRoutes(bind, { requests, live, nearby, positions })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
   registerClaimRoutes(bind, { ...claims, database, announcer, clock, hmacSecret })
@@ -303,7 +308,7 @@ export async function createApp({
   })
   registerDeadLetterRoutes(bind, {
     ...{ database, clock, noteAction, attempt, letters: deadLetterRecord },
-    settle: { record, budgets, isRowError },
+    settle: { record, budgets, isRowError, winLimits },
     onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
     onLateWin: claim => announceLateWin(announcer, claim),
   })
@@ -319,6 +324,7 @@ export async function createApp({
     [
       ...claims.jobs,
       ...envelopes.jobs,
+      ...campaigns.jobs,
       ...requests.jobs,
       ...webhooks.jobs,
       handOver,

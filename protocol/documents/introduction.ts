@@ -12,6 +12,7 @@ export const tags: Record<string, string> = {
   'service requests':
     'What somebody needs at a place, with the pay in escrow: post, take on, deliver, confirm.',
   claims: 'Grab a share, look back.',
+  campaigns: 'Plans of many envelopes: launched, dropped on the map, paused, ended.',
   merchants: 'The merchant behind a key, and its keys.',
   webhooks: 'What the server sends to you: endpoints, deliveries, replays.',
   operator: 'What the operator does for merchants and wallets.',

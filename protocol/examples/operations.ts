@@ -1,5 +1,6 @@
 /** The example of every operation, by its id. */
 import { getLiveness, getReadiness } from '../rest/health.ts'
+import { campaignExamples, exclusionExamples } from './campaigns.ts'
 import { claimExamples } from './claims.ts'
 import { envelopeExamples } from './envelopes.ts'
 import { type Example, exampleOf } from './example.ts'
@@ -24,9 +25,11 @@ export const examples: ReadonlyMap<string, Example> = new Map(
     ...envelopeExamples,
     ...claimExamples,
     ...serviceRequestExamples,
+    ...campaignExamples,
     ...merchantExamples,
     ...webhookExamples,
     ...operatorExamples,
+    ...exclusionExamples,
     ...healthExamples,
   ].map(example => [example.operation.id, example]),
 )

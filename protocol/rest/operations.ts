@@ -1,5 +1,7 @@
 /** Every REST operation, in the order of the documents. */
 import type { Operation } from '../operation.ts'
+import { exclusionOperations } from './areas.ts'
+import { campaignOperations } from './campaigns.ts'
 import { claimEnvelope, getClaim, listClaims, revealEnvelope, thankHider } from './claims.ts'
 import {
   closeEnvelope,
@@ -111,6 +113,7 @@ export const operations: readonly Operation[] = [
   createApiKey,
   listApiKeys,
   revokeApiKey,
+  ...campaignOperations,
   ...webhookOperations,
   createMerchant,
   deposit,
@@ -132,6 +135,7 @@ export const operations: readonly Operation[] = [
   listActions,
   listDeadLetters,
   replayDeadLetters,
+  ...exclusionOperations,
   getChainHead,
   getLiveness,
   getReadiness,

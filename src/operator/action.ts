@@ -12,6 +12,8 @@ export type ActionKind =
   | 'reject_appeal'
   | 'cancel_request'
   | 'split_request'
+  | 'exclude'
+  | 'lift_exclusion'
 
 export type Action = {
   actor: 'operator' | 'cap'

@@ -17,6 +17,8 @@ export type PlayerFrame = Unnumbered<
 export type Announcer = {
   envelopeOpened(envelope: LiveEnvelope): void
   envelopeEnded(envelope: { id: string; cell7: Cell; reason: EndReason }): void
+  /** So much changed in these cells that they are to be read again: a message a cell. */
+  cellsChanged(cells7: readonly Cell[]): void
   /** To every socket of the player, on whichever server. */
   toPlayer(playerId: string, frame: PlayerFrame): void
 }
