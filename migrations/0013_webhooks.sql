@@ -124,14 +124,30 @@ begin
     where p.owner = 'merchant:' || new.hider_id and 'envelope.ended' = any (p.types));
   return null;
 end $$;
--- The condition is judged where the row is, without a call: of the many updates of an envelope, one ends it.
+-- The condition is judged where the row is, without a call: of the many updates of an envelope, one ends it. What a drop
+-- takes back before anybody could see it was never there for anyone.
 create trigger envelopes_note_end after update of state on envelopes for each row
-  when (new.hider_kind = 'merchant' and new.state is distinct from old.state and old.state <> 'draft'
-    and new.state in ('empty', 'expired', 'closed'))
+  when (new.hider_kind = 'merchant' and new.state is distinct from old.state
+    and new.state in ('empty', 'expired', 'closed')
+    and not (old.state in ('draft', 'funded') and new.drop_id is not null))
   execute function note_envelope_end();
 
+create function note_campaign() returns trigger language plpgsql
+security definer set search_path = public, pg_temp as $$
+begin
+  insert into webhook_events (owner, type, subject_id, facts, at)
+  select 'merchant:' || new.merchant_id, 'campaign.' || new.state, new.id,
+    jsonb_build_object('campaignId', new.id, 'name', new.name, 'state', new.state), coalesce(new.ended_at, now())
+  where exists (
+    select from webhook_endpoints p
+    where p.owner = 'merchant:' || new.merchant_id and 'campaign.' || new.state = any (p.types));
+  return null;
+end $$;
+create trigger campaigns_note_move after update of state on campaigns for each row
+  when (new.state is distinct from old.state) execute function note_campaign();
+
 -- Service requests belong to players; the operator is told of them. Where the row keeps no time for a move (a dispute,
--- a request that opens again), it is PostgreSQL's own.
+-- a request that opens again, a campaign that pauses), it is PostgreSQL's own.
 create function note_service_request() returns trigger language plpgsql
 security definer set search_path = public, pg_temp as $$
 declare

@@ -4,6 +4,7 @@
  */
 import { type TObject, Type } from 'typebox'
 import { Amount, Balance, Shape, Timestamp, Uuid } from '../scalars.ts'
+import { CampaignState } from './campaigns.ts'
 import { ServiceRequestCategory, ServiceRequestMode, ServiceRequestState } from './service-requests.ts'
 
 const CampaignId = Type.Optional(Uuid)
@@ -21,6 +22,8 @@ const RequestData = Shape({
   paid: Type.Optional(Balance),
   refunded: Type.Optional(Balance),
 })
+
+const CampaignData = Shape({ campaignId: Uuid, name: Type.String(), state: CampaignState })
 
 type WebhookEvent = { owner: 'merchant' | 'operator'; meaning: string; data: TObject }
 const merchantEvent = <const D extends TObject>(meaning: string, data: D) => ({
@@ -52,6 +55,10 @@ export const webhookEvents = {
       refunded: Balance,
     }),
   ),
+  'campaign.scheduled': merchantEvent('A campaign was launched; its budget is in escrow.', CampaignData),
+  'campaign.live': merchantEvent('A campaign began, or was resumed.', CampaignData),
+  'campaign.paused': merchantEvent('A campaign was paused.', CampaignData),
+  'campaign.ended': merchantEvent('A campaign ended; its envelopes are being closed.', CampaignData),
   'request.opened': requestEvent('A service request opened, or opened again.'),
   'request.accepted': requestEvent('A service request is in the hands of a provider.'),
   'request.delivered': requestEvent('Its provider says that it is done.'),

@@ -11,7 +11,8 @@ export const WebhookTypes = Type.Array(Type.Enum(webhookEventTypes), {
   minItems: 1,
   maxItems: webhookEventTypes.length,
   uniqueItems: true,
-  description: 'Types of events. `envelope.*` is for merchants, `request.*` for the operator.',
+  description:
+    'Types of events. `envelope.*` and `campaign.*` are for merchants, `request.*` for the operator.',
 })
 
 export const WebhookEndpoint = Shape({
@@ -127,7 +128,7 @@ export const getWebhookEndpoint = operation({
 export const changeWebhookEndpoint = operation({
   ...managing,
   id: 'changeWebhookEndpoint',
-  method: 'POST',
+  method: 'PATCH',
   path: '/v1/webhook-endpoints/{id}',
   summary: 'Change an endpoint, disable it, or make it active again',
   description:

@@ -221,7 +221,7 @@ t.test('webhooks', async t => {
         ...{ status: 409, body: { code: 'endpoint_disabled', reason: 'gone' } },
       })
 
-      const activate = () => http.send({ method: 'POST', url, credential, body: { state: 'active' } })
+      const activate = () => http.send({ method: 'PATCH', url, credential, body: { state: 'active' } })
       receiver.answer(answers.status(500))
       t.match(await activate(), { status: 200, body: { state: 'active', failingSince: undefined } })
       await turn()
@@ -383,6 +383,45 @@ t.test('webhooks', async t => {
     await assertBooks(t, requestStage.world)
   })
 
+  scene('campaigns, and envelopes of a drop that nobody saw', async t => {
+    const shop = await createMerchant()
+    const receiver = await createReceiver(t)
+    const states = ['scheduled', 'live', 'paused', 'ended'] as const
+    await listen(shop, receiver.url, [...states.map(state => `campaign.${state}` as const), 'envelope.ended'])
+    const campaignId = shop.id.replace(/^.{8}/, '0a0b0c0d')
+    const square = 'POLYGON((121 31,121.01 31,121.01 31.01,121 31))'
+    await ask(
+      `insert into campaigns (id, merchant_id, created_at, name, state, area, currency, budget, starts_at, ends_at,
+         time_zone, windows)
+       values ($1, $2, now(), 'Lanterns', 'draft', $3::geography, 'CNY', 100, now(), now() + '1 day', 'UTC', '[]')`,
+      [campaignId, shop.id, square],
+    )
+    for (const state of states) {
+      const endedAt = state === 'ended' ? new Date(clock.nowMs()) : null
+      await ask('update campaigns set state = $2, ended_at = $3 where id = $1', [campaignId, state, endedAt])
+    }
+    const { id } = await hideWell(shop, { opensAt: new Date(clock.nowMs() + 3_600_000).toISOString() })
+    await ask(
+      `with one as (
+         insert into drops (id, campaign_id, state, terms, lngs, lats, envelopes, cost, created_at)
+         values ($1, $1, 'filling', '{}', '{121}', '{31}', 1, 1000, now()) returning id)
+       update envelopes set campaign_id = $1, drop_id = one.id from one where envelopes.id = $2`,
+      [campaignId, id],
+    )
+    await stage.envelopes.close({ caller: shop, id })
+    await turn()
+    for (const one of receiver.received) checkShape(t, one)
+    t.match(
+      receiver.received.map(one => parse(one)),
+      states.map(state => ({ type: `campaign.${state}`, data: { campaignId, name: 'Lanterns', state } })),
+    )
+    t.equal(receiver.received.length, states.length)
+    // Planted without its money, which the books would miss.
+    await ask('update envelopes set drop_id = null, campaign_id = null where id = $1', [id])
+    await ask('delete from drops where id = $1', [campaignId])
+    await ask('delete from campaigns where id = $1', [campaignId])
+  })
+
   scene('an event is written with what it tells, or not at all', async t => {
     const shop = await createMerchant()
     const receiver = await createReceiver(t)
@@ -465,7 +504,7 @@ t.test('webhooks', async t => {
     const url = `${base}/${id}`
     t.match(
       await http.send({
-        method: 'POST',
+        method: 'PATCH',
         url,
         credential: mine.credential,
         body: { url: 'https://b.example/' },
@@ -476,9 +515,9 @@ t.test('webhooks', async t => {
     )
     t.notMatch(JSON.stringify((await http.send({ url, credential: mine.credential })).body), 'whsec')
 
-    const tries: ['GET' | 'POST' | 'DELETE', string, object?][] = [
+    const tries: ['GET' | 'POST' | 'PATCH' | 'DELETE', string, object?][] = [
       ['GET', url],
-      ['POST', url, {}],
+      ['PATCH', url, {}],
       ['DELETE', url],
       ['POST', `${url}/secret`],
       ['POST', `${url}/test`],
@@ -497,7 +536,7 @@ t.test('webhooks', async t => {
     })
     const reader = String(scoped.body.secret)
     t.equal((await http.send({ url, credential: reader })).status, 200)
-    t.equal((await http.send({ method: 'POST', url, credential: reader, body: {} })).status, 403)
+    t.equal((await http.send({ method: 'PATCH', url, credential: reader, body: {} })).status, 403)
 
     for (let i = 1; i < limits.webhook.endpoints; i++) t.equal((await make(good)).status, 201)
     t.match(await make(good), { status: 409, body: { code: 'endpoint_limit' } })
