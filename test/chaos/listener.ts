@@ -1,6 +1,6 @@
 /**
- * The merchants' webhooks: one receiver that takes what comes, and what it heard held against the record. Every claim of
- * their envelopes has to have come, once at least, and nothing may have come of which there is no claim.
+ * The merchants' webhooks: one receiver that takes what comes, and what it heard held against the record. Every claim
+ * of their envelopes has to have come, once at least, and nothing may have come of which there is no claim.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:http'

@@ -25,6 +25,7 @@ export function formatVerdict(verdict: Verdict): string {
       `${seconds(tookMs.quiet)} of quiet`,
     `${verdict.attempts} claim attempts, ${verdict.wins} wins, ${verdict.hides} hides, ${verdict.closes} closes, ` +
       `${verdict.webhooks} webhooks`,
+    `${verdict.errands.posted} service requests, ${verdict.errands.ended} of them ended`,
     '',
     ...table(
       ['what must be zero', 'found'],

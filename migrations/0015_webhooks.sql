@@ -124,8 +124,8 @@ begin
     where p.owner = 'merchant:' || new.hider_id and 'envelope.ended' = any (p.types));
   return null;
 end $$;
--- The condition is judged where the row is, without a call: of the many updates of an envelope, one ends it. What a drop
--- takes back before anybody could see it was never there for anyone.
+-- The condition is judged where the row is, without a call: of the many updates of an envelope, one ends it. What a
+-- drop takes back before anybody could see it was never there for anyone.
 create trigger envelopes_note_end after update of state on envelopes for each row
   when (new.hider_kind = 'merchant' and new.state is distinct from old.state
     and new.state in ('empty', 'expired', 'closed')
@@ -152,13 +152,16 @@ create function note_service_request() returns trigger language plpgsql
 security definer set search_path = public, pg_temp as $$
 declare
   was_open boolean := false;
+  was_draft boolean := false;
   event_type text := 'request.' || case when new.state in ('open', 'offered') then 'opened' else new.state end;
 begin
   if tg_op = 'UPDATE' then
     was_open := old.state in ('open', 'offered');
+    was_draft := old.state = 'draft';
   end if;
-  -- An offer is no new opening, and what waits for review is nobody's business yet.
-  if new.state in ('draft', 'review') or (event_type = 'request.opened' and was_open) then
+  -- An offer is no new opening, what waits for review is nobody's business yet, and a draft that ends never was.
+  if new.state in ('draft', 'review') or (event_type = 'request.opened' and was_open)
+    or (was_draft and new.ended_at is not null) then
     return null;
   end if;
   insert into webhook_events (owner, type, subject_id, facts, at)
