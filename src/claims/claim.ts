@@ -2,6 +2,7 @@
  * The claim verb: the way to the envelope (`approach.ts`), the reservation, the record. Whoever won hears the same win,
  * wherever they stand.
  */
+import type { Waits } from '#platform/waits.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Walker } from '../positions/judging.ts'
 import type { Positions } from '../positions/positions.ts'
@@ -53,24 +54,25 @@ async function claim(context: Context, player: Walker, request: ClaimRequest): P
   if (approached.status !== 'within_reach') return approached
   const { envelope, cell } = approached
   // A ticket's reward is noted where it lets the player in.
-  return goOn(context, player, { envelope, rewardCell: request.ticket === undefined ? cell : undefined })
+  const rewardCell = request.ticket === undefined ? cell : undefined
+  return goOn(context, player, { envelope, rewardCell, waits: request.waits })
 }
 
 /** What to reach for, and where the player is rewarded, unless that is noted already. */
-type Chance = { envelope: ClaimableEnvelope; rewardCell: Cell | undefined }
+type Chance = { envelope: ClaimableEnvelope; rewardCell: Cell | undefined; waits: Waits | undefined }
 
 /** Equal calls that are under way together are one grab; only the one that began it has used its permit. */
 async function goOn(
   context: Context,
   player: Walker,
-  { envelope, rewardCell }: Chance,
+  { envelope, rewardCell, waits }: Chance,
 ): Promise<ClaimAnswer> {
   const { grabbing, memory, inBackground } = context
   const envelopeId = envelope.id
   const key = claimIdOf(envelopeId, player.id)
   const isFirst = !grabbing.has(key)
   const grabbed = await keepPermit(context, player, {
-    work: shareWork(grabbing, key, () => context.grab(player, envelope)),
+    work: shareWork(grabbing, key, () => context.grab(player, envelope, waits)),
     isFirst,
   })
   switch (grabbed.status) {

@@ -10,6 +10,7 @@ import type { CallerKind, Operation } from '#protocol/operation.ts'
 import { limits } from '#protocol/limits.ts'
 import { rawBodyOf } from './json-body.ts'
 import { isRefusal, type Refusal, refuse, toProblem } from './problem.ts'
+import { formatWaits, type Waits } from './waits.ts'
 
 type In<S> = S extends TSchema ? Static<S> : undefined
 
@@ -22,6 +23,8 @@ export type Call<O extends Operation, C> = {
   /** Only where the operation requires the header. */
   idempotencyKey: O extends { idempotencyKey: 'required' } ? string : undefined
   requestId: string
+  /** Where the handler may note what it waited for; the sandbox's clients are told. */
+  waits: Waits | undefined
 }
 
 export type Answer<O extends Operation> =
@@ -101,8 +104,11 @@ export function createBinder<C extends { kind: CallerKind }>(
         const idempotencyKey = readIdempotencyKey(operation, request)
         if (typeof idempotencyKey === 'object') return sendRefusal(reply, idempotencyKey, ports.sandbox)
         const { params, query, body, id: requestId } = request
-        const call = { params, query, body, caller: callers.get(request), idempotencyKey, requestId }
+        const waits: Waits | undefined = ports.sandbox ? {} : undefined
+        const call = { params, query, body, caller: callers.get(request), idempotencyKey, requestId, waits }
         const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
+        const timing = waits && formatWaits(waits)
+        if (timing !== undefined) reply.header('server-timing', timing)
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
         reply.code(outcome.status as number)
         if (operation.produces === undefined) return reply.send(outcome.body)
