@@ -5,12 +5,13 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
+import { claims } from './claims.ts'
 import { type Bench, formatFigure, isKept, type Settings } from './figures.ts'
 import { hints } from './hints.ts'
 import { live } from './live.ts'
 import { describeMachine } from './machine.ts'
 
-const benches: Readonly<Record<string, Bench>> = { live, hints }
+const benches: Readonly<Record<string, Bench>> = { claims, live, hints }
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

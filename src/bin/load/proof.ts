@@ -6,7 +6,7 @@ import { listOwnEnvelopes } from '#protocol/rest/envelopes.ts'
 import { getWallet } from '#protocol/rest/players.ts'
 import { countDifferences } from '../../ledger/reconcile.ts'
 import { checkLedger, type LedgerCheck, readPurse } from '../play/books.ts'
-import { createRestClient, demand } from '../play/rest-client.ts'
+import { createRestClient, demand, type RestClient } from '../play/rest-client.ts'
 import type { Promises } from './promises.ts'
 import type { Stage, Target } from './stage.ts'
 
@@ -75,23 +75,29 @@ export function judge(
   ]
 }
 
+const listPage = async (client: RestClient, query: Record<string, string>) =>
+  demand(await client.call(listOwnEnvelopes, { query }), "the merchant's envelopes")
+
 async function readRecorded({ url, merchantKey, stage }: ProofOptions): Promise<Map<string, Recorded>> {
   const client = createRestClient({ url, credential: merchantKey })
   const wanted = new Set(stage.targets.map(({ id }) => id))
   const recorded = new Map<string, Recorded>()
-  for (let query: Record<string, string> | undefined = { limit: '200' }; query && wanted.size > 0; ) {
-    const page = demand(await client.call(listOwnEnvelopes, { query }), 'the envelopes of the merchant')
-    for (const { id, own } of page.items) {
-      if (own === undefined || !wanted.delete(id)) continue
+  let query: Record<string, string> | undefined = { limit: '200' }
+  while (query !== undefined && recorded.size < wanted.size) {
+    const { items, links } = await listPage(client, query)
+    for (const { id, own } of items) {
+      if (own === undefined || !wanted.has(id)) continue
       const { claimedShares, claimed, escrow } = own
       const [claimedMinor, escrowMinor] = [BigInt(claimed.amountMinor), BigInt(escrow.amountMinor)]
       recorded.set(id, { id, claimedShares, claimedMinor, escrowMinor })
     }
-    const next = page.links.next
-    query = next === undefined ? undefined : Object.fromEntries(new URL(next, url).searchParams)
+    query = links.next === undefined ? undefined : readQuery(links.next, url)
   }
   return recorded
 }
+
+const readQuery = (path: string, url: string): Record<string, string> =>
+  Object.fromEntries(new URL(path, url).searchParams)
 
 /** By the wallet of the first player it is seen whether the database at hand is this server's. */
 async function countAgain({ url, stage, databaseUrl, dataDir }: ProofOptions): Promise<LedgerCheck> {
