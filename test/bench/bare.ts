@@ -10,6 +10,7 @@ import { WebSocketServer } from 'ws'
 import { subprotocol } from '#protocol/ws/frame.ts'
 import { limits } from '#protocol/limits.ts'
 import { type ClaimBody, type ClaimedAnswer, claimEnvelope } from '#protocol/rest/claims.ts'
+import { createBatcher } from '#platform/batch.ts'
 import { systemClock } from '#platform/clock.ts'
 import { createDatabase, type Statement } from '#platform/postgres.ts'
 import { systemRandom } from '#platform/random.ts'
@@ -20,7 +21,7 @@ import { createAuthenticator } from '../../src/players/authenticator.ts'
 import { deviceRecord, playerRecord } from '../../src/players/postgres.ts'
 import { answerQuestions } from './processes.ts'
 
-export type Question = { do: 'listen' } | { do: 'broadcast'; text: string } | { do: 'measure' }
+export type Question = { do: 'listen' } | { do: 'broadcast'; text: string }
 
 const { DATABASE_URL = '', JWT_SECRET = '' } = process.env
 const connections = 16
@@ -45,9 +46,11 @@ const sql = {
   own: statement('own', 'select id from claims where envelope_id = $1 and player_id = $2'),
 }
 
+type Naive = { envelopeId: string; playerId: string }
+
 /** Every claim waits for the row of the envelope, whoever wins. */
-function claimNaively(envelopeId: string, playerId: string): Promise<string> {
-  return database.transact(async tx => {
+const claimNaively = ({ envelopeId, playerId }: Naive): Promise<string> =>
+  database.transact(async tx => {
     const [row] = await tx.query<{ state: string; claimed_shares: number }>(sql.lock, [envelopeId])
     const own = await tx.query(sql.own, [envelopeId, playerId])
     if (own.length > 0) return 'claimed'
@@ -59,7 +62,12 @@ function claimNaively(envelopeId: string, playerId: string): Promise<string> {
     await record.count(tx, claims, claimedAtMs)
     return 'claimed'
   })
-}
+
+/** Whoever finds no connection free waits for one, however long. */
+const takeTurn = createBatcher<Naive, string>({
+  ...{ maxSize: 1, concurrency: connections },
+  run: claims => Promise.all(claims.map(claimNaively)),
+})
 
 const answer: ClaimedAnswer = {
   claimId: '4291d94e-d9b6-5e4c-80fa-fb6b4f69bde8',
@@ -85,7 +93,8 @@ function serve(): FastifyInstance {
   const path = claimEnvelope.path.replace('{id}', ':id')
   http.post<Claiming>(path, { schema }, async () => answer)
   http.post<Claiming>(`/naive${path}`, { schema: { params, body } }, async request => {
-    const status = await claimNaively(request.params.id, callers.get(request) ?? '')
+    const [envelopeId, playerId] = [request.params.id, callers.get(request) ?? '']
+    const status = await takeTurn({ envelopeId, playerId })
     return { ...answer, status }
   })
   return http
@@ -115,8 +124,6 @@ answerQuestions(async (question: Question): Promise<unknown> => {
     case 'broadcast':
       for (const client of sockets.clients) client.send(question.text)
       return undefined
-    case 'measure':
-      return process.memoryUsage()
   }
 })
 process.once('SIGTERM', () => process.exit(0))

@@ -10,8 +10,9 @@ import { type Bench, formatFigure, isKept, type Settings } from './figures.ts'
 import { hints } from './hints.ts'
 import { live } from './live.ts'
 import { describeMachine } from './machine.ts'
+import { sockets } from './sockets.ts'
 
-const benches: Readonly<Record<string, Bench>> = { claims, live, hints }
+const benches: Readonly<Record<string, Bench>> = { claims, sockets, live, hints }
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

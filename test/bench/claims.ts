@@ -184,11 +184,7 @@ async function holdLastShare({ organiser, redis, players, server }: Stage): Prom
   const nowMs = () => Date.now()
   const gate = createClaimGate({ redis, runner: createScriptRunner(redis), prefix: defaultPrefix, nowMs })
   const epoch = (await gate.storedEpoch(envelopeId)) ?? 0
-  await gate.reserve(
-    partitionOf(envelopeId),
-    [{ envelopeId, playerId: second?.id ?? '', epoch }],
-    Date.now(),
-  )
+  await gate.reserve(partitionOf(envelopeId), [{ envelopeId, playerId: second?.id ?? '', epoch }], Date.now())
   return envelopeId
 }
 

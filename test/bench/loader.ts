@@ -40,8 +40,8 @@ export type TalkJob = {
   forMs: number
 }
 
-/** Resolves when so many frames with `text` in them have come. */
-export type HearJob = { do: 'hear'; text: string; count: number }
+/** From now on frames with `text` in them are counted; `heard` is answered when so many have come. */
+export type HearJob = { do: 'expect'; text: string; count: number } | { do: 'heard' }
 
 export type Job = Crowd | HttpJob | SocketsJob | TalkJob | HearJob | { do: 'close' }
 
@@ -59,6 +59,7 @@ export type Heard = { atMs: number; sample: string }
 let suffixes: readonly { token: string; body: object }[] = []
 let sockets: RawSocket[] = []
 let onText: (index: number, text: Buffer) => void = () => undefined
+let hearing: Promise<Heard> | undefined
 let closed = 0
 
 answerQuestions((job: Job): unknown => {
@@ -72,8 +73,13 @@ answerQuestions((job: Job): unknown => {
       return openAll(job)
     case 'talk':
       return talk(job)
-    case 'hear':
-      return hear(job)
+    case 'expect':
+      hearing = hear(job)
+      // Whoever asks for it hears of a fault, too.
+      hearing.catch(() => undefined)
+      return undefined
+    case 'heard':
+      return hearing
     case 'close':
       sockets.forEach(socket => socket.close())
       sockets = []
@@ -200,7 +206,7 @@ async function talk({ texts, answers, sockets: count, forMs }: TalkJob): Promise
 const rejectAfter = (forMs: number, reject: (error: Error) => void): void =>
   void setTimeout(() => reject(new Error('the server is silent')), forMs + 30_000).unref()
 
-function hear({ text, count }: HearJob): Promise<Heard> {
+function hear({ text, count }: { text: string; count: number }): Promise<Heard> {
   const wanted = Buffer.from(text)
   let heard = 0
   return new Promise((resolve, reject) => {

@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { promisify } from 'node:util'
-import { createScriptRunner, defaultPrefix, loadScript } from '#platform/redis.ts'
+import { createScriptRunner, loadScript } from '#platform/redis.ts'
 import { createReserve } from '../../src/claims/claims.ts'
 import { createClaimGate } from '../../src/claims/redis.ts'
 import { partitionOf } from '../../src/claims/reservation.ts'
@@ -14,6 +14,8 @@ import type { Stores } from './stores.ts'
 /** As many as ask at a time, there and here. */
 const ASKING = 512
 const CLIENTS = 50
+/** Not the servers': nobody sweeps what is reserved here. */
+const prefix = 'bench:'
 
 export type Reserves = {
   /** Each makes `count` reservations on a new gate, all of them wins; answers how many a second. */
@@ -25,7 +27,7 @@ export type Reserves = {
 export async function createReserves({ redis }: Stores): Promise<Reserves> {
   const script = loadScript(new URL('../../src/claims/redis.ts', import.meta.url).href, 'reserve')
   const nowMs = () => Date.now()
-  const ports = { redis, runner: createScriptRunner(redis), prefix: defaultPrefix, nowMs }
+  const ports = { redis, runner: createScriptRunner(redis), prefix, nowMs }
   const gate = createClaimGate(ports)
   const reserve = createReserve(gate, nowMs)
   await redis.script('LOAD', script.text)
@@ -34,7 +36,10 @@ export async function createReserves({ redis }: Stores): Promise<Reserves> {
     const envelopeId = randomUUID()
     const freeShares = Array.from({ length: shares }, (_, i) => i + 1)
     const times = { opensAtMs: 1, expiresAtMs: nowMs() + 3_600_000 }
-    await gate.load({ envelopeId, epoch: 1, ...times, shareCount: shares, freeShares, winners: [] }, undefined)
+    await gate.load(
+      { envelopeId, epoch: 1, ...times, shareCount: shares, freeShares, winners: [] },
+      undefined,
+    )
     return envelopeId
   }
 
@@ -57,8 +62,8 @@ export async function createReserves({ redis }: Stores): Promise<Reserves> {
     async raw(count) {
       const envelopeId = await loadGate(count)
       const partition = partitionOf(envelopeId)
-      const name = `${defaultPrefix}e:{${partition}}:${envelopeId}`
-      const keys = [`${defaultPrefix}o:{${partition}}`, name, `${name}:f:1`, `${name}:w:1`]
+      const name = `${prefix}e:{${partition}}:${envelopeId}`
+      const keys = [`${prefix}o:{${partition}}`, name, `${name}:f:1`, `${name}:w:1`]
       const asked = [nowMs(), 1, envelopeId, 1, 1, 'player-__rand_int__']
       const { host = '', port = 0, username, password } = redis.options
       const args = ['-h', host, '-p', port, '--user', username || 'default', '-a', password ?? '', '--csv']

@@ -64,7 +64,7 @@ const USUAL_WAIT_MS = 200
 
 /** How long a good client waits before it asks again. */
 export const waitAfter = (answer: Answer): number =>
-  answer.status === 'dropped' ? 0 : ((answer.status === 'refused' && answer.retryAfterMs) || USUAL_WAIT_MS)
+  answer.status === 'dropped' ? 0 : (answer.status === 'refused' && answer.retryAfterMs) || USUAL_WAIT_MS
 
 export function readHttp({ status, body }: { status: number; body: string }): Answer {
   const content = parse(body)

@@ -54,7 +54,9 @@ function formatOutcomes(result: LoadResult): string[] {
     const named = [...reasons].filter(([reason]) => reason !== meaning && reasons.size > 1)
     return [
       head,
-      ...named.map(([reason, times]) => `  ${''.padEnd(9)}${whole(times).padStart(10)} ${''.padEnd(8)}  ${reason}`),
+      ...named.map(
+        ([reason, times]) => `  ${''.padEnd(9)}${whole(times).padStart(10)} ${''.padEnd(8)}  ${reason}`,
+      ),
     ]
   })
 }
@@ -76,7 +78,9 @@ export function formatResult(result: LoadResult): string[] {
     '',
     ...formatBars(latency),
     '',
-    ...(redis.count() === 0 ? [] : [...waits.map(([what, times]) => `Waits for ${what}: ${quantiles(times)}`), '']),
+    ...(redis.count() === 0
+      ? []
+      : [...waits.map(([what, times]) => `Waits for ${what}: ${quantiles(times)}`), '']),
     'Answers:',
     ...formatOutcomes(result),
     '',
@@ -89,7 +93,8 @@ export function formatProof({ faults, wins, wonMinor, ledger }: Proof): string[]
     faults.length === 0
       ? `${whole(wins)} wins on record, ${formatMoney(wonMinor, 'CNY')}: each told once, none twice, every sum exact.`
       : `${faults.length} promises are BROKEN:`
-  if (ledger.status === 'unseen') return [told, ...shown, `Books: ${ledger.why}, so only what the API tells was compared.`]
+  if (ledger.status === 'unseen')
+    return [told, ...shown, `Books: ${ledger.why}, so only what the API tells was compared.`]
   const wrong = ledger.checks.filter(({ differences }) => differences > 0)
   const verdict = wrong.length === 0 ? 'no difference' : `${countDifferences(ledger)} DIFFERENCES`
   return [

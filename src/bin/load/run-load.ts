@@ -66,7 +66,8 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   let toldMs = 0
   const tell = () => onProgress?.({ ...tally, elapsedMs: elapsed(), durationMs, underWay: visits.size })
   while (next.atMs < durationMs) {
-    for (const nowMs = elapsed(); next.atMs <= nowMs && next.atMs < durationMs; next = plan.next()) begin(next)
+    for (const nowMs = elapsed(); next.atMs <= nowMs && next.atMs < durationMs; next = plan.next())
+      begin(next)
     if (elapsed() - toldMs >= PROGRESS_MS) {
       toldMs = elapsed()
       tell()

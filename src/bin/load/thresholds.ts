@@ -6,7 +6,10 @@ export type Thresholds = { p99Ms?: number | undefined; failedPercent: number; mi
 type Judged = Pick<Tally, 'latency' | 'answers' | 'outcomes' | 'missed' | 'begun' | 'unresolved'>
 
 /** What was passed, in words. */
-export function judgeThresholds(result: Judged, { p99Ms, failedPercent, missedPercent }: Thresholds): string[] {
+export function judgeThresholds(
+  result: Judged,
+  { p99Ms, failedPercent, missedPercent }: Thresholds,
+): string[] {
   const { latency, answers, missed, begun, unresolved } = result
   const slow = latency.quantileMs(0.99)
   const percent = (part: number, all: number) => (100 * part) / Math.max(1, all)
@@ -15,7 +18,10 @@ export function judgeThresholds(result: Judged, { p99Ms, failedPercent, missedPe
   const say = (isPassed: boolean, what: string) => (isPassed ? [`THRESHOLD: ${what}`] : [])
   return [
     ...say(p99Ms !== undefined && slow > p99Ms, `p99 is ${slow.toFixed(1)} ms, at most ${p99Ms} ms`),
-    ...say(failed > failedPercent, `${failed.toFixed(2)} % of the answers failed, at most ${failedPercent} %`),
+    ...say(
+      failed > failedPercent,
+      `${failed.toFixed(2)} % of the answers failed, at most ${failedPercent} %`,
+    ),
     ...say(left > missedPercent, `${left.toFixed(2)} % were missed, at most ${missedPercent} %`),
     ...say(unresolved > 0, `${unresolved} gave up without a final answer`),
   ]
