@@ -90,7 +90,7 @@ function readSettings() {
   const { scenario, mode } = values
   if (!isScenario(scenario)) throw new UsageFault(`--scenario is ${Object.keys(scenarios).join(', ')}`)
   if (mode !== 'http' && mode !== 'socket') throw new UsageFault(`--mode is http or socket, not ${mode}`)
-  const whole = (name: keyof typeof values & string, usual: number, max: number, min = 1): number =>
+  const whole = (name: Numeric, usual: number, max: number, min = 1): number =>
     readWhole(values[name], { option: `--${name}`, min, max }) ?? usual
   const thresholds: Thresholds = {
     p99Ms: readWhole(values.p99, { option: '--p99', min: 1, max: 600_000 }),
@@ -108,6 +108,8 @@ function readSettings() {
     atOnce: whole('at-once', 512, 10_000),
   }
 }
+
+type Numeric = 'players' | 'envelopes' | 'shares' | 'rate' | 'seed' | 'at-once' | 'failed' | 'missed'
 
 const isScenario = (name: string): name is Scenario => Object.hasOwn(scenarios, name)
 

@@ -116,7 +116,8 @@ function listenForSockets(http: FastifyInstance): WebSocketServer {
 const http = serve()
 const sockets = listenForSockets(http)
 
-answerQuestions(async (question: Question): Promise<unknown> => {
+answerQuestions(async (asked): Promise<unknown> => {
+  const question = asked as Question
   switch (question.do) {
     case 'listen':
       await http.listen({ port: 0, host: '127.0.0.1' })

@@ -18,6 +18,8 @@ export type HttpJob = {
   path: string
   envelopeIds: readonly string[]
   connections: number
+  /** The first so many; all without it. */
+  players?: number
   /** Ends after this long, or once every player has had a final answer. */
   until: { forMs: number } | 'everybody was answered'
 }
@@ -60,9 +62,11 @@ let suffixes: readonly { token: string; body: object }[] = []
 let sockets: RawSocket[] = []
 let onText: (index: number, text: Buffer) => void = () => undefined
 let hearing: Promise<Heard> | undefined
-let closed = 0
+/** Sockets that the server has closed, by code. */
+let closed: Record<number, number> = {}
 
-answerQuestions((job: Job): unknown => {
+answerQuestions((question): unknown => {
+  const job = question as Job
   switch (job.do) {
     case 'gather':
       suffixes = job.tokens.map(token => ({ token, body: job.body }))
@@ -110,8 +114,15 @@ function createTally() {
 const passing = new Set(['try_again', 'unavailable', 'too_many_requests', 'pending'])
 const AGAIN_MS = 100
 
-async function askOverHttp({ url, path, envelopeIds, connections, until }: HttpJob): Promise<Loaded> {
-  const requests = suffixes.map(one => formatRest({ url, ...one }))
+async function askOverHttp({
+  url,
+  path,
+  envelopeIds,
+  connections,
+  players,
+  until,
+}: HttpJob): Promise<Loaded> {
+  const requests = suffixes.slice(0, players).map(one => formatRest({ url, ...one }))
   const paths = envelopeIds.map(id => `POST ${path.replace('{id}', id)}`)
   const tally = createTally()
   const forMs = until === 'everybody was answered' ? Infinity : until.forMs
@@ -142,6 +153,7 @@ async function askOverHttp({ url, path, envelopeIds, connections, until }: HttpJ
 
 const OPENED_AT_ONCE = 50
 const REFUSED_MS = 250
+const SILENT_MS = 30_000
 
 async function openAll({ url, path, count, greeting }: SocketsJob): Promise<void> {
   const first = greeting === undefined ? undefined : textFrame(greeting)
@@ -154,7 +166,7 @@ async function openAll({ url, path, count, greeting }: SocketsJob): Promise<void
         const opened = await openRawSocket({
           ...{ url, path, ...(token !== undefined && { token }) },
           onText: text => onText(index, text),
-          onClose: () => closed++,
+          onClose: code => (closed[code] = (closed[code] ?? 0) + 1),
         }).catch((error: Error) => (error.message === '503' ? undefined : Promise.reject(error)))
         if (opened === undefined) {
           await sleep(REFUSED_MS)
@@ -166,20 +178,21 @@ async function openAll({ url, path, count, greeting }: SocketsJob): Promise<void
       }
     }
   }
-  closed = 0
+  closed = {}
   await Promise.all(Array.from({ length: OPENED_AT_ONCE }, openSome))
 }
 
 async function talk({ texts, answers, sockets: count, forMs }: TalkJob): Promise<Loaded> {
   const frames = texts.map(textFrame)
   const wanted = answers.map(text => Buffer.from(text))
-  const [turns, sentMs] = [new Array<number>(count).fill(0), new Array<number>(count).fill(0)]
+  const turns: number[] = []
+  const sentMs: number[] = []
   const tally = createTally()
   let heard = 0
   let left = count
 
   await new Promise<void>((resolve, reject) => {
-    rejectAfter(forMs, reject)
+    rejectAfter(forMs, reject, () => `${left} of ${count} wait`)
     const send = (index: number) => {
       if (performance.now() - tally.startMs >= forMs) return void (--left === 0 && resolve())
       const turn = turns[index] ?? 0
@@ -198,19 +211,20 @@ async function talk({ texts, answers, sockets: count, forMs }: TalkJob): Promise
     for (let index = 0; index < count; index++) send(index)
   })
   onText = () => undefined
-  if (closed > 0) throw new Error(`${closed} sockets were closed`)
   return tally.end(heard)
 }
 
 /** Nobody waits for ever for a server that is silent. */
-const rejectAfter = (forMs: number, reject: (error: Error) => void): void =>
-  void setTimeout(() => reject(new Error('the server is silent')), forMs + 30_000).unref()
+function rejectAfter(forMs: number, reject: (error: Error) => void, explain: () => string): void {
+  const why = () => `the server is silent: ${explain()}; closed by code: ${JSON.stringify(closed)}`
+  setTimeout(() => reject(new Error(why())), forMs + SILENT_MS).unref()
+}
 
 function hear({ text, count }: { text: string; count: number }): Promise<Heard> {
   const wanted = Buffer.from(text)
   let heard = 0
   return new Promise((resolve, reject) => {
-    rejectAfter(0, reject)
+    rejectAfter(0, reject, () => `${heard} of ${count} heard of ${text}`)
     onText = (_index, frame) => {
       if (!frame.includes(wanted) || ++heard < count) return
       onText = () => undefined

@@ -69,8 +69,8 @@ export function startWorker(stores: Stores, file: string, options: Partial<Optio
 }
 
 /** The other end of a worker. */
-export function answerQuestions<Q>(answer: (question: Q) => unknown): void {
-  process.on('message', (question: Q) => {
+export function answerQuestions(answer: (question: object) => unknown): void {
+  process.on('message', (question: object) => {
     void Promise.resolve()
       .then(() => answer(question))
       .then(

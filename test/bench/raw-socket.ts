@@ -16,7 +16,8 @@ export type RawSocketOptions = {
   path: string
   token?: string
   onText: (text: Buffer) => void
-  onClose: () => void
+  /** With the code that the server gave, if any. */
+  onClose: (code: number) => void
 }
 
 const opcodes = { text: 1, close: 8, ping: 9, pong: 10 }
@@ -46,7 +47,9 @@ export function openRawSocket(options: RawSocketOptions): Promise<RawSocket> {
     )
     let unread: Buffer = Buffer.alloc(0)
     let isOpen = false
-    socket.on('close', () => (isOpen ? options.onClose() : reject(new Error('closed'))))
+    let code = 1006
+    const onCode = (told: number) => (code = told)
+    socket.on('close', () => (isOpen ? options.onClose(code) : reject(new Error('closed'))))
     socket.on('data', chunk => {
       unread = unread.length === 0 ? chunk : Buffer.concat([unread, chunk])
       if (!isOpen) {
@@ -64,13 +67,15 @@ export function openRawSocket(options: RawSocketOptions): Promise<RawSocket> {
           close: () => socket.end(frameOf(opcodes.close, Buffer.from([0x03, 0xe8]))),
         })
       }
-      unread = readFrames(unread, socket, options)
+      unread = readFrames(unread, socket, { ...options, onCode })
     })
   })
 }
 
+type Ears = Pick<RawSocketOptions, 'onText'> & { onCode: (code: number) => void }
+
 /** What is left: the beginning of a frame. */
-function readFrames(bytes: Buffer, socket: Socket, { onText }: RawSocketOptions): Buffer {
+function readFrames(bytes: Buffer, socket: Socket, { onText, onCode }: Ears): Buffer {
   for (let at = 0; ; ) {
     const short = (bytes[at + 1] ?? 127) & 0x7f
     const head = short < 126 ? 2 : short === 126 ? 4 : 10
@@ -82,6 +87,7 @@ function readFrames(bytes: Buffer, socket: Socket, { onText }: RawSocketOptions)
     const opcode = (bytes[at] ?? 0) & 0x0f
     const payload = bytes.subarray(at + head, end)
     if (opcode === opcodes.text) onText(payload)
+    if (opcode === opcodes.close && payload.length >= 2) onCode(payload.readUInt16BE(0))
     if (opcode === opcodes.ping) socket.write(frameOf(opcodes.pong, payload))
     at = end
   }
