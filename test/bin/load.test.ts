@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
 import { type Answer, meaningOf, readHttp, waitAfter } from '../../src/bin/load/answers.ts'
@@ -44,8 +45,8 @@ t.test('a plan is its seed, and deals everybody envelopes of their own place', a
     const layout = layOut(scenario, { players: 250, envelopes: 7 })
     const plans = [1, 1, 2].map(seed => createPlan({ scenario, layout, ratePerS: 500, seed }))
     const [first, again, other] = plans.map(plan => Array.from({ length: 4_000 }, () => plan.next()))
-    t.same(first, again)
-    t.notSame(first, other)
+    t.ok(isDeepStrictEqual(first, again))
+    t.notOk(isDeepStrictEqual(first, other))
     const arrivals = first ?? []
     t.ok(arrivals.every(({ player, envelope }) => player % layout.places === envelope % layout.places))
     t.ok(arrivals.every(({ player, envelope }) => player < 250 && envelope < layout.envelopes))
@@ -150,15 +151,21 @@ t.test('a server that stands still is seen to have kept everybody waiting', asyn
   t.equal(open.missed, 0)
   t.equal(open.begun, 79)
   // Half of them came while it stood still, and waited half of that on average: a closed loop would have seen one.
-  t.ok(
-    open.latency.quantileMs(0.5) > 5 || open.latency.quantileMs(0.75) > 100,
-    `${open.latency.quantileMs(0.75)}`,
-  )
+  t.ok(open.latency.quantileMs(0.75) > 100)
   t.ok(open.latency.quantileMs(0.9) > 200)
 
+  // Nobody is answered before all have come.
+  let release = () => {}
+  const allCame = new Promise<void>(resolve => (release = resolve))
+  const { next, dropsReply } = steadyPlan()
+  const last = () => {
+    const arrival = next()
+    if (arrival.atMs >= 300) release()
+    return arrival
+  }
   const busy = await runLoad({
-    ...{ stage, plan: steadyPlan(), durationMs: 300, atOnce: 3 },
-    asking: { claim: () => sleep(500, { answer: refused('ended', { reason: 'empty' }) }) },
+    ...{ stage, plan: { next: last, dropsReply }, durationMs: 300, atOnce: 3 },
+    asking: { claim: () => allCame.then(() => ({ answer: refused('ended', { reason: 'empty' }) })) },
   })
   t.same([busy.begun, busy.missed], [3, 26], 'who finds everything busy is missed, and counted')
   const within = { failedPercent: 0, missedPercent: 100 }
