@@ -14,7 +14,7 @@ import { travelFrom } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { createAnnouncer } from '../../src/realtime/redis.ts'
 import { type Bench, figureOf, type Outcome, quantile, ratioOf } from './figures.ts'
-import { inspect } from './heap.ts'
+import { inspect, type Memory } from './heap.ts'
 import type { Heard, Loaded } from './loader.ts'
 import { enrol, fixThere } from './party.ts'
 import { close, envelopeAt, plant } from './planting.ts'
@@ -78,7 +78,7 @@ async function run(stores: Stores, given: SocketSettings, say: (line: string) =>
   const ours = openOurs(stores, { client, loader: await gather(), given, texts, inside })
   const theirs = openBare(bare, { loader: await gather(), given, texts, sample: ours.sample })
 
-  const idle: Record<'ours' | 'bare', number> = { ours: 0, bare: 0 }
+  const idle: Partial<Idle> = {}
   for (const [name, { loader }, heap, address, greeting] of [
     ['ours', ours, ourHeap, server.url, positionAt(inside, '0')],
     ['bare', theirs, bareHeap, bareUrl, undefined],
@@ -87,17 +87,21 @@ async function run(stores: Stores, given: SocketSettings, say: (line: string) =>
     // What the first sockets bring along for all that follow is not theirs.
     await loader.ask({ ...open, count: Math.ceil(given.sockets / 20) })
     await sleep(SETTLE_MS)
-    const before = await heap.measureRss()
+    const before = await heap.measure()
     say(`${name}: ${given.sockets} sockets open`)
     await loader.ask({ ...open, count: given.sockets })
     await sleep(SETTLE_MS)
-    const opened = given.sockets - Math.ceil(given.sockets / 20)
-    idle[name] = ((await heap.measureRss()) - before) / opened / 1_024
+    const after = await heap.measure()
+    const kib = (bytes: number) => bytes / (given.sockets - Math.ceil(given.sockets / 20)) / 1_024
+    idle[name] = { held: kib(after.held - before.held), rss: kib(after.rss - before.rss) }
   }
-  return report(stores, client, { idle, ...(await playRounds({ ours, theirs }, given, say)) })
+  return report(stores, client, { idle: idle as Idle, ...(await playRounds({ ours, theirs }, given, say)) })
 }
 
 const SETTLE_MS = 3_000
+
+/** KiB for each socket. */
+type Idle = Record<'ours' | 'bare', Memory>
 
 type Ours = { client: Client; loader: Worker; given: SocketSettings; texts: readonly string[]; inside: Point }
 
@@ -191,7 +195,7 @@ async function playRounds(
   return measured
 }
 
-type Found = Measured & { idle: Record<'ours' | 'bare', number> }
+type Found = Measured & { idle: Idle }
 
 async function report(stores: Stores, client: Client, found: Found): Promise<Outcome> {
   const { idle, positions, echoes, told, broadcast, p99Ms } = found
@@ -204,9 +208,11 @@ async function report(stores: Stores, client: Client, found: Found): Promise<Out
       figureOf('bare ws: one event to all, frames', '/s', broadcast),
       figureOf('one envelope opens: hints to all, frames', '/s', told),
       ratioOf('of the broadcast of the same bytes', { ours: told, theirs: broadcast }, { atLeast: 0.8 }),
-      { what: 'memory of an idle bare socket', value: idle.bare, unit: 'KiB' },
-      { what: 'memory of an idle player', value: idle.ours, unit: 'KiB' },
-      { what: '  of the bare socket', value: idle.ours / idle.bare, unit: '×', atMost: 2 },
+      { what: 'idle bare socket: held in memory', value: idle.bare.held, unit: 'KiB' },
+      { what: 'idle player: held in memory', value: idle.ours.held, unit: 'KiB' },
+      { what: '  of the bare socket', value: idle.ours.held / idle.bare.held, unit: '×', atMost: 2 },
+      { what: 'idle bare socket: growth of the process', value: idle.bare.rss, unit: 'KiB' },
+      { what: 'idle player: growth of the process', value: idle.ours.rss, unit: 'KiB' },
     ],
     notes: [await stores.describe(client)],
   }
