@@ -1,6 +1,7 @@
 /**
  * `npm run load:tokens -- N`: signs up N players at one place, hides an envelope there, and writes what an outside tool
- * needs to claim it as CSV: token, fix, envelope. Exit code 0: written, 1: the server is not there or no sandbox, 2: usage.
+ * needs to claim it as CSV: token, fix, envelope. Exit code 0: written, 1: the server is not there or is no sandbox,
+ * 2: usage.
  */
 import { setStage } from './load/stage.ts'
 import { readMerchantKey } from './load/settings.ts'

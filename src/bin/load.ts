@@ -1,6 +1,6 @@
 /**
- * `npm run load`: sends a crowd at a sandbox, at a rate that does not ask whether it keeps up, and proves afterwards that
- * every share was paid once. Exit code 0: the proof holds and no threshold was passed, 1: not, 2: usage.
+ * `npm run load`: sends a crowd at a sandbox, at a rate that does not ask whether it keeps up, and proves afterwards
+ * that every share was paid once. Exit code 0: the proof holds and no threshold was passed, 1: not, 2: usage.
  */
 import { writeFile } from 'node:fs/promises'
 import { type Asking, createHttpAsking, openSocketAsking } from './load/asking.ts'

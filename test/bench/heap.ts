@@ -1,4 +1,4 @@
-/** What a process holds in memory once its garbage is gone: asked over the inspector, so that servers run as they ship. */
+/** What a process holds in memory once its garbage is gone, asked over the inspector: servers run as they ship. */
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'

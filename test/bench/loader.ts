@@ -1,6 +1,6 @@
 /**
- * The load of a bench, in a process of its own: a closed loop of so many connections, each of which asks again as soon as
- * it is answered, over HTTP or over sockets. What it sends was made beforehand, and of what comes it reads little.
+ * The load of a bench, in a process of its own: a closed loop of so many connections, each of which asks again as soon
+ * as it is answered, over HTTP or over sockets. What it sends was made beforehand, and of what comes it reads little.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHistogram } from '../../src/bin/load/histogram.ts'

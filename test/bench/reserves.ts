@@ -1,6 +1,6 @@
 /**
- * Reservations a second of one envelope: through the gate as a server asks it, which joins what arrives together into one
- * call of the script, and by `redis-benchmark`, one call and one connection for each.
+ * Reservations a second of one envelope: through the gate as a server asks it, which joins what arrives together into
+ * one call of the script, and by `redis-benchmark`, one call and one connection for each.
  */
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'

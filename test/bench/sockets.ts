@@ -1,7 +1,7 @@
 /**
- * What the server adds to a socket: a position that changes what is near against an echo, one event to everybody against
- * a broadcast of the same bytes, and what an idle player keeps in memory, each against a bare `ws` in a process of its
- * own, with as many sockets, in the same rounds.
+ * What the server adds to a socket: a position that changes what is near against an echo, one event to everybody
+ * against a broadcast of the same bytes, and what an idle player keeps in memory, each against a bare `ws` in a process
+ * of its own, with as many sockets, in the same rounds.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'

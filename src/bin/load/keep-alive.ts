@@ -1,6 +1,6 @@
 /**
- * HTTP/1.1 for a load: one connection that stays open, one request at a time, whole requests as text and answers as they
- * come. It spends a tenth of what `fetch` does, so that on a machine that is shared with the server it is mostly the
+ * HTTP/1.1 for a load: one connection that stays open, one request at a time, whole requests as text and answers as
+ * they come. It spends little beside `fetch`, so that on a machine that is shared with the server it is mostly the
  * server that is measured. It understands what servers of JSON send: a status, headers and a Content-Length.
  */
 import { connect, type Socket } from 'node:net'

@@ -1,4 +1,4 @@
-/** What the crowd was told, held against itself: whoever won hears the same win for ever, and no claim is told twice. */
+/** What the crowd was told, held against itself: who won hears the same win for ever, and no claim is told twice. */
 import type { ClaimedAnswer } from '#protocol/rest/claims.ts'
 
 export type Told = { wins: number; sumMinor: bigint }

@@ -1,6 +1,6 @@
 /**
- * The proof behind the speed: what the crowd was told is on record, for each envelope, to the last minor unit; and, where
- * the server's database is at hand, the books of the whole game balance, counted a second time.
+ * The proof behind the speed: what the crowd was told is on record, for each envelope, to the last minor unit; and,
+ * where the server's database is at hand, the books of the whole game balance, counted a second time.
  */
 import { listOwnEnvelopes } from '#protocol/rest/envelopes.ts'
 import { getWallet } from '#protocol/rest/players.ts'

@@ -19,20 +19,23 @@ export function describeProgress(progress: Progress): string {
     meaning => `${meaning} ${whole(countOf(progress, meaning))}`,
   )
   const bar = '#'.repeat(Math.floor(done / 5)).padEnd(20, '.')
-  return `[${bar}] ${Math.round(elapsedMs / 1_000)} s  ${rate}/s  ${times}  ${counts.join('  ')}  under way ${underWay}  missed ${missed}`
+  const parts = [`[${bar}] ${Math.round(elapsedMs / 1_000)} s`, `${rate}/s`, times, ...counts]
+  return [...parts, `under way ${underWay}`, `missed ${missed}`].join('  ')
 }
 
 const PARTS = [0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 1]
 const BAR = 40
 
+const row = (cells: readonly string[]): string => `  ${cells.map(cell => cell.padStart(12)).join('')}`
+
 /** As HdrHistogram prints it: value, percentile, count, and how many times slower than one in so many it is. */
 export function formatPercentiles(latency: Histogram): string[] {
   const rows = PARTS.map(part => {
     const oneIn = part === 1 ? 'inf' : (1 / (1 - part)).toFixed(2)
-    const count = Math.ceil(part * latency.count())
-    return `  ${ms(latency.quantileMs(part)).padStart(10)} ${(100 * part).toFixed(2).padStart(10)} ${whole(count).padStart(12)} ${oneIn.padStart(12)}`
+    const count = whole(Math.ceil(part * latency.count()))
+    return row([ms(latency.quantileMs(part)), (100 * part).toFixed(2), count, oneIn])
   })
-  const head = `  ${'ms'.padStart(10)} ${'percentile'.padStart(10)} ${'count'.padStart(12)} ${'1/(1-p)'.padStart(12)}`
+  const head = row(['ms', 'percentile', 'count', '1/(1-p)'])
   return [head, ...rows, `  mean ${ms(latency.meanMs())} ms, largest ${ms(latency.maxMs())} ms`]
 }
 
@@ -50,13 +53,12 @@ function formatOutcomes(result: LoadResult): string[] {
     const reasons = result.outcomes.get(meaning)
     if (reasons === undefined) return []
     const count = countOf(result, meaning)
-    const head = `  ${meaning.padEnd(9)}${whole(count).padStart(10)} ${percent(count, result.answers).padStart(8)}  ${meanings[meaning]}`
+    const line = (what: string, times: string, part: string, why: string) =>
+      `  ${what.padEnd(9)}${times.padStart(10)} ${part.padStart(8)}  ${why}`
     const named = [...reasons].filter(([reason]) => reason !== meaning && reasons.size > 1)
     return [
-      head,
-      ...named.map(
-        ([reason, times]) => `  ${''.padEnd(9)}${whole(times).padStart(10)} ${''.padEnd(8)}  ${reason}`,
-      ),
+      line(meaning, whole(count), percent(count, result.answers), meanings[meaning]),
+      ...named.map(([reason, times]) => line('', whole(times), '', `  ${reason}`)),
     ]
   })
 }

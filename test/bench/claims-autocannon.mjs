@@ -1,5 +1,5 @@
 // npm install --no-save autocannon@8 && npm run --silent load:tokens -- 2000 > tokens.csv
-// node test/bench/claims.autocannon.mjs tokens.csv; then: npm run reconcile -- --envelope ID
+// node test/bench/claims-autocannon.mjs tokens.csv; then: npm run reconcile -- --envelope ID
 import { readFileSync } from 'node:fs'
 import autocannon from 'autocannon'
 

@@ -1,4 +1,4 @@
-// npm run --silent load:tokens -- 2000 > tokens.csv && k6 run -e RATE=500 test/bench/claims.k6.js
+// npm run --silent load:tokens -- 2000 > tokens.csv && k6 run -e RATE=500 test/bench/claims-k6.js
 // and then, with the id that the first command has printed: npm run reconcile -- --envelope ID
 /* global __ENV, open */
 import { check } from 'k6'
@@ -18,6 +18,7 @@ const players = new SharedArray('players', () =>
 export const options = {
   scenarios: {
     claims: {
+      exec: 'claim',
       executor: 'constant-arrival-rate',
       rate: Number(__ENV.RATE || 200),
       duration: __ENV.DURATION || '30s',
@@ -30,7 +31,7 @@ export const options = {
 // A lost share and a request to wait are answers, too.
 http.setResponseCallback(http.expectedStatuses(200, 202, 409, 429, 503))
 
-export default function claim() {
+export function claim() {
   const [token, lat, lng, accuracyM, envelopeId] = players[exec.scenario.iterationInTest % players.length]
   const body = JSON.stringify({ fix: { lat: Number(lat), lng: Number(lng), accuracyM: Number(accuracyM) } })
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
