@@ -2,6 +2,7 @@
  * The closed list of errors. REST answers them as problem+json (RFC 9457), the socket as `error` frames with
  * the same codes; each has a page at /problems/<code>. Nothing else is ever sent as an error.
  */
+import { campaignErrors } from './campaign-errors.ts'
 import { entry } from './error-entry.ts'
 import { requestErrors } from './request-errors.ts'
 
@@ -122,6 +123,11 @@ export const errors = {
     title: 'Two keys are live already',
     help: 'Revoke one key before you make another: two live keys are what a rotation needs.',
   }),
+  edited_meanwhile: entry({
+    status: 412,
+    title: 'It is another version by now',
+    help: 'Somebody changed it since you read it. Read it again, and send your change with its ETag.',
+  }),
   payload_too_large: entry({ status: 413, title: 'The body is too large', help: 'At most 32 KiB.' }),
   unsupported_media_type: entry({
     status: 415,
@@ -199,6 +205,11 @@ export const errors = {
     help: 'area_invalid: the polygon is open, crosses itself or has no area.',
     reasons: ['area_invalid'],
   }),
+  if_match_missing: entry({
+    status: 428,
+    title: 'This operation needs an If-Match header',
+    help: 'Send the ETag of the version that you read, as it came.',
+  }),
   thanks_refused: entry({
     status: 422,
     title: 'These thanks were not passed on',
@@ -212,8 +223,8 @@ export const errors = {
     title: 'An envelope cannot be hidden there',
     help:
       'too_far: players hide within 500 m of their last fix. crowded: the hint cell is full. outside_area: ' +
-      "outside the merchant's verified area.",
-    reasons: ['too_far', 'crowded', 'outside_area'],
+      "outside the merchant's verified area. excluded: the operator lets nobody hide there.",
+    reasons: ['too_far', 'crowded', 'outside_area', 'excluded'],
   }),
   hints_paused: entry({
     status: 429,
@@ -258,6 +269,7 @@ export const errors = {
     help: 'A fault on our side, logged with the request id.',
   }),
   ...requestErrors,
+  ...campaignErrors,
 } as const
 
 export type ErrorCode = keyof typeof errors

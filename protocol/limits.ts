@@ -48,6 +48,9 @@ export const limits = {
     perSnapshot: 50,
   },
 
+  chat: { textChars: 500, perMinute: 20, messages: 1_000, readableMs: 30 * 86_400_000 },
+  rating: { textChars: 280, withinMs: 7 * 86_400_000 },
+
   claim: {
     perDay: 200,
     failedTriesPerEnvelopeHour: 10,
@@ -118,6 +121,21 @@ export const limits = {
   },
   statement: { periodMs: 366 * 86_400_000, settledMs: 60_000 },
   operator: { reasonChars: 500, replayedAtOnce: 200 },
+  campaign: {
+    nameChars: 80,
+    mostVertices: 1_000,
+    areaM2: 4_000_000,
+    highestLatitude: 85,
+    windows: 21,
+    daysLong: 30,
+    daysAhead: 90,
+    envelopesPerDrop: 50_000,
+    pointsPerRequest: 500,
+    cellsPerDrop: 5_000,
+    previewPoints: 1_000,
+    phoneAccuracyM: 50,
+    dropsUnderWay: 4,
+  },
   merchant: { liveKeys: 2, nameChars: 80 },
   sandbox: { maxTimeScale: 120, playerTestMinor: 100_000_00n, merchantTestMinor: 1_000_000_00n },
 } as const

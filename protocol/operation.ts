@@ -12,7 +12,7 @@ export const scopes = ['read', 'campaigns', 'finance', 'admin'] as const satisfi
 export type Operation = {
   /** camelCase, unique: the operationId of the document. */
   id: string
-  method: 'GET' | 'POST' | 'DELETE'
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** OpenAPI form: /v1/envelopes/{id}. */
   path: string
   tag: string
@@ -28,6 +28,10 @@ export type Operation = {
    * helped. Absent: safe to repeat, and a key changes nothing.
    */
   idempotencyKey?: 'required' | 'refused'
+  /** The answer is a version, its `version` the ETag. */
+  versioned?: boolean
+  /** The request says in `If-Match` which version it changes. */
+  ifMatch?: 'required'
   /** The body is signed by the Standard Webhooks specification; that is the credential. */
   signed?: boolean
   params?: TObject

@@ -21,13 +21,18 @@ import { createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { createSeal } from '#platform/seal.ts'
 import { createSignatureCheck } from '#platform/signature.ts'
 import { createBudgets } from './budgets/budgets.ts'
-import { budgetRecord, isFrozen, listFrozen } from './budgets/postgres.ts'
+import { budgetRecord, isFrozen } from './budgets/postgres.ts'
 import { createFreezeChannel } from './budgets/redis.ts'
 import { registerBudgetRoutes } from './budgets/routes.ts'
-import { campaignRecord } from './campaigns/postgres.ts'
+import { composeCampaigns, isHolder, listStops } from './app-campaigns.ts'
+import { areaRecord } from './areas/postgres.ts'
+import { campaignLabels, winLimits } from './campaigns/postgres.ts'
 import { createChainJob } from './chain/extend.ts'
 import { chainRecord } from './chain/postgres.ts'
 import { registerChainRoutes } from './chain/routes.ts'
+import { createChats } from './chats/chats.ts'
+import { chatRecord } from './chats/postgres.ts'
+import { registerChatRoutes } from './chats/routes.ts'
 import { announceLateWin, createSettledAnnouncer } from './claims/announce.ts'
 import { createClaims } from './claims/claims.ts'
 import type { Reach } from './claims/failpoints.ts'
@@ -65,9 +70,11 @@ import { registerPayoutRoutes } from './payouts/routes.ts'
 import { createPositions } from './positions/positions.ts'
 import { createStandingStore } from './positions/redis.ts'
 import { registerPositionRoutes } from './positions/routes.ts'
+import { ratingRecord } from './ratings/postgres.ts'
+import { registerRatingRoutes } from './ratings/routes.ts'
 import { createLiveRequests } from './requests/live-requests.ts'
 import { createNearby } from './requests/nearby.ts'
-import { loadLiveRequests, requestRecord } from './requests/postgres.ts'
+import { acceptanceRecord, loadLiveRequests, requestRecord } from './requests/postgres.ts'
 import { createTakeGate } from './requests/redis.ts'
 import { createServiceRequests } from './requests/requests.ts'
 import { registerServiceRequestRoutes } from './requests/routes.ts'
@@ -144,13 +151,9 @@ export async function createApp({
   const isMerchant = async (tx: Tx, id: string) => (await merchantRecord.find(tx, id)) !== undefined
   const budgets = createBudgets({
     record: budgetRecord,
-    listFrozen: () => listFrozen(database),
+    listFrozen: () => listStops(database),
     channel: createFreezeChannel({ redis, subscriber, prefix: redisPrefix, log }),
-    isHolder: async (tx, holder) =>
-      holder.kind === 'platform' ||
-      (holder.kind === 'merchant'
-        ? isMerchant(tx, holder.ownerId)
-        : (await campaignRecord.findMerchant(tx, holder.ownerId)) !== undefined),
+    isHolder,
     ...{ noteAction, clock, random, log },
   })
   await budgets.start()
@@ -167,6 +170,7 @@ export async function createApp({
     positions,
     ...{ announcer, clock, random, log, hmacSecret, isRowError },
     findBanned: playerRecord.findBanned,
+    winLimits: { ...winLimits, count: pair => winLimits.count(database, pair) },
     isOutage: isDatabaseDown,
     ...(reach !== undefined && { reach }),
   })
@@ -178,11 +182,16 @@ export async function createApp({
     runOnce: (request, act) => runOnce(database, request, act),
     record: envelopeRecord,
     ledger: { post: postTransfers, isInsufficientFunds },
-    ...{ positions, merchants: merchantRecord, budgets: { isFrozen }, campaigns: campaignRecord },
+    ...{ positions, merchants: merchantRecord, budgets: { isFrozen } },
+    ...{ exclusions: areaRecord, campaigns: campaignLabels },
     noteAction,
     ...{ announcer, clock, random, log, isRowError },
     settings: { isSandbox, currencies, dayZone, hmacSecret },
   })
+
+  // Campaigns and their drops
+  const parts = { config, database, clock, random, log, postTransfers, announcer, noteAction }
+  const campaigns = composeCampaigns({ ...parts, announceStops: budgets.announce })
 
   // Service requests
   const requests = createServiceRequests({
@@ -192,9 +201,15 @@ export async function createApp({
     ledger: { post: postTransfers, isInsufficientFunds },
     players: playerRecord,
     gate: createTakeGate({ redis, runner, prefix: redisPrefix }),
+    reputations: ratingRecord,
     budgets: { isFrozen },
     ...{ positions, noteAction, announcer: channel, clock, random, log, isRowError },
     settings: { currencies, dayZone, hmacSecret, cancelFeePercent: config.cancelFeePercent },
+  })
+
+  const chats = createChats({
+    ...{ database, record: chatRecord, requests: acceptanceRecord },
+    ...{ noteAction, announcer: channel, clock, settings: { hmacSecret } },
   })
 
   // Hints
@@ -229,6 +244,7 @@ export async function createApp({
     requests: { live, nearby },
     forgetTokens: authenticator.forget,
     claims: { ...describeVerbs(claims), claimedIds },
+    chats,
   })
   const perAddress = isSandbox ? Infinity : limits.socket.perAddress
   await registerPlaySocket(http, {
@@ -276,7 +292,10 @@ export async function createApp({
     seal: createSeal(hmacSecret, { purpose: 'kept answers', random }),
   })
   registerEnvelopeRoutes(bind, { envelopes })
+  campaigns.register(bind)
   registerServiceRequestRoutes(bind, { requests, live, nearby, positions })
+  registerChatRoutes(bind, { chats })
+  registerRatingRoutes(bind, { tx: database, record: ratingRecord, requests: acceptanceRecord, clock })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
   registerClaimRoutes(bind, { ...claims, database, announcer, clock, hmacSecret })
   registerBudgetRoutes(bind, { ...money, record: budgetRecord, isHolder: budgets.isHolder, noteAction })
@@ -288,7 +307,7 @@ export async function createApp({
   })
   registerDeadLetterRoutes(bind, {
     ...{ database, clock, noteAction, attempt, letters: deadLetterRecord },
-    settle: { record, budgets, isRowError },
+    settle: { record, budgets, isRowError, winLimits },
     onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
     onLateWin: claim => announceLateWin(announcer, claim),
   })
@@ -300,6 +319,7 @@ export async function createApp({
     [
       ...claims.jobs,
       ...envelopes.jobs,
+      ...campaigns.jobs,
       ...requests.jobs,
       handOver,
       createForgettingJob({ database, clock }),

@@ -119,6 +119,11 @@ const soaks: Readonly<Record<string, Soak>> = {
     command: test('test/attack/transcript.test.ts'),
     env: { TRANSCRIPT_CELLS: '200', TRANSCRIPT_POINTS: '100' },
   },
+  timing: {
+    what: 'the times of 10,000 answers about each of two places in one cell, compared as distributions',
+    command: test('test/attack/timing.test.ts'),
+    env: { TIMING_ANSWERS: '10000' },
+  },
   'lost-commits': {
     what: 'a thousand connections cut at COMMIT',
     command: test('test/platform/lost-answer.test.ts'),

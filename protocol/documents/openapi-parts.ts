@@ -88,3 +88,12 @@ export const replyHeaders: JsonObject = {
   },
   'WWW-Authenticate': text('The scheme of the missing credential.', 'Bearer'),
 }
+
+export const ifMatch: JsonObject = {
+  name: 'If-Match',
+  in: 'header',
+  required: true,
+  description: 'The ETag of the version that you read.',
+  schema: { type: 'string' },
+  example: '"1"',
+}

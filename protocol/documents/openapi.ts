@@ -8,7 +8,14 @@ import type { CallerKind, Operation } from '../operation.ts'
 import { operations } from '../rest/operations.ts'
 import { restIntroduction, tags } from './introduction.ts'
 import { listLimits } from './limits.ts'
-import { device, idempotencyKey, replyHeaders, securitySchemes, signatureHeaders } from './openapi-parts.ts'
+import {
+  device,
+  idempotencyKey,
+  ifMatch,
+  replyHeaders,
+  securitySchemes,
+  signatureHeaders,
+} from './openapi-parts.ts'
 import { createPrinter, type Json, type JsonObject, type Printer, toJson } from './schema.ts'
 
 export function describeRest(version: string): JsonObject {
@@ -51,6 +58,7 @@ function describeOperation(operation: Operation, printer: Printer): JsonObject {
     ...describeParameters('query', operation, printer),
     ...(operation.callers.includes('player') ? [{ $ref: '#/components/parameters/Device' }] : []),
     ...(operation.idempotencyKey === 'required' ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
+    ...(operation.ifMatch === 'required' ? [ifMatch] : []),
     ...(operation.signed ? signatureHeaders : []),
   ]
   const notes = [operation.description, operation.sandboxOnly ? 'Sandbox only.' : undefined]

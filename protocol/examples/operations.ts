@@ -1,5 +1,7 @@
 /** The example of every operation, by its id. */
 import { getLiveness, getReadiness } from '../rest/health.ts'
+import { campaignExamples, exclusionExamples } from './campaigns.ts'
+import { chatExamples } from './chats.ts'
 import { claimExamples } from './claims.ts'
 import { envelopeExamples } from './envelopes.ts'
 import { type Example, exampleOf } from './example.ts'
@@ -7,6 +9,7 @@ import { merchantExamples } from './merchants.ts'
 import { operatorExamples } from './operator.ts'
 import { payoutExamples } from './payouts.ts'
 import { playerExamples } from './players.ts'
+import { ratingExamples } from './ratings.ts'
 import { serviceRequestExamples } from './service-requests.ts'
 import { standingExamples } from './standing.ts'
 
@@ -23,8 +26,12 @@ export const examples: ReadonlyMap<string, Example> = new Map(
     ...envelopeExamples,
     ...claimExamples,
     ...serviceRequestExamples,
+    ...campaignExamples,
+    ...chatExamples,
+    ...ratingExamples,
     ...merchantExamples,
     ...operatorExamples,
+    ...exclusionExamples,
     ...healthExamples,
   ].map(example => [example.operation.id, example]),
 )

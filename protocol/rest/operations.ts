@@ -1,5 +1,8 @@
 /** Every REST operation, in the order of the documents. */
 import type { Operation } from '../operation.ts'
+import { exclusionOperations } from './areas.ts'
+import { campaignOperations } from './campaigns.ts'
+import { listMessages, readChat, readMessages, sendMessage } from './chats.ts'
 import { claimEnvelope, getClaim, listClaims, revealEnvelope, thankHider } from './claims.ts'
 import {
   closeEnvelope,
@@ -40,6 +43,7 @@ import {
   sendPosition,
   signUpPlayer,
 } from './players.ts'
+import { getReputation, listRatings, rateServiceRequest } from './ratings.ts'
 import {
   acceptOffer,
   cancelServiceRequest,
@@ -106,10 +110,17 @@ export const operations: readonly Operation[] = [
   disputeServiceRequest,
   cancelServiceRequest,
   topUpServiceRequest,
+  sendMessage,
+  listMessages,
+  readMessages,
+  rateServiceRequest,
+  listRatings,
+  getReputation,
   getMerchant,
   createApiKey,
   listApiKeys,
   revokeApiKey,
+  ...campaignOperations,
   createMerchant,
   deposit,
   banPlayer,
@@ -122,6 +133,7 @@ export const operations: readonly Operation[] = [
   listServiceRequestsByState,
   splitServiceRequest,
   removeServiceRequest,
+  readChat,
   getAccountStatement,
   setCap,
   listBudgets,
@@ -130,6 +142,7 @@ export const operations: readonly Operation[] = [
   listActions,
   listDeadLetters,
   replayDeadLetters,
+  ...exclusionOperations,
   getChainHead,
   getLiveness,
   getReadiness,

@@ -73,11 +73,13 @@ export const TransferKind = Type.Enum(
       'payout_returned',
     ] as const),
     ...(['request_escrow', 'request_top_up', 'request_pay', 'request_refund'] as const),
+    ...(['campaign_funding', 'campaign_refund', 'drop', 'drop_returned'] as const),
   ],
   {
     description:
       'payout reserves what leaves; then it is payout_paid outside, or payout_returned. request_… is the money of a ' +
-      'service request: its price, what was added, what the provider got and what went back.',
+      'service request: its price, what was added, what the provider got and what went back. campaign_funding takes ' +
+      'a budget, drop a part of it, and campaign_refund is what came back.',
   },
 )
 

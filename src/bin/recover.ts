@@ -13,6 +13,7 @@ import { awaitRedis, connectRedis, createScriptRunner, defaultPrefix } from '#pl
 import { listServers } from '#platform/servers.ts'
 import { createPayoutGuard } from '../budgets/guard.ts'
 import { budgetRecord } from '../budgets/postgres.ts'
+import { winLimits } from '../campaigns/postgres.ts'
 import { createClaimRecord } from '../claims/postgres.ts'
 import { recoverClaims, type RecoverPorts } from '../claims/recover.ts'
 import { createClaimGate, createKeptGates } from '../claims/redis.ts'
@@ -75,6 +76,7 @@ function compose(database: Database, redis: Redis): RecoverPorts<Tx> {
     budgets: createPayoutGuard({ record: budgetRecord, noteAction, onFrozen: () => {} }),
     openEnvelopes: envelopeRecord.openEnvelopes,
     isRowError,
+    winLimits,
     isPlayerUnknown: fault => violatedConstraint(fault) === 'claims_player_id_fkey',
     nowMs,
   }

@@ -2,6 +2,7 @@
  * The claim verb: the way to the envelope (`approach.ts`), the reservation, the record. Whoever won hears the same win,
  * wherever they stand.
  */
+import { refuse } from '#platform/problem.ts'
 import type { Waits } from '#platform/waits.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Walker } from '../positions/judging.ts'
@@ -28,6 +29,8 @@ export type ClaimAnswer = Told | { status: 'pending'; claimId: string; envelopeI
 export type ClaimPorts = ApproachPorts & {
   grab: Grab
   positions: Pick<Positions, 'enter' | 'admit' | 'leave' | 'reward'>
+  /** How often the player has won in a campaign that limits it. */
+  countWins?: ((pair: { campaignId: string; playerId: string }) => Promise<number>) | undefined
   /** A win was recorded after its claim had been answered "pending". */
   onLateWin: (claim: Claim) => void
   /** Work that no answer waits for, only a shutdown; `what` names it where it fails. */
@@ -72,7 +75,11 @@ async function goOn(
   const key = claimIdOf(envelopeId, player.id)
   const isFirst = !grabbing.has(key)
   const grabbed = await keepPermit(context, player, {
-    work: shareWork(grabbing, key, () => context.grab(player, envelope, waits)),
+    work: shareWork(grabbing, key, async () =>
+      (await hasWonAll(context, player, envelope))
+        ? refuse('player_limit')
+        : context.grab(player, envelope, waits),
+    ),
     isFirst,
   })
   switch (grabbed.status) {
@@ -91,6 +98,16 @@ async function goOn(
       if (grabbed.code === 'try_again' || grabbed.code === 'unavailable') return grabbed
       return (await findOwn(context, envelopeId, player)) ?? grabbed
   }
+}
+
+/** Asked before a share is reserved, which would only have to be put back; the settlement decides. */
+async function hasWonAll(
+  { countWins }: Context,
+  { id: playerId }: Walker,
+  { campaignId, winsPerPlayer }: ClaimableEnvelope,
+): Promise<boolean> {
+  if (campaignId === undefined || winsPerPlayer === undefined || countWins === undefined) return false
+  return (await countWins({ campaignId, playerId })) >= winsPerPlayer
 }
 
 /** The permit stays used for a win that is new or may come; otherwise it is given back, and nobody waits for that. */

@@ -23,6 +23,7 @@ import type { Claim, ClaimRecord } from './record.ts'
 import { partitionOf } from './reservation.ts'
 import { createReveal, type RevealVerb } from './reveal.ts'
 import { createSettle, isMarked, type Settle, type Settled } from './settle.ts'
+import type { WinLimits } from './win-limits.ts'
 import { createSettleQueue } from './settle-queue.ts'
 import { createForgottenSweep, findDuePartitions, sweepPartition } from './sweep.ts'
 import { issueTicket, readTicket } from './ticket.ts'
@@ -44,6 +45,8 @@ export type ClaimsPorts<T> = {
   isRowError: (error: unknown) => boolean
   /** PostgreSQL is down, or the outcome of COMMIT is unknown. */
   isOutage: (error: unknown) => boolean
+  /** Where a campaign limits what one player wins; absent where none does. */
+  winLimits?: WinLimits<T> & { count(pair: { campaignId: string; playerId: string }): Promise<number> }
   /** Who of them is banned, held so until the transaction ends; absent where nobody ever is. */
   findBanned?: (tx: T, playerIds: readonly string[]) => Promise<ReadonlySet<string>>
   /** Where tests let this process die; see {@link Reach}. */
@@ -70,6 +73,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     ...{ record, budgets },
     isRowError: ports.isRowError,
     findBanned: ports.findBanned,
+    winLimits: ports.winLimits,
     nowMs,
     reach,
     onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
@@ -106,6 +110,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
   const claim = createClaim({
     ...approach,
     grab,
+    countWins: ports.winLimits?.count,
     onLateWin,
     inBackground: background.run,
     reach,

@@ -42,7 +42,7 @@ export type DeadLetterRecord = {
 
 export type ReplayPorts = {
   letters: DeadLetterRecord
-  settle: Pick<SettlePorts<Tx>, 'record' | 'budgets' | 'isRowError'>
+  settle: Pick<SettlePorts<Tx>, 'record' | 'budgets' | 'isRowError' | 'winLimits'>
   /** Undoes what `run` did when it throws; the transaction goes on. */
   attempt: <V>(tx: Tx, run: (tx: Tx) => Promise<V>) => Promise<V>
   noteAction: NoteAction

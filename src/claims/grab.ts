@@ -196,6 +196,10 @@ async function settle<T>(context: Context<T>, { envelope, reservation, status }:
       await gate.void([reservation])
       await rebuild(context, envelope, reservation.epoch)
       return { done: refuse('banned') }
+    case 'over_limit':
+      await gate.void([reservation])
+      await rebuild(context, envelope, reservation.epoch)
+      return { done: refuse('player_limit') }
     case 'fenced':
       await gate.void([reservation])
       return rebuild(context, envelope, undefined)

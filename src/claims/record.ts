@@ -32,6 +32,8 @@ export type ClaimableEnvelope = {
   hiderId: string
   currency: string
   campaignId: string | undefined
+  /** The most that one player wins in its campaign. */
+  winsPerPlayer?: number
   audience: 'anyone' | 'players' | 'passphrase'
   guestIds: readonly string[]
   passphraseMac: Buffer | null
@@ -54,6 +56,8 @@ export type LockedEnvelope = {
   isStopped: boolean
   /** Budgets over it that have a cap; hardly ever any. */
   cappedBudgets: readonly string[]
+  /** Its campaign lets one player win so often. */
+  winLimit?: { campaignId: string; wins: number }
 }
 
 /** A live envelope with a gate. */

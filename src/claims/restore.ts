@@ -5,6 +5,7 @@
  * a new epoch, because its gate may still offer the share. The row lock, the rivals and the constraints decide as
  * always.
  */
+import assert from 'node:assert/strict'
 import type { EndedState } from '../envelopes/state.ts'
 import type { Claim, LockedEnvelope } from './record.ts'
 import type { Reservation } from './reservation.ts'
@@ -63,5 +64,7 @@ function judgeRestored(
   return judge(reservation, { ...envelope, state, epoch: reservation.epoch, isStopped: false }, rivals)
 }
 
-const describe = (outcome: Settled): Restored =>
-  outcome.status === 'fenced' ? { status: 'unknown' } : outcome
+function describe(outcome: Settled): Restored {
+  assert(outcome.status !== 'over_limit', 'what is settled late meets no limit of a player')
+  return outcome.status === 'fenced' ? { status: 'unknown' } : outcome
+}

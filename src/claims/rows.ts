@@ -43,6 +43,7 @@ export type EnvelopeRow = Row & {
   audience: ClaimableEnvelope['audience']
   guest_ids: string[]
   passphrase_mac: Buffer | null
+  wins_per_player: number | null
 }
 
 export const readEnvelope = (row: EnvelopeRow): ClaimableEnvelope => ({
@@ -61,6 +62,7 @@ export const readEnvelope = (row: EnvelopeRow): ClaimableEnvelope => ({
   audience: row.audience,
   guestIds: row.guest_ids,
   passphraseMac: row.passphrase_mac,
+  ...(row.wins_per_player !== null && { winsPerPlayer: row.wins_per_player }),
 })
 
 export type LockedRow = Row & {
@@ -77,6 +79,9 @@ export type LockedRow = Row & {
   cell_r7: bigint
   is_frozen: boolean | null
   capped: string[] | null
+  campaign_id: string | null
+  is_stopped: boolean | null
+  wins_per_player: number | null
 }
 
 export const readLocked = (row: LockedRow): LockedEnvelope => ({
@@ -91,8 +96,10 @@ export const readLocked = (row: LockedRow): LockedEnvelope => ({
   hiderKind: row.hider_kind,
   hiderId: row.hider_id,
   cell7: fromBigInt(row.cell_r7),
-  isStopped: row.is_frozen ?? false,
+  isStopped: (row.is_frozen ?? false) || (row.is_stopped ?? false),
   cappedBudgets: row.capped ?? [],
+  ...(row.campaign_id !== null &&
+    row.wins_per_player !== null && { winLimit: { campaignId: row.campaign_id, wins: row.wins_per_player } }),
 })
 
 export type GatedRow = Row & { id: string; epoch: bigint; is_frozen: boolean | null; opened_at: Date | null }

@@ -10,10 +10,13 @@ import type { Reach } from './failpoints.ts'
 import type { Claim, ClaimRecord, LockedEnvelope, UnsettledClaim } from './record.ts'
 import { claimIdOf, type Reservation } from './reservation.ts'
 import { judge, type Verdict } from './settlement.ts'
+import { countWins, keepWithinLimits, type WinLimits } from './win-limits.ts'
 
 export type Settled =
   | Exclude<Verdict, { status: 'due' }>
   | { status: 'settled'; claim: Claim }
+  /** The player has won as often as the campaign lets them. */
+  | { status: 'over_limit' }
   /** The row itself cannot be recorded; trying again cannot help. */
   | { status: 'failed'; fault: Error }
 
@@ -30,6 +33,8 @@ export type SettlePorts<T> = {
   budgets: PayoutGuard<T>
   /** PostgreSQL refuses the row itself, whoever asks and whenever. */
   isRowError: (error: unknown) => boolean
+  /** Absent where no campaign limits its winners. */
+  winLimits?: WinLimits<T> | undefined
   /** Who of them is banned, held so until the transaction ends; absent where nobody ever is. */
   findBanned?: ((tx: T, playerIds: readonly string[]) => Promise<ReadonlySet<string>>) | undefined
   nowMs: () => number
@@ -68,10 +73,10 @@ async function settleTogether<T>(
   rules: SettleRules<T>,
   reservations: readonly Reservation[],
 ): Promise<Settled[]> {
-  const { record, budgets, reach } = ports
+  const { record, budgets, winLimits, reach } = ports
   reach('before-settle')
   const nowMs = ports.nowMs()
-  const { verdicts, claims, envelopes, hasFrozen } = await record.transact(async tx => {
+  const { verdicts, claims, envelopes, over, hasFrozen } = await record.transact(async tx => {
     const ids = [...new Set(reservations.map(r => r.envelopeId))]
     const locked = await record.lockEnvelopes(tx, ids)
     // Before the rivals are read: whatever a lock waits for is seen by the statements after it.
@@ -80,19 +85,22 @@ async function settleTogether<T>(
     const existing = await record.findRivals(tx, reservations)
     const judged = judgeAll(reservations, { rules, locked, existing, banned, nowMs })
     const within = { locked, nowMs, isLate: rules.isLate }
-    const { due, hasFrozen } = await keepWithinCaps(ports, tx, judged.due, within)
+    const limited = await keepWithinLimits(winLimits, tx, judged.due, within)
+    const { due, hasFrozen } = await keepWithinCaps(ports, tx, limited.due, within)
     const recorded = due.length === 0 ? [] : await record.insertClaims(tx, due)
     if (recorded.length > 0) {
       await record.pay(tx, recorded)
       await record.count(tx, recorded, nowMs)
+      await countWins(winLimits, tx, recorded, locked)
       await rules.afterwards?.(tx, recorded)
     }
     reach('before-commit')
-    return { verdicts: judged.verdicts, claims: recorded, envelopes: locked, hasFrozen }
+    const { over } = limited
+    return { verdicts: judged.verdicts, claims: recorded, envelopes: locked, over, hasFrozen }
   })
   if (hasFrozen) budgets.onFrozen()
   if (claims.length > 0) ports.onSettled({ claims, envelopes })
-  return conclude(reservations, verdicts, claims)
+  return conclude(reservations, verdicts, { claims, over })
 }
 
 type Situation = {
@@ -130,13 +138,15 @@ function judgeAll(
 function conclude(
   reservations: readonly Reservation[],
   verdicts: readonly Verdict[],
-  claims: readonly Claim[],
+  { claims, over }: { claims: readonly Claim[]; over: ReadonlySet<string> },
 ) {
   const recorded = new Map(claims.map(c => [c.id, c]))
   return reservations.map((reservation, i): Settled => {
     const verdict = verdicts[i] as Verdict
     if (verdict.status !== 'due') return verdict
-    const claim = recorded.get(claimIdOf(reservation.envelopeId, reservation.playerId))
+    const id = claimIdOf(reservation.envelopeId, reservation.playerId)
+    if (over.has(id)) return { status: 'over_limit' }
+    const claim = recorded.get(id)
     // What was due and is not recorded did not fit under a cap.
     return claim === undefined ? { status: 'frozen' } : { status: 'settled', claim }
   })

@@ -78,10 +78,11 @@ async function settleAndMark<T, E extends Reservation>(
   return { failed, frozen }
 }
 
-/** The gate holds a share for this player, and the record gave it to another, the player another or, banned, none. */
+/** The gate holds a share for this player; the record gave it to another, or the player another, or none. */
 const isTorn = (entry: Reservation, outcome: Settled): boolean =>
   outcome.status === 'conflict' ||
   outcome.status === 'banned' ||
+  outcome.status === 'over_limit' ||
   (outcome.status === 'duplicate' && outcome.claim.shareNo !== entry.shareNo)
 
 async function rebuildTorn<T>(ports: SweepPorts<T>, { envelopeId, epoch }: Reservation): Promise<void> {

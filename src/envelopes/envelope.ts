@@ -29,6 +29,8 @@ export type EnvelopeTerms = {
   clue: string | null
   brand: string | null
   campaignId: string | null
+  /** The drop that it came with; its money goes back to the campaign. */
+  dropId: string | null
   /** SHA-256 of the split, hexadecimal. */
   commitment: string
   createdAtMs: number

@@ -14,7 +14,7 @@ import { createEnvelopeJobs } from './jobs.ts'
 import { readEnvelopeLedger } from './ledger.ts'
 import { listOwnEnvelopes, listWins } from './list.ts'
 import type { Ledger } from '../ledger/transfer.ts'
-import type { Budgets, Campaigns, EnvelopeRecord, Merchants } from './ports.ts'
+import type { Budgets, Campaigns, EnvelopeRecord, Exclusions, Merchants } from './ports.ts'
 import type { Positions } from '../positions/positions.ts'
 import type { RunOnce } from '#platform/idempotency.ts'
 import type { Transact } from '#platform/postgres.ts'
@@ -27,6 +27,7 @@ export type EnvelopePorts = {
   ledger: Ledger
   positions: Pick<Positions, 'standing' | 'lastCell'>
   merchants: Merchants
+  exclusions: Exclusions
   budgets: Budgets
   campaigns: Campaigns
   noteAction: NoteAction

@@ -4,11 +4,12 @@
  * one of them twice is doing the same thing.
  */
 import { v5 as uuidV5 } from 'uuid'
-import { escrowOf, walletOf } from '../ledger/account.ts'
+import { campaignOf, escrowOf, walletOf } from '../ledger/account.ts'
 import type { Transfer } from '../ledger/transfer.ts'
 import type { Hider } from './envelope.ts'
 
 type Funded = { id: string; hider: Hider; currency: string }
+type Refunded = Funded & { campaignId: string | null; dropId: string | null }
 
 /** Wallet to escrow: the whole total. */
 export const fundEscrow = (
@@ -25,15 +26,16 @@ export const fundEscrow = (
   createdAtMs: atMs,
 })
 
-/** Escrow to wallet: what is left. */
+/** Escrow to wallet, or to the campaign whose drop it came with: what is left. */
 export const refundEscrow = (
-  { id, hider, currency }: Funded,
+  { id, hider, currency, campaignId, dropId }: Refunded,
   { amountMinor, atMs }: { amountMinor: bigint; atMs: number },
 ): Transfer => ({
   id: uuidV5('refund', id),
   kind: 'refund',
   debit: escrowOf(id, currency),
-  credit: walletOf(hider.id, currency),
+  credit:
+    campaignId !== null && dropId !== null ? campaignOf(campaignId, currency) : walletOf(hider.id, currency),
   amountMinor,
   currency,
   envelopeId: id,

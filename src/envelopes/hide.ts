@@ -7,7 +7,7 @@
  *   3 `place_refused` too_far                   the player and the place
  *   4 `envelope_refused` campaign_unknown       the merchant alone
  *   5 `frozen`                                  the platform, the merchant or the campaign
- *   6 `place_refused` outside_area              the merchant and the place
+ *   6 `place_refused` excluded, outside_area    the place alone, the merchant and the place
  *   7 `daily_limit`                             the player alone
  *   8 `place_refused` crowded                   others' envelopes, by res-10 and res-9 cell
  *   9 `envelope_refused` audience_unknown       the request alone
@@ -37,7 +37,7 @@ import { commitSplit } from './commitment.ts'
 import { toLiveEnvelope } from './envelope.ts'
 import { fundEscrow } from './escrow.ts'
 import type { Ledger } from '../ledger/transfer.ts'
-import type { Budgets, Campaigns, EnvelopeRecord, Merchants } from './ports.ts'
+import type { Budgets, Campaigns, EnvelopeRecord, Exclusions, Merchants } from './ports.ts'
 import type { Positions } from '../positions/positions.ts'
 import type { RunOnce } from '#platform/idempotency.ts'
 import type { NewEnvelope } from './ports.ts'
@@ -51,6 +51,7 @@ export type HidePorts = {
   ledger: Ledger
   positions: Pick<Positions, 'standing'>
   merchants: Merchants
+  exclusions: Exclusions
   budgets: Budgets
   campaigns: Campaigns
   announcer: Pick<Announcer, 'envelopeOpened'>
@@ -151,6 +152,8 @@ async function refuseByRecord(
 ): Promise<Refusal | undefined> {
   const stop = await refuseStopped(ports, tx, { caller, draft, nowMs })
   if (stop !== undefined) return stop
+  const excluding = await ports.exclusions.findExcluding(tx, [draft.place])
+  if (excluding.length > 0) return refuse('place_refused', { reason: 'excluded' })
   if (caller.kind === 'player') return refusePlayer(ports, tx, { caller, draft, nowMs })
   const isAllowed =
     ports.settings.isSandbox || (await ports.merchants.coversPlace(tx, caller.id, draft.place))
@@ -200,6 +203,7 @@ function createEnvelope(
   return {
     ...terms,
     id,
+    dropId: null,
     hider: { kind: caller.kind, id: caller.id },
     cell: locateCell(draft.place),
     audience: audience.type,

@@ -81,6 +81,19 @@ export type EnvelopeRecord = {
   listShares(tx: Tx, envelopeId: string): Promise<bigint[]>
 }
 
+/** What campaigns ask about their envelopes. */
+export type CampaignEnvelopes = {
+  /** Where a merchant's envelopes are that are live or to open, inside of an area. */
+  listPlaces(tx: Tx, which: { merchantId: string; area: object }): Promise<{ lng: number; lat: number }[]>
+  /** Newest first. */
+  listOfCampaign(tx: Tx, campaignId: string, page: PageRequest): Promise<Envelope[]>
+}
+
+export type Exclusions = {
+  /** Those of the points that lie in an area in which nobody hides. */
+  findExcluding(tx: Tx, points: readonly Point[]): Promise<readonly unknown[]>
+}
+
 export type Merchants = {
   /** Whether the operator lets the merchant hide there. */
   coversPlace(tx: Tx, merchantId: string, point: Point): Promise<boolean>

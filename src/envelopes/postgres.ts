@@ -3,17 +3,18 @@ import assert from 'node:assert/strict'
 import {
   loadStatements,
   lockNumber,
-  type Row,
   type Statement,
   type Tx,
   violatedConstraint,
 } from '#platform/postgres.ts'
 import type { PageRequest } from '#platform/page.ts'
 import { coarsen, fromBigInt, toBigInt } from '../geo/cell.ts'
-import type { AudienceKind, Envelope, HiderKind, SplitKind } from './envelope.ts'
-import type { EntrySums, EnvelopeRecord, NewEnvelope } from './ports.ts'
-import { type EndRow, type EntryRow, toEnding, toEntry, toWin, type WinRow } from './rows.ts'
-import type { EnvelopeState } from './state.ts'
+import type { BatchRecord } from './batch.ts'
+import type { DroppedRecord } from './dropped.ts'
+import type { Envelope } from './envelope.ts'
+import type { CampaignEnvelopes, EntrySums, EnvelopeRecord, NewEnvelope } from './ports.ts'
+import type { EndRow, EntryRow, EnvelopeRow, WinRow } from './rows.ts'
+import { toEnding, toEntry, toEnvelope, toWin } from './rows.ts'
 import type { Ending } from './tell-end.ts'
 
 const sql = loadStatements(import.meta.url, [
@@ -40,6 +41,14 @@ const sql = loadStatements(import.meta.url, [
   'sum-entries',
   'find-seed',
   'list-shares',
+  'insert-batch',
+  'insert-batch-shares',
+  'lock-of-campaign',
+  'count-of-campaign',
+  'lock-dropped',
+  'list-places',
+  'list-of-campaign',
+  'cells-of',
 ])
 
 export const envelopeRecord: EnvelopeRecord = {
@@ -139,6 +148,49 @@ export async function listEnds(tx: Tx, ids: readonly string[]): Promise<Ending[]
   return (await tx.query<EndRow>(sql['list-ends'], [ids])).map(toEnding)
 }
 
+/** The envelopes of campaigns, by the hundred. */
+export const droppedRecord: BatchRecord & DroppedRecord & CampaignEnvelopes = {
+  async insertBatch(tx, terms, batch) {
+    const { merchantId, campaignId, dropId, claimRadiusM, currency, totalMinor, shareCount, split } = terms
+    const ids = batch.map(({ id }) => id)
+    const places = [
+      batch.map(e => e.place.lng),
+      batch.map(e => e.place.lat),
+      batch.map(e => toBigInt(e.cell)),
+    ]
+    const proofs = [batch.map(e => e.seed), batch.map(e => Buffer.from(e.commitment, 'hex'))]
+    const owner = [merchantId, campaignId, dropId, claimRadiusM, currency, totalMinor, shareCount, split]
+    const texts = [terms.greeting, terms.clue, terms.brand]
+    const times = [terms.opensAtMs, terms.expiresAtMs, terms.createdAtMs].map(ms => new Date(ms))
+    await tx.query(sql['insert-batch'], [ids, ...places, ...proofs, ...owner, ...texts, ...times])
+    const amounts = batch.flatMap(({ amountsMinor }) => amountsMinor)
+    await tx.query(sql['insert-batch-shares'], [ids, shareCount, amounts])
+  },
+
+  lockOfCampaign: (tx, { campaignId, dropId, limit }) =>
+    findBy(tx, sql['lock-of-campaign'], [campaignId, dropId ?? null, limit]),
+
+  async countOfCampaign(tx, { campaignId, dropId }) {
+    const [row] = await tx.query<{ left: bigint }>(sql['count-of-campaign'], [campaignId, dropId ?? null])
+    return Number(row?.left)
+  },
+
+  lockDropped: (tx, { dropId, limit }) => findBy(tx, sql['lock-dropped'], [dropId, limit]),
+
+  openEnvelopes: envelopeRecord.openEnvelopes,
+
+  async listCellsOfDrop(tx, dropId) {
+    const rows = await tx.query<{ cell_r7: bigint }>(sql['cells-of'], [dropId])
+    return rows.map(row => fromBigInt(row.cell_r7))
+  },
+
+  listPlaces: (tx, { merchantId, area }) =>
+    tx.query<{ lng: number; lat: number }>(sql['list-places'], [merchantId, JSON.stringify(area)]),
+
+  listOfCampaign: (tx, campaignId, page) =>
+    findBy(tx, sql['list-of-campaign'], [campaignId, ...pageParams(page)]),
+}
+
 async function insertEnvelope(
   tx: Tx,
   envelope: NewEnvelope,
@@ -184,59 +236,3 @@ const pageParams = ({ limit, after }: PageRequest): unknown[] => [
   after?.id ?? null,
   limit + 1,
 ]
-
-type EnvelopeRow = Row & {
-  id: string
-  hider_kind: HiderKind
-  hider_id: string
-  lng: number
-  lat: number
-  cell_r12: bigint
-  claim_radius_m: number
-  currency: string
-  total: bigint
-  share_count: number
-  split: SplitKind
-  share_cap: bigint | null
-  commitment: string
-  audience: AudienceKind
-  greeting: string | null
-  clue: string | null
-  brand: string | null
-  campaign_id: string | null
-  state: EnvelopeState
-  epoch: bigint
-  opens_at: Date
-  expires_at: Date
-  created_at: Date
-  ended_at: Date | null
-  claimed_shares: number
-  claimed_amount: bigint
-}
-
-const toEnvelope = (row: EnvelopeRow): Envelope => ({
-  id: row.id,
-  hider: { kind: row.hider_kind, id: row.hider_id },
-  place: { lat: row.lat, lng: row.lng },
-  cell: fromBigInt(row.cell_r12),
-  claimRadiusM: row.claim_radius_m,
-  currency: row.currency,
-  totalMinor: row.total,
-  shareCount: row.share_count,
-  split: row.split,
-  shareCapMinor: row.share_cap,
-  commitment: row.commitment,
-  audience: row.audience,
-  greeting: row.greeting,
-  clue: row.clue,
-  brand: row.brand,
-  campaignId: row.campaign_id,
-  state: row.state,
-  epoch: row.epoch,
-  opensAtMs: row.opens_at.getTime(),
-  expiresAtMs: row.expires_at.getTime(),
-  createdAtMs: row.created_at.getTime(),
-  endedAtMs: row.ended_at?.getTime() ?? null,
-  claimedShares: row.claimed_shares,
-  claimedMinor: row.claimed_amount,
-})

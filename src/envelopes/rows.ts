@@ -1,8 +1,68 @@
-/** The rows of lists and endings, as values. */
+/** The rows of envelopes, of their lists and endings, as values. */
 import type { Row } from '#platform/postgres.ts'
+import { fromBigInt } from '../geo/cell.ts'
+import type { AudienceKind, Envelope, HiderKind, SplitKind } from './envelope.ts'
 import type { Entry, Win } from './ports.ts'
-import type { EndedState } from './state.ts'
+import type { EndedState, EnvelopeState } from './state.ts'
 import type { Ending } from './tell-end.ts'
+
+export type EnvelopeRow = Row & {
+  id: string
+  hider_kind: HiderKind
+  hider_id: string
+  lng: number
+  lat: number
+  cell_r12: bigint
+  claim_radius_m: number
+  currency: string
+  total: bigint
+  share_count: number
+  split: SplitKind
+  share_cap: bigint | null
+  commitment: string
+  audience: AudienceKind
+  greeting: string | null
+  clue: string | null
+  brand: string | null
+  campaign_id: string | null
+  drop_id: string | null
+  state: EnvelopeState
+  epoch: bigint
+  opens_at: Date
+  expires_at: Date
+  created_at: Date
+  ended_at: Date | null
+  claimed_shares: number
+  claimed_amount: bigint
+}
+
+export const toEnvelope = (row: EnvelopeRow): Envelope => ({
+  id: row.id,
+  hider: { kind: row.hider_kind, id: row.hider_id },
+  place: { lat: row.lat, lng: row.lng },
+  cell: fromBigInt(row.cell_r12),
+  claimRadiusM: row.claim_radius_m,
+  currency: row.currency,
+  totalMinor: row.total,
+  shareCount: row.share_count,
+  split: row.split,
+  shareCapMinor: row.share_cap,
+  commitment: row.commitment,
+  audience: row.audience,
+  greeting: row.greeting,
+  clue: row.clue,
+  brand: row.brand,
+  campaignId: row.campaign_id,
+  dropId: row.drop_id,
+  state: row.state,
+  epoch: row.epoch,
+  opensAtMs: row.opens_at.getTime(),
+  expiresAtMs: row.expires_at.getTime(),
+  createdAtMs: row.created_at.getTime(),
+  endedAtMs: row.ended_at?.getTime() ?? null,
+  claimedShares: row.claimed_shares,
+  claimedMinor: row.claimed_amount,
+})
 
 export type WinRow = Row & {
   id: string

@@ -11,12 +11,14 @@ import type { Cancel, Clock } from '#platform/clock.ts'
 import { Unavailable } from '#platform/problem.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { EndReason } from '../realtime/announcer.ts'
+import { createChangedCells } from './changed-cells.ts'
 import { type CellChange, createLiveCells, type LiveCells } from './live-cells.ts'
 import type { LiveEnvelope } from './live-envelope.ts'
 
 export type CellEvent =
   | { type: 'opened'; envelope: LiveEnvelope }
   | { type: 'ended'; id: string; cell7: Cell; reason: EndReason }
+  | { type: 'changed'; cell7: Cell }
 
 /** Where messages about cells come from. */
 export type CellFeed = {
@@ -56,8 +58,8 @@ export type CellWatch = {
   isLoaded(cells7: readonly Cell[]): boolean
   /** Of watched cells; throws {@link Unavailable} when the record cannot be read now. */
   whenLoaded(cells7: readonly Cell[]): Promise<void>
-  /** Reads everything again, now; a failure is logged and left to the next turn. */
-  reread(): Promise<void>
+  /** Reads everything again, or only these, now; a failure is logged and left to the next turn. */
+  reread(cells7?: readonly Cell[]): Promise<void>
   close(): void
 }
 
@@ -82,13 +84,23 @@ export function createLiveIndex(ports: LiveIndexPorts): LiveIndex {
   const notify = (change: IndexChange) => listeners.forEach(listener => listener(change))
   const cells = createLiveCells(notify)
   const read = (cells7: readonly Cell[]) => readEnvelopes(cells, ports, cells7)
+  const watch = createCellWatch({ keep: cells.keep, drop: cells.drop, read, onLoaded: notify }, ports)
+  const changed = createChangedCells(ports.clock, watch.reread)
   return {
-    ...createCellWatch({ keep: cells.keep, drop: cells.drop, read, onLoaded: notify }, ports),
+    ...watch,
     envelopesAt: cells.envelopesAt,
     openCountsIn: cells.openCountsIn,
     endOf: cells.endOf,
     onChange: listener => void listeners.push(listener),
-    apply: event => (event.type === 'opened' ? cells.open(event.envelope) : cells.end(event)),
+    apply(event) {
+      if (event.type === 'opened') cells.open(event.envelope)
+      else if (event.type === 'ended') cells.end(event)
+      else changed.add(event.cell7)
+    },
+    close() {
+      changed.stop()
+      watch.close()
+    },
   }
 }
 
@@ -142,7 +154,7 @@ export function createCellWatch(contents: CellContents, ports: CellWatchPorts): 
         throw new Unavailable('the live index could not be loaded', { cause: error })
       }
     },
-    reread: async () => void (await rereader.reread()),
+    reread: async cells7 => void (await rereader.reread(cells7)),
     close() {
       rereader.stop()
       loader.stop()
@@ -214,8 +226,8 @@ function startRereading(holding: Holding, ports: CellWatchPorts) {
       : clock.after(RETRY_AFTER_MS, () => void readFor(clock.nowMs()))
   }
 
-  async function reread(): Promise<boolean> {
-    const all = [...watches.keys()]
+  async function reread(cells7?: readonly Cell[]): Promise<boolean> {
+    const all = [...watches.keys()].filter(cell7 => cells7 === undefined || cells7.includes(cell7))
     try {
       for (let from = 0; from < all.length; from += CELLS_PER_QUERY) {
         if (isStopped) break

@@ -11,6 +11,7 @@ const sql = loadStatements(import.meta.url, [
   'open-accounts',
   'insert-transfers',
   'list-balances',
+  'find-balance',
   'list-transfers',
   'reconcile-currencies',
   'reconcile-accounts',
@@ -24,6 +25,7 @@ const sql = loadStatements(import.meta.url, [
   'bound-statement',
   'list-statement',
   'reconcile-budgets',
+  'reconcile-campaigns',
   'count-reconciled',
 ])
 
@@ -60,6 +62,12 @@ export async function postTransfers(tx: Tx, transfers: readonly Transfer[]): Pro
     opened.map(([, account]) => account.currency),
   ])
   await tx.query(sql['insert-transfers'], columns)
+}
+
+/** What an account holds; one that nothing happened to yet holds nothing. */
+export async function balanceOf(tx: Tx, account: AccountRef): Promise<bigint> {
+  const [row] = await tx.query<{ balance: bigint }>(sql['find-balance'], [accountId(account)])
+  return row?.balance ?? 0n
 }
 
 /** The wallet, escrow or payout holds less than the transfer takes. */
@@ -140,7 +148,7 @@ const toStatementRow = (row: StatementRowOf): StatementRow => ({
 
 export const reconcileRecord: ReconcileRecord = {
   async check(tx, name, envelopeId) {
-    const isOfAll = ['currencies', 'payouts', 'requests', 'budgets'].includes(name)
+    const isOfAll = ['currencies', 'payouts', 'requests', 'budgets', 'campaigns'].includes(name)
     const params = isOfAll ? [] : [envelopeId ?? null]
     const rows = await tx.query<FigureRow>(sql[`reconcile-${name}`], params)
     return { name, differences: Number(rows[0]?.found ?? 0), examples: rows.map(toFigures) }

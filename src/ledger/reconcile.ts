@@ -17,6 +17,7 @@ export type CheckName =
   | 'payouts'
   | 'requests'
   | 'budgets'
+  | 'campaigns'
 
 export const checkTitles: Record<CheckName, string> = {
   currencies: 'all accounts of a currency add up to zero',
@@ -29,6 +30,7 @@ export const checkTitles: Record<CheckName, string> = {
   payouts: 'payouts hold what is on its way, and their transfers are those of their state',
   requests: 'service requests hold their price until they end, and nothing afterwards',
   budgets: 'what is used of a cap was won under it',
+  campaigns: 'the budget of a campaign was won, came home, or is held by it, its drops and their envelopes',
 }
 
 /** Figures of one difference: ids and amounts in minor units as decimal strings, and nothing about places. */
@@ -50,7 +52,10 @@ export type ReconcilePorts = {
 }
 
 const ofEnvelopes: readonly CheckName[] = ['accounts', 'totals', 'claims', 'counters', 'shares', 'ended']
-const ofEverything: readonly CheckName[] = ['currencies', ...ofEnvelopes, 'payouts', 'requests', 'budgets']
+const ofEverything: readonly CheckName[] = [
+  ...(['currencies', ...ofEnvelopes] as const),
+  ...(['payouts', 'requests', 'budgets', 'campaigns'] as const),
+]
 
 /** Checks everything, or one envelope with its escrow. */
 export function reconcileLedger(

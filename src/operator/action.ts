@@ -12,6 +12,9 @@ export type ActionKind =
   | 'reject_appeal'
   | 'cancel_request'
   | 'split_request'
+  | 'exclude'
+  | 'lift_exclusion'
+  | 'read_chat'
 
 export type Action = {
   actor: 'operator' | 'cap'

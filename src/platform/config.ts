@@ -93,6 +93,12 @@ export const ConfigSchema = Type.Object({
     default: 'UTC',
     description: 'IANA time zone in which the limits per day turn over.',
   }),
+  AREA_VERTICES: Type.Integer({
+    minimum: 4,
+    maximum: 1_000,
+    default: 200,
+    description: 'Corners that the area of a campaign may have, holes included.',
+  }),
   JOBS: Type.Enum(['on', 'off'], {
     default: 'on',
     description: 'off: this process runs no sweeper, opening or expiry.',
@@ -131,6 +137,7 @@ export type Config = {
   currencies: Currencies
   cancelFeePercent: number
   dayZone: string
+  areaVertices: number
   runsJobs: boolean
   origins: readonly string[]
   trustedProxies: readonly string[]
@@ -165,6 +172,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     currencies: new Map(raw.CURRENCIES.split(',').map(pair => [pair.slice(0, 3), Number(pair.slice(4))])),
     cancelFeePercent: raw.CANCEL_FEE_PERCENT,
     dayZone: raw.DAY_ZONE,
+    areaVertices: raw.AREA_VERTICES,
     runsJobs: raw.JOBS === 'on',
     origins: splitList(raw.ORIGINS),
     trustedProxies: splitList(raw.TRUST_PROXY),

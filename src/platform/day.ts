@@ -17,3 +17,30 @@ export function dayOf(nowMs: number, zone: string): string {
   const part = (type: Intl.DateTimeFormatPartTypes) => parts.find(p => p.type === type)?.value ?? ''
   return `${part('year')}-${part('month')}-${part('day')}`
 }
+
+const weekdays = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
+const clocks = new Map<string, Intl.DateTimeFormat>()
+
+/** What a clock on the wall shows in `zone`: the weekday from 1, Monday, and the minute of the day. */
+export function wallTime(nowMs: number, zone: string): { weekday: number; minute: number } {
+  const format =
+    clocks.get(zone) ??
+    new Intl.DateTimeFormat('en-US', {
+      ...{ timeZone: zone, weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+    })
+  clocks.set(zone, format)
+  const parts = format.formatToParts(nowMs)
+  const part = (type: Intl.DateTimeFormatPartTypes) => parts.find(p => p.type === type)?.value ?? ''
+  return {
+    weekday: weekdays.indexOf(part('weekday')) + 1,
+    minute: Number(part('hour')) * 60 + Number(part('minute')),
+  }
+}
+
+export function isZone(zone: string): boolean {
+  try {
+    return Intl.DateTimeFormat('en-US', { timeZone: zone }) !== undefined
+  } catch {
+    return false
+  }
+}

@@ -22,6 +22,8 @@ export type Call<O extends Operation, C> = {
   caller: C extends { kind: infer K } ? (K extends O['callers'][number] ? C : never) : never
   /** Only where the operation requires the header. */
   idempotencyKey: O extends { idempotencyKey: 'required' } ? string : undefined
+  /** The version that the request means to change, where the operation asks for one; 0 is none of ours. */
+  ifMatch: number
   requestId: string
   /** Where the handler may note what it waited for; the sandbox's clients are told. */
   waits: Waits | undefined
@@ -103,14 +105,25 @@ export function createBinder<C extends { kind: CallerKind }>(
       handler: async (request: FastifyRequest, reply: FastifyReply) => {
         const idempotencyKey = readIdempotencyKey(operation, request)
         if (typeof idempotencyKey === 'object') return sendRefusal(reply, idempotencyKey, ports.sandbox)
+        if (operation.ifMatch === 'required' && request.headers['if-match'] === undefined) {
+          return sendRefusal(reply, refuse('if_match_missing'), ports.sandbox)
+        }
         const { params, query, body, id: requestId } = request
         const waits: Waits | undefined = ports.sandbox ? {} : undefined
-        const call = { params, query, body, caller: callers.get(request), idempotencyKey, requestId, waits }
+        const seen = {
+          caller: callers.get(request),
+          idempotencyKey,
+          ifMatch: readIfMatch(request),
+          requestId,
+          waits,
+        }
+        const call = { params, query, body, ...seen }
         const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
         const timing = waits && formatWaits(waits)
         if (timing !== undefined) reply.header('server-timing', timing)
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
         reply.code(outcome.status as number)
+        if (operation.versioned) reply.header('etag', etagOf(outcome.body as { version: number }))
         if (operation.produces === undefined) return reply.send(outcome.body)
         return reply
           .type(`${operation.produces}; charset=utf-8`)
@@ -129,6 +142,12 @@ export const headerOf = (request: FastifyRequest, name: string): string | undefi
 const streaming = { objectMode: false, highWaterMark: 64 * 1024 }
 
 const isRefused = (value: object): value is Refusal => 'code' in value && 'status' in value
+
+const etagOf = ({ version }: { version: number }): string => `"${version}"`
+
+/** A strong tag of ours (RFC 9110, 8.8.3); weak ones and lists match nothing. */
+const readIfMatch = ({ headers }: FastifyRequest): number =>
+  Number(/^"([1-9]\d{0,8})"$/.exec(headers['if-match'] ?? '')?.[1] ?? 0)
 
 const printable = /^[\x21-\x7e]+$/
 

@@ -9,14 +9,19 @@ import type { LiveRequest } from '../requests/live-request.ts'
 
 export type EndReason = 'empty' | 'expired' | 'closed' | 'frozen'
 type EnvelopeFrame = 'envelope.found' | 'envelope.ended' | 'envelope.thanked'
-type RequestFrame = 'request.state' | 'request.waiting' | 'offer.made' | 'offer.withdrawn' | 'offer.accepted'
+type RequestFrame = 'request.state' | 'request.waiting'
+type OfferFrame = 'offer.made' | 'offer.withdrawn' | 'offer.accepted' | 'offer.declined' | 'offer.renewed'
+type ChatFrame = 'chat.message' | 'chat.seen'
+type MoneyFrame = 'claim.settled' | 'wallet.changed'
 export type PlayerFrame = Unnumbered<
-  Extract<ServerFrame, { type: EnvelopeFrame | RequestFrame | 'claim.settled' | 'wallet.changed' }>
+  Extract<ServerFrame, { type: EnvelopeFrame | RequestFrame | OfferFrame | ChatFrame | MoneyFrame }>
 >
 
 export type Announcer = {
   envelopeOpened(envelope: LiveEnvelope): void
   envelopeEnded(envelope: { id: string; cell7: Cell; reason: EndReason }): void
+  /** So much changed in these cells that they are to be read again: a message a cell. */
+  cellsChanged(cells7: readonly Cell[]): void
   /** To every socket of the player, on whichever server. */
   toPlayer(playerId: string, frame: PlayerFrame): void
 }

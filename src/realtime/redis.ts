@@ -35,6 +35,7 @@ export function createAnnouncer(redis: Redis, { prefix, log }: ChannelOptions): 
   return {
     envelopeOpened: envelope => tellCell(envelope.cell7, { type: 'opened', envelope }),
     envelopeEnded: ended => tellCell(ended.cell7, { type: 'ended', ...ended }),
+    cellsChanged: cells7 => cells7.forEach(cell7 => tellCell(cell7, { type: 'changed', cell7 })),
     requestOpened: request => tellRequest(request.cell7, { type: 'opened', request }),
     requestClosed: ({ id, cell7, version }) => tellRequest(cell7, { type: 'closed', id, cell7, version }),
     toPlayer: (playerId, frame) => publish(playerChannel(prefix, playerId), frame),

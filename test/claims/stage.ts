@@ -4,8 +4,10 @@ import { createJobs } from '#platform/jobs.ts'
 import { createLogger } from '#platform/logger.ts'
 import { isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
 import { awaitRedis, closeRedis, connectRedis, createScriptRunner } from '#platform/redis.ts'
+import { nameBudget } from '../../src/budgets/budget.ts'
 import { createBudgets } from '../../src/budgets/budgets.ts'
 import { budgetRecord, listFrozen } from '../../src/budgets/postgres.ts'
+import { listStopped, winLimits } from '../../src/campaigns/postgres.ts'
 import type { FreezeChannel } from '../../src/budgets/redis.ts'
 import type { ClaimAnswer } from '../../src/claims/claim.ts'
 import { createSettledAnnouncer } from '../../src/claims/announce.ts'
@@ -37,6 +39,12 @@ export const hmacSecret = 'a secret for tests, long enough.'
 /** Freezes are heard of only by reading again. */
 const silence: FreezeChannel = { announce: () => {}, follow: () => {} }
 
+/** What the operator and the caps froze, and what campaigns stopped. */
+const listStops = async (database: Tx) => [
+  ...(await listFrozen(database)),
+  ...(await listStopped(database)).map(ownerId => nameBudget({ kind: 'campaign', ownerId })),
+]
+
 /** A server over the world's PostgreSQL and Redis, with a memory of its own. */
 function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
   const { database, redis, redisPrefix: prefix, clock, random } = world
@@ -53,7 +61,7 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
     log,
   })
   const budgets = createBudgets({
-    ...{ record: budgetRecord, listFrozen: () => listFrozen(database), channel, clock, random, log },
+    ...{ record: budgetRecord, listFrozen: () => listStops(database), channel, clock, random, log },
     ...{ isHolder: () => Promise.resolve(true), noteAction: createActionLog(world) },
   })
   const { findBanned } = playerRecord
@@ -65,6 +73,7 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
     budgets,
     positions,
     findBanned,
+    winLimits: { ...winLimits, count: pair => winLimits.count(database, pair) },
     ...outside,
   })
   const sweep = async (envelopeId: string) => {
@@ -84,6 +93,7 @@ export async function createClaimStage(t: Test) {
   const announcer: Announcer = {
     envelopeOpened: announce,
     envelopeEnded: announce,
+    cellsChanged: announce,
     toPlayer: (playerId, frame) => announce({ playerId, ...frame }),
   }
 

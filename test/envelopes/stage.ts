@@ -7,7 +7,8 @@ import { runOnce } from '#platform/idempotency.ts'
 import { isRowError, type Row, type Tx } from '#platform/postgres.ts'
 import { refuse } from '#platform/problem.ts'
 import { isFrozen } from '../../src/budgets/postgres.ts'
-import { campaignRecord } from '../../src/campaigns/postgres.ts'
+import { areaRecord } from '../../src/areas/postgres.ts'
+import { campaignLabels } from '../../src/campaigns/postgres.ts'
 import { createEnvelopes } from '../../src/envelopes/envelopes.ts'
 import type { Positions } from '../../src/positions/positions.ts'
 import { envelopeRecord } from '../../src/envelopes/postgres.ts'
@@ -57,7 +58,8 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
     positions,
     merchants: merchantRecord,
     budgets: { isFrozen },
-    campaigns: campaignRecord,
+    exclusions: areaRecord,
+    campaigns: campaignLabels,
     noteAction: createActionLog(world),
     announcer,
     clock,
@@ -123,6 +125,7 @@ function createRecorder() {
   const announcer: Announcer = {
     envelopeOpened: ({ id, ...rest }) => announce({ event: 'opened', id, ...rest }),
     envelopeEnded: ({ id, reason }) => announce({ event: 'ended', id, reason }),
+    cellsChanged: cells7 => announce({ event: 'changed', cells7 }),
     toPlayer: (playerId, frame) => announce({ event: 'frame', playerId, frame }),
   }
   return { announced, announcer }

@@ -46,7 +46,7 @@ export type AccountApp = {
   told: { playerId: string; frame: PlayerFrame }[]
   /** Sends one request; `credential` goes behind `Bearer`, `key` is the Idempotency-Key. */
   send(request: {
-    method?: 'GET' | 'POST' | 'DELETE'
+    method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
     url: string
     credential?: string
     key?: string

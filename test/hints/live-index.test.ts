@@ -107,6 +107,27 @@ t.test('missed messages are repaired by the re-read after 12 s, with the reason 
   stage.index.close()
 })
 
+t.test('a cell that changed is read again a second later, however often it is said', async t => {
+  const stage = createIndexStage()
+  const [first, second, far] = [envelopeAt(square), envelopeAt(square), envelopeAt({ lat: 31.3, lng: 121.6 })]
+  const { cell7, cell10 } = first
+  stage.index.watch([cell7])
+  await stage.index.whenLoaded([cell7])
+  stage.calls.length = 0
+  stage.open(first)
+  for (let i = 0; i < 100; i++) stage.index.apply({ type: 'changed', cell7 })
+  stage.index.apply({ type: 'changed', cell7: far.cell7 })
+  stage.open(second)
+  await stage.clock.pass(999)
+  t.same(stage.idsAt(cell10), [], 'not yet')
+  await stage.clock.pass(1)
+  t.same([...stage.idsAt(cell10)].sort(), [first.id, second.id].sort())
+  t.same(stage.calls, ['load'], 'once, and only what is watched')
+  stage.index.apply({ type: 'changed', cell7 })
+  stage.index.close()
+  t.equal(stage.clock.timersLeft(), 0)
+})
+
 t.test('a reconnect reads again at once', async t => {
   const stage = createIndexStage()
   const lost = envelopeAt(square)

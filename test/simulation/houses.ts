@@ -153,6 +153,7 @@ export function createMemoryRecordHouse(nowMs: () => number): RecordHouse {
           clue: null,
           brand: null,
           campaignId: null,
+          dropId: null,
           commitment: '',
           guestIds: [],
           passphraseMac: null,

@@ -178,6 +178,7 @@ function compose(ports: ServerPorts, life: Life, { clock, deliver, reach }: Insi
   const record = createMemoryRecord(createLine(ports, life, deliver))
   const announcer = {
     envelopeOpened: () => {},
+    cellsChanged: () => {},
     envelopeEnded: (end: { id: string; reason: string }) => {
       if (life.isAlive) auditor.heardEnd(life.name, end.id, end.reason)
     },

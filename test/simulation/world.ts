@@ -156,6 +156,7 @@ function plantEnvelope(
       clue: null,
       brand: null,
       campaignId: null,
+      dropId: null,
       commitment: '',
       guestIds: [],
       passphraseMac: null,

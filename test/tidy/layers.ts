@@ -12,7 +12,7 @@ export function layerOf(path: string): Layer {
   if (path.startsWith('src/geo/')) return 'geo'
   if (path.startsWith('src/platform/')) return 'platform'
   if (path.startsWith('src/bin/')) return 'bin'
-  if (path === 'src/app.ts') return 'app'
+  if (['src/app.ts', 'src/app-campaigns.ts'].includes(path)) return 'app'
   if (!path.startsWith('src/')) return 'test'
   if (['postgres.ts', 'redis.ts'].includes(nameOf(path))) return 'adapter'
   const isEdge = path.startsWith('src/realtime/') || ['routes.ts', 'socket.ts'].includes(nameOf(path))
@@ -26,7 +26,7 @@ const reachable: Record<Layer, readonly Layer[]> = {
   domain: ['domain', 'geo', 'platform', 'protocol'],
   adapter: ['adapter', 'domain', 'geo', 'platform', 'protocol'],
   edge: ['edge', 'adapter', 'domain', 'geo', 'platform', 'protocol'],
-  app: ['edge', 'adapter', 'domain', 'geo', 'platform', 'protocol'],
+  app: ['app', 'edge', 'adapter', 'domain', 'geo', 'platform', 'protocol'],
   bin: ['bin', 'app', 'edge', 'adapter', 'domain', 'geo', 'platform', 'protocol'],
   test: ['bin', 'app', 'edge', 'adapter', 'domain', 'geo', 'platform', 'protocol', 'test'],
 }

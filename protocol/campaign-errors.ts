@@ -1,0 +1,57 @@
+/** The errors that are of campaigns alone; `errors.ts` has them all. */
+import { entry } from './error-entry.ts'
+
+export const campaignErrors = {
+  campaign_state: entry({
+    status: 409,
+    title: 'The campaign is not in a state for that',
+    help: 'reason is its state. Drafts are changed and launched, launched ones take drops, pauses and an end.',
+    reasons: ['draft', 'scheduled', 'live', 'paused', 'ended'],
+  }),
+  player_limit: entry({
+    status: 409,
+    title: 'You have won all that this campaign gives one player',
+    help: 'Others may still win here. Your wins of before stay yours.',
+  }),
+  campaign_refused: entry({
+    status: 422,
+    title: 'The campaign breaks a rule',
+    help:
+      'area_…: rings are closed, outer ones counter-clockwise, cut at the antimeridian, in your verified area. ' +
+      'schedule_…: see the limits. The others: as they say.',
+    reasons: [
+      'area_open',
+      'area_vertices',
+      'area_crossing',
+      'area_clockwise',
+      'area_antimeridian',
+      'area_polar',
+      'area_too_large',
+      'area_outside',
+      'schedule_empty',
+      'schedule_past',
+      'schedule_too_far',
+      'schedule_too_long',
+      'zone_unknown',
+      'window_empty',
+      'currency_unknown',
+      'text_refused',
+    ],
+  }),
+  drop_refused: entry({
+    status: 422,
+    title: 'The drop cannot be made like that',
+    help:
+      'points_refused: errors[] names each point that lies outside, in an exclusion area or too near another. ' +
+      'too_many_cells: take coarser ones. too_many_drops: wait until one is live. The others: as they say.',
+    reasons: [
+      'no_room',
+      'spacing_impossible',
+      'too_many_cells',
+      'points_refused',
+      'too_many_drops',
+      'too_expensive',
+      'shares_exceed_total',
+    ],
+  }),
+} as const

@@ -1,0 +1,73 @@
+/** The part of the composition root that concerns campaigns: the other half of app.ts, which would be too long. */
+import type { Logger } from 'pino'
+import type { Clock } from '#platform/clock.ts'
+import type { ReadyConfig } from '#platform/config.ts'
+import type { Bind } from '#platform/http.ts'
+import { runOnce } from '#platform/idempotency.ts'
+import { type Database, isRowError, type Tx } from '#platform/postgres.ts'
+import type { Random } from '#platform/random.ts'
+import { areaRecord } from './areas/postgres.ts'
+import { registerAreaRoutes } from './areas/routes.ts'
+import { type BudgetHolder, nameBudget } from './budgets/budget.ts'
+import { isFrozen, listFrozen } from './budgets/postgres.ts'
+import { createCampaigns } from './campaigns/campaigns.ts'
+import { campaignLabels, campaignRecord, listStopped } from './campaigns/postgres.ts'
+import { registerCampaignRoutes } from './campaigns/routes.ts'
+import { droppedRecord, envelopeRecord } from './envelopes/postgres.ts'
+import { balanceOf, isInsufficientFunds } from './ledger/postgres.ts'
+import type { PostTransfers } from './ledger/transfer.ts'
+import { merchantRecord } from './merchants/postgres.ts'
+import type { NoteAction } from './operator/action.ts'
+import type { Caller } from './players/caller.ts'
+import type { Announcer } from './realtime/announcer.ts'
+
+export type CampaignParts = {
+  config: Pick<ReadyConfig, 'isSandbox' | 'currencies' | 'areaVertices'>
+  database: Database
+  clock: Clock
+  random: Random
+  log: Logger
+  postTransfers: PostTransfers
+  announcer: Announcer
+  noteAction: NoteAction
+  /** Other servers read again what is stopped. */
+  announceStops: () => void
+}
+
+/** The names of everything that pays nothing now: frozen, or a campaign that is paused or outside of its windows. */
+export async function listStops(tx: Tx): Promise<string[]> {
+  const stopped = (await listStopped(tx)).map(ownerId => nameBudget({ kind: 'campaign', ownerId }))
+  return [...(await listFrozen(tx)), ...stopped]
+}
+
+/** Whether there is such a merchant or campaign. */
+export async function isHolder(tx: Tx, holder: BudgetHolder): Promise<boolean> {
+  if (holder.kind === 'platform') return true
+  return holder.kind === 'merchant'
+    ? (await merchantRecord.find(tx, holder.ownerId)) !== undefined
+    : (await campaignLabels.findMerchant(tx, holder.ownerId)) !== undefined
+}
+
+export function composeCampaigns(parts: CampaignParts) {
+  const { config, database, clock, random, log, announcer, noteAction } = parts
+  const ledger = { post: parts.postTransfers, balanceOf, isInsufficientFunds }
+  const record = { ...droppedRecord, endEnvelopes: envelopeRecord.endEnvelopes }
+  const campaigns = createCampaigns({
+    ...{ database, clock, random, log, isRowError, ledger },
+    ...{ record: campaignRecord, areas: areaRecord, envelopes: droppedRecord, batches: droppedRecord },
+    runOnce: (request, act) => runOnce(database, request, act),
+    budgets: { isFrozen, announce: parts.announceStops },
+    dropped: { transact: database.transact, record, ledger, announcer },
+    settings: {
+      ...{ isSandbox: config.isSandbox, currencies: config.currencies, vertices: config.areaVertices },
+    },
+  })
+  return {
+    jobs: campaigns.jobs,
+    register(bind: Bind<Caller>): void {
+      const reading = { database, clock, ledger, record: campaignRecord, envelopes: droppedRecord }
+      registerCampaignRoutes(bind, { campaigns, ...reading })
+      registerAreaRoutes(bind, { database, clock, random, noteAction, areas: areaRecord })
+    },
+  }
+}

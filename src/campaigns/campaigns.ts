@@ -1,0 +1,38 @@
+/** Everything that can be done with a campaign, composed once from its ports. */
+import type { Job } from '#platform/jobs.ts'
+import { createCampaign, editCampaign, launchCampaign } from './edit.ts'
+import { type FillPorts, fillDrops, openDrops, settleEnded } from './fill.ts'
+import { moveCampaign, turnCampaigns } from './move.ts'
+import { orderDrop, previewDrop } from './order-drop.ts'
+import type { CampaignPorts } from './ports.ts'
+
+type Request<Verb extends (ports: never, request: never) => unknown> = Parameters<Verb>[1]
+
+export type Campaigns = {
+  create(request: Request<typeof createCampaign>): ReturnType<typeof createCampaign>
+  edit(request: Request<typeof editCampaign>): ReturnType<typeof editCampaign>
+  launch(request: Request<typeof launchCampaign>): ReturnType<typeof launchCampaign>
+  move(request: Request<typeof moveCampaign>): ReturnType<typeof moveCampaign>
+  preview(request: Request<typeof previewDrop>): ReturnType<typeof previewDrop>
+  drop(request: Request<typeof orderDrop>): ReturnType<typeof orderDrop>
+  /** The schedule, and drops on their way. */
+  jobs: readonly Job[]
+}
+
+const TURN_EVERY_MS = 1_000
+const FILL_EVERY_MS = 250
+
+export const createCampaigns = (ports: CampaignPorts & Omit<FillPorts, keyof CampaignPorts>): Campaigns => ({
+  create: request => createCampaign(ports, request),
+  edit: request => editCampaign(ports, request),
+  launch: request => launchCampaign(ports, request),
+  move: request => moveCampaign(ports, request),
+  preview: request => previewDrop(ports, request),
+  drop: request => orderDrop(ports, request),
+  jobs: [
+    { name: 'turn-campaigns', everyMs: TURN_EVERY_MS, run: () => turnCampaigns(ports) },
+    { name: 'fill-drops', everyMs: FILL_EVERY_MS, run: () => fillDrops(ports) },
+    { name: 'open-drops', everyMs: FILL_EVERY_MS, run: () => openDrops(ports) },
+    { name: 'settle-campaigns', everyMs: TURN_EVERY_MS, run: () => settleEnded(ports) },
+  ],
+})

@@ -1,0 +1,30 @@
+/**
+ * A drop: many envelopes on the same terms, all or none. Its places are decided and its cost is set aside before the
+ * first envelope is made; while it is filling nobody sees any, and its state alone says whether all go live.
+ */
+export type DropTerms = {
+  amountMinor: bigint
+  shares: number
+  split: 'equal' | 'lucky'
+  claimRadiusM: number
+}
+
+export type DropState = 'filling' | 'live' | 'undoing' | 'undone'
+
+export type Drop = {
+  id: string
+  campaignId: string
+  currency: string
+  state: DropState
+  terms: DropTerms
+  envelopes: number
+  /** How many are made. */
+  placed: number
+  costMinor: bigint
+  fault: string | null
+  isOpened: boolean
+  createdAtMs: number
+  endedAtMs: number | null
+}
+
+export type NewDrop = Drop & { lngs: readonly number[]; lats: readonly number[] }

@@ -1,0 +1,162 @@
+/**
+ * Filling drops, undoing them and opening them: periodic work of every server, one of them at a time. Each batch is a
+ * transaction that holds the drop's row, so a server may die anywhere and another goes on behind the last commit. A row
+ * that PostgreSQL refuses can only be ours; then the drop is undone: what was made is closed unseen, the cost returns.
+ */
+import type { Logger } from 'pino'
+import { createId } from '#platform/id.ts'
+import type { Clock } from '#platform/clock.ts'
+import type { Tx } from '#platform/postgres.ts'
+import type { Random } from '#platform/random.ts'
+import {
+  type BatchEnvelope,
+  type BatchRecord,
+  type BatchTerms,
+  drawBatch,
+  insertBatch,
+} from '../envelopes/batch.ts'
+import { closeSome, type DroppedPorts, openSome } from '../envelopes/dropped.ts'
+import { campaignOf, dropOf } from '../ledger/account.ts'
+import type { Campaign } from './campaign.ts'
+import type { Drop } from './drop.ts'
+import { refundCampaign, returnDrop } from './money.ts'
+import type { CampaignPorts } from './ports.ts'
+
+export type FillPorts = Pick<CampaignPorts, 'database' | 'record' | 'ledger'> & {
+  /** The envelopes of campaigns. */
+  dropped: DroppedPorts
+  batches: BatchRecord
+  isRowError: (error: unknown) => boolean
+  clock: Clock
+  random: Random
+  log: Pick<Logger, 'error'>
+}
+
+/** A batch is 500 envelopes, or as many as have 4,000 shares: some 100 ms, and never 50 ms of computing at once. */
+const most = { envelopes: 500, shares: 4_000 }
+
+/** One batch of each drop that is under way, so that a large one does not keep a small one waiting. */
+export async function fillDrops(ports: FillPorts): Promise<{ more: boolean }> {
+  const { database, record } = ports
+  let more = false
+  for (const id of await record.listUnderWay(database, 20)) {
+    try {
+      const drop = await record.findDrop(database, id)
+      if (drop?.state === 'filling') more = (await fillOrGiveUp(ports, drop)) || more
+      if (drop?.state === 'undoing') more = (await undo(ports, drop)) || more
+    } catch (error) {
+      // Others are not to wait for it; it comes again with the next turn.
+      ports.log.error({ err: error, dropId: id }, 'a drop makes no progress')
+    }
+  }
+  return { more }
+}
+
+async function fillOrGiveUp(ports: FillPorts, drop: Drop): Promise<boolean> {
+  const { database, record, isRowError, log } = ports
+  try {
+    await fill(ports, drop)
+  } catch (error) {
+    if (!isRowError(error)) throw error
+    log.error({ err: error, dropId: drop.id }, 'a drop cannot be made; it is undone')
+    await database.transact(async tx => {
+      const locked = await record.lockDrop(tx, drop.id)
+      if (locked?.state !== 'filling') return
+      await record.storeDrop(tx, { ...locked, state: 'undoing', fault: 'an envelope could not be recorded' })
+    })
+  }
+  return true
+}
+
+async function fill(ports: FillPorts, drop: Drop): Promise<void> {
+  const { database, record } = ports
+  const campaign = await record.find(database, drop.campaignId)
+  if (campaign === undefined) return
+  const count = Math.min(most.envelopes, Math.max(1, Math.floor(most.shares / drop.terms.shares)))
+  const places = await record.readPlaces(database, drop.id, { from: drop.placed, count })
+  const terms = termsOf(campaign, drop, ports.clock.nowMs())
+  const envelopes: BatchEnvelope[] = drawBatch(ports, terms, places)
+  await database.transact(async tx => {
+    const locked = await record.lockDrop(tx, drop.id)
+    if (locked?.state !== 'filling' || locked.placed !== drop.placed) return
+    await insertBatch({ record: ports.batches, ledger: ports.ledger }, tx, { terms, envelopes })
+    const placed = drop.placed + envelopes.length
+    const state = placed === drop.envelopes ? 'live' : 'filling'
+    await record.storeDrop(tx, { ...locked, placed, state })
+  })
+}
+
+function termsOf(campaign: Campaign, drop: Drop, nowMs: number): BatchTerms {
+  const { startsAtMs, endsAtMs } = campaign.schedule
+  const { amountMinor, shares, split, claimRadiusM } = drop.terms
+  return {
+    ...{ merchantId: campaign.merchantId, campaignId: campaign.id, dropId: drop.id, currency: drop.currency },
+    ...{ totalMinor: amountMinor, shareCount: shares, split, claimRadiusM },
+    opensAtMs: Math.min(Math.max(startsAtMs, drop.createdAtMs), endsAtMs - 1),
+    expiresAtMs: endsAtMs,
+    ...{ greeting: campaign.greeting, clue: campaign.clue, brand: campaign.brand, createdAtMs: nowMs },
+  }
+}
+
+/** Closes what was made; when nothing is left, the money goes back. */
+async function undo(ports: FillPorts, { id: dropId, campaignId }: Drop): Promise<boolean> {
+  const { database, record, ledger, dropped } = ports
+  const nowMs = ports.clock.nowMs()
+  if ((await closeSome(dropped, { campaignId, dropId, nowMs })) > 0) return true
+  return database.transact(async tx => {
+    const drop = await record.lockDrop(tx, dropId)
+    const campaign = await record.find(tx, campaignId)
+    if (drop?.state !== 'undoing' || campaign === undefined) return true
+    // Frozen by the operator, or held by a settlement: at the next turn.
+    if ((await dropped.record.countOfCampaign(tx, { campaignId, dropId })) > 0) return false
+    const amountMinor = await ledger.balanceOf(tx, dropOf(dropId, drop.currency))
+    if (amountMinor > 0n) await ledger.post(tx, [returnDrop(campaign, { dropId, amountMinor, atMs: nowMs })])
+    await record.storeDrop(tx, { ...drop, state: 'undone', endedAtMs: nowMs })
+    return true
+  })
+}
+
+/** A batch of each drop that is live and whose campaign has begun; at its end, those near are told, once a cell. */
+export async function openDrops(ports: FillPorts): Promise<{ more: boolean }> {
+  const { database, record, dropped, clock } = ports
+  const toOpen = await record.listToOpen(database, clock.nowMs())
+  for (const { id } of toOpen) {
+    if ((await openSome(dropped, id)) > 0) continue
+    const cells7 = await dropped.record.listCellsOfDrop(database, id)
+    await database.transact(async tx => {
+      const drop = await record.lockDrop(tx, id)
+      if (drop?.state === 'live') await record.storeDrop(tx, { ...drop, isOpened: true })
+    })
+    dropped.announcer.cellsChanged(cells7)
+  }
+  return { more: toOpen.length > 0 }
+}
+
+/** Closes the envelopes of campaigns that ended, and takes home what came back; a frozen envelope is waited for. */
+export async function settleEnded(ports: FillPorts): Promise<{ more: boolean }> {
+  const { database, record, dropped } = ports
+  const nowMs = ports.clock.nowMs()
+  let more = false
+  for (const campaignId of await record.listUnsettled(database, 20)) {
+    if ((await closeSome(dropped, { campaignId, nowMs })) > 0) more = true
+    else await database.transact(tx => takeHome(ports, tx, { campaignId, nowMs }))
+  }
+  return { more }
+}
+
+async function takeHome(
+  ports: FillPorts,
+  tx: Tx,
+  { campaignId, nowMs }: { campaignId: string; nowMs: number },
+): Promise<void> {
+  const { record, ledger, dropped } = ports
+  const campaign = await record.lock(tx, campaignId)
+  if (campaign?.state !== 'ended' || campaign.settledAtMs !== null) return
+  const left =
+    (await record.countUnderWay(tx, campaignId)) + (await dropped.record.countOfCampaign(tx, { campaignId }))
+  const amountMinor = await ledger.balanceOf(tx, campaignOf(campaignId, campaign.currency))
+  if (amountMinor > 0n) {
+    await ledger.post(tx, [refundCampaign(campaign, { id: createId(ports), amountMinor, atMs: nowMs })])
+  }
+  if (left === 0) await record.settle(tx, campaignId, nowMs)
+}

@@ -1,0 +1,89 @@
+/**
+ * Many envelopes on the same terms, as a drop makes them: funded from the drop, seen by nobody until the drop is live.
+ * A batch is a few statements, whatever its size.
+ */
+import { createId } from '#platform/id.ts'
+import type { Clock } from '#platform/clock.ts'
+import type { Tx } from '#platform/postgres.ts'
+import type { Random } from '#platform/random.ts'
+import { type Cell, locateCell } from '../geo/cell.ts'
+import type { Point } from '../geo/point.ts'
+import { dropOf } from '../ledger/account.ts'
+import type { Ledger } from '../ledger/transfer.ts'
+import { commitSplit } from './commitment.ts'
+import { fundEscrow } from './escrow.ts'
+import { SEED_BYTES, splitEqual, splitLucky } from './split.ts'
+
+/** What all of them share. */
+export type BatchTerms = {
+  merchantId: string
+  campaignId: string
+  dropId: string
+  currency: string
+  totalMinor: bigint
+  shareCount: number
+  split: 'equal' | 'lucky'
+  claimRadiusM: number
+  opensAtMs: number
+  expiresAtMs: number
+  greeting: string | null
+  clue: string | null
+  brand: string | null
+  createdAtMs: number
+}
+
+/** What each has of its own. */
+export type BatchEnvelope = {
+  id: string
+  place: Point
+  cell: Cell
+  seed: Uint8Array
+  commitment: string
+  /** By share number, from 1. */
+  amountsMinor: readonly bigint[]
+}
+
+export type BatchRecord = {
+  insertBatch(tx: Tx, terms: BatchTerms, envelopes: readonly BatchEnvelope[]): Promise<void>
+}
+
+export type BatchPorts = { record: BatchRecord; ledger: Pick<Ledger, 'post'>; clock: Clock; random: Random }
+
+/** Computed before the transaction: splits and hashes are most of the work. */
+export function drawBatch(
+  ports: Pick<BatchPorts, 'clock' | 'random'>,
+  { totalMinor, shareCount, split }: BatchTerms,
+  places: readonly Point[],
+): BatchEnvelope[] {
+  return places.map(place => {
+    const seed = ports.random.bytes(SEED_BYTES)
+    const amountsMinor =
+      split === 'equal'
+        ? splitEqual(totalMinor, shareCount)
+        : splitLucky({ total: totalMinor, shares: shareCount, seed })
+    const commitment = commitSplit({ seed, amounts: amountsMinor })
+    return { id: createId(ports), place, cell: locateCell(place), seed, commitment, amountsMinor }
+  })
+}
+
+export async function insertBatch(
+  { record, ledger }: Pick<BatchPorts, 'record' | 'ledger'>,
+  tx: Tx,
+  { terms, envelopes }: { terms: BatchTerms; envelopes: readonly BatchEnvelope[] },
+): Promise<void> {
+  await record.insertBatch(tx, terms, envelopes)
+  const { merchantId, dropId, currency, totalMinor, createdAtMs } = terms
+  const source = dropOf(dropId, currency)
+  const funded = envelopes.map(({ id }) => ({
+    id,
+    hider: { kind: 'merchant' as const, id: merchantId },
+    currency,
+  }))
+  await ledger.post(
+    tx,
+    funded.map(one => ({
+      ...fundEscrow(one, { amountMinor: totalMinor, atMs: createdAtMs }),
+      debit: source,
+    })),
+  )
+}

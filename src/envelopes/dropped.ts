@@ -1,0 +1,58 @@
+/**
+ * The envelopes of campaigns by the hundred: opened when their drop is live, closed when it is undone or the campaign
+ * ended. Those near are told by cell, not by envelope: 50,000 messages would flood whoever listens.
+ */
+import type { Transact, Tx } from '#platform/postgres.ts'
+import { type Cell, coarsen } from '../geo/cell.ts'
+import type { Announcer } from '../realtime/announcer.ts'
+import { endLocked, type EndPorts } from './end.ts'
+import type { Envelope } from './envelope.ts'
+import { isVisible } from './state.ts'
+
+export type DroppedRecord = {
+  /** Locks some that are still to end; rows that others hold are left to them. */
+  lockOfCampaign(tx: Tx, which: { campaignId: string; dropId?: string; limit: number }): Promise<Envelope[]>
+  /** How many have not ended, frozen ones among them. */
+  countOfCampaign(tx: Tx, which: { campaignId: string; dropId?: string }): Promise<number>
+  lockDropped(tx: Tx, which: { dropId: string; limit: number }): Promise<Envelope[]>
+  openEnvelopes(tx: Tx, ids: readonly string[]): Promise<void>
+  listCellsOfDrop(tx: Tx, dropId: string): Promise<Cell[]>
+}
+
+export type DroppedPorts = {
+  transact: Transact
+  record: DroppedRecord & EndPorts['record']
+  ledger: EndPorts['ledger']
+  announcer: Pick<Announcer, 'cellsChanged'>
+}
+
+export const batchSize = 500
+
+/** Closes some of them; how many. What was reserved and not settled is refused as ended. */
+export async function closeSome(
+  ports: DroppedPorts,
+  which: { campaignId: string; dropId?: string; nowMs: number },
+): Promise<number> {
+  const { transact, record, announcer } = ports
+  const closed = await transact(async tx => {
+    const envelopes = await record.lockOfCampaign(tx, { ...which, limit: batchSize })
+    await endLocked(ports, tx, envelopes, { state: 'closed', nowMs: which.nowMs })
+    return envelopes
+  })
+  const seen = closed.filter(({ state }) => isVisible(state))
+  announcer.cellsChanged([...new Set(seen.map(({ cell }) => coarsen(cell, 7)))])
+  return closed.length
+}
+
+/** Opens some of a drop; how many. */
+export async function openSome({ transact, record }: DroppedPorts, dropId: string): Promise<number> {
+  return transact(async tx => {
+    const envelopes = await record.lockDropped(tx, { dropId, limit: batchSize })
+    if (envelopes.length > 0)
+      await record.openEnvelopes(
+        tx,
+        envelopes.map(({ id }) => id),
+      )
+    return envelopes.length
+  })
+}
