@@ -38,11 +38,7 @@ export type GrabPorts<T> = {
   reach: Reach
 }
 
-export type Grab = (
-  player: { id: string },
-  envelope: ClaimableEnvelope,
-  waits?: Waits,
-) => Promise<Grabbed>
+export type Grab = (player: { id: string }, envelope: ClaimableEnvelope, waits?: Waits) => Promise<Grabbed>
 
 const rounds = 8
 export const tryAgain = refuse('try_again', { retryAfterMs: 500 })

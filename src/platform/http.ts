@@ -119,8 +119,7 @@ export function createBinder<C extends { kind: CallerKind }>(
         }
         const call = { params, query, body, ...seen }
         const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
-        const timing = waits && formatWaits(waits)
-        if (timing !== undefined) reply.header('server-timing', timing)
+        tellWaits(reply, waits)
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
         reply.code(outcome.status as number)
         if (operation.versioned) reply.header('etag', etagOf(outcome.body as { version: number }))
@@ -132,6 +131,11 @@ export function createBinder<C extends { kind: CallerKind }>(
       },
     })
   }
+}
+
+function tellWaits(reply: FastifyReply, waits: Waits | undefined): void {
+  const timing = waits && formatWaits(waits)
+  if (timing !== undefined) reply.header('server-timing', timing)
 }
 
 /** A header as one string: of a repeated one Node joins the values, which no reader takes for a good one. */
