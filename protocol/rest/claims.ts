@@ -93,7 +93,8 @@ export const claimEnvelope = operation({
   description:
     '200 only after the win is committed to the record. 202 promises an answer, not a win: POST again or ' +
     'wait for `claim.settled`. Safe to repeat from anywhere: whoever won gets the same win again. `fix` or, after a ' +
-    'reveal, its `ticket`: never both.',
+    'reveal, its `ticket`: never both. In the sandbox `Server-Timing` says how long the server waited for `redis` ' +
+    'and for `pg`.',
   callers: ['player'],
   params: Shape({ id: Uuid }),
   body: ClaimBody,
