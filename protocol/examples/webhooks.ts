@@ -1,13 +1,12 @@
 /** Examples of webhooks: the tea house hears of its envelopes, the operator of service requests. */
 import { webhookEventTypes } from '../rest/webhook-events.ts'
+import { createWebhookInbox, getWebhookInbox } from '../rest/webhook-inboxes.ts'
 import {
   changeWebhookEndpoint,
   createWebhookEndpoint,
-  createWebhookInbox,
   deleteWebhookEndpoint,
   getWebhookDelivery,
   getWebhookEndpoint,
-  getWebhookInbox,
   listWebhookDeliveries,
   listWebhookEndpoints,
   replayWebhookDeliveries,

@@ -68,6 +68,7 @@ import {
 } from './service-requests.ts'
 import { endAppeal, getPlayerStanding, getStanding, listAppeals, sendAppeal } from './standing.ts'
 import { getAccountStatement, getStatement } from './statements.ts'
+import { webhookInboxOperations } from './webhook-inboxes.ts'
 import { webhookOperations } from './webhooks.ts'
 
 export const operations: readonly Operation[] = [
@@ -123,6 +124,7 @@ export const operations: readonly Operation[] = [
   revokeApiKey,
   ...campaignOperations,
   ...webhookOperations,
+  ...webhookInboxOperations,
   createMerchant,
   deposit,
   banPlayer,

@@ -47,7 +47,13 @@ type EndFacts = {
   claimedMinor: string
   currency: string
 }
-type DropFacts = { campaignId: string; dropId: string; envelopes: number; costMinor: string; currency: string }
+type DropFacts = {
+  campaignId: string
+  dropId: string
+  envelopes: number
+  costMinor: string
+  currency: string
+}
 type RequestFacts = {
   state: string
   mode: string

@@ -235,6 +235,12 @@ t.test('endpoints', async t => {
     }
     const { body: full } = await http.send({ url: `/v1/webhook-inboxes/${id}`, credential })
     t.equal((full.messages as unknown[]).length, limits.webhook.inboxMessages)
+    for (let i = 0; i < limits.webhook.inboxes; i++) {
+      t.equal((await http.send({ method: 'POST', url: '/v1/webhook-inboxes', credential })).status, 201)
+      const isThere = (await http.send({ url: `/v1/webhook-inboxes/${id}`, credential })).status === 200
+      t.equal(isThere, i < limits.webhook.inboxes - 1, 'the oldest one makes room')
+    }
+    t.same(await world.redis.keys(`*inbox:{${id}}*`), [], 'with everything in it')
   })
 
   scene("a deleted endpoint is nobody's, and its log goes in batches", async t => {

@@ -1,5 +1,5 @@
--- Locks active endpoints at which something is due and neither they nor their owners have as much under way as there may
--- be, those that answer or those that fail, the longest waiting first; rows that others hold are left to them.
+-- Locks active endpoints at which something is due, where neither they nor their owners have as much under way as there
+-- may be: those that answer or those that fail, the longest waiting first; rows that others hold are left to them.
 -- Params: $1 now, $2 failing ones, $3 limit, $4 under way at one endpoint at most, $5 of one owner
 -- Returns: id
 select p.id from webhook_endpoints p
