@@ -343,6 +343,57 @@ t.test('webhooks', async t => {
     t.ok(receiver.mostOpen() > 1, 'envelopes do not wait for each other')
   })
 
+  scene('a later event waits for an earlier one that another server has in hand', async t => {
+    const shop = await createMerchant()
+    const receiver = await createReceiver(t)
+    const { id: endpointId } = await listen(shop, receiver.url, ['envelope.claimed'])
+    await win((await hideWell(shop)).id, 3)
+    let [isDone, other] = [false, Promise.resolve()]
+    await world.database.transact(async tx => {
+      const taken = await webhookRecord.takeNew(tx, 1)
+      other = server.begin().finally(() => (isDone = true))
+      const waiting = `select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and query like '%webhook_events%'`
+      await eventually('the other one is as far as it comes', async () => {
+        return isDone || (await ask(waiting)).length > 0 || undefined
+      })
+      const positions = taken.map(({ position }) => position)
+      await webhookRecord.promote(
+        tx,
+        await webhookRecord.addDeliveries(tx, positions, clock.nowMs()),
+        clock.nowMs(),
+      )
+    })
+    await other
+    await turn()
+    const claims = await ask<{ id: string }>(
+      `select facts ->> 'claimId' as id from webhook_events e join webhook_deliveries using (position)
+       where endpoint_id = $1 order by position`,
+      [endpointId],
+    )
+    t.same(
+      claimsOf(receiver.received),
+      claims.map(({ id }) => id),
+    )
+  })
+
+  scene('who is quick gets one after the other at once, who is slow at leisure', async t => {
+    const shop = await createMerchant()
+    const { id: endpointId } = await listen(shop, 'https://hooks.example/', ['envelope.claimed'])
+    const { id } = await hideWell(shop)
+    await win(id, 4)
+    for (const [tookMs, delivered] of [
+      [deliverLimits.quickMs + 1, 1],
+      [1, 4],
+    ] as const) {
+      const one = createWebhookServer(world, { post: async () => ({ status: 204, tookMs }) })
+      await one.turn()
+      await one.drain()
+      const states = await statesOf(endpointId)
+      t.equal(states.filter(state => state === 'delivered').length, delivered, `${tookMs} ms`)
+    }
+  })
+
   scene('who hangs is tried by one at a time, and keeps nobody from being told', async t => {
     const [hanging, fine] = [await createMerchant(), await createMerchant()]
     const [receiver, other] = [await createReceiver(t, answers.status(500)), await createReceiver(t)]
