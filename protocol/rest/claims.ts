@@ -65,7 +65,7 @@ export const revealErrors = [
 ] as const
 
 /** Everything a claim can be refused with; the socket's claim answers with the same codes. */
-export const claimErrors = [...revealErrors, 'ticket_refused', 'player_limit'] as const
+export const claimErrors = [...revealErrors, 'ticket_refused', 'player_limit', 'minors_mode'] as const
 
 export const revealEnvelope = operation({
   id: 'revealEnvelope',
@@ -93,7 +93,8 @@ export const claimEnvelope = operation({
   description:
     '200 only after the win is committed to the record. 202 promises an answer, not a win: POST again or ' +
     'wait for `claim.settled`. Safe to repeat from anywhere: whoever won gets the same win again. `fix` or, after a ' +
-    'reveal, its `ticket`: never both.',
+    'reveal, its `ticket`: never both. In the sandbox `Server-Timing` says how long the server waited for `redis` ' +
+    'and for `pg`.',
   callers: ['player'],
   params: Shape({ id: Uuid }),
   body: ClaimBody,

@@ -76,8 +76,9 @@ export const Envelope = Shape({
         claimed: Balance,
         escrow: Balance,
         campaignId: Type.Optional(Uuid),
+        textIsHidden: Type.Optional(Type.Literal(true)),
       },
-      { description: 'The hider only.' },
+      { description: 'The hider only. textIsHidden: others play it without its text, see /v1/me/reviews.' },
     ),
   ),
 })

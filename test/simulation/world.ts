@@ -155,6 +155,7 @@ function plantEnvelope(
       greeting: null,
       clue: null,
       brand: null,
+      showsText: true,
       campaignId: null,
       dropId: null,
       commitment: '',

@@ -12,8 +12,8 @@ select
     when audience = 'players' then
       array(select player_id::text from envelope_guests where envelope_id = envelopes.id order by player_id)
   end as guests,
-  greeting,
+  case when shows_text then greeting end as greeting,
   brand,
-  clue
+  case when shows_text then clue end as clue
 from envelopes
 where state = 'live' and cell_r7 = any($1::bigint[])
