@@ -3,8 +3,8 @@
 
 create table webhook_endpoints (
   id uuid primary key,
-  -- `operator`, or `merchant:` and an id.
-  owner text not null check (owner ~ '^(operator|merchant:[0-9a-f-]{36})$'),
+  -- `operator`, or `merchant:` and an id; `deleted`: its log goes in batches, and then the row.
+  owner text not null check (owner ~ '^(operator|deleted|merchant:[0-9a-f-]{36})$'),
   url text not null check (char_length(url) between 1 and 500),
   types text[] not null check (cardinality(types) > 0),
   description text check (char_length(description) between 1 and 120),
@@ -20,6 +20,7 @@ create table webhook_endpoints (
   created_at timestamptz not null,
   constraint webhook_endpoints_disabled check (
     (state = 'disabled') = (disabled_at is not null) and (state = 'disabled') = (disabled_reason is not null)),
+  constraint webhook_endpoints_deleted check (owner <> 'deleted' or state = 'disabled'),
   constraint webhook_endpoints_rotation check ((previous_secret is null) = (previous_until is null))
 );
 create index webhook_endpoints_by_owner on webhook_endpoints (owner, created_at, id);
@@ -69,6 +70,8 @@ create index webhook_deliveries_leased on webhook_deliveries (endpoint_id, lease
 create index webhook_deliveries_waiting on webhook_deliveries (endpoint_id, subject_id, position)
   where state = 'waiting';
 create index webhook_deliveries_by_age on webhook_deliveries (endpoint_id, created_at desc, id desc);
+create index webhook_deliveries_undelivered on webhook_deliveries (endpoint_id, created_at desc, id desc)
+  where state <> 'delivered';
 
 create table webhook_attempts (
   delivery_id uuid not null references webhook_deliveries on delete cascade,
@@ -88,7 +91,7 @@ create table webhook_attempts (
 create function note_claims() returns trigger language plpgsql
 security definer set search_path = public, pg_temp as $$
 begin
-  if exists (select from webhook_endpoints where owner <> 'operator') then
+  if exists (select from webhook_endpoints where owner like 'merchant:%') then
     -- Of each envelope it is asked once whether anybody listens, and not of each claim.
     with heard as materialized (
       select e.id, 'merchant:' || e.hider_id as owner, e.campaign_id
@@ -146,6 +149,26 @@ end $$;
 create trigger campaigns_note_move after update of state on campaigns for each row
   when (new.state is distinct from old.state) execute function note_campaign();
 
+-- What became of a drop, which takes a while: nobody has to ask.
+create function note_drop() returns trigger language plpgsql
+security definer set search_path = public, pg_temp as $$
+declare
+  event_type text := case new.state when 'live' then 'campaign.dropped' else 'campaign.drop_undone' end;
+begin
+  insert into webhook_events (owner, type, subject_id, facts, at)
+  select 'merchant:' || c.merchant_id, event_type, new.id,
+    jsonb_build_object('campaignId', c.id, 'dropId', new.id, 'envelopes', new.envelopes, 'costMinor', new.cost::text,
+      'currency', c.currency),
+    coalesce(new.ended_at, now())
+  from campaigns c
+  where c.id = new.campaign_id and exists (
+    select from webhook_endpoints p where p.owner = 'merchant:' || c.merchant_id and event_type = any (p.types));
+  return null;
+end $$;
+create trigger drops_note_end after update of state, is_opened on drops for each row
+  when (new.is_opened and not old.is_opened or new.state = 'undone' and old.state <> 'undone')
+  execute function note_drop();
+
 -- Service requests belong to players; the operator is told of them. Where the row keeps no time for a move (a dispute,
 -- a request that opens again, a campaign that pauses), it is PostgreSQL's own.
 create function note_service_request() returns trigger language plpgsql
@@ -183,6 +206,6 @@ create trigger service_requests_note_move after update of state on service_reque
 grant select, insert, update, delete on webhook_endpoints to hexbao_game;
 -- What is old is deleted with its events, and an endpoint's with it.
 grant select, insert, update (is_new), delete on webhook_events to hexbao_game;
-grant select, insert, update (state, due_at, lease, leased_until, failures, ended_at) on webhook_deliveries
+grant select, insert, update (state, due_at, lease, leased_until, failures, ended_at), delete on webhook_deliveries
   to hexbao_game;
 grant select, insert on webhook_attempts to hexbao_game;

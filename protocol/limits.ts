@@ -181,6 +181,7 @@ export const limits = {
     responseChars: 500,
     replayedAtOnce: 1_000,
     keptMs: 30 * 86_400_000,
+    inboxes: 10,
     inboxMessages: 50,
     inboxKeptMs: 86_400_000,
   },

@@ -164,6 +164,7 @@ const meanings: Record<PathOf<typeof limits>, string> = {
   'webhook.responseChars': "Characters of an endpoint's answer that are kept, at most.",
   'webhook.replayedAtOnce': 'Events of one replay, at most.',
   'webhook.keptMs': 'Events and their deliveries are kept for so long.',
+  'webhook.inboxes': 'Test inboxes of one owner in a sandbox; one more takes the place of the oldest.',
   'webhook.inboxMessages': 'Messages that a test inbox of the sandbox keeps, the latest ones.',
   'webhook.inboxKeptMs': 'A test inbox is gone so long after its last message.',
   'sandbox.maxTimeScale': "Fastest clock of a sandbox player's limits.",

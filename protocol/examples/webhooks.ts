@@ -1,13 +1,12 @@
 /** Examples of webhooks: the tea house hears of its envelopes, the operator of service requests. */
 import { webhookEventTypes } from '../rest/webhook-events.ts'
+import { createWebhookInbox, getWebhookInbox } from '../rest/webhook-inboxes.ts'
 import {
   changeWebhookEndpoint,
   createWebhookEndpoint,
-  createWebhookInbox,
   deleteWebhookEndpoint,
   getWebhookDelivery,
   getWebhookEndpoint,
-  getWebhookInbox,
   listWebhookDeliveries,
   listWebhookEndpoints,
   replayWebhookDeliveries,
@@ -23,6 +22,7 @@ const deliveryId = '6f1c4f0e-95d1-4f7b-a1de-8c0b1e2f4a77'
 const inboxId = '019c6a41-07e0-7d0e-8f7c-0f4b7d1c9a21'
 const serviceRequestId = '019c6a44-5b10-7f2a-9c3e-7a1d5e0b6c42'
 const campaignId = '019c6a46-0a20-7b13-8d5e-3c9f6a7b1d20'
+const dropId = '019c6a47-3c51-7e02-9b44-5d2e8f0a1c33'
 const url = 'https://hooks.lotus-tea.example/hexbao'
 const [createdAt, claimedAt, endedAt] = [
   '2026-02-17T06:40:00.000Z',
@@ -77,6 +77,9 @@ function dataOf(type: string): object {
   if (type === 'envelope.claimed') return claimed
   if (type === 'envelope.ended') return ended
   if (type === 'webhook.test') return { endpointId }
+  if (type.startsWith('campaign.drop')) {
+    return { campaignId, dropId, envelopes: 500, cost: cny('50000') }
+  }
   if (type.startsWith('campaign.')) {
     return { campaignId, name: 'Lantern Festival', state: type.replace('campaign.', '') }
   }

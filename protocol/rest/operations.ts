@@ -80,6 +80,7 @@ import {
 import { getTrust } from './trust.ts'
 import { endAppeal, getPlayerStanding, getStanding, listAppeals, sendAppeal } from './standing.ts'
 import { getAccountStatement, getStatement } from './statements.ts'
+import { webhookInboxOperations } from './webhook-inboxes.ts'
 import { webhookOperations } from './webhooks.ts'
 
 export const operations: readonly Operation[] = [
@@ -142,6 +143,7 @@ export const operations: readonly Operation[] = [
   revokeApiKey,
   ...campaignOperations,
   ...webhookOperations,
+  ...webhookInboxOperations,
   createMerchant,
   deposit,
   banPlayer,

@@ -25,6 +25,13 @@ const RequestData = Shape({
 
 const CampaignData = Shape({ campaignId: Uuid, name: Type.String(), state: CampaignState })
 
+const DropData = Shape({
+  campaignId: Uuid,
+  dropId: Uuid,
+  envelopes: Type.Integer(),
+  cost: Amount,
+})
+
 type WebhookEvent = { owner: 'merchant' | 'operator'; meaning: string; data: TObject }
 const merchantEvent = <const D extends TObject>(meaning: string, data: D) => ({
   ...{ owner: 'merchant' as const, meaning, data },
@@ -59,6 +66,11 @@ export const webhookEvents = {
   'campaign.live': merchantEvent('A campaign began, or was resumed.', CampaignData),
   'campaign.paused': merchantEvent('A campaign was paused.', CampaignData),
   'campaign.ended': merchantEvent('A campaign ended; its envelopes are being closed.', CampaignData),
+  'campaign.dropped': merchantEvent('All envelopes of a drop are on the map.', DropData),
+  'campaign.drop_undone': merchantEvent(
+    'A drop failed: nobody saw any of its envelopes, and their cost is back in the budget.',
+    DropData,
+  ),
   'request.opened': requestEvent('A service request opened, or opened again.'),
   'request.accepted': requestEvent('A service request is in the hands of a provider.'),
   'request.delivered': requestEvent('Its provider says that it is done.'),

@@ -56,7 +56,7 @@ export const WebhookDelivery = Shape({
   nextAttemptAt: Type.Optional(
     Type.String({
       format: 'date-time',
-      description: 'Absent while an earlier event of the same envelope or request waits.',
+      description: 'Absent while an earlier event about the same envelope, campaign or request waits.',
     }),
   ),
   endedAt: Type.Optional(Timestamp),
@@ -95,9 +95,9 @@ export const createWebhookEndpoint = operation({
   path: '/v1/webhook-endpoints',
   summary: 'Have events sent to a URL',
   description:
-    'Messages are signed by the Standard Webhooks specification. Events of one envelope or service request come in ' +
-    'order; each comes once at least, and always with the same `webhook-id`. Any answer but 2xx is a failure and is ' +
-    'tried again.',
+    'Messages are signed by the Standard Webhooks specification. Events of one envelope, campaign or service ' +
+    'request come in order; each comes once at least, and always with the same `webhook-id`. Any answer but 2xx is ' +
+    'a failure and is tried again.',
   idempotencyKey: 'refused',
   body: Shape({ url: Url, types: WebhookTypes, description: Type.Optional(Description) }),
   answers: { 201: NewSecret },
@@ -150,7 +150,7 @@ export const deleteWebhookEndpoint = operation({
   id: 'deleteWebhookEndpoint',
   method: 'DELETE',
   path: '/v1/webhook-endpoints/{id}',
-  summary: 'Delete an endpoint with its log; what waited for it is not sent',
+  summary: 'Delete an endpoint with its log; what waits for it is not sent',
   params: ById,
   answers: { 200: WebhookEndpoint },
   errors: [...errors, 'not_found'],
@@ -218,7 +218,9 @@ export const replayWebhookDelivery = operation({
   method: 'POST',
   path: '/v1/webhook-endpoints/{id}/deliveries/{deliveryId}/replay',
   summary: 'Send a delivery again, as the same message',
-  description: 'One that waits is left as it is.',
+  description:
+    'One that waits for another attempt is sent at once. One that stands behind another one about the same subject ' +
+    'is left as it is.',
   params: ByDelivery,
   answers: { 200: WebhookDelivery },
   errors: [...errors, 'not_found', 'endpoint_disabled'],
@@ -231,53 +233,15 @@ export const replayWebhookDeliveries = operation({
   path: '/v1/webhook-endpoints/{id}/replay',
   summary: 'Send what happened in a time range again, or for the first time',
   description:
-    'Dead letters, and events that were never sent because the endpoint was disabled; with `delivered`, those that ' +
-    `were delivered, too. The oldest ${replayedAtOnce} of them: where there are more, \`nextFrom\` is where to go on.`,
+    'Dead letters, what waits for another attempt, and events that were never sent because the endpoint was ' +
+    'disabled; with `delivered`, those that were delivered, too. ' +
+    `The oldest ${replayedAtOnce} of them: where there may be more, \`nextFrom\` is where to go on.`,
   params: ById,
   body: Shape({ from: Timestamp, to: Timestamp, delivered: Type.Optional(Type.Boolean()) }),
   answers: {
     200: Shape({ replayed: Type.Integer({ minimum: 0 }), nextFrom: Type.Optional(Timestamp) }),
   },
   errors: [...errors, ...bodyErrors, 'not_found', 'endpoint_disabled'],
-})
-
-export const createWebhookInbox = operation({
-  ...head,
-  id: 'createWebhookInbox',
-  method: 'POST',
-  path: '/v1/webhook-inboxes',
-  summary: 'A URL on this server that keeps what arrives, to try webhooks with',
-  sandboxOnly: true,
-  idempotencyKey: 'refused',
-  answers: {
-    201: Shape({ id: Uuid, path: Type.String({ description: "Behind the server's address: the URL." }) }),
-  },
-  errors,
-})
-
-export const getWebhookInbox = operation({
-  ...head,
-  id: 'getWebhookInbox',
-  method: 'GET',
-  path: '/v1/webhook-inboxes/{id}',
-  summary: 'What arrived, newest first',
-  sandboxOnly: true,
-  params: ById,
-  answers: {
-    200: Shape({
-      messages: Type.Array(
-        Shape({
-          webhookId: Type.String(),
-          receivedAt: Timestamp,
-          isGenuine: Type.Boolean({
-            description: 'It bears a signature by a secret of an endpoint of yours with this URL.',
-          }),
-          body: Type.String(),
-        }),
-      ),
-    }),
-  },
-  errors: [...errors, 'not_found'],
 })
 
 /** In the order of the documents. */
@@ -293,6 +257,4 @@ export const webhookOperations = [
   getWebhookDelivery,
   replayWebhookDelivery,
   replayWebhookDeliveries,
-  createWebhookInbox,
-  getWebhookInbox,
 ] as const

@@ -4,7 +4,7 @@
  * is followed, no connection is kept, and of the answer no more is read than is shown.
  */
 import { Resolver } from 'node:dns/promises'
-import { type IncomingMessage, request as requestHttp } from 'node:http'
+import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
 import { hostOf, isPublicAddress, judgeUrl } from './public-address.ts'
@@ -74,7 +74,7 @@ export function createPost({ resolve = resolveName, ...options }: OutboundOption
     return {
       ...{ status, text: shown },
       ...(status >= 300 && status < 400 && { fault: 'redirect' as const }),
-      ...readRetryAfter(answer.headers['retry-after']),
+      ...readRetryAfter(answer.headers),
     }
   }
 
@@ -138,6 +138,8 @@ function call(url: URL, { headers, body, signal, lookup }: CallOptions): Promise
     const sent = request(url, { method: 'POST', headers, signal, lookup, agent: false })
     sent.on('response', done)
     sent.on('error', fail)
+    // Who answers 101 wants to talk about something else: the connection is closed, and nothing but this says so.
+    sent.on('close', () => fail(new Error('closed without an answer')))
     sent.end(body)
   })
 }
@@ -165,9 +167,12 @@ async function readBeginning(answer: IncomingMessage, chars: number): Promise<st
   return Array.from(text).slice(0, chars).join('')
 }
 
-/** Seconds only: a date would have to be compared with a clock that is not ours. */
-function readRetryAfter(value: string | undefined): { retryAfterMs?: number } {
-  return value !== undefined && /^\d{1,6}$/.test(value) ? { retryAfterMs: Number(value) * 1_000 } : {}
+/** Seconds, or a date, which is held against the date of the answer: what their clock says is only known to them. */
+function readRetryAfter({ 'retry-after': asked = '', date = '' }: IncomingHttpHeaders): {
+  retryAfterMs?: number
+} {
+  const waitMs = /^\d{1,15}$/.test(asked) ? Number(asked) * 1_000 : Date.parse(asked) - Date.parse(date)
+  return waitMs >= 0 ? { retryAfterMs: waitMs } : {}
 }
 
 /** Asks the name servers itself: the system's look-up has no time limit, and a thread of few waits in it. */

@@ -22,10 +22,13 @@ export const deliverLimits = {
   atOnce: 32,
   /** Of them at endpoints that fail, which are the slow ones: whoever answers never waits for them. */
   failingAtOnce: 16,
+  /** Of one owner, in all processes: nobody who answers late, everywhere, takes all the room there is. */
+  ofOwner: 8,
   /** Longer than an attempt with its look-up and its record may take. */
   leaseMs: 30_000,
-  /** After so many an endpoint makes room for others. */
+  /** After so many an endpoint makes room for others, and at once if it takes its time. */
   inARow: 50,
+  quickMs: 1_000,
   /** How long a shutdown waits for answers. */
   graceMs: 3_000,
 } as const
@@ -63,9 +66,10 @@ export function createDeliverer(ports: DeliverPorts): Deliverer {
     const atOnce = areFailing ? 1 : limits.webhook.atOnce
     return transact(async tx => {
       const nowMs = clock.nowMs()
-      const endpointIds = await record.lockRipeEndpoints(tx, { nowMs, areFailing, limit, atOnce })
+      const room = { nowMs, limit, atOnce, ofOwner: deliverLimits.ofOwner }
+      const endpointIds = await record.lockRipeEndpoints(tx, { ...room, areFailing })
       if (endpointIds.length === 0) return []
-      return record.lease(tx, { endpointIds, nowMs, untilMs: nowMs + deliverLimits.leaseMs, limit, atOnce })
+      return record.lease(tx, { ...room, endpointIds, untilMs: nowMs + deliverLimits.leaseMs })
     })
   }
 
@@ -83,6 +87,8 @@ export function createDeliverer(ports: DeliverPorts): Deliverer {
 
   /** What is next at the same endpoint, if anything is and it is wanted. */
   async function sendOne(leased: Leased, goesOn: boolean): Promise<Leased | undefined> {
+    // Who was frozen since then has nothing in hand any more.
+    if (clock.nowMs() >= leased.untilMs) return undefined
     const attempt = await send(ports, leased, stop.signal)
     if (stop.signal.aborted) return undefined
     return note(ports, leased, { attempt, goesOn: goesOn && !isStopping })
@@ -146,7 +152,9 @@ function note(
     const outcome = judgeAttempt(attempt, { failures, nowMs, fraction: random.fraction() })
     await record.addAttempt(tx, leased, attempt)
     if (!(await record.endLease(tx, leased, outcome, nowMs))) return undefined
-    const after = judgeEndpoint(endpoint, attempt, nowMs)
+    // What another URL answered is no longer about this endpoint.
+    const isSame = endpoint.url === leased.endpoint.url
+    const after = isSame ? judgeEndpoint(endpoint, attempt, nowMs) : endpoint
     if (after !== endpoint) await record.storeEndpoint(tx, after)
     if (outcome.state === 'dead') log.warn({ deliveryId: leased.id, webhookType: event.type }, 'dead webhook')
     if (after.disabled !== null && endpoint.disabled === null) {
@@ -155,10 +163,11 @@ function note(
     if (outcome.state !== 'waiting') {
       await record.promote(tx, [{ endpointId: after.id, subjectId: event.subjectId }], nowMs)
     }
-    // Whoever fails is asked again at leisure.
-    if (!goesOn || !isSuccess(attempt)) return undefined
-    const order = { endpointIds: [after.id], nowMs, untilMs: nowMs + deliverLimits.leaseMs, limit: 1 }
-    const [next] = await record.lease(tx, { ...order, atOnce: limits.webhook.atOnce })
+    // Whoever fails is asked again at leisure, and whoever is slow.
+    if (!goesOn || !isSuccess(attempt) || attempt.tookMs > deliverLimits.quickMs) return undefined
+    const room = { limit: 1, atOnce: limits.webhook.atOnce, ofOwner: deliverLimits.ofOwner }
+    const lease = { endpointIds: [after.id], nowMs, untilMs: nowMs + deliverLimits.leaseMs }
+    const [next] = await record.lease(tx, { ...room, ...lease })
     return next
   })
 }

@@ -24,6 +24,8 @@ export type Delivery = {
 export type Leased = {
   id: string
   lease: bigint
+  /** When it is over. */
+  untilMs: number
   failures: number
   event: KeptEvent
   endpoint: Pick<Endpoint, 'id' | 'url' | 'secret' | 'previous'>

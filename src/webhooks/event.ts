@@ -47,6 +47,13 @@ type EndFacts = {
   claimedMinor: string
   currency: string
 }
+type DropFacts = {
+  campaignId: string
+  dropId: string
+  envelopes: number
+  costMinor: string
+  currency: string
+}
 type RequestFacts = {
   state: string
   mode: string
@@ -80,6 +87,11 @@ const describeEnd: Describe = ({ subjectId: envelopeId, facts }) => {
   }
 }
 
+const describeDrop: Describe = ({ facts }) => {
+  const { costMinor, currency, ...rest } = facts as DropFacts
+  return { ...rest, cost: toMoney(BigInt(costMinor), currency) }
+}
+
 const describeRequest: Describe = ({ subjectId: serviceRequestId, facts }, hmacSecret) => {
   const { posterId, providerId, priceMinor, paidMinor, currency, ...rest } = facts as RequestFacts
   const money = (amountMinor: bigint) => toMoney(amountMinor, currency)
@@ -99,6 +111,7 @@ const describeRequest: Describe = ({ subjectId: serviceRequestId, facts }, hmacS
 function describe(event: KeptEvent, hmacSecret: string): Record<string, unknown> {
   if (event.type === 'envelope.claimed') return describeClaim(event, hmacSecret)
   if (event.type === 'envelope.ended') return describeEnd(event, hmacSecret)
+  if (event.type.startsWith('campaign.drop')) return describeDrop(event, hmacSecret)
   if (event.type.startsWith('request.')) return describeRequest(event, hmacSecret)
   return { ...event.facts }
 }

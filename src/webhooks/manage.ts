@@ -136,6 +136,8 @@ export async function changeEndpoint(
   if (isRefusal(judged)) return judged
   return changeOwn(ports, { caller, id }, before => {
     const endpoint = { ...before, ...judged.terms }
+    // What failed was another one.
+    if (endpoint.url !== before.url) endpoint.failingSinceMs = null
     if (state === 'disabled') return disable(endpoint, 'by_owner', ports.clock.nowMs())
     return state === 'active' && before.disabled !== null ? activate(endpoint) : endpoint
   })
@@ -158,8 +160,9 @@ export async function deleteEndpoint(ports: ManagePorts, request: ById): Promise
   return transact(async tx => {
     const endpoint = await lockOwn(ports, tx, request)
     if (endpoint === undefined) return refuse('not_found')
-    await record.deleteEndpoint(tx, endpoint.id)
-    return { status: 'ok', endpoint: viewEndpoint(endpoint, clock.nowMs()) }
+    const nowMs = clock.nowMs()
+    await record.deleteEndpoint(tx, endpoint.id, nowMs)
+    return { status: 'ok', endpoint: viewEndpoint(endpoint, nowMs) }
   })
 }
 
@@ -185,7 +188,7 @@ export const sendTest = (ports: ManagePorts, request: ById): Promise<Sent | Refu
     return viewFound(await record.findDelivery(tx, { id, endpointId: endpoint.id }))
   })
 
-/** The same message again, behind what waits about the same subject. */
+/** The same message again, behind what is due about the same subject; at once, where it waits for another attempt. */
 export const replayOne = (
   ports: ManagePorts,
   { deliveryId, ...request }: ById & { deliveryId: string },
@@ -195,7 +198,7 @@ export const replayOne = (
     const which = { id: deliveryId, endpointId: endpoint.id }
     const delivery = await record.findDelivery(tx, which)
     if (delivery === undefined) return refuse('not_found')
-    await record.restart(tx, deliveryId)
+    await record.restart(tx, deliveryId, nowMs)
     await record.promote(tx, [{ endpointId: endpoint.id, subjectId: delivery.subjectId }], nowMs)
     return viewFound(await record.findDelivery(tx, which))
   })
@@ -207,6 +210,9 @@ function viewFound(delivery: Delivery | undefined): Sent {
 
 export type Range = { fromMs: number; toMs: number; delivered: boolean }
 
+/** Events that one replay looks at, most of which it may find delivered. */
+export const lookAt = 20_000
+
 /** Up to the limit; `nextFromMs` where there may be more. */
 export const replayRange = (
   ports: ManagePorts,
@@ -214,16 +220,9 @@ export const replayRange = (
 ): Promise<{ status: 'ok'; replayed: number; nextFromMs?: number } | Refusal> =>
   sendTo(ports, request, async (tx, { id: endpointId }, nowMs) => {
     const { record } = ports
-    const limit = limits.webhook.replayedAtOnce
-    const range = { endpointId, fromMs, toMs, delivered, nowMs, limit }
-    const restarted = await record.restartRange(tx, range)
-    const subjects = new Set(restarted.map(({ subjectId }) => subjectId))
-    await record.promote(
-      tx,
-      [...subjects].map(subjectId => ({ endpointId, subjectId })),
-      nowMs,
-    )
-    const last = restarted.at(-1)
-    const hasMore = restarted.length === limit && last !== undefined
-    return { status: 'ok', replayed: restarted.length, ...(hasMore && { nextFromMs: last.atMs }) }
+    const range = { fromMs, toMs, delivered, nowMs, lookAt, limit: limits.webhook.replayedAtOnce }
+    const { subjectIds, nextFromMs } = await record.restartRange(tx, { endpointId, ...range })
+    const queues = [...new Set(subjectIds)].map(subjectId => ({ endpointId, subjectId }))
+    await record.promote(tx, queues, nowMs)
+    return { status: 'ok', replayed: subjectIds.length, ...(nextFromMs !== undefined && { nextFromMs }) }
   })

@@ -12,7 +12,7 @@ const { retriesAfterMs, jitterPercent, disabledAfterMs } = limits.webhook
 const longestWaitMs = 86_400_000
 
 export type Outcome =
-  | { state: 'delivered' }
+  | { state: 'delivered'; failures: number }
   | { state: 'waiting'; failures: number; dueAtMs: number }
   | { state: 'dead'; failures: number }
 
@@ -25,7 +25,7 @@ export function judgeAttempt(
   answer: OutboundAnswer,
   { failures, nowMs, fraction }: { failures: number; nowMs: number; fraction: number },
 ): Outcome {
-  if (isSuccess(answer)) return { state: 'delivered' }
+  if (isSuccess(answer)) return { state: 'delivered', failures }
   // It waits for its endpoint to come back, and nothing of its schedule is used up.
   if (isGone(answer)) return { state: 'waiting', failures, dueAtMs: nowMs }
   const delayMs = retriesAfterMs[failures]

@@ -16,6 +16,8 @@ export type LeaseOrder = {
   limit: number
   /** At one endpoint, those that are under way included. */
   atOnce: number
+  /** At all endpoints of one owner. */
+  ofOwner: number
 }
 
 /**
@@ -34,7 +36,8 @@ export type WebhookRecord = {
   lockEndpoints(tx: Tx, ids: readonly string[]): Promise<void>
   /** Replaces what can change of a locked endpoint. */
   storeEndpoint(tx: Tx, endpoint: Endpoint): Promise<void>
-  deleteEndpoint(tx: Tx, id: string): Promise<void>
+  /** From here on it is nobody's; what it has is purged later. */
+  deleteEndpoint(tx: Tx, id: string, nowMs: number): Promise<void>
 
   noteEvent: NoteEvent
   /** Whether there is an event to hand out, or a delivery to send. */
@@ -51,7 +54,7 @@ export type WebhookRecord = {
   /** Locks active endpoints at which something is due, and there is room; those that others hold are left to them. */
   lockRipeEndpoints(
     tx: Tx,
-    ripe: { nowMs: number; areFailing: boolean; limit: number; atOnce: number },
+    ripe: { nowMs: number; areFailing: boolean; limit: number; atOnce: number; ofOwner: number },
   ): Promise<string[]>
   /** Of locked endpoints. */
   lease(tx: Tx, order: LeaseOrder): Promise<Leased[]>
@@ -71,9 +74,12 @@ export type WebhookRecord = {
   ): Promise<(Delivery & { event: KeptEvent }) | undefined>
   /** Newest first, 50 at most. */
   listAttempts(tx: Tx, deliveryId: string): Promise<Attempt[]>
-  /** Makes a delivery that has ended wait again. */
-  restart(tx: Tx, deliveryId: string): Promise<void>
-  /** The same for a time range, oldest first, and makes deliveries of events that were never handed out. */
+  /** Makes a delivery that has ended wait again, and one that waits for another attempt due. */
+  restart(tx: Tx, deliveryId: string, nowMs: number): Promise<void>
+  /**
+   * The same for a time range, oldest first, and makes deliveries of events that were never handed out: up to `limit`
+   * of them among the first `lookAt` events. `nextFromMs` where there may be more.
+   */
   restartRange(
     tx: Tx,
     range: {
@@ -83,14 +89,18 @@ export type WebhookRecord = {
       delivered: boolean
       nowMs: number
       limit: number
+      lookAt: number
     },
-  ): Promise<{ subjectId: string; atMs: number }[]>
+  ): Promise<{ subjectIds: string[]; nextFromMs: number | undefined }>
 
   /** The oldest events, if they are from before that. */
   listOld(tx: Tx, beforeMs: number, limit: number): Promise<bigint[]>
   listQueuesOf(tx: Tx, positions: readonly bigint[]): Promise<Queue[]>
   /** With their deliveries and attempts. */
   deleteEvents(tx: Tx, positions: readonly bigint[]): Promise<void>
+  /** Deliveries of deleted endpoints, and these once nothing of theirs is left; says how many deliveries. */
+  purgeDeliveries(tx: Tx, limit: number): Promise<number>
+  purgeEndpoints(tx: Tx): Promise<void>
 }
 
 /** What arrives at test inboxes. */

@@ -14,6 +14,7 @@ const sql = loadStatements(import.meta.url, [
   ...(['take-new', 'add-deliveries', 'add-test', 'promote', 'lock-ripe-endpoints', 'lease'] as const),
   ...(['end-lease', 'add-attempt', 'list-deliveries', 'find-delivery', 'list-attempts'] as const),
   ...(['restart', 'restart-range', 'list-old', 'list-queues-of', 'delete-events'] as const),
+  ...(['list-undelivered', 'purge-deliveries', 'purge-endpoints'] as const),
 ])
 
 const toDate = (atMs: number | null): Date | null => (atMs === null ? null : new Date(atMs))
@@ -53,7 +54,9 @@ const endpoints: Pick<
       ...[secret, previous?.secret ?? null, toDate(previous?.untilMs ?? null), toDate(failingSinceMs)],
     ])
   },
-  deleteEndpoint: async (tx, id) => void (await tx.query(sql['delete-endpoint'], [id])),
+  async deleteEndpoint(tx, id, nowMs) {
+    await tx.query(sql['delete-endpoint'], [id, new Date(nowMs)])
+  },
 }
 
 export const webhookRecord: WebhookRecord = {
@@ -82,19 +85,18 @@ export const webhookRecord: WebhookRecord = {
     if (queues.length > 0) await tx.query(sql.promote, [...columns, new Date(nowMs)])
   },
 
-  async lockRipeEndpoints(tx, { nowMs, areFailing, limit, atOnce }) {
-    const params = [new Date(nowMs), areFailing, limit, atOnce]
+  async lockRipeEndpoints(tx, { nowMs, areFailing, limit, atOnce, ofOwner }) {
+    const params = [new Date(nowMs), areFailing, limit, atOnce, ofOwner]
     return (await tx.query<{ id: string }>(sql['lock-ripe-endpoints'], params)).map(({ id }) => id)
   },
-  async lease(tx, { endpointIds, nowMs, untilMs, limit, atOnce }) {
-    const params = [endpointIds, new Date(nowMs), new Date(untilMs), limit, atOnce]
+  async lease(tx, { endpointIds, nowMs, untilMs, limit, atOnce, ofOwner }) {
+    const params = [endpointIds, new Date(nowMs), new Date(untilMs), limit, atOnce, ofOwner]
     return (await tx.query<LeasedRow>(sql.lease, params)).map(toLeased)
   },
   async endLease(tx, { id, lease }, outcome, nowMs) {
-    const failures = outcome.state === 'delivered' ? 0 : outcome.failures
     const dueAt = outcome.state === 'waiting' ? new Date(outcome.dueAtMs) : null
     const endedAt = outcome.state === 'waiting' ? null : new Date(nowMs)
-    const params = [id, lease, outcome.state, failures, dueAt, endedAt]
+    const params = [id, lease, outcome.state, outcome.failures, dueAt, endedAt]
     return (await tx.query(sql['end-lease'], params)).length > 0
   },
   async addAttempt(tx, { id, lease }, { atMs, tookMs, status, fault, text }) {
@@ -104,7 +106,9 @@ export const webhookRecord: WebhookRecord = {
 
   listDeliveries: async (tx, { endpointId, state }, page) => {
     const params = [endpointId, state ?? null, ...keysetParams(page)]
-    return (await tx.query<DeliveryRow>(sql['list-deliveries'], params)).map(toDelivery)
+    const isRare = state === 'waiting' || state === 'dead'
+    const statement = sql[isRare ? 'list-undelivered' : 'list-deliveries']
+    return (await tx.query<DeliveryRow>(statement, params)).map(toDelivery)
   },
   async findDelivery(tx, { id, endpointId }) {
     const [row] = await tx.query<DeliveryRow & EventRow>(sql['find-delivery'], [id, endpointId])
@@ -113,11 +117,19 @@ export const webhookRecord: WebhookRecord = {
   async listAttempts(tx, deliveryId) {
     return (await tx.query<AttemptRow>(sql['list-attempts'], [deliveryId])).map(toAttempt)
   },
-  restart: async (tx, deliveryId) => void (await tx.query(sql.restart, [deliveryId])),
-  async restartRange(tx, { endpointId, fromMs, toMs: untilMs, delivered, nowMs, limit }) {
-    const params = [endpointId, new Date(fromMs), new Date(untilMs), delivered, new Date(nowMs), limit]
-    const rows = await tx.query<{ subject_id: string; at: Date }>(sql['restart-range'], params)
-    return rows.map(row => ({ subjectId: row.subject_id, atMs: row.at.getTime() }))
+  async restart(tx, deliveryId, nowMs) {
+    await tx.query(sql.restart, [deliveryId, new Date(nowMs)])
+  },
+  async restartRange(tx, { endpointId, fromMs, toMs: untilMs, delivered, nowMs, limit, lookAt }) {
+    const range = [new Date(fromMs), new Date(untilMs), delivered, new Date(nowMs)]
+    const rows = await tx.query<RestartedRow>(sql['restart-range'], [endpointId, ...range, limit, lookAt])
+    const restarted = rows.flatMap(({ subject_id: subjectId, at }) =>
+      subjectId === null || at === null ? [] : [{ subjectId, atMs: at.getTime() }],
+    )
+    const [seen] = rows
+    const isCut = restarted.length === limit
+    const end = isCut ? restarted.at(-1)?.atMs : seen?.looked_at === lookAt && toMs(seen.looked_to)
+    return { subjectIds: restarted.map(({ subjectId }) => subjectId), nextFromMs: end || undefined }
   },
 
   async listOld(tx, beforeMs, limit) {
@@ -127,8 +139,16 @@ export const webhookRecord: WebhookRecord = {
   listQueuesOf: async (tx, positions) =>
     toQueues(await tx.query<QueueRow>(sql['list-queues-of'], [positions])),
   deleteEvents: async (tx, positions) => void (await tx.query(sql['delete-events'], [positions])),
+  purgeDeliveries: async (tx, limit) => (await tx.query(sql['purge-deliveries'], [limit])).length,
+  purgeEndpoints: async tx => void (await tx.query(sql['purge-endpoints'])),
 }
 
+type RestartedRow = {
+  looked_at: number
+  looked_to: Date | null
+  subject_id: string | null
+  at: Date | null
+}
 type QueueRow = Row & { endpoint_id: string; subject_id: string }
 
 /** Each queue once. */
@@ -187,13 +207,15 @@ type LeasedRow = EventRow &
   SecretsRow & {
     id: string
     lease: bigint
+    leased_until: Date
     failures: number
     endpoint_id: string
     url: string
   }
 
 const toLeased = (row: LeasedRow): Leased => ({
-  ...{ id: row.id, lease: row.lease, failures: row.failures, event: toEvent(row) },
+  ...{ id: row.id, lease: row.lease, untilMs: row.leased_until.getTime() },
+  ...{ failures: row.failures, event: toEvent(row) },
   endpoint: { id: row.endpoint_id, url: row.url, secret: row.secret, previous: toPrevious(row) },
 })
 

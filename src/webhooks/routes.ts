@@ -1,5 +1,6 @@
 /** HTTP: endpoints, their deliveries, and the sandbox's inboxes. */
 import type { FastifyInstance } from 'fastify'
+import { createWebhookInbox, getWebhookInbox } from '#protocol/rest/webhook-inboxes.ts'
 import * as operations from '#protocol/rest/webhooks.ts'
 import { answer, type Bind, sendRefusal } from '#platform/http.ts'
 import { createId } from '#platform/id.ts'
@@ -135,16 +136,16 @@ function bindDeliveries(bind: Bind<Caller>, ports: WebhookRoutePorts): void {
   })
 }
 
-const messagesPath = (id: string): string => `${operations.getWebhookInbox.path.replace('{id}', id)}/messages`
+const messagesPath = (id: string): string => `${getWebhookInbox.path.replace('{id}', id)}/messages`
 
 function bindInboxes(bind: Bind<Caller>, { manage, inbox }: WebhookRoutePorts): void {
-  bind(operations.createWebhookInbox, async ({ caller }) => {
+  bind(createWebhookInbox, async ({ caller }) => {
     const id = createId(manage)
     await inbox.create(id, ownerOf(caller))
     return answer(201, { id, path: messagesPath(id) })
   })
 
-  bind(operations.getWebhookInbox, async ({ caller, params: { id } }) => {
+  bind(getWebhookInbox, async ({ caller, params: { id } }) => {
     if ((await inbox.findOwner(id)) !== ownerOf(caller)) return refuse('not_found')
     return answer(200, { messages: await inbox.list(id) })
   })

@@ -11,7 +11,8 @@ import { createDeliverer } from './deliver.ts'
 import type { NoteEvent } from './event.ts'
 import type { ManagePorts } from './manage.ts'
 import type { WebhookRecord } from './ports.ts'
-import { purgeEvents, spreadEvents } from './spread.ts'
+import { purgeEndpoints, purgeEvents } from './purge.ts'
+import { spreadEvents } from './spread.ts'
 
 export type WebhookPorts = {
   database: Tx & { transact: Transact }
@@ -54,6 +55,7 @@ export function createWebhooks(ports: WebhookPorts): Webhooks {
       },
     },
     { name: 'purge-webhooks', everyMs: purgeEveryMs, run: () => purgeEvents(spreading) },
+    { name: 'purge-webhook-endpoints', everyMs: purgeEveryMs, run: () => purgeEndpoints(spreading) },
   ]
   return { noteEvent: record.noteEvent, manage: { ...ports, transact }, jobs, drain: deliverer.drain }
 }

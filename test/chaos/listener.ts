@@ -1,6 +1,7 @@
 /**
  * The merchants' webhooks: one receiver that takes what comes, and what it heard held against the record. Every claim
- * of their envelopes has to have come, once at least, and nothing may have come of which there is no claim.
+ * of their envelopes has to have come, once at least, and for the first time behind those before it; and nothing may
+ * have come of which there is no claim.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -60,9 +61,21 @@ export async function startListener({ url, credentials }: ListenerOptions): Prom
          join envelopes v on p.owner = 'merchant:' || v.hider_id join claims c on c.envelope_id = v.id`,
       )
       const due = new Set(claims.map(({ id }) => id))
+      const places = new Map([...heard].map((id, place) => [id, place]))
+      const noted = await ask<{ id: string; before: string | null }>(
+        databaseUrl,
+        `select facts ->> 'claimId' as id,
+           lag(facts ->> 'claimId') over (partition by subject_id order by position) as before
+         from webhook_events`,
+      )
+      const isEarly = ({ id, before }: { id: string; before: string | null }) =>
+        before !== null && (places.get(id) ?? Infinity) < (places.get(before) ?? -1)
       return [
         ...claims.filter(({ is_noted }) => !is_noted).map(({ id }) => `claim ${id} has no event`),
         ...claims.filter(({ id }) => !heard.has(id)).map(({ id }) => `the webhook of claim ${id} never came`),
+        ...noted
+          .filter(isEarly)
+          .map(({ id, before }) => `the webhook of claim ${id} came before that of ${before}`),
         ...[...heard].filter(id => !due.has(id)).map(id => `a webhook of claim ${id}, which there is not`),
       ]
     },

@@ -81,9 +81,16 @@ t.test('URLs', async t => {
     ['https://127.1/', 'address', 'ok'],
     ['https://0x7f000001/', 'address', 'ok'],
     ['https://2130706433/', 'address', 'ok'],
+    ['https://017700000001/', 'address', 'ok'],
+    ['https://0177.0.0.1/', 'address', 'ok'],
+    ['https://0xa.0.0.1/', 'address', 'address'],
+    ['https://0xa9fea9fe/', 'address', 'address'],
     ['https://0/', 'address', 'address'],
     ['https://[::1]/', 'address', 'ok'],
     ['https://[::ffff:127.0.0.1]/', 'address', 'address'],
+    ['https://[::ffff:a9fe:a9fe]/', 'address', 'address'],
+    ['https://[64:ff9b::10.0.0.1]/', 'address', 'address'],
+    ['https://[fe80::1%25eth0]/', 'url_invalid', 'url_invalid'],
     ['https://169.254.169.254/latest/meta-data', 'address', 'address'],
     ['https://１０.0.0.1/', 'address', 'address'],
     ['https://hooks.example:25/', 'port', 'port'],
@@ -140,8 +147,18 @@ t.test('what a receiver does, and what is made of it', async t => {
 
   receiver.answer(answers.nothing)
   t.match(await send(150), { status: undefined, fault: 'timeout' })
-  receiver.answer(response => void response.writeHead(200).write('slow'))
-  t.match(await send(150), { status: 200, text: 'slow', fault: undefined }, 'the status was there in time')
+  receiver.answer(response => {
+    response.writeHead(200).write('slow', () => response.socket?.end())
+  })
+  t.match(await send(), { status: 200, text: 'slow', fault: undefined }, 'cut off behind its status')
+  receiver.answer(response => {
+    response.socket?.end('HTTP/1.1 101 Switching Protocols\r\nupgrade: other\r\nconnection: upgrade\r\n\r\n')
+  })
+  t.match(
+    await send(),
+    { status: undefined, fault: 'connection' },
+    'who wants another protocol holds nobody up',
+  )
   receiver.answer(answers.cut)
   t.match(await send(), { fault: 'connection' })
   t.match(
@@ -155,6 +172,36 @@ t.test('what a receiver does, and what is made of it', async t => {
   const stopped = post({ url: receiver.url, ...message }, stop.signal)
   stop.abort()
   t.match(await stopped, { fault: 'connection' }, 'a shutdown waits for nobody')
+})
+
+t.test('the status counts, whatever becomes of the body', async t => {
+  const receiver = await createReceiver(t, response => void response.writeHead(200).write('slow'))
+  const post = createPost({ ...options, timeoutMs: 1_500 })
+  t.match(await post({ url: receiver.url, ...message }), { status: 200, text: 'slow', fault: undefined })
+})
+
+t.test('who asks for time', async t => {
+  const [date, soon, past] = [
+    'Thu, 26 Nov 2026 08:00:00 GMT',
+    'Thu, 26 Nov 2026 08:02:00 GMT',
+    'Thu, 26 Nov 2026 07:00:00 GMT',
+  ]
+  const receiver = await createReceiver(t)
+  const post = createPost(options)
+  const table: [asked: string, retryAfterMs: number | undefined][] = [
+    ['0', 0],
+    ['120', 120_000],
+    ['99999999', 99_999_999_000],
+    [soon, 120_000],
+    [past, undefined],
+    ['soon', undefined],
+    ['-1', undefined],
+    ['', undefined],
+  ]
+  for (const [asked, retryAfterMs] of table) {
+    receiver.answer(answers.status(503, '', { 'retry-after': asked, date }))
+    t.equal((await post({ url: receiver.url, ...message })).retryAfterMs, retryAfterMs, asked)
+  }
 })
 
 t.test('the address that was judged is the one that is called', async t => {

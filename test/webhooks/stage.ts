@@ -30,7 +30,7 @@ export function createWebhookServer(
   const { database, clock, random } = world
   const webhooks = createWebhooks({
     ...{ database, record: webhookRecord, hmacSecret, clock, random, log: createLogger('silent') },
-    post: createPost({ isSandbox: true, timeoutMs: 10_000, textChars: 100 }),
+    post: createPost({ isSandbox: true, timeoutMs: 60_000, textChars: 100 }),
     judgeUrl: url => judgeUrl(url, { isSandbox: true }),
     seal: createSeal(hmacSecret, { purpose: 'webhook secrets', random }),
     ...changes,
@@ -55,7 +55,12 @@ export function createWebhookServer(
     await begin()
     await eventually('nothing is under way', async () => (await isIdle()) || undefined, { everyMs: 5 })
   }
-  return { ...webhooks, begin, turn, purge: () => jobOf('purge-webhooks').run(0) }
+  const purge = async () => {
+    for (const job of ['purge-webhooks', 'purge-webhook-endpoints']) {
+      while ((await jobOf(job).run(0)).more);
+    }
+  }
+  return { ...webhooks, begin, turn, purge }
 }
 
 /** A server whose attempt gets the answer that the test gives it, whenever it does. */

@@ -7,16 +7,16 @@ import { judgeSignature, signMessage } from '#platform/signature.ts'
 import { pseudonymOf } from '../../src/envelopes/audience.ts'
 import { deliverLimits } from '../../src/webhooks/deliver.ts'
 import { createEndpoint } from '../../src/webhooks/manage.ts'
+import type { WebhookRecord } from '../../src/webhooks/ports.ts'
 import { webhookRecord } from '../../src/webhooks/postgres.ts'
 import { eventually } from '../acceptance/eventually.ts'
-import { operatorKey } from '../helpers/account-app.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { readPage } from '../docs/page.ts'
 import { createRequestStage } from '../requests/stage.ts'
 import { answers, createReceiver, type Received } from './receiver.ts'
 import { createPausedServer, createWebhookServer, createWebhookStage, operator, parse } from './stage.ts'
 
-const { retriesAfterMs, atOnce, disabledAfterMs, rotationMs, jitterPercent, keptMs } = limits.webhook
+const { retriesAfterMs, atOnce, disabledAfterMs, jitterPercent, keptMs } = limits.webhook
 const hmacSecret = 'a secret for tests, long enough.'
 const typesOf = (received: readonly Received[]) => received.map(one => parse(one).type)
 const idsOf = (received: readonly Received[]) => received.map(({ headers }) => String(headers['webhook-id']))
@@ -303,6 +303,28 @@ t.test('webhooks', async t => {
     t.same(new Set(logged.map(({ status }) => status)), new Set([500, 204]), 'both are in the log')
   })
 
+  scene('whoever is frozen before sending has nothing in hand any more', async t => {
+    const shop = await createMerchant()
+    const receiver = await createReceiver(t)
+    const { id: endpointId } = await listen(shop, receiver.url, ['envelope.claimed'])
+    await win((await hideWell(shop)).id, 1)
+    const frozen: WebhookRecord = {
+      ...webhookRecord,
+      async lease(tx, order) {
+        const leased = await webhookRecord.lease(tx, order)
+        clock.advance(deliverLimits.leaseMs)
+        return leased
+      },
+    }
+    const waking = createWebhookServer(world, { record: frozen })
+    await waking.begin()
+    await waking.drain()
+    t.same(receiver.received, [])
+    await turn()
+    t.same(await statesOf(endpointId), ['delivered'])
+    t.equal(receiver.received.length, 1, 'once')
+  })
+
   scene('two servers send each delivery once, and few at a time', async t => {
     const shop = await createMerchant()
     const receiver = await createReceiver(t, answers.later(10))
@@ -319,6 +341,57 @@ t.test('webhooks', async t => {
     t.equal(new Set(idsOf(receiver.received)).size, 12 * 4, 'none twice')
     t.ok(receiver.mostOpen() <= atOnce, `${receiver.mostOpen()} at once`)
     t.ok(receiver.mostOpen() > 1, 'envelopes do not wait for each other')
+  })
+
+  scene('a later event waits for an earlier one that another server has in hand', async t => {
+    const shop = await createMerchant()
+    const receiver = await createReceiver(t)
+    const { id: endpointId } = await listen(shop, receiver.url, ['envelope.claimed'])
+    await win((await hideWell(shop)).id, 3)
+    let [isDone, other] = [false, Promise.resolve()]
+    await world.database.transact(async tx => {
+      const taken = await webhookRecord.takeNew(tx, 1)
+      other = server.begin().finally(() => (isDone = true))
+      const waiting = `select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and query like '%webhook_events%'`
+      await eventually('the other one is as far as it comes', async () => {
+        return isDone || (await ask(waiting)).length > 0 || undefined
+      })
+      const positions = taken.map(({ position }) => position)
+      await webhookRecord.promote(
+        tx,
+        await webhookRecord.addDeliveries(tx, positions, clock.nowMs()),
+        clock.nowMs(),
+      )
+    })
+    await other
+    await turn()
+    const claims = await ask<{ id: string }>(
+      `select facts ->> 'claimId' as id from webhook_events e join webhook_deliveries using (position)
+       where endpoint_id = $1 order by position`,
+      [endpointId],
+    )
+    t.same(
+      claimsOf(receiver.received),
+      claims.map(({ id }) => id),
+    )
+  })
+
+  scene('who is quick gets one after the other at once, who is slow at leisure', async t => {
+    const shop = await createMerchant()
+    const { id: endpointId } = await listen(shop, 'https://hooks.example/', ['envelope.claimed'])
+    const { id } = await hideWell(shop)
+    await win(id, 4)
+    for (const [tookMs, delivered] of [
+      [deliverLimits.quickMs + 1, 1],
+      [1, 4],
+    ] as const) {
+      const one = createWebhookServer(world, { post: async () => ({ status: 204, tookMs }) })
+      await one.turn()
+      await one.drain()
+      const states = await statesOf(endpointId)
+      t.equal(states.filter(state => state === 'delivered').length, delivered, `${tookMs} ms`)
+    }
   })
 
   scene('who hangs is tried by one at a time, and keeps nobody from being told', async t => {
@@ -339,6 +412,23 @@ t.test('webhooks', async t => {
     await server.begin()
     t.equal(receiver.open(), 1)
     await ask(`delete from webhook_endpoints where owner = $1`, [`merchant:${hanging.id}`])
+  })
+
+  scene('who answers late, everywhere, leaves room for others', async t => {
+    const [late, fine] = [await createMerchant(), await createMerchant()]
+    const [receiver, other] = [await createReceiver(t, answers.nothing), await createReceiver(t)]
+    for (let i = 0; i < limits.webhook.endpoints; i++) await listen(late, receiver.url, ['envelope.claimed'])
+    for (let i = 0; i < 4; i++) await win((await hideWell(late)).id, 1)
+    clock.advance(1)
+    await listen(fine, other.url, ['envelope.claimed'])
+    await win((await hideWell(fine)).id, 1)
+    const { ofOwner } = deliverLimits
+    for (let i = 0; i < 3; i++) await server.begin()
+    await eventually('the other one is told', () => other.received.length === 1 || undefined)
+    await eventually('the late one is asked', () => receiver.received.length >= ofOwner || undefined)
+    await createWebhookServer(world).begin()
+    await ask('delete from webhook_endpoints where owner = $1', [`merchant:${late.id}`])
+    t.equal(receiver.received.length, ofOwner, 'by all servers together')
   })
 
   scene('service requests are told the operator', async t => {
@@ -387,7 +477,9 @@ t.test('webhooks', async t => {
     const shop = await createMerchant()
     const receiver = await createReceiver(t)
     const states = ['scheduled', 'live', 'paused', 'ended'] as const
-    await listen(shop, receiver.url, [...states.map(state => `campaign.${state}` as const), 'envelope.ended'])
+    const moves = states.map(state => `campaign.${state}` as const)
+    const drops = ['campaign.dropped', 'campaign.drop_undone'] as const
+    await listen(shop, receiver.url, [...moves, ...drops, 'envelope.ended'])
     const campaignId = shop.id.replace(/^.{8}/, '0a0b0c0d')
     const square = 'POLYGON((121 31,121.01 31,121.01 31.01,121 31))'
     await ask(
@@ -409,13 +501,27 @@ t.test('webhooks', async t => {
       [campaignId, id],
     )
     await stage.envelopes.close({ caller: shop, id })
+    await ask(`update drops set state = 'undoing' where id = $1`, [campaignId])
+    await ask(`update drops set state = 'undone' where id = $1`, [campaignId])
+    await ask(`update drops set state = 'live', placed = 1 where id = $1`, [campaignId])
+    await ask(`update drops set is_opened = true where id = $1`, [campaignId])
     await turn()
     for (const one of receiver.received) checkShape(t, one)
     t.match(
-      receiver.received.map(one => parse(one)),
+      receiver.received.map(one => parse(one)).slice(0, states.length),
       states.map(state => ({ type: `campaign.${state}`, data: { campaignId, name: 'Lanterns', state } })),
     )
-    t.equal(receiver.received.length, states.length)
+    const data = {
+      campaignId,
+      dropId: campaignId,
+      envelopes: 1,
+      cost: { amountMinor: '1000', currency: 'CNY' },
+    }
+    t.match(
+      receiver.received.map(one => parse(one)).slice(states.length),
+      ['campaign.drop_undone', 'campaign.dropped'].map(type => ({ type, data })),
+    )
+    t.equal(receiver.received.length, states.length + drops.length)
     // Planted without its money, which the books would miss; and its moves have PostgreSQL's time.
     await ask('delete from webhook_events where owner = $1', [`merchant:${shop.id}`])
     await ask('update envelopes set drop_id = null, campaign_id = null where id = $1', [id])
@@ -447,172 +553,6 @@ t.test('webhooks', async t => {
     t.same(kept, [{ owner: owners[1], type: 'envelope.ended' }], 'nothing that nobody asks for')
   })
 
-  scene('a rotation: for a day either secret verifies', async t => {
-    const { caller: shop, credential } = await http.signUpMerchant()
-    const receiver = await createReceiver(t)
-    const { id: endpointId, secret: old } = await listen(shop, receiver.url)
-    const url = `/v1/webhook-endpoints/${endpointId}`
-    const rotate = () => http.send({ method: 'POST', url: `${url}/secret`, credential })
-    const { body } = await rotate()
-    const secret = String(body.secret)
-    t.not(secret, old)
-    t.match(body.endpoint, { previousSecretUntil: new Date(clock.nowMs() + rotationMs).toISOString() })
-    const verified = async () => {
-      await http.send({ method: 'POST', url: `${url}/test`, credential })
-      await turn()
-      const { headers, body: sent } = receiver.received.at(-1) as Received
-      t.match(JSON.parse(sent), { type: 'webhook.test', data: { endpointId } })
-      return [secret, old].map(
-        one =>
-          judgeSignature({ secret: one, nowMs: clock.nowMs() }, headers, Buffer.from(sent)) === undefined,
-      )
-    }
-    t.same(await verified(), [true, true])
-    clock.advance(rotationMs)
-    t.same(await verified(), [true, false])
-    const kept = await ask<{ row: string }>('select p::text as row from webhook_endpoints p where id = $1', [
-      endpointId,
-    ])
-    t.notMatch(kept[0]?.row, secret.slice(6, 30), 'sealed at rest')
-    t.match(kept[0]?.row, receiver.url)
-  })
-
-  scene('endpoints over HTTP: whose they are, and what is refused', async t => {
-    const [mine, theirs] = [await http.signUpMerchant(), await http.signUpMerchant()]
-    const base = '/v1/webhook-endpoints'
-    const make = (body: object, credential = mine.credential) =>
-      http.send({ method: 'POST', url: base, credential, body })
-    const good = { url: 'https://hooks.example/x', types: ['envelope.claimed'] }
-    const refused: [object, string][] = [
-      [{ url: 'https://user:word@hooks.example/' }, 'url_invalid'],
-      [{ url: 'ftp://hooks.example/' }, 'scheme'],
-      [{ url: 'https://hooks.example:22/' }, 'port'],
-      [{ url: 'https://10.0.0.1/' }, 'address'],
-      [{ types: ['request.opened'] }, 'type'],
-      [{ description: '\u202etxt' }, 'text_refused'],
-    ]
-    for (const [change, reason] of refused) {
-      t.match(await make({ ...good, ...change }), { status: 422, body: { code: 'endpoint_refused', reason } })
-    }
-    t.match(await make({ ...good, types: ['envelope.lost'] }), { status: 400 })
-    t.match(await make(good, operatorKey), { status: 422, body: { reason: 'type' } })
-    const [first] = [await make({ ...good, description: ' Till ' })]
-    t.match(first, {
-      status: 201,
-      body: { secret: /^whsec_[\w+/]{43}=$/, endpoint: { description: 'Till' } },
-    })
-    const { id } = first.body.endpoint as { id: string }
-    const url = `${base}/${id}`
-    t.match(
-      await http.send({
-        method: 'PATCH',
-        url,
-        credential: mine.credential,
-        body: { url: 'https://b.example/' },
-      }),
-      {
-        ...{ status: 200, body: { url: 'https://b.example/', description: 'Till', types: good.types } },
-      },
-    )
-    t.notMatch(JSON.stringify((await http.send({ url, credential: mine.credential })).body), 'whsec')
-
-    const tries: ['GET' | 'POST' | 'PATCH' | 'DELETE', string, object?][] = [
-      ['GET', url],
-      ['PATCH', url, {}],
-      ['DELETE', url],
-      ['POST', `${url}/secret`],
-      ['POST', `${url}/test`],
-      ['GET', `${url}/deliveries`],
-      ['GET', `${url}/deliveries/${id}`],
-      ['POST', `${url}/deliveries/${id}/replay`],
-      ['POST', `${url}/replay`, { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' }],
-    ]
-    for (const [method, path, body] of tries) {
-      const ask = (credential: string) => http.send({ method, url: path, credential, ...(body && { body }) })
-      t.match(await ask(theirs.credential), { status: 404, body: { code: 'not_found' } }, `${method} ${path}`)
-      t.equal((await ask(operatorKey)).status, 404, `not the operator's either`)
-    }
-    const scoped = await http.send({
-      ...{ method: 'POST', url: '/v1/api-keys', credential: mine.credential, body: { scopes: ['read'] } },
-    })
-    const reader = String(scoped.body.secret)
-    t.equal((await http.send({ url, credential: reader })).status, 200)
-    t.equal((await http.send({ method: 'PATCH', url, credential: reader, body: {} })).status, 403)
-
-    for (let i = 1; i < limits.webhook.endpoints; i++) t.equal((await make(good)).status, 201)
-    t.match(await make(good), { status: 409, body: { code: 'endpoint_limit' } })
-    t.match(await http.send({ method: 'DELETE', url, credential: mine.credential }), {
-      status: 200,
-      body: { id },
-    })
-    t.equal((await http.send({ url, credential: mine.credential })).status, 404)
-    const { body } = await http.send({ url: base, credential: mine.credential })
-    t.equal((body.items as unknown[]).length, limits.webhook.endpoints - 1)
-  })
-
-  scene('the log: what was sent, what came back, one of them again', async t => {
-    const { caller: shop, credential } = await http.signUpMerchant()
-    const receiver = await createReceiver(t, answers.status(500, `no${'o'.repeat(500)}`))
-    const { id: endpointId } = await listen(shop, receiver.url, ['envelope.claimed'])
-    const { id } = await hideWell(shop)
-    await win(id, 3)
-    await turn()
-    receiver.answer(answers.status(200, 'ok'))
-    clock.advance(retriesAfterMs[0] * 2)
-    await turn()
-    const base = `/v1/webhook-endpoints/${endpointId}/deliveries`
-    const look = async (url: string) => (await http.send({ url, credential })).body
-    const page = await look(`${base}?limit=2&state=delivered`)
-    t.match(page, { numberReturned: 2, items: [{ type: 'envelope.claimed', state: 'delivered' }] })
-    const rest = await look((page.links as { next: string }).next)
-    t.match(rest, { numberReturned: 1 })
-    const deliveries = [...(page.items as { id: string }[]), ...(rest.items as { id: string }[])]
-    t.equal(new Set(deliveries.map(one => one.id)).size, 3)
-    const details = await Promise.all(deliveries.map(one => look(`${base}/${one.id}`)))
-    const twice = details.find(({ attempts }) => (attempts as unknown[]).length === 2)
-    type Details = { delivery: { id: string; webhookId: string }; attempts: Shown[] }
-    type Shown = { response: string; status: number }
-    const { delivery, attempts } = twice as Details
-    const [success, failure] = attempts
-    t.match([success?.status, success?.response, failure?.status], [200, 'ok', 500])
-    t.equal(failure?.response.length, 100, 'cut off')
-    t.equal(twice?.body, receiver.received[0]?.body, 'as it was sent')
-    t.match(await look(`${base}?state=dead`), { numberReturned: 0 })
-
-    const one = `${base}/${delivery.id}`
-    const count = receiver.received.length
-    const replay = () => http.send({ method: 'POST', url: `${one}/replay`, credential })
-    t.match(await replay(), { status: 200, body: { state: 'waiting', failures: 0, nextAttemptAt: String } })
-    t.match(await replay(), { status: 200, body: { state: 'waiting' } }, 'what waits is left')
-    await turn()
-    t.same(idsOf(receiver.received.slice(count)), [delivery.webhookId])
-  })
-
-  scene('a sandbox has an inbox to try it with', async t => {
-    const { caller: shop, credential } = await http.signUpMerchant()
-    const address = await http.app.listen({ port: 0, host: '127.0.0.1' })
-    const { body } = await http.send({ method: 'POST', url: '/v1/webhook-inboxes', credential })
-    const { id, path } = body as { id: string; path: string }
-    const { id: endpointId } = await listen(shop, `${address}${path}`)
-    await http.send({ method: 'POST', url: `/v1/webhook-endpoints/${endpointId}/test`, credential })
-    await turn()
-    await http.send({ method: 'POST', url: path, body: { type: 'forged' } })
-    const { messages } = (await http.send({ url: `/v1/webhook-inboxes/${id}`, credential })).body
-    t.match(messages, [
-      { isGenuine: false, body: '{"type":"forged"}' },
-      { isGenuine: true, body: /webhook\.test/, webhookId: /^msg_/ },
-    ])
-    const { credential: stranger } = await http.signUpMerchant()
-    t.equal((await http.send({ url: `/v1/webhook-inboxes/${id}`, credential: stranger })).status, 404)
-    const nowhere = path.replace(id, id.replace(/^.{8}/, '00000000'))
-    t.equal((await http.send({ method: 'POST', url: nowhere, body: {} })).status, 404, 'nobody made that one')
-    for (let i = 0; i < limits.webhook.inboxMessages; i++) {
-      await http.send({ method: 'POST', url: path, body: { i } })
-    }
-    const { body: full } = await http.send({ url: `/v1/webhook-inboxes/${id}`, credential })
-    t.equal((full.messages as unknown[]).length, limits.webhook.inboxMessages)
-  })
-
   scene('what is old goes, and what stood behind it moves up', async t => {
     const shop = await createMerchant()
     const receiver = await createReceiver(t)
@@ -630,7 +570,7 @@ t.test('webhooks', async t => {
     await handOut.turn()
     await handOut.drain()
     clock.advance(keptMs - 10 * 86_400_000 + 1)
-    while ((await server.purge()).more);
+    await server.purge()
     t.match(await deliveriesOf(endpointId), [{ state: 'waiting', due_at: Date }])
     clock.advance(keptMs)
     await server.purge()
