@@ -1,7 +1,7 @@
 /**
  * Contact details in what strangers read, each replaced by three asterisks. Looked for in the compatible form, in which
- * full-width, circled and emphasised letters are the plain ones and nothing invisible stands between two. A game between
- * masks and spellings has no end: this finds what people write, a reviewer what is left.
+ * full-width, circled and emphasised letters are the plain ones and nothing invisible stands between two. A game
+ * between masks and spellings has no end: this finds what people write, a reviewer what is left.
  */
 
 const MASK = '***'
