@@ -7,7 +7,7 @@ create table reviews (
   -- The request or the envelope; its owner says what becomes of it.
   subject_id uuid not null,
   author_id uuid not null references players,
-  -- As it was written, line by line: what was judged stays on record whatever becomes of its subject.
+  -- As others read it, line by line: what was judged stays on record whatever becomes of its subject.
   lines text[] not null check (cardinality(lines) between 1 and 4),
   -- What the word list took it for.
   suspicion text,
@@ -192,6 +192,9 @@ begin
 end $$;
 
 grant update (funded_at, expires_at, device_id) on service_requests to hexbao_game;
+
+-- The device that offered, where the token names one: a poster's second account is chosen by nobody.
+alter table service_request_offers add column device_id text;
 
 -- Whether a provider wants to hear of service requests: one switch for all their devices.
 create table provider_duties (

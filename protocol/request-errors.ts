@@ -40,7 +40,7 @@ export const requestErrors = {
   own_request: entry({
     status: 409,
     title: 'You posted this service request',
-    help: 'Nobody takes on what they posted, from another account on the same device neither.',
+    help: 'Nobody takes on what they posted, from another account on the same device neither, nor is chosen for it.',
   }),
   request_limit: entry({
     status: 409,

@@ -103,7 +103,7 @@ export const acceptOffer = operation({
   params: id,
   body: Shape({ offerId: Uuid }),
   answers: { 200: ServiceRequest },
-  errors: [...actErrors, ...bodyErrors, 'wrong_mode', 'offer_gone'],
+  errors: [...actErrors, ...bodyErrors, 'wrong_mode', 'own_request', 'offer_gone'],
 })
 
 export const takeServiceRequest = operation({

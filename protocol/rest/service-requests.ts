@@ -227,5 +227,5 @@ export const getServiceRequest = operation({
   callers: players,
   params: id,
   answers: { 200: ServiceRequest },
-  errors: [...commonErrors, ...callerErrors, 'not_found'],
+  errors: [...commonErrors, ...callerErrors, 'not_found', 'minors_mode'],
 })

@@ -18,7 +18,10 @@ export type AcceptPorts = ChangePorts &
 
 export type Answered = { status: 200; body: RequestAnswer } | Refusal
 
-/** The poster's: what the table refuses, `offer_gone` where the offer does not stand, or its provider may not now. */
+/**
+ * The poster's: what the table refuses, `offer_gone` where the offer does not stand, or its provider may not now;
+ * `own_request` for an offer that was made on the poster's device.
+ */
 export async function acceptOffer(
   ports: AcceptPorts,
   { caller, id, offerId }: { caller: PlayerCaller; id: string; offerId: string },
@@ -33,6 +36,7 @@ export async function acceptOffer(
       const { providerId } = offer
       const isBanned = (await players.findBanned(tx, [providerId])).has(providerId)
       if (offer.withdrawnAtMs !== null || isBanned) return refuse('offer_gone', { reason: 'withdrawn' })
+      if (offer.deviceId !== null && offer.deviceId === caller.deviceId) return refuse('own_request')
       const timeScale = (await players.find(tx, providerId))?.timeScale ?? 1
       const refusal = await refuseProvider(ports, tx, {
         provider: { id: providerId, timeScale },

@@ -51,7 +51,7 @@ export async function makeOffer(
       outcome.isNew = true
       outcome.offer = await record.offer(tx, {
         ...{ id: offerId, requestId: id, providerId: caller.id, note: note.text ?? null },
-        ...{ createdAtMs: nowMs, withdrawnAtMs: null },
+        ...{ deviceId: caller.deviceId ?? null, createdAtMs: nowMs, withdrawnAtMs: null },
       })
       return { ...request, state: to, offers: request.offers + 1 }
     },

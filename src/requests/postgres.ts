@@ -79,8 +79,8 @@ export const requestRecord: RequestRecord = {
   findNthNewestDropMs: (tx, which) => findNthMs(tx, sql['find-nth-drop'], which),
 
   async offer(tx, offer) {
-    const { id, requestId, providerId, note, createdAtMs } = offer
-    await tx.query(sql['add-offer'], [id, requestId, providerId, note, new Date(createdAtMs)])
+    const { id, requestId, providerId, note, deviceId, createdAtMs } = offer
+    await tx.query(sql['add-offer'], [id, requestId, providerId, note, deviceId, new Date(createdAtMs)])
     return offer
   },
 
@@ -213,12 +213,14 @@ type OfferRow = Row & {
   request_id: string
   provider_id: string
   note: string | null
+  device_id: string | null
   created_at: Date
   withdrawn_at: Date | null
 }
 
 const toOffer = (row: OfferRow): Offer => ({
   ...{ id: row.id, requestId: row.request_id, providerId: row.provider_id, note: row.note },
+  deviceId: row.device_id,
   createdAtMs: row.created_at.getTime(),
   withdrawnAtMs: toMs(row.withdrawn_at),
 })

@@ -55,6 +55,8 @@ export type Offer = {
   requestId: string
   providerId: string
   note: string | null
+  /** That it was made on, where the token named one. */
+  deviceId: string | null
   createdAtMs: number
   withdrawnAtMs: number | null
 }

@@ -518,23 +518,41 @@ t.test('who learns the exact place', async t => {
   const spoken = JSON.stringify([near, told])
   t.notMatch(spoken, /"place"|"lat"|Door 7|31\.230/, 'no place in any announcement')
   t.match(near.at(-1), { closed: id })
+})
 
-  // Harvesting: take, look, give back.
+t.test('a thousand cycles of taking, looking and giving back teach five places', async t => {
   const harvester = await add()
-  let learned = 0
-  for (let i = 0; i < 15; i++) {
-    const lure = await open(await add(10_000n), { mode: 'first_taker' })
-    const taken = await requests.take({ caller: harvester, id: lure })
-    if (taken.status === 200 && taken.body.place !== undefined) learned++
-    else t.equal(codeOf(taken), 'daily_limit')
-    await requests.cancel({ caller: harvester, id: lure })
+  const learned = new Set<string>()
+  const refusals = new Map<unknown, number>()
+  const openLure = async () => open(await add(10_000n), { mode: 'first_taker' })
+  let lure = await openLure()
+  async function cycle(id: string): Promise<void> {
+    const taken = await requests.take({ caller: harvester, id })
+    if (taken.status !== 200) return void refusals.set(codeOf(taken), (refusals.get(codeOf(taken)) ?? 0) + 1)
+    if (taken.body.place !== undefined) learned.add(id)
+    await requests.cancel({ caller: harvester, id })
+    lure = await openLure()
   }
-  t.equal(learned, rules.dropsPerDay)
-  const tempting = await open(lin)
-  t.equal(codeOf(await requests.offer({ caller: harvester, id: tempting, note: undefined })), 'daily_limit')
+  for (let i = 0; i < 40; i++) await cycle(lure)
+  for (let i = 0; i < 24; i++) await Promise.all(Array.from({ length: 40 }, () => cycle(lure)))
+  t.equal(learned.size, rules.dropsPerDay)
+  t.same([...refusals], [['daily_limit', 1_000 - rules.dropsPerDay]])
+  const choosing = await open(await add(10_000n))
+  t.equal(codeOf(await requests.offer({ caller: harvester, id: choosing, note: undefined })), 'daily_limit')
   clock.advance(24 * hour)
-  const lure = await open(await add(10_000n), { mode: 'first_taker' })
-  t.equal((await requests.take({ caller: harvester, id: lure })).status, 200, 'tomorrow is another day')
+  const tomorrow = await requests.take({ caller: harvester, id: await openLure() })
+  t.equal(tomorrow.status, 200, 'tomorrow is another day')
+
+  // Two who work together: the poster cancels, and the provider has dropped nothing.
+  const [partner, visitor] = [await add(100_000n), await add()]
+  for (let cycle = 0; cycle < rules.placesPerDay; cycle++) {
+    const id = await open(partner, { mode: 'first_taker' })
+    t.match(await requests.take({ caller: visitor, id }), { body: { place: { type: 'Point' } } })
+    await requests.cancel({ caller: partner, id })
+  }
+  const last = await openLure()
+  t.equal(codeOf(await requests.take({ caller: visitor, id: last })), 'daily_limit')
+  await assertBooks(t, world)
 })
 
 t.test('what is refused, one clear answer each', async t => {
@@ -601,6 +619,19 @@ t.test('what is refused, one clear answer each', async t => {
   await database.transact(tx => playerRecord.setBan(tx, zhou.id, { atMs: clock.nowMs(), reason: 'r' }))
   const banned = await requests.accept({ caller: lin, id: choosing, offerId: offerIdOf(choosing, zhou.id) })
   t.equal(codeOf(banned), 'offer_gone withdrawn', 'a banned provider')
+  t.equal(
+    codeOf(await requests.offer({ caller: sameHand, id: choosing, note: undefined })),
+    'own_request',
+    'from the same device',
+  )
+  const tablet = await add(0n, 'tablet')
+  await requests.offer({ caller: tablet, id: choosing, note: undefined })
+  const chosen = { id: choosing, offerId: offerIdOf(choosing, tablet.id) }
+  const onTablet = { ...lin, deviceId: 'tablet' }
+  t.equal(codeOf(await requests.accept({ caller: onTablet, ...chosen })), 'own_request', 'nor chosen on it')
+  t.equal(codeOf(await requests.accept({ caller: lin, ...chosen })), 200)
+  const late = await requests.offer({ caller: await add(), id: choosing, note: undefined })
+  t.equal(codeOf(late), 'wrong_state accepted', 'an offer after the choice')
 
   for (let i = 0; i < rules.unendedPerPoster; i++) if ((await post(lin)).status !== 201) break
   t.equal(codeOf(await post(lin)), 'request_limit unended')

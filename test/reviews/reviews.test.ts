@@ -15,7 +15,7 @@ import {
   reviewStates,
 } from '#protocol/rest/reviews.ts'
 import { takeServiceRequest } from '#protocol/rest/service-request-steps.ts'
-import { listServiceRequests } from '#protocol/rest/service-requests.ts'
+import { getServiceRequest, listServiceRequests } from '#protocol/rest/service-requests.ts'
 import { getTrust } from '#protocol/rest/trust.ts'
 import { handleFaults } from '#platform/faults.ts'
 import { createBinder } from '#platform/http.ts'
@@ -327,11 +327,13 @@ t.test('three different people hide a text at once, and a reviewer decides', asy
   t.match(await find(id), { state: 'review', offers: 1, widensAtMs: null })
   t.match(near.at(-1), { closed: id })
   t.notOk(await isListed(id))
+  const offererHeard = () => told.filter(({ playerId }) => playerId === offering.id).map(({ frame }) => frame)
   t.equal(await (await signUp()).rest.refusal(reportText, { body }), 'not_found')
 
   clock.advance(1)
   await operator.get(releaseText, { ...review, body: { reviewer: 'wang' } })
   t.match(await find(id), { state: 'offered', offers: 1 }, 'its offers stand')
+  t.same(offererHeard(), [], 'nothing has become of the offer')
   t.match(near.at(-1), { opened: { id } })
   await (await signUp()).rest.get(reportText, { body })
   t.match(await operator.get(getReview, review), { state: 'reported', reports: 1 }, 'counted anew')
@@ -382,12 +384,24 @@ t.test('three different people hide a text at once, and a reviewer decides', asy
   const crowd = await Promise.all(Array.from({ length: 6 }, () => signUp()))
   const contested = await open(lin)
   await operator.get(releaseText, { id: idOf(contested), body: { reviewer: 'wang' } })
+  await requests.offer({ caller: offering, id: contested, note: undefined })
   const asked = { body: { ...body, id: contested } }
   await Promise.allSettled(crowd.map(({ rest }) => rest.get(reportText, asked)))
   t.match(
     await operator.get(getReview, { id: idOf(contested) }),
     { state: 'hidden', reports: 3 },
     'in a crowd',
+  )
+  await operator.get(rejectText, { id: idOf(contested), body: decision })
+  await operator.get(rejectText, { id: idOf(contested), body: { ...decision, reviewer: 'zhao' } })
+  t.match(await operator.get(getReview, { id: idOf(contested) }), { decidedBy: 'wang' }, 'said once')
+  t.match(
+    offererHeard(),
+    [id, contested].map(serviceRequestId => ({
+      type: 'offer.declined',
+      serviceRequestId,
+      reason: 'cancelled',
+    })),
   )
   await assertBooks(t, world)
 })
@@ -585,12 +599,15 @@ t.test(
     t.equal(await rest.refusal(takeServiceRequest, { id }), 'minors_mode strangers')
     t.equal(codeOf(await requests.offer({ caller: minor, id, note: undefined })), 'minors_mode strangers')
     t.equal(await rest.refusal(listServiceRequests), 'minors_mode strangers')
+    await operator.get(releaseText, { id: idOf(id), body: { reviewer: 'wang' } })
+    t.equal(await rest.refusal(getServiceRequest, { id }), 'minors_mode strangers')
+    t.equal(codeOf(await requests.get({ caller: (await signUp()).player, id })), 200)
     t.equal(await rest.refusal(setDuty, { body: { onDuty: true } }), 'minors_mode strangers')
     t.same(await rest.get(getDuty), { onDuty: false })
 
     const { player, rest: meis } = await signUp()
     const duty = { onDuty: true, category: 'pets' } as const
-    t.same(await meis.get(setDuty, { body: duty }), duty)
+    for (let turn = 0; turn < 2; turn++) t.same(await meis.get(setDuty, { body: duty }), duty)
     t.same(await meis.get(getDuty), duty)
     t.match(told.at(-1), {
       playerId: player.id,
