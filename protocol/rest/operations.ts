@@ -64,6 +64,7 @@ import {
   listTakenServiceRequests,
   postServiceRequest,
 } from './service-requests.ts'
+import { reportEnvelope, listReports } from './reports.ts'
 import { endAppeal, getPlayerStanding, getStanding, listAppeals, sendAppeal } from './standing.ts'
 import { getAccountStatement, getStatement } from './statements.ts'
 
@@ -93,6 +94,7 @@ export const operations: readonly Operation[] = [
   getClaim,
   listClaims,
   thankHider,
+  reportEnvelope,
   postServiceRequest,
   listServiceRequests,
   listOwnServiceRequests,
@@ -133,6 +135,7 @@ export const operations: readonly Operation[] = [
   listActions,
   listDeadLetters,
   replayDeadLetters,
+  listReports,
   ...exclusionOperations,
   getChainHead,
   getLiveness,

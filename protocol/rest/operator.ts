@@ -112,7 +112,7 @@ export const unfreeze = operation({
 
 export const Action = Shape({
   id: Uuid,
-  actor: Type.Enum(['operator', 'cap']),
+  actor: Type.Enum(['operator', 'cap', 'reports']),
   action: Type.Enum([
     ...(['set_cap', 'freeze', 'unfreeze', 'replay', 'ban', 'lift_ban', 'exclude', 'lift_exclusion'] as const),
     ...(['uphold_appeal', 'reject_appeal', 'cancel_request', 'split_request'] as const),
