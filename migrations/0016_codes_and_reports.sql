@@ -24,13 +24,14 @@ alter table api_keys
     and scopes <@ array['read', 'campaigns', 'finance', 'admin', 'till']);
 
 create table envelope_reports (
+  id uuid primary key,
   envelope_id uuid not null references envelopes,
   player_id uuid not null references players,
   reason text not null check (reason in ('unreachable', 'private', 'dangerous', 'gone')),
   created_at timestamptz not null,
-  primary key (envelope_id, player_id)
+  unique (envelope_id, player_id)
 );
-create index envelope_reports_by_age on envelope_reports (created_at desc, envelope_id desc, player_id desc);
+create index envelope_reports_by_age on envelope_reports (created_at desc, id desc);
 create index envelope_reports_by_player on envelope_reports (player_id, created_at desc);
 create trigger envelope_reports_append_only before update or delete or truncate on envelope_reports
   for each statement execute function refuse_change();

@@ -29,6 +29,7 @@ import { centreOf, coarsen, locateCell } from '../geo/cell.ts'
 import { measureM } from '../geo/distance.ts'
 import { findMisreading } from '../geo/misread.ts'
 import { parsePosition } from '../geo/point.ts'
+import type { SiteCodes } from '../campaigns/site-code.ts'
 import type { LiveEnvelope } from '../hints/live-envelope.ts'
 import type { MerchantCaller, PlayerCaller } from '../players/caller.ts'
 import type { Announcer } from '../realtime/announcer.ts'
@@ -54,6 +55,7 @@ export type HidePorts = {
   exclusions: Exclusions
   budgets: Budgets
   campaigns: Campaigns
+  siteCodes: Pick<SiteCodes, 'create'>
   announcer: Pick<Announcer, 'envelopeOpened'>
   clock: Clock
   random: Random
@@ -161,13 +163,14 @@ async function refuseByRecord(
 }
 
 async function refuseStopped(
-  { budgets, campaigns }: HidePorts,
+  { budgets, campaigns, siteCodes }: HidePorts,
   tx: Tx,
-  { caller, draft: { campaignId, currency }, nowMs }: Placing,
+  { caller, draft: { campaignId, currency, presence }, nowMs }: Placing,
 ): Promise<Refusal | undefined> {
   if (campaignId !== null) {
     const isTheirs = await campaigns.take(tx, { id: campaignId, merchantId: caller.id, nowMs })
     if (!isTheirs) return refuse('envelope_refused', { reason: 'campaign_unknown' })
+    if (presence === 'code') await campaigns.openCode(tx, campaignId, siteCodes.create(nowMs))
   }
   const hider = { hiderKind: caller.kind, hiderId: caller.id }
   const isFrozen = await budgets.isFrozen(tx, { ...hider, currency, campaignId: campaignId ?? undefined })
@@ -214,6 +217,7 @@ function createEnvelope(
     endedAtMs: null,
     claimedShares: 0,
     claimedMinor: 0n,
+    reports: 0,
     seed,
     amountsMinor,
     guestIds: audience.type === 'players' ? audience.playerIds : [],

@@ -115,11 +115,20 @@ function replaceCell(memory: Memory, cell7: Cell, { envelopes, ends, readAt }: R
   }
   for (const envelope of envelopes) {
     const hasEndedSince = (memory.ends.get(envelope.id)?.at ?? 0) > readAt
-    if (hasEndedSince || content.entries.has(envelope.id)) continue
+    const known = content.entries.get(envelope.id)
+    if (hasEndedSince || (known !== undefined && !isShownOtherwise(known, envelope, readAt))) continue
+    if (known !== undefined) {
+      removeEntry(memory, known)
+      memory.onChange({ type: 'removed', envelope: known.envelope })
+    }
     memory.ends.delete(envelope.id)
     addEntry(memory, content, { envelope, since: readAt })
   }
 }
+
+/** Reports are the one thing of a live envelope that changes how it is shown. */
+const isShownOtherwise = (known: Entry, now: LiveEnvelope, readAt: Moment): boolean =>
+  known.since <= readAt && known.envelope.isReported !== now.isReported
 
 function addEntry(memory: Memory, content: CellContent, entry: Entry): void {
   const { id, cell10 } = entry.envelope

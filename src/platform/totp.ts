@@ -3,12 +3,13 @@
  * SHA-256 and not the usual SHA-1, because no authenticator app has to make these: whoever shows one asks us for it.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import { limits } from '#protocol/limits.ts'
 import type { Random } from './random.ts'
 
-export const STEP_MS = 30_000
+export const STEP_MS = limits.code.stepMs
 /** Before and behind the step of the moment: a person reads, walks and types. */
-export const STEPS_AROUND = 1
-export const CODE_DIGITS = 6
+const STEPS_AROUND = limits.code.stepsAround
+const CODE_DIGITS = 6
 /** As long as the hash, which RFC 4226 recommends. */
 const SECRET_BYTES = 32
 

@@ -8,7 +8,7 @@ import type { LiveEnvelope } from '../hints/live-envelope.ts'
 import type { LiveRequest } from '../requests/live-request.ts'
 
 export type EndReason = 'empty' | 'expired' | 'closed' | 'frozen'
-type EnvelopeFrame = 'envelope.found' | 'envelope.ended' | 'envelope.thanked'
+type EnvelopeFrame = 'envelope.found' | 'envelope.ended' | 'envelope.thanked' | 'envelope.reported'
 type RequestFrame = 'request.state' | 'request.waiting' | 'offer.made' | 'offer.withdrawn' | 'offer.accepted'
 export type PlayerFrame = Unnumbered<
   Extract<ServerFrame, { type: EnvelopeFrame | RequestFrame | 'claim.settled' | 'wallet.changed' }>

@@ -31,7 +31,7 @@ t.test('a new merchant has a key for everything and, in the sandbox, test money'
   t.equal(status, 201)
   t.match(body, {
     merchant: { name: '茶馆 Tel 12345678901', createdAt: '2026-03-01T08:00:00.000Z' },
-    apiKey: { scopes: ['read', 'campaigns', 'finance', 'admin'], prefix: /^hbk_test_.{6}$/ },
+    apiKey: { scopes: ['read', 'campaigns', 'finance', 'admin', 'till'], prefix: /^hbk_test_.{6}$/ },
     secret: /^hbk_test_[\w-]{43}$/,
   })
   const credential = String(body.secret)
