@@ -67,6 +67,8 @@ import { registerPayoutRoutes } from './payouts/routes.ts'
 import { createPositions } from './positions/positions.ts'
 import { createStandingStore } from './positions/redis.ts'
 import { registerPositionRoutes } from './positions/routes.ts'
+import { reportRecord } from './reports/postgres.ts'
+import { registerReportRoutes } from './reports/routes.ts'
 import { createLiveRequests } from './requests/live-requests.ts'
 import { createNearby } from './requests/nearby.ts'
 import { loadLiveRequests, requestRecord } from './requests/postgres.ts'
@@ -282,6 +284,10 @@ export async function createApp({
   registerEnvelopeRoutes(bind, { envelopes })
   campaigns.register(bind)
   registerServiceRequestRoutes(bind, { requests, live, nearby, positions })
+  registerReportRoutes(bind, {
+    ...{ database, envelopes: envelopeRecord, reports: reportRecord, ledger: { post: postTransfers } },
+    ...{ positions, noteAction, announcer, clock, random, dayZone },
+  })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
   registerClaimRoutes(bind, { ...claims, database, announcer, clock, hmacSecret })
   registerBudgetRoutes(bind, { ...money, record: budgetRecord, isHolder: budgets.isHolder, noteAction })
