@@ -40,7 +40,7 @@ alter table operator_actions
   drop constraint operator_actions_action_check,
   add constraint operator_actions_action_check check (action in
     ('set_cap', 'freeze', 'unfreeze', 'replay', 'ban', 'lift_ban', 'uphold_appeal', 'reject_appeal',
-      'cancel_request', 'split_request', 'exclude', 'lift_exclusion', 'close_reported')),
+      'cancel_request', 'split_request', 'exclude', 'lift_exclusion', 'read_chat', 'close_reported')),
   drop constraint operator_actions_actor_check,
   add constraint operator_actions_actor_check check (actor in ('operator', 'cap', 'reports'));
 

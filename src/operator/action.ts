@@ -15,6 +15,7 @@ export type ActionKind =
   | 'exclude'
   | 'lift_exclusion'
   | 'close_reported'
+  | 'read_chat'
 
 export type Action = {
   actor: 'operator' | 'cap' | 'reports'
