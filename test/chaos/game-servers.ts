@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { open } from 'node:fs/promises'
+import { get } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -146,13 +147,23 @@ async function readLastWords(logFile: string): Promise<string> {
 
 export async function awaitLiveness(url: string, child: ChildProcess): Promise<boolean> {
   while (child.exitCode === null && child.signalCode === null) {
-    const answer = await fetch(url + getLiveness.path, { signal: AbortSignal.timeout(1_000) }).catch(
-      () => undefined,
-    )
-    if (answer?.ok) return true
+    if (await isAlive(url)) return true
     await sleep(50)
   }
   return false
+}
+
+/** By a connection of its own, closed behind it: whoever is asked here may be killed in the middle of the answer. */
+function isAlive(url: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const asked = get(url + getLiveness.path, { agent: false, timeout: 1_000 }, answer => {
+      resolve(answer.statusCode === 200)
+      asked.destroy()
+    })
+    asked.on('timeout', () => asked.destroy())
+    asked.on('error', () => resolve(false))
+    asked.on('close', () => resolve(false))
+  })
 }
 
 const portOf = (url: string): number => Number(new URL(url).port)
