@@ -3,7 +3,8 @@
 alter table campaigns add column presence text not null default 'gps' check (presence in ('gps', 'code'));
 alter table envelopes
   add column presence text not null default 'gps' check (presence in ('gps', 'code')),
-  -- Different players who reported it; a counter, so that neither hints nor the hider's list count rows.
+  -- Different voices that reported it, where accounts that share a device are one; a counter, so that neither hints nor
+  -- the hider's list count rows.
   add column reports int not null default 0 check (reports >= 0),
   -- A code is a campaign's.
   add constraint envelopes_presence check (presence = 'gps' or campaign_id is not null);
@@ -27,6 +28,7 @@ create table envelope_reports (
   id uuid primary key,
   envelope_id uuid not null references envelopes,
   player_id uuid not null references players,
+  device_id text,
   reason text not null check (reason in ('unreachable', 'private', 'dangerous', 'gone')),
   created_at timestamptz not null,
   unique (envelope_id, player_id)

@@ -145,7 +145,7 @@ export const errors = {
     status: 422,
     title: 'Your position does not count right now',
     help:
-      'accuracy: worse than 120 m, with a `code` 500 m. stale: older than your last fix. jump: too far from your last fix. ' +
+      'accuracy: worse than 120 m, with a `code` 500 m. stale: older than your last fix. jump: too far from it. ' +
       'speed: faster than 16 km/h. cooldown: too soon after a reward elsewhere. strikes: three strikes pause ' +
       'rewards; GET /v1/me/standing says until when, and how to appeal.',
     reasons: ['accuracy', 'stale', 'jump', 'speed', 'cooldown', 'strikes'],
@@ -240,7 +240,7 @@ export const errors = {
     status: 429,
     title: "The day's limit is used up",
     help:
-      'A player hides 50 envelopes, wins 200 shares, posts 50 service requests, learns 50 exact places of others ' +
+      'A player hides 50 envelopes, wins 200 shares, posts 50 service requests, learns 50 exact places of others, ' +
       'reports 20 envelopes and drops 5 accepted requests a day at most; the day ends as DAY_ZONE of the server says.',
   }),
   too_many_tries: entry({

@@ -299,6 +299,7 @@ export async function createApp({
   registerReportRoutes(bind, {
     ...{ database, envelopes: envelopeRecord, reports: reportRecord, ledger: { post: postTransfers } },
     ...{ positions, noteAction, announcer, clock, random, dayZone },
+    claims: { hasWon: async pair => (await record.findClaims([pair])).length > 0 },
   })
   registerChatRoutes(bind, { chats })
   registerRatingRoutes(bind, { tx: database, record: ratingRecord, requests: acceptanceRecord, clock })

@@ -20,6 +20,7 @@ export const tags: Record<string, string> = {
 
 const restLimits = [
   ...(['money', 'envelope', 'serviceRequest', 'chat', 'rating', 'claim'] as const),
+  ...(['code', 'report'] as const),
   ...(['position', 'strike', 'device', 'hint', 'http', 'idempotency'] as const),
   ...(['payout', 'statement', 'merchant', 'sandbox'] as const),
 ]
@@ -64,5 +65,5 @@ export const socketIntroduction = `Hints, wins and positions, live. Frames are J
 ${closeRows.join('\n')}
 
 ## Limits
-${tabulateLimits(['socket', 'position', 'device', 'hint', 'claim', 'serviceRequest', 'chat'])}
+${tabulateLimits(['socket', 'position', 'device', 'hint', 'claim', 'code', 'serviceRequest', 'chat'])}
 `

@@ -12,9 +12,10 @@ export const reportEnvelope = operation({
   tag: 'envelopes',
   summary: 'Say that an envelope cannot, or should not, be reached',
   description:
-    'By whoever stands near: the last fix lies in a hint cell from which the envelope is `here` or `hot`; everything ' +
-    'else is `out_of_reach`. The hider is told. One report for each player, and the first one stays: safe to repeat. ' +
-    'Envelopes that several players reported are shown last, then closed.',
+    'By whoever has won there or stands near: the last fix lies in a hint cell from which the envelope is `here` or ' +
+    '`hot`; everything else is `out_of_reach`. The hider is told. One report for each player, and the first one stays: ' +
+    'safe to repeat. Envelopes that several players reported are shown last, then closed and refunded; accounts that ' +
+    'share a device count once.',
   callers: ['player'],
   params: Shape({ id: Uuid }),
   body: Shape({ reason: ReportReason }),
@@ -24,6 +25,7 @@ export const reportEnvelope = operation({
     ...bodyErrors,
     ...playerErrors,
     'position_needed',
+    'position_refused',
     'hints_paused',
     'out_of_reach',
     'own_envelope',
@@ -38,7 +40,9 @@ export const Report = Shape({
   playerId: Uuid,
   reason: ReportReason,
   reportedAt: Timestamp,
-  state: Type.Enum(['live', 'empty', 'expired', 'closed', 'frozen'], { description: 'Of the envelope, now.' }),
+  state: Type.Enum(['live', 'empty', 'expired', 'closed', 'frozen'], {
+    description: 'Of the envelope, now.',
+  }),
   reports: Type.Integer({ minimum: 1, description: 'Players who reported the envelope.' }),
 })
 

@@ -100,7 +100,11 @@ type Warning = Static<typeof PreviewSchema>['warnings'][number]
 
 export async function describeDropPlan(
   { seed, terms, placed, costMinor, areaM2 }: DropPlan,
-  { currency, presence, availableMinor }: Pick<Campaign, 'currency' | 'presence'> & { availableMinor: bigint },
+  {
+    currency,
+    presence,
+    availableMinor,
+  }: Pick<Campaign, 'currency' | 'presence'> & { availableMinor: bigint },
 ): Promise<Static<typeof PreviewSchema>> {
   const { points, missing, cellsWithoutRoom } = placed
   const warnings: Warning[] = []

@@ -162,7 +162,15 @@ export const droppedRecord: BatchRecord & DroppedRecord & CampaignEnvelopes = {
     const owner = [merchantId, campaignId, dropId, claimRadiusM, currency, totalMinor, shareCount, split]
     const texts = [terms.greeting, terms.clue, terms.brand]
     const times = [terms.opensAtMs, terms.expiresAtMs, terms.createdAtMs].map(ms => new Date(ms))
-    await tx.query(sql['insert-batch'], [ids, ...places, ...proofs, ...owner, ...texts, ...times, terms.presence])
+    await tx.query(sql['insert-batch'], [
+      ids,
+      ...places,
+      ...proofs,
+      ...owner,
+      ...texts,
+      ...times,
+      terms.presence,
+    ])
     const amounts = batch.flatMap(({ amountsMinor }) => amountsMinor)
     await tx.query(sql['insert-batch-shares'], [ids, shareCount, amounts])
   },

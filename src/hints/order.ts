@@ -23,7 +23,7 @@ export type SelectHints = <Candidate extends HintCandidate>(
 /** 50,000 ranks are about 8 MB, and spare a hash per envelope and tick while a player walks. */
 const RANKS_REMEMBERED = 50_000
 /** Behind every rank, whose letters are those of base64url. */
-const last = '~'
+const LAST = '~'
 
 /**
  * A function that returns at most `limit` (50) candidates, nearest band first, inside a band by HMAC-SHA256(secret,
@@ -43,11 +43,12 @@ export function createHintSelector(secret: Uint8Array | string): SelectHints {
 
   return (candidates, { playerId, limit = limits.hint.perSnapshot }) => {
     const selected: (typeof candidates)[number][] = []
+    const placeOf = ({ envelopeId, envelope }: HintCandidate) =>
+      `${envelope?.isReported ? LAST : ''}${rankOf(playerId, envelopeId)}`
     for (const band of BANDS) {
       if (selected.length >= limit) break
       const members = candidates.filter(candidate => candidate.band === band)
-      const ranked =
-        members.length > 1 ? sortBy(members, ({ envelopeId, envelope }) => `${envelope?.isReported ? last : ''}${rankOf(playerId, envelopeId)}`) : members
+      const ranked = members.length > 1 ? sortBy(members, placeOf) : members
       selected.push(...ranked.slice(0, limit - selected.length))
     }
     return selected

@@ -24,10 +24,7 @@ type LiveRow = {
 
 /** The live envelopes of some res-7 cells, in one query. */
 export async function loadLiveEnvelopes(tx: Tx, cells7: readonly Cell[]): Promise<LiveEnvelope[]> {
-  const rows = await tx.query<LiveRow>(sql['live-envelopes'], [
-    cells7.map(toBigInt),
-    limits.report.lowersAt,
-  ])
+  const rows = await tx.query<LiveRow>(sql['live-envelopes'], [cells7.map(toBigInt), limits.report.lowersAt])
   return rows.map(row => ({
     id: row.id,
     cell10: fromBigInt(row.cell_r10),

@@ -31,7 +31,7 @@ export async function addKey(
 /** A till's key stays where it is while others are rotated, so the two are counted apart. */
 const isTillKey = ({ scopes }: { scopes: readonly Scope[] }) => scopes.every(scope => scope === 'till')
 
-/** Adds a key unless two are live, or twenty of tills. Any scopes: a key that may manage keys may do everything anyway. */
+/** Adds a key unless two are live, or twenty of tills. Any scopes: who may manage keys may do everything anyway. */
 export async function rotateKey(
   ports: KeyPorts,
   tx: Tx,

@@ -1,4 +1,7 @@
-/** What the operator did, or what happened in their place when a cap was reached or players reported something: added once, never changed. */
+/**
+ * What the operator did, or what happened in their place when a cap was reached or players reported an envelope: added
+ * once, never changed.
+ */
 import type { Tx } from '#platform/postgres.ts'
 
 export type ActionKind =

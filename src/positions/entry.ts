@@ -82,12 +82,16 @@ export function judgeEntry(standing: Standing, request: EntryRequest, pace: Pace
   return givePermit(entered, { cell: fix.cell, permit: place?.permit ?? 'not_needed' }, pace)
 }
 
-/** The standing with the code used; nothing where it let its owner in to another envelope before. */
+/**
+ * The standing with the code used; nothing where it let its owner in to another envelope before. Where there is nothing
+ * to win, the code stays good for the next envelope.
+ */
 function withCode(standing: Standing, { envelopeId, place }: EntryRequest): Standing | undefined {
   if (place?.code?.step === undefined) return standing
   const { campaignId, step } = place.code
   const codes = useCode(standing.codes, { campaignId, step, envelopeId })
-  return codes && { ...standing, codes }
+  if (codes === undefined) return undefined
+  return place.permit === 'not_needed' ? standing : { ...standing, codes }
 }
 
 /** `device` is what the device was answered, where there is one. */

@@ -7,6 +7,7 @@ const sql = loadStatements(import.meta.url, [
   'lock-reporter',
   'find-report',
   'find-nth-newest-report',
+  'find-voice',
   'insert-report',
   'count-report',
   'list-reports',
@@ -27,8 +28,16 @@ export const reportRecord: ReportRecord = {
     return row?.created_at.getTime()
   },
 
-  async insert(tx, { id, envelopeId, playerId, reason, createdAtMs }) {
-    await tx.query(sql['insert-report'], [id, envelopeId, playerId, reason, new Date(createdAtMs)])
+  async hasHeard(tx, { envelopeId, deviceId }) {
+    return (await tx.query(sql['find-voice'], [envelopeId, deviceId])).length > 0
+  },
+
+  async insert(tx, { id, envelopeId, playerId, reason, createdAtMs }, deviceId) {
+    const params = [id, envelopeId, playerId, deviceId ?? null, reason, new Date(createdAtMs)]
+    await tx.query(sql['insert-report'], params)
+  },
+
+  async count(tx, envelopeId) {
     await tx.query(sql['count-report'], [envelopeId])
   },
 

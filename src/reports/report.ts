@@ -1,8 +1,11 @@
 /**
- * Reporting an envelope that cannot, or should not, be reached. Who may report is judged between hint cells, from the
- * last accepted fix: `here` or `hot`, which is what a hint says anyway, so a report is no way to search. Everything that
- * depends on the envelope and not on the player's own deeds is one `out_of_reach`, and no answer tells what others
- * reported. Several different players put the envelope last in its band, more of them close it with a refund.
+ * Reporting an envelope that cannot, or should not, be reached. Whoever has won there may, and whoever is near: judged
+ * between hint cells, from the last accepted fix, `here` or `hot`, which is what a hint says anyway, so a report is no
+ * way to search. A reveal would be too much to ask: what lies behind a fence is never in reach. Everything that depends
+ * on the envelope and not on the player's own deeds is one `out_of_reach`, and no answer tells what others reported.
+ *
+ * Several voices put the envelope last in its band, more of them close it with a refund. Accounts that share a device
+ * are one voice, a player has so many reports a day, and who is struck for lying about places reports none.
  */
 import type { Report as ReportSchema, reportEnvelope as operation } from '#protocol/rest/reports.ts'
 import type { Static } from 'typebox'
@@ -20,7 +23,7 @@ import { findVisible, type FindPorts } from '../envelopes/get.ts'
 import type { EnvelopeRecord } from '../envelopes/ports.ts'
 import { isEnded } from '../envelopes/state.ts'
 import { toTimestamp } from '../envelopes/view.ts'
-import { coarsen } from '../geo/cell.ts'
+import { type Cell, coarsen } from '../geo/cell.ts'
 import { bandOf } from '../hints/band.ts'
 import type { NoteAction } from '../operator/action.ts'
 import type { PlayerCaller } from '../players/caller.ts'
@@ -46,8 +49,11 @@ export type ReportRecord = {
   find(tx: Tx, which: { envelopeId: string; playerId: string }): Promise<Report | undefined>
   /** When the player made their n-th newest report. */
   findNthNewestMs(tx: Tx, which: { playerId: string; nth: number }): Promise<number | undefined>
-  /** Adds it, and counts it at the locked envelope. */
-  insert(tx: Tx, report: Report): Promise<void>
+  /** Whether this envelope was reported from the device before. */
+  hasHeard(tx: Tx, voice: { envelopeId: string; deviceId: string }): Promise<boolean>
+  insert(tx: Tx, report: Report, deviceId: string | undefined): Promise<void>
+  /** Counts one more voice at the locked envelope. */
+  count(tx: Tx, envelopeId: string): Promise<void>
   /** Newest first, one row past the page. */
   list(tx: Tx, page: PageRequest): Promise<ListedReport[]>
 }
@@ -57,7 +63,8 @@ export type ReportPorts = {
   reports: ReportRecord
   envelopes: FindPorts['record'] & EndPorts['record'] & Pick<EnvelopeRecord, 'lockEnvelope'>
   ledger: EndPorts['ledger']
-  positions: Pick<Positions, 'viewpoint'>
+  positions: Pick<Positions, 'viewpoint' | 'allowance'>
+  claims: { hasWon(pair: { envelopeId: string; playerId: string }): Promise<boolean> }
   noteAction: NoteAction
   announcer: EndPorts['announcer'] & Pick<Announcer, 'cellsChanged'>
   clock: Clock
@@ -69,7 +76,7 @@ export type ReportOrder = { caller: PlayerCaller; envelopeId: string; reason: Re
 
 type Answer = { status: 200; body: Static<(typeof operation)['answers'][200]> }
 
-/** What was added, with the envelope as it was before. */
+/** What was added and counts, with the envelope as it was before. */
 type Added = { report: Report; envelope: Envelope }
 
 export async function reportEnvelope(ports: ReportPorts, order: ReportOrder): Promise<Answer | Refusal> {
@@ -77,9 +84,9 @@ export async function reportEnvelope(ports: ReportPorts, order: ReportOrder): Pr
   const { caller, envelopeId } = order
   const known = await reports.find(database, { envelopeId, playerId: caller.id })
   if (known !== undefined) return answer(known)
-  const far = await refuseFar(ports, order)
-  if (far !== undefined) return far
   const nowMs = clock.nowMs()
+  const refusal = (await refuseStruck(ports, caller, nowMs)) ?? (await refuseFar(ports, order, nowMs))
+  if (refusal !== undefined) return refusal
   const outcome = await database.transact(tx => add(ports, tx, { order, nowMs }))
   if (isRefusal(outcome)) return outcome
   const { added, report } = outcome
@@ -92,23 +99,39 @@ const answer = ({ envelopeId, reason, createdAtMs }: Report): Answer => ({
   body: { envelopeId, reason, reportedAt: toTimestamp(createdAtMs) },
 })
 
-/** The player first, then everything about the envelope; what ended is told to who stands near. */
-async function refuseFar(
-  { database: tx, envelopes: record, positions, clock }: ReportPorts,
-  { caller, envelopeId: id }: ReportOrder,
+async function refuseStruck(
+  { positions }: ReportPorts,
+  caller: PlayerCaller,
+  nowMs: number,
 ): Promise<Refusal | undefined> {
+  const { pausedUntilMs } = await positions.allowance(caller)
+  if (pausedUntilMs === undefined) return undefined
+  return refuse('position_refused', { reason: 'strikes', retryAfterMs: Math.ceil(pausedUntilMs - nowMs) })
+}
+
+/** The player first, then everything about the envelope; what ended is told to who stands near or has won. */
+async function refuseFar(
+  { database: tx, envelopes: record, positions, claims }: ReportPorts,
+  { caller, envelopeId: id }: ReportOrder,
+  nowMs: number,
+): Promise<Refusal | undefined> {
+  const hasWon = await claims.hasWon({ envelopeId: id, playerId: caller.id })
   const view = await positions.viewpoint(caller)
-  if (view.status === 'unknown') return refuse('position_needed')
-  if (view.status === 'paused') {
+  if (!hasWon && view.status === 'unknown') return refuse('position_needed')
+  if (!hasWon && view.status === 'paused') {
     const { reason, retryAfterMs } = view
     return refuse('hints_paused', { reason, ...(retryAfterMs !== undefined && { retryAfterMs }) })
   }
-  const found = await findVisible({ tx, record }, { caller, id, nowMs: clock.nowMs() })
+  const found = await findVisible({ tx, record }, { caller, id, nowMs })
   if (found === undefined) return refuse('out_of_reach')
   if (found.isHider) return refuse('own_envelope')
-  const band = bandOf(coarsen(view.cell, 10), coarsen(found.envelope.cell, 10))
-  if (band !== 'here' && band !== 'hot') return refuse('out_of_reach')
-  return refuseState(found.envelope)
+  const isNear = view.status === 'open' && isNearTo(view.cell, found.envelope)
+  return hasWon || isNear ? refuseState(found.envelope) : refuse('out_of_reach')
+}
+
+function isNearTo(stands: Cell, { cell }: Pick<Envelope, 'cell'>): boolean {
+  const band = bandOf(coarsen(stands, 10), coarsen(cell, 10))
+  return band === 'here' || band === 'hot'
 }
 
 function refuseState({ state }: Pick<Envelope, 'state'>): Refusal | undefined {
@@ -134,7 +157,11 @@ async function add(
   const over = refuseState(envelope)
   if (over !== undefined) return over
   const report = { id: createId(ports), envelopeId, playerId: caller.id, reason, createdAtMs: nowMs }
-  await reports.insert(tx, report)
+  const { deviceId } = caller
+  const isKnownVoice = deviceId !== undefined && (await reports.hasHeard(tx, { envelopeId, deviceId }))
+  await reports.insert(tx, report, deviceId)
+  if (isKnownVoice) return { status: 'ok', report }
+  await reports.count(tx, envelopeId)
   if (isClosedBy(envelope)) await close(ports, tx, envelope, nowMs)
   return { status: 'ok', report, added: { report, envelope } }
 }
