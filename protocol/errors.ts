@@ -216,7 +216,7 @@ export const errors = {
     status: 422,
     title: 'These thanks were not passed on',
     help:
-      'text_refused: blank, too long, with contact details or characters that deceive. said_already: thanks are said ' +
+      'text_refused: blank, too long, or with characters that deceive. said_already: thanks are said ' +
       'once, and this claim has others.',
     reasons: ['text_refused', 'said_already'],
   }),
@@ -241,7 +241,8 @@ export const errors = {
     title: "The day's limit is used up",
     help:
       'A player hides 50 envelopes, wins 200 shares, posts 50 service requests, learns 50 exact places of others, ' +
-      'reports 20 envelopes and drops 5 accepted requests a day at most; the day ends as DAY_ZONE of the server says.',
+      'reports 20 envelopes and drops 5 accepted requests a day at most; the day ends as DAY_ZONE of the server says. ' +
+      'Texts are reported 20 times within 24 hours.',
   }),
   too_many_tries: entry({
     status: 429,

@@ -34,6 +34,7 @@ export const limits = {
     textChars: 280,
     postReachM: 3_000,
     lifetimeMs: { min: 600_000, default: 24 * 3_600_000, max: 7 * 86_400_000 },
+    draftMs: 7 * 86_400_000,
     deliverWithinS: { min: 600, default: 6 * 3_600, max: 72 * 3_600 },
     confirmWithinMs: 72 * 3_600_000,
     reachesM: [1_000, 2_000, 3_000],
@@ -46,6 +47,33 @@ export const limits = {
     placesPerDay: 50,
     dropsPerDay: 5,
     perSnapshot: 50,
+  },
+
+  review: {
+    hidingReports: 3,
+    reportsPerReader: 20,
+    reportsWithinMs: 86_400_000,
+    appealChars: 1_000,
+    sameRequests: 3,
+    sameWithinMs: 86_400_000,
+    due: {
+      heldMs: { service_request: 1_800_000, envelope: 2 * 3_600_000 },
+      reportedMs: 24 * 3_600_000,
+      hiddenMs: 2 * 3_600_000,
+      appealedMs: 24 * 3_600_000,
+    },
+  },
+
+  trust: {
+    /** For trust 1, 2 and 3: an age, and either shares won or different people with whom a request was confirmed. */
+    levels: [
+      { ageMs: 86_400_000, settledClaims: 3, confirmedRequests: 1 },
+      { ageMs: 7 * 86_400_000, settledClaims: 20, confirmedRequests: 3 },
+      { ageMs: 30 * 86_400_000, settledClaims: 100, confirmedRequests: 10 },
+    ],
+    upheldWithinMs: 90 * 86_400_000,
+    /** Up to which price one may offer with trust 0, 1 and 2; with 3, on everything. */
+    bandsMinor: [20_000n, 100_000n, 1_000_000n],
   },
 
   chat: { textChars: 500, perMinute: 20, messages: 1_000, readableMs: 30 * 86_400_000 },

@@ -76,10 +76,17 @@ import { ratingRecord } from './ratings/postgres.ts'
 import { registerRatingRoutes } from './ratings/routes.ts'
 import { createLiveRequests } from './requests/live-requests.ts'
 import { createNearby } from './requests/nearby.ts'
-import { acceptanceRecord, loadLiveRequests, requestRecord } from './requests/postgres.ts'
+import type { TrustOf } from './requests/ports.ts'
+import { acceptanceRecord, dutyRecord, loadLiveRequests, requestRecord } from './requests/postgres.ts'
 import { createTakeGate } from './requests/redis.ts'
 import { createServiceRequests } from './requests/requests.ts'
 import { registerServiceRequestRoutes } from './requests/routes.ts'
+import { createReviewDesk } from './reviews/desk.ts'
+import { reviewRecord } from './reviews/postgres.ts'
+import { registerReviewRoutes } from './reviews/routes.ts'
+import { readTrustFacts } from './trust/postgres.ts'
+import { registerTrustRoutes } from './trust/routes.ts'
+import { trust } from './trust/trust.ts'
 import { createAdmission } from './realtime/admission.ts'
 import { createHub } from './realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from './realtime/redis.ts'
@@ -178,6 +185,10 @@ export async function createApp({
   })
   const claimedIds = (playerId: string) => listClaimedLive(database, playerId)
 
+  // What players write for others
+  const trustOf: TrustOf = async (tx, who) => trust(await readTrustFacts(tx, who))
+  const reviews = createReviewDesk({ record: reviewRecord, trustOf, isSandbox })
+
   // Envelopes
   const envelopes = createEnvelopes({
     database,
@@ -186,7 +197,7 @@ export async function createApp({
     ledger: { post: postTransfers, isInsufficientFunds },
     ...{ positions, merchants: merchantRecord, budgets: { isFrozen } },
     ...{ exclusions: areaRecord, campaigns: campaignLabels },
-    noteAction,
+    ...{ reviews, noteAction },
     ...{ announcer, clock, random, log, isRowError },
     settings: { isSandbox, currencies, dayZone, hmacSecret },
   })
@@ -202,11 +213,12 @@ export async function createApp({
     record: requestRecord,
     ledger: { post: postTransfers, isInsufficientFunds },
     players: playerRecord,
+    ...{ trustOf, reviews, duties: dutyRecord },
     gate: createTakeGate({ redis, runner, prefix: redisPrefix }),
     reputations: ratingRecord,
     budgets: { isFrozen },
     ...{ positions, noteAction, announcer: channel, clock, random, log, isRowError },
-    settings: { currencies, dayZone, hmacSecret, cancelFeePercent: config.cancelFeePercent },
+    settings: { isSandbox, currencies, dayZone, hmacSecret, cancelFeePercent: config.cancelFeePercent },
   })
 
   const chats = createChats({
@@ -246,6 +258,7 @@ export async function createApp({
     requests: { live, nearby },
     forgetTokens: authenticator.forget,
     claims: { ...describeVerbs(claims), claimedIds },
+    duties: { find: requests.findDuty, set: (caller, duty) => requests.setDuty({ caller, duty }) },
     chats,
   })
   const perAddress = isSandbox ? Infinity : limits.socket.perAddress
@@ -301,6 +314,11 @@ export async function createApp({
     ...{ positions, noteAction, announcer, clock, random, dayZone },
     claims: { hasWon: async pair => (await record.findClaims([pair])).length > 0 },
   })
+  registerReviewRoutes(bind, {
+    ...{ record: reviewRecord, database, transact: database.transact, announcer: channel, clock },
+    subjects: { service_request: requests.reviewed, envelope: envelopes.reviewed },
+  })
+  registerTrustRoutes(bind, { database, readFacts: readTrustFacts, clock })
   registerChatRoutes(bind, { chats })
   registerRatingRoutes(bind, { tx: database, record: ratingRecord, requests: acceptanceRecord, clock })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })

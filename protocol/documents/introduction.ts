@@ -11,6 +11,7 @@ export const tags: Record<string, string> = {
   envelopes: 'Hide, find as hint cells, look at, close, verify.',
   'service requests':
     'What somebody needs at a place, with the pay in escrow: post, take on, talk, deliver, confirm, rate.',
+  reviews: 'What players write for others: report it, see what became of yours, appeal.',
   claims: 'Grab a share, look back.',
   campaigns: 'Plans of many envelopes: launched, dropped on the map, paused, ended.',
   merchants: 'The merchant behind a key, and its keys.',
@@ -19,7 +20,7 @@ export const tags: Record<string, string> = {
 }
 
 const restLimits = [
-  ...(['money', 'envelope', 'serviceRequest', 'chat', 'rating', 'claim'] as const),
+  ...(['money', 'envelope', 'serviceRequest', 'chat', 'rating', 'review', 'trust', 'claim'] as const),
   ...(['code', 'report'] as const),
   ...(['position', 'strike', 'device', 'hint', 'http', 'idempotency'] as const),
   ...(['payout', 'statement', 'merchant', 'sandbox'] as const),

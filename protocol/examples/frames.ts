@@ -4,6 +4,7 @@ import type { ClientFrame } from '../ws/client.ts'
 import type { ServerFrame } from '../ws/server.ts'
 import { claimed, revealed } from './claims.ts'
 import { errorFrameOf } from './problems.ts'
+import { reviewId } from './reviews.ts'
 import { message, posterSaid } from './chats.ts'
 import { nearRequest, offerId, requestZone, serviceRequestId } from './service-requests.ts'
 import { cell, claimId, clue, cny, envelopeId, fix, greeting, meisShare } from './story.ts'
@@ -80,6 +81,10 @@ export const serverExamples: ByType<ServerFrame> = {
   'request.state': { type: 'request.state', seq: 15, serviceRequestId, state: 'accepted' },
   'request.waiting': {
     ...{ type: 'request.waiting', seq: 5, serviceRequestId, reachM: 2_000, suggestedPrice: cny('3600') },
+  },
+  'review.changed': {
+    ...{ type: 'review.changed', seq: 16, reviewId, kind: 'service_request', subjectId: serviceRequestId },
+    ...{ state: 'rejected', reason: 'advert' },
   },
   'offer.made': {
     ...{ type: 'offer.made', seq: 6, serviceRequestId, offerId, provider: '7b1f09c2aa54d3e8' },

@@ -11,6 +11,7 @@ import { payoutExamples } from './payouts.ts'
 import { playerExamples } from './players.ts'
 import { ratingExamples } from './ratings.ts'
 import { serviceRequestExamples } from './service-requests.ts'
+import { reviewExamples } from './reviews.ts'
 import { standingExamples } from './standing.ts'
 
 const healthExamples = [
@@ -26,6 +27,7 @@ export const examples: ReadonlyMap<string, Example> = new Map(
     ...envelopeExamples,
     ...claimExamples,
     ...serviceRequestExamples,
+    ...reviewExamples,
     ...campaignExamples,
     ...chatExamples,
     ...ratingExamples,

@@ -69,7 +69,7 @@ export const revealErrors = [
 ] as const
 
 /** Everything a claim can be refused with; the socket's claim answers with the same codes. */
-export const claimErrors = [...revealErrors, 'ticket_refused', 'player_limit'] as const
+export const claimErrors = [...revealErrors, 'ticket_refused', 'player_limit', 'minors_mode'] as const
 
 export const revealEnvelope = operation({
   id: 'revealEnvelope',

@@ -79,8 +79,9 @@ export const Envelope = Shape({
         escrow: Balance,
         campaignId: Type.Optional(Uuid),
         reports: Type.Integer({ minimum: 0, description: 'Players who reported it.' }),
+        textIsHidden: Type.Optional(Type.Literal(true)),
       },
-      { description: 'The hider only.' },
+      { description: 'The hider only. textIsHidden: others play it without its text, see /v1/me/reviews.' },
     ),
   ),
 })

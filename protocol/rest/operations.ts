@@ -53,6 +53,7 @@ import {
   listOffers,
   listServiceRequestsByState,
   offerOnServiceRequest,
+  postDraft,
   removeServiceRequest,
   splitServiceRequest,
   takeServiceRequest,
@@ -67,6 +68,17 @@ import {
   postServiceRequest,
 } from './service-requests.ts'
 import { reportEnvelope, listReports } from './reports.ts'
+import { getDuty, setDuty } from './duty.ts'
+import {
+  appealReview,
+  getReview,
+  listOwnReviews,
+  listReviews,
+  rejectText,
+  releaseText,
+  reportText,
+} from './reviews.ts'
+import { getTrust } from './trust.ts'
 import { endAppeal, getPlayerStanding, getStanding, listAppeals, sendAppeal } from './standing.ts'
 import { getAccountStatement, getStatement } from './statements.ts'
 
@@ -102,6 +114,9 @@ export const operations: readonly Operation[] = [
   listOwnServiceRequests,
   listTakenServiceRequests,
   getServiceRequest,
+  postDraft,
+  getDuty,
+  setDuty,
   offerOnServiceRequest,
   listOffers,
   withdrawOffer,
@@ -112,6 +127,10 @@ export const operations: readonly Operation[] = [
   disputeServiceRequest,
   cancelServiceRequest,
   topUpServiceRequest,
+  reportText,
+  listOwnReviews,
+  appealReview,
+  getTrust,
   sendMessage,
   listMessages,
   readMessages,
@@ -135,6 +154,10 @@ export const operations: readonly Operation[] = [
   listServiceRequestsByState,
   splitServiceRequest,
   removeServiceRequest,
+  listReviews,
+  getReview,
+  releaseText,
+  rejectText,
   readChat,
   getAccountStatement,
   setCap,

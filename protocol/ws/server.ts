@@ -6,6 +6,7 @@ import { ChatMessage, ChatSide, SeenNo } from '../rest/chats.ts'
 import { ClaimedAnswer, PendingAnswer, RevealAnswer } from '../rest/claims.ts'
 import { PositionAnswer } from '../rest/players.ts'
 import { ReportReason } from '../rest/reports.ts'
+import { ReviewKind, ReviewReason, ReviewState } from '../rest/reviews.ts'
 import { RequestItem, ServiceRequestCategory, ServiceRequestState } from '../rest/service-requests.ts'
 import { Amount, Balance, Band, Cell10, Shape, Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
 
@@ -170,6 +171,17 @@ export const RequestWaiting = Shape({
   suggestedPrice: Type.Optional(Amount),
 })
 
+/** To its author: what became of a text that others read, or were to read. */
+export const ReviewChanged = Shape({
+  type: Type.Literal('review.changed'),
+  ...head,
+  reviewId: Uuid,
+  kind: ReviewKind,
+  subjectId: Uuid,
+  state: ReviewState,
+  reason: Type.Optional(ReviewReason),
+})
+
 export const OfferMade = Shape({
   type: Type.Literal('offer.made'),
   ...head,
@@ -265,6 +277,7 @@ export const serverFrames = {
   'request.gone': RequestGone,
   'request.state': RequestStateFrame,
   'request.waiting': RequestWaiting,
+  'review.changed': ReviewChanged,
   'offer.made': OfferMade,
   'offer.withdrawn': OfferWithdrawn,
   'offer.accepted': OfferAccepted,

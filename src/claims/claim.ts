@@ -51,7 +51,11 @@ export function createClaim(ports: ClaimPorts): ClaimVerb {
   }
 }
 
+/** Every share is cash, and not for those who are under age; a win from before stays theirs. */
 async function claim(context: Context, player: Walker, request: ClaimRequest): Promise<ClaimAnswer> {
+  if (player.isMinor === true) {
+    return (await findOwn(context, request.envelopeId, player)) ?? refuse('minors_mode', { reason: 'cash' })
+  }
   const approached = await approachEnvelope(context, player, { request, purpose: 'claim' })
   if (approached.status !== 'within_reach') return approached
   const { envelope, cell } = approached

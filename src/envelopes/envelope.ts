@@ -32,6 +32,8 @@ export type EnvelopeTerms = {
   greeting: string | null
   clue: string | null
   brand: string | null
+  /** Whether others read greeting and clue: not while they wait for a reviewer, nor once they were rejected. */
+  showsText: boolean
   campaignId: string | null
   /** The drop that it came with; its money goes back to the campaign. */
   dropId: string | null
@@ -63,9 +65,18 @@ export const isHiddenBy = (envelope: Envelope, caller: { kind: string; id: strin
 export const hasOpened = (envelope: Envelope, nowMs: number): boolean =>
   isVisible(envelope.state) && envelope.opensAtMs <= (envelope.endedAtMs ?? nowMs)
 
+/** What others may read of it. */
+export const shownText = ({
+  showsText,
+  greeting,
+  clue,
+}: Pick<Envelope, 'showsText' | 'greeting' | 'clue'>): { greeting: string | null; clue: string | null } =>
+  showsText ? { greeting, clue } : { greeting: null, clue: null }
+
 /** What the live index keeps of it. */
 export function toLiveEnvelope(envelope: Envelope, guestIds: readonly string[]): LiveEnvelope {
-  const { id, cell, hider, audience, presence, greeting, brand, clue } = envelope
+  const { id, cell, hider, audience, presence, brand } = envelope
+  const { greeting, clue } = shownText(envelope)
   return {
     id,
     cell10: coarsen(cell, 10),

@@ -19,6 +19,9 @@ import type { Budgets, Campaigns, EnvelopeRecord, Exclusions, Merchants } from '
 import type { Positions } from '../positions/positions.ts'
 import type { RunOnce } from '#platform/idempotency.ts'
 import type { Transact } from '#platform/postgres.ts'
+import { createReviewedEnvelopes } from './reviewed.ts'
+import type { ReviewDesk } from '../reviews/desk.ts'
+import type { Subject } from '../reviews/subject.ts'
 import { verifyEnvelope } from './verify.ts'
 
 export type EnvelopePorts = {
@@ -31,6 +34,7 @@ export type EnvelopePorts = {
   exclusions: Exclusions
   budgets: Budgets
   campaigns: Campaigns
+  reviews: Pick<ReviewDesk, 'submit'>
   noteAction: NoteAction
   announcer: Announcer
   clock: Clock
@@ -54,6 +58,8 @@ export type Envelopes = {
   /** By the operator, inside a transaction; what it returns is announced after the commit. */
   freeze(tx: Tx, order: EnvelopeFreezeOrder): Promise<Moved>
   unfreeze(tx: Tx, order: EnvelopeFreezeOrder): Promise<Moved>
+  /** For the reviewers. */
+  reviewed: Subject
   /** Opening and expiry, for the job runner. */
   jobs: readonly Job[]
 }
@@ -72,6 +78,7 @@ export function createEnvelopes({ database, ...ports }: EnvelopePorts): Envelope
     verify: request => verifyEnvelope(all, request),
     freeze: (tx, order) => freezeEnvelope(all, tx, order),
     unfreeze: (tx, order) => unfreezeEnvelope(all, tx, order),
+    reviewed: createReviewedEnvelopes(all),
     jobs: createEnvelopeJobs(all),
   }
 }

@@ -13,6 +13,9 @@
  *   9 `envelope_refused` audience_unknown       the request alone
  *  10 `insufficient_funds`                      the hider's wallet
  *
+ * What a player writes on it may have to wait for a reviewer; the envelope does not. It is played without its text
+ * until then: the money is there, the hunt is the same for everybody, and a hider who asked for an hour gets it.
+ *
  * Only the eighth depends on what others hid, and on no cell finer than the hint cell: hiding is no way to search.
  */
 import { hideEnvelope as hideOperation, type HiddenEnvelope } from '#protocol/rest/envelopes.ts'
@@ -38,6 +41,7 @@ import { commitSplit } from './commitment.ts'
 import { toLiveEnvelope } from './envelope.ts'
 import { fundEscrow } from './escrow.ts'
 import type { Ledger } from '../ledger/transfer.ts'
+import type { ReviewDesk } from '../reviews/desk.ts'
 import type { Budgets, Campaigns, EnvelopeRecord, Exclusions, Merchants } from './ports.ts'
 import type { Positions } from '../positions/positions.ts'
 import type { RunOnce } from '#platform/idempotency.ts'
@@ -56,6 +60,7 @@ export type HidePorts = {
   budgets: Budgets
   campaigns: Campaigns
   siteCodes: Pick<SiteCodes, 'create'>
+  reviews: Pick<ReviewDesk, 'submit'>
   announcer: Pick<Announcer, 'envelopeOpened'>
   clock: Clock
   random: Random
@@ -90,7 +95,8 @@ export async function hideEnvelope(ports: HidePorts, request: HideRequest): Prom
     if (judged.status === 'refused') return judged
     const refusal = await refuseByRecord(ports, tx, { caller: request.caller, draft: judged.draft, nowMs })
     if (refusal !== undefined) return refusal
-    const envelope = createEnvelope(ports, { caller: request.caller, draft: judged.draft, nowMs })
+    const created = createEnvelope(ports, { caller: request.caller, draft: judged.draft, nowMs })
+    const envelope = { ...created, showsText: await isReleased(ports, tx, created) }
     const unfunded = await keep(ports, tx, envelope)
     if (unfunded !== undefined) return unfunded
     if (envelope.state === 'live') opened = toLiveEnvelope(envelope, envelope.guestIds)
@@ -195,6 +201,15 @@ async function refusePlayer(
   return refuse('place_refused', { reason: 'crowded' })
 }
 
+/** Merchants answer for what they write; players' lines go over the desk. */
+async function isReleased({ reviews }: HidePorts, tx: Tx, envelope: NewEnvelope): Promise<boolean> {
+  const { id: subjectId, hider, greeting, clue, createdAtMs: nowMs } = envelope
+  const lines = [greeting, clue].filter(line => line !== null)
+  if (hider.kind === 'merchant' || lines.length === 0) return true
+  const submitted = { kind: 'envelope', subjectId, authorId: hider.id, lines, nowMs } as const
+  return !(await reviews.submit(tx, submitted)).isHeld
+}
+
 function createEnvelope(
   { clock, random, settings }: Pick<HidePorts, 'clock' | 'random' | 'settings'>,
   { caller, draft, nowMs }: Placing,
@@ -218,6 +233,7 @@ function createEnvelope(
     claimedShares: 0,
     claimedMinor: 0n,
     reports: 0,
+    showsText: true,
     seed,
     amountsMinor,
     guestIds: audience.type === 'players' ? audience.playerIds : [],

@@ -65,6 +65,8 @@ export type EnvelopeRecord = {
   openEnvelopes(tx: Tx, ids: readonly string[]): Promise<void>
   /** To a state that is not its last. */
   moveEnvelope(tx: Tx, id: string, state: 'funded' | 'live' | 'frozen'): Promise<void>
+  /** Whether others read what is written on it. */
+  showText(tx: Tx, id: string, showsText: boolean): Promise<void>
   endEnvelopes(tx: Tx, end: { ids: readonly string[]; state: EndedState; endedAtMs: number }): Promise<void>
 
   listGuests(tx: Tx, envelopeIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>

@@ -31,6 +31,7 @@ const sql = loadStatements(import.meta.url, [
   'lock-due-to-expire',
   'open-envelopes',
   'move-envelope',
+  'show-text',
   'end-envelopes',
   'list-guests',
   'find-guest',
@@ -97,6 +98,10 @@ export const envelopeRecord: EnvelopeRecord = {
 
   async moveEnvelope(tx, id, state) {
     await tx.query(sql['move-envelope'], [id, state])
+  },
+
+  async showText(tx, id, showsText) {
+    await tx.query(sql['show-text'], [id, showsText])
   },
 
   async endEnvelopes(tx, { ids, state, endedAtMs }) {
@@ -210,7 +215,8 @@ async function insertEnvelope(
   const money = [currency, totalMinor, shareCount, split, shareCapMinor, seed, Buffer.from(commitment, 'hex')]
   const shown = [audience, passphraseMac, greeting, clue, brand, envelope.campaignId]
   const times = [envelope.opensAtMs, envelope.expiresAtMs, envelope.createdAtMs].map(ms => new Date(ms))
-  const params = [id, hider.kind, hider.id, ...where, ...money, ...shown, state, ...times, envelope.presence]
+  const settings = [envelope.presence, envelope.showsText]
+  const params = [id, hider.kind, hider.id, ...where, ...money, ...shown, state, ...times, ...settings]
   await tx.query(sql['insert-envelope'], params)
   await tx.query(sql['insert-shares'], [id, amountsMinor])
   if (guestIds.length === 0) return { status: 'inserted' }

@@ -24,6 +24,7 @@ export type EnvelopeRow = Row & {
   greeting: string | null
   clue: string | null
   brand: string | null
+  shows_text: boolean
   campaign_id: string | null
   drop_id: string | null
   state: EnvelopeState
@@ -54,6 +55,7 @@ export const toEnvelope = (row: EnvelopeRow): Envelope => ({
   greeting: row.greeting,
   clue: row.clue,
   brand: row.brand,
+  showsText: row.shows_text,
   campaignId: row.campaign_id,
   dropId: row.drop_id,
   state: row.state,

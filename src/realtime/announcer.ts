@@ -13,8 +13,12 @@ type RequestFrame = 'request.state' | 'request.waiting'
 type OfferFrame = 'offer.made' | 'offer.withdrawn' | 'offer.accepted' | 'offer.declined' | 'offer.renewed'
 type ChatFrame = 'chat.message' | 'chat.seen'
 type MoneyFrame = 'claim.settled' | 'wallet.changed'
+type OwnFrame = 'watching' | 'review.changed'
 export type PlayerFrame = Unnumbered<
-  Extract<ServerFrame, { type: EnvelopeFrame | RequestFrame | OfferFrame | ChatFrame | MoneyFrame }>
+  Extract<
+    ServerFrame,
+    { type: EnvelopeFrame | RequestFrame | OfferFrame | ChatFrame | MoneyFrame | OwnFrame }
+  >
 >
 
 export type Announcer = {

@@ -8,17 +8,13 @@ import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import { type Changed, type ChangePorts, change } from './change.ts'
 import type { Pair, Players, RequestSettings, TakeGate } from './ports.ts'
-import { refuseProvider } from './provider.ts'
+import { refuseMinor, refuseProvider, refuseUntrusted, type TrustingPorts } from './provider.ts'
 import type { AskState } from './taken.ts'
 import { acceptBy, actorOf, offerIdOf } from './request.ts'
 import { viewRequest } from './view.ts'
 
-export type AcceptPorts = ChangePorts & {
-  players: Players
-  gate: TakeGate
-  askState: AskState
-  settings: RequestSettings
-}
+export type AcceptPorts = ChangePorts &
+  TrustingPorts & { players: Players; gate: TakeGate; askState: AskState; settings: RequestSettings }
 
 export type Answered = { status: 200; body: RequestAnswer } | Refusal
 
@@ -67,6 +63,8 @@ export async function takeRequest(
   ports: AcceptPorts,
   { caller, id }: { caller: PlayerCaller; id: string },
 ): Promise<Answered> {
+  const minor = refuseMinor(caller)
+  if (minor !== undefined) return minor
   const pair = { requestId: id, providerId: caller.id }
   const turnedAway = await enterGate(ports, pair)
   if (turnedAway !== undefined) return turnedAway
@@ -102,7 +100,10 @@ function take(ports: AcceptPorts, caller: PlayerCaller, id: string): Promise<Cha
   return change(ports, {
     ...{ id, action: 'take', actorOf: request => actorOf(request, caller.id) },
     apply: async (tx, request) => {
-      const refusal = await refuseProvider(ports, tx, { provider: caller, request, nowMs })
+      const { priceMinor } = request
+      const refusal =
+        (await refuseUntrusted(ports, tx, { playerId: caller.id, priceMinor, nowMs })) ??
+        (await refuseProvider(ports, tx, { provider: caller, request, nowMs }))
       if (refusal !== undefined) return refusal
       const isBanned = (await players.findBanned(tx, [caller.id])).has(caller.id)
       if (isBanned) return refuse('banned')

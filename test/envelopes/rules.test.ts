@@ -79,7 +79,7 @@ t.test('every rule, at its edge', async t => {
     ['expiry_too_far', { opensAt: at(-hour), expiresAt: at(72 * hour + 1) }],
     ['ok', { expiresAt: at(30 * day) }, 'merchant'],
     ['expiry_too_far', { expiresAt: at(30 * day + 1) }, 'merchant'],
-    ['text_refused', { greeting: '加微信13800138000' }],
+    ['ok', { greeting: '加微信13800138000' }],
     ['ok', { greeting: '加微信13800138000' }, 'merchant'],
     ['text_refused', { clue: { text: ' \n ' } }],
   ]
@@ -171,9 +171,19 @@ t.test('public text', async t => {
     '(010)8888-6666',
     '１３８００１３８０００',
     'me@example.com',
-    'see www.example.com',
+    'www.example.com/a?b',
+    'HTTPS://x.cn',
+    '微@信.中国',
   ]
-  for (const contact of [...contacts, 'HTTPS://x.cn']) t.equal(check(contact), 'has contact details', contact)
+  for (const contact of contacts) {
+    const masked = check(`call ${contact} now`, 60)
+    t.match(masked, /^call \(?\*\*\* now$/, contact)
+  }
+  t.equal(check('打给我13800138000或者me@example.com谢谢', 60), '打给我***或者***谢谢', 'only what it is')
+  t.equal(check('去www.example.com看看', 60), '去***看看')
+  t.equal(check('a@b.cc@d.ee'), '***')
+  t.equal(checkText('138 0013 8000', { maxChars: 20, allowContact: true }).status, 'ok')
+  t.match(checkText('138 0013 8000', { maxChars: 20, allowContact: true }), { text: '138 0013 8000' })
 })
 
 t.test('text that passed passes again, unchanged', async () => {

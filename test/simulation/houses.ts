@@ -153,6 +153,7 @@ export function createMemoryRecordHouse(nowMs: () => number): RecordHouse {
           greeting: null,
           clue: null,
           brand: null,
+          showsText: true,
           campaignId: null,
           dropId: null,
           commitment: '',

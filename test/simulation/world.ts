@@ -156,6 +156,7 @@ function plantEnvelope(
       greeting: null,
       clue: null,
       brand: null,
+      showsText: true,
       campaignId: null,
       dropId: null,
       commitment: '',

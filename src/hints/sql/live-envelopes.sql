@@ -15,8 +15,8 @@ select
   end as guests,
   presence,
   reports >= $2::int as is_reported,
-  greeting,
+  case when shows_text then greeting end as greeting,
   brand,
-  clue
+  case when shows_text then clue end as clue
 from envelopes
 where state = 'live' and cell_r7 = any($1::bigint[])
