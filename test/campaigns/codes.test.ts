@@ -14,6 +14,7 @@ import { memoryLimits } from '../../src/claims/memory.ts'
 import type { RevealAnswer } from '../../src/claims/reveal.ts'
 import { type Cell, centreOf, coarsen, locateCell } from '../../src/geo/cell.ts'
 import type { Point } from '../../src/geo/point.ts'
+import { loadLiveEnvelopes } from '../../src/hints/postgres.ts'
 import type { MerchantCaller, PlayerCaller } from '../../src/players/caller.ts'
 import { judgeEntry } from '../../src/positions/entry.ts'
 import { unusedQuotas } from '../../src/positions/quotas.ts'
@@ -155,6 +156,12 @@ t.test('all envelopes of a drop ask for the code of their campaign', async t => 
   )
   t.equal(rows.length, 20)
   t.ok(rows.every(({ presence }) => presence === 'code'))
+  const shown = await loadLiveEnvelopes(stage.world.database, [coarsen(locateCell(square), 7)])
+  const ids = new Set(rows.map(({ id }) => id))
+  t.ok(
+    shown.filter(envelope => ids.has(envelope.id)).every(({ presence }) => presence === 'code'),
+    'hints say so',
+  )
   const [first] = rows
   if (first === undefined) return
   const { code } = await show(merchant, id)

@@ -77,7 +77,8 @@ t.test('who may report: whoever is near or has won, and nobody else hears anythi
     ['who stands nowhere', open.id, null, 'position_needed'],
     ['here', open.id, square, 200],
     ['hot', open.id, goEast(110), 200],
-    ['warm', open.id, goEast(260), 'out_of_reach'],
+    ['warm', open.id, goEast(200), 'out_of_reach'],
+    ['cool', open.id, goEast(300), 'out_of_reach'],
     ['far', open.id, goEast(5_000), 'out_of_reach'],
     ['nothing, here', nobody, square, 'out_of_reach'],
     ['not a guest', listed.id, square, 'out_of_reach'],
@@ -232,7 +233,8 @@ t.test('enough of them close it: the rest goes home, what was won stays won', as
   ])
   t.match(
     await ask(
-      "select actor, reason, target, before, after from operator_actions where action = 'close_reported'",
+      "select actor, reason, target, before, after from operator_actions where target->>'envelopeId' = $1",
+      [id],
     ),
     [
       {
