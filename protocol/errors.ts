@@ -5,6 +5,7 @@
 import { campaignErrors } from './campaign-errors.ts'
 import { entry } from './error-entry.ts'
 import { requestErrors } from './request-errors.ts'
+import { webhookErrors } from './webhook-errors.ts'
 
 export const errors = {
   bad_request: entry({
@@ -273,6 +274,7 @@ export const errors = {
   }),
   ...requestErrors,
   ...campaignErrors,
+  ...webhookErrors,
 } as const
 
 export type ErrorCode = keyof typeof errors

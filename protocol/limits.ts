@@ -169,5 +169,24 @@ export const limits = {
     dropsUnderWay: 4,
   },
   merchant: { liveKeys: 2, tillKeys: 20, nameChars: 80 },
+  webhook: {
+    endpoints: 10,
+    urlChars: 500,
+    descriptionChars: 120,
+    timeoutMs: 15_000,
+    /** Of the Standard Webhooks specification: 5 s, 5 min, 30 min; 2, 5, 10, 14, 20, 24 h. */
+    retriesAfterMs: [
+      5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 50_400_000, 72_000_000, 86_400_000,
+    ],
+    jitterPercent: 10,
+    atOnce: 4,
+    disabledAfterMs: 5 * 86_400_000,
+    rotationMs: 86_400_000,
+    responseChars: 500,
+    replayedAtOnce: 1_000,
+    keptMs: 30 * 86_400_000,
+    inboxMessages: 50,
+    inboxKeptMs: 86_400_000,
+  },
   sandbox: { maxTimeScale: 120, playerTestMinor: 100_000_00n, merchantTestMinor: 1_000_000_00n },
 } as const

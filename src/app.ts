@@ -15,7 +15,9 @@ import { createHttpServer } from '#platform/http-server.ts'
 import { createForgettingJob, runOnce } from '#platform/idempotency.ts'
 import { createJobs, type Jobs } from '#platform/jobs.ts'
 import { createLimiter } from '#platform/limiter.ts'
+import { createPost } from '#platform/outbound.ts'
 import { attempt, isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
+import { judgeUrl } from '#platform/public-address.ts'
 import type { Random } from '#platform/random.ts'
 import { createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { createSeal } from '#platform/seal.ts'
@@ -94,6 +96,10 @@ import { registerPlaySocket } from './realtime/socket.ts'
 import { createStrikes } from './strikes/give.ts'
 import { appealRecord, strikeRecord } from './strikes/postgres.ts'
 import { registerStrikeRoutes } from './strikes/routes.ts'
+import { webhookRecord } from './webhooks/postgres.ts'
+import { createInbox } from './webhooks/redis.ts'
+import { registerInbox, registerWebhookRoutes } from './webhooks/routes.ts'
+import { createWebhooks } from './webhooks/webhooks.ts'
 
 export type AppOptions = {
   config: ReadyConfig
@@ -145,6 +151,15 @@ export async function createApp({
     ...{ hmacSecret, log },
   })
   const notices = createNotices(redis, { prefix: redisPrefix, log })
+
+  // What is told over HTTP
+  const { timeoutMs, responseChars } = limits.webhook
+  const webhooks = createWebhooks({
+    ...{ database, record: webhookRecord, hmacSecret, clock, random, log },
+    post: createPost({ isSandbox, timeoutMs, textChars: responseChars }),
+    judgeUrl: url => judgeUrl(url, { isSandbox }),
+    seal: createSeal(hmacSecret, { purpose: 'webhook secrets', random }),
+  })
 
   // Where players are
   const positions = createPositions({
@@ -337,6 +352,10 @@ export async function createApp({
     onLateWin: claim => announceLateWin(announcer, claim),
   })
   registerChainRoutes(bind, { record: chainRecord, database })
+  const inbox = createInbox({ redis, prefix: redisPrefix })
+  const webhookRoutes = { manage: webhooks.manage, database, hmacSecret, inbox }
+  registerWebhookRoutes(bind, webhookRoutes)
+  if (isSandbox) registerInbox(http, webhookRoutes)
   const health = registerHealthRoutes(bind, { database, redis })
 
   const handOver = createHandOverJob({ ...payouts, provider: payoutProvider, log })
@@ -346,6 +365,7 @@ export async function createApp({
       ...envelopes.jobs,
       ...campaigns.jobs,
       ...requests.jobs,
+      ...webhooks.jobs,
       handOver,
       createForgettingJob({ database, clock }),
       createChainJob({ database, record: chainRecord, clock, log }),
@@ -362,7 +382,7 @@ export async function createApp({
       // Closing HTTP says goodbye to the sockets first.
       await http.close()
       await jobs.stop()
-      await Promise.race([claims.drain(), clock.sleep(drainMs)])
+      await Promise.race([Promise.all([claims.drain(), webhooks.drain()]), clock.sleep(drainMs)])
       index.close()
       live.close()
       budgets.stop()

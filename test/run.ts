@@ -30,7 +30,10 @@ function listFailures(text: string): string[] {
   })
 }
 
-/** What failed comes last: who reads a log reads its end. The raw results end in a line for each file and `# { total: 12, pass: 11, fail: 1 }`. */
+/**
+ * What failed comes last: who reads a log reads its end. The raw results end in a line for each file and
+ * `# { total: 12, pass: 11, fail: 1 }`.
+ */
 function summarise(text: string): string {
   const files = text.match(/^(not )?ok \d+ - .*$/gm) ?? []
   const totals = text.match(/^# \{ total: .*\}$/gm)?.at(-1) ?? ''

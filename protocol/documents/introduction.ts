@@ -15,6 +15,7 @@ export const tags: Record<string, string> = {
   claims: 'Grab a share, look back.',
   campaigns: 'Plans of many envelopes: launched, dropped on the map, paused, ended.',
   merchants: 'The merchant behind a key, and its keys.',
+  webhooks: 'What the server sends to you: endpoints, deliveries, replays.',
   operator: 'What the operator does for merchants and wallets.',
   health: 'For load balancers.',
 }
@@ -23,7 +24,7 @@ const restLimits = [
   ...(['money', 'envelope', 'serviceRequest', 'chat', 'rating', 'review', 'trust', 'claim'] as const),
   ...(['code', 'report'] as const),
   ...(['position', 'strike', 'device', 'hint', 'http', 'idempotency'] as const),
-  ...(['payout', 'statement', 'merchant', 'sandbox'] as const),
+  ...(['payout', 'statement', 'merchant', 'webhook', 'sandbox'] as const),
 ]
 
 export const restIntroduction = `Hide money at real places, walk, get warmer and colder hints, claim exactly once.

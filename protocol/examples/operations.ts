@@ -13,6 +13,7 @@ import { ratingExamples } from './ratings.ts'
 import { serviceRequestExamples } from './service-requests.ts'
 import { reviewExamples } from './reviews.ts'
 import { standingExamples } from './standing.ts'
+import { webhookExamples } from './webhooks.ts'
 
 const healthExamples = [
   exampleOf(getLiveness, { answers: { 200: { status: 'alive' } } }),
@@ -32,6 +33,7 @@ export const examples: ReadonlyMap<string, Example> = new Map(
     ...chatExamples,
     ...ratingExamples,
     ...merchantExamples,
+    ...webhookExamples,
     ...operatorExamples,
     ...exclusionExamples,
     ...healthExamples,

@@ -98,7 +98,8 @@ export const claimEnvelope = operation({
     '200 only after the win is committed to the record. 202 promises an answer, not a win: POST again or ' +
     'wait for `claim.settled`. Safe to repeat from anywhere: whoever won gets the same win again. `fix` or, after a ' +
     'reveal, its `ticket`: never both. Where the presence is `code`, the fix may be 500 m off and `code` is what the ' +
-    'till shows; one code lets a player in to one envelope.',
+    'till shows; one code lets a player in to one envelope. In the sandbox `Server-Timing` says how long the server ' +
+    'waited for `redis` and for `pg`.',
   callers: ['player'],
   params: Shape({ id: Uuid }),
   body: ClaimBody,

@@ -81,6 +81,7 @@ import {
 import { getTrust } from './trust.ts'
 import { endAppeal, getPlayerStanding, getStanding, listAppeals, sendAppeal } from './standing.ts'
 import { getAccountStatement, getStatement } from './statements.ts'
+import { webhookOperations } from './webhooks.ts'
 
 export const operations: readonly Operation[] = [
   signUpPlayer,
@@ -142,6 +143,7 @@ export const operations: readonly Operation[] = [
   listApiKeys,
   revokeApiKey,
   ...campaignOperations,
+  ...webhookOperations,
   createMerchant,
   deposit,
   banPlayer,

@@ -165,7 +165,7 @@ function settleAndMark(
 }
 
 /** Claims of one partition that arrive together are one script call. */
-function createReserve(gate: ClaimGate, nowMs: () => number) {
+export function createReserve(gate: ClaimGate, nowMs: () => number) {
   const partitions = new Map<number, Ask<ReserveRequest, ReserveVerdict>>()
   const create = (partition: number) =>
     createBatcher<ReserveRequest, ReserveVerdict>({

@@ -111,7 +111,13 @@ t.test('a POST without a kept answer is safe to repeat, or refuses a key', async
     ({ method, idempotencyKey }) => method === 'POST' && idempotencyKey !== 'required',
   )
   const refusing = posts.filter(({ idempotencyKey }) => idempotencyKey === 'refused').map(({ id }) => id)
-  t.same(refusing.sort(), ['createApiKey', 'signUpPlayer'])
+  const webhooks = [
+    'createWebhookEndpoint',
+    'createWebhookInbox',
+    'rotateWebhookSecret',
+    'testWebhookEndpoint',
+  ]
+  t.same(refusing.sort(), ['createApiKey', ...webhooks, 'signUpPlayer'].sort())
   const safe = posts.filter(({ idempotencyKey }) => idempotencyKey === undefined).map(({ id }) => id)
   // Each is tried twice in test/requests/requests.test.ts.
   const steps = ['acceptOffer', 'offerOnServiceRequest', 'removeServiceRequest'].concat(
@@ -129,7 +135,9 @@ t.test('a POST without a kept answer is safe to repeat, or refuses a key', async
   // Each is tried twice in test/reviews/reviews.test.ts.
   const reviews = ['appealReview', 'rejectText', 'releaseText', 'reportText', 'setDuty']
   const others = ['banPlayer', 'claimEnvelope', 'revealEnvelope', 'reportPayout', 'sendPosition']
-  t.same(safe.sort(), [...steps, ...campaigns, ...saidOnce, ...reviews, ...others].sort())
+  // A replay sends the same message again, which its receiver knows by its id.
+  const replays = ['replayWebhookDelivery', 'replayWebhookDeliveries']
+  t.same(safe.sort(), [...steps, ...campaigns, ...saidOnce, ...reviews, ...others, ...replays].sort())
 })
 
 t.test(`${rounds} lost answers`, { timeout: 600_000 }, async t => {

@@ -1,0 +1,7 @@
+-- Takes events that were not handed out yet, oldest first. A transaction that commits late is taken late; of one
+-- subject never, because the next event of it waited for that transaction.
+-- Params: $1 limit
+-- Returns: position, owner
+update webhook_events set is_new = false
+where position in (select position from webhook_events where is_new order by position limit $1 for update skip locked)
+returning position, owner
