@@ -242,8 +242,8 @@ export const errors = {
     title: "The day's limit is used up",
     help:
       'A player hides 50 envelopes, wins 200 shares, posts 50 service requests, learns 50 exact places of others, ' +
-      'reports 20 envelopes and drops 5 accepted requests a day at most; the day ends as DAY_ZONE of the server says. ' +
-      'Texts are reported 20 times within 24 hours.',
+      'reports 20 envelopes and drops 5 accepted requests a day at most; the day ends as DAY_ZONE of the server ' +
+      'says. Texts are reported 20 times within 24 hours.',
   }),
   too_many_tries: entry({
     status: 429,

@@ -116,13 +116,8 @@ export const hideEnvelope = operation({
     ...bodyErrors,
     ...playerErrors,
     ...idempotencyErrors,
-    'position_needed',
-    'position_refused',
-    'envelope_refused',
-    'place_refused',
-    'insufficient_funds',
-    'daily_limit',
-    'frozen',
+    ...(['position_needed', 'position_refused', 'envelope_refused', 'place_refused'] as const),
+    ...(['insufficient_funds', 'daily_limit', 'frozen'] as const),
   ],
 })
 

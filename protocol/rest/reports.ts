@@ -13,9 +13,9 @@ export const reportEnvelope = operation({
   summary: 'Say that an envelope cannot, or should not, be reached',
   description:
     'By whoever has won there or stands near: the last fix lies in a hint cell from which the envelope is `here` or ' +
-    '`hot`; everything else is `out_of_reach`. The hider is told. One report for each player, and the first one stays: ' +
-    'safe to repeat. Envelopes that several players reported are shown last, then closed and refunded; accounts that ' +
-    'share a device count once.',
+    '`hot`; everything else is `out_of_reach`. The hider is told. One report for each player, and the first one ' +
+    'stays: safe to repeat. Envelopes that several players reported are shown last, then closed and refunded; ' +
+    'accounts that share a device count once.',
   callers: ['player'],
   params: Shape({ id: Uuid }),
   body: Shape({ reason: ReportReason }),

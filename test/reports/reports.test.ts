@@ -321,7 +321,7 @@ t.test('over HTTP: reasons from a closed list, and the operator reads them', asy
   t.equal((await list(credential)).status, 403)
   const { body: page } = await list(operatorKey)
   t.match(page, { items: [{ envelopeId: id, reason: 'dangerous', state: 'live', reports: 2 }] })
-  const { body: next } = await list(operatorKey, String((page.links as { next: string }).next))
+  const { body: next } = await list(operatorKey, (page.links as { next: string }).next)
   t.match(next, { items: [{ envelopeId: id, playerId, reason: 'unreachable', state: 'live', reports: 2 }] })
   t.notMatch(JSON.stringify([page, next]), /"(lat|lng|place|cell)"/)
 })
