@@ -62,12 +62,16 @@ export type PlayClient = {
   /** Rejects with {@link PlayRefusal} or {@link PlayClosed}; of fixes that wait for a socket only the last is sent. */
   position(fix: Fix): Promise<FrameOf<'position.ack'>>
   /** Where to draw an envelope within reach, and a ticket to claim it with. */
-  reveal(envelopeId: string, fix: Fix, more?: { passphrase?: string }): Promise<FrameOf<'reveal.result'>>
+  reveal(
+    envelopeId: string,
+    fix: Fix,
+    more?: { passphrase?: string; code?: string },
+  ): Promise<FrameOf<'reveal.result'>>
   /** By a fix, or by the ticket of a reveal. Safe to repeat: who has won hears the same win. */
   claim(
     envelopeId: string,
     by: Fix | { ticket: string },
-    more?: { passphrase?: string },
+    more?: { passphrase?: string; code?: string },
   ): Promise<FrameOf<'claim.result'>>
   /** On duty or not: fills `requests`, in this session and, as the server keeps it, in those that come after it. */
   watch(serviceRequests: boolean, more?: { category?: Category }): Promise<FrameOf<'watching'>>

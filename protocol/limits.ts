@@ -88,6 +88,10 @@ export const limits = {
     thanksChars: 120,
   },
 
+  code: { stepMs: 30_000, stepsAround: 1, reachM: 500, worstAccuracyM: 500, rotatedAfterMs: 15_000 },
+
+  report: { perDay: 20, lowersAt: 2, closesAt: 5 },
+
   position: {
     maxAgeMs: 60_000,
     worstAccuracyM: 120,
@@ -164,7 +168,7 @@ export const limits = {
     phoneAccuracyM: 50,
     dropsUnderWay: 4,
   },
-  merchant: { liveKeys: 2, nameChars: 80 },
+  merchant: { liveKeys: 2, tillKeys: 20, nameChars: 80 },
   webhook: {
     endpoints: 10,
     urlChars: 500,

@@ -72,6 +72,8 @@ import { registerPayoutRoutes } from './payouts/routes.ts'
 import { createPositions } from './positions/positions.ts'
 import { createStandingStore } from './positions/redis.ts'
 import { registerPositionRoutes } from './positions/routes.ts'
+import { reportRecord } from './reports/postgres.ts'
+import { registerReportRoutes } from './reports/routes.ts'
 import { ratingRecord } from './ratings/postgres.ts'
 import { registerRatingRoutes } from './ratings/routes.ts'
 import { createLiveRequests } from './requests/live-requests.ts'
@@ -322,6 +324,11 @@ export async function createApp({
   registerEnvelopeRoutes(bind, { envelopes })
   campaigns.register(bind)
   registerServiceRequestRoutes(bind, { requests, live, nearby, positions })
+  registerReportRoutes(bind, {
+    ...{ database, envelopes: envelopeRecord, reports: reportRecord, ledger: { post: postTransfers } },
+    ...{ positions, noteAction, announcer, clock, random, dayZone },
+    claims: { hasWon: async pair => (await record.findClaims([pair])).length > 0 },
+  })
   registerReviewRoutes(bind, {
     ...{ record: reviewRecord, database, transact: database.transact, announcer: channel, clock },
     subjects: { service_request: requests.reviewed, envelope: envelopes.reviewed },

@@ -22,6 +22,7 @@ export const tags: Record<string, string> = {
 
 const restLimits = [
   ...(['money', 'envelope', 'serviceRequest', 'chat', 'rating', 'review', 'trust', 'claim'] as const),
+  ...(['code', 'report'] as const),
   ...(['position', 'strike', 'device', 'hint', 'http', 'idempotency'] as const),
   ...(['payout', 'statement', 'merchant', 'webhook', 'sandbox'] as const),
 ]
@@ -66,5 +67,5 @@ export const socketIntroduction = `Hints, wins and positions, live. Frames are J
 ${closeRows.join('\n')}
 
 ## Limits
-${tabulateLimits(['socket', 'position', 'device', 'hint', 'claim', 'serviceRequest', 'chat'])}
+${tabulateLimits(['socket', 'position', 'device', 'hint', 'claim', 'code', 'serviceRequest', 'chat'])}
 `

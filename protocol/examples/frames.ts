@@ -113,6 +113,9 @@ export const serverExamples: ByType<ServerFrame> = {
     winner: 'p_7Qm2',
     text: thanks,
   },
+  'envelope.reported': {
+    ...{ type: 'envelope.reported', seq: 13, envelopeId, reason: 'unreachable', reports: 1 },
+  },
   error: errorFrameOf('out_of_reach'),
   pong: { type: 'pong', seq: 23, ref: 'k1', serverTime: times.claimed },
   goodbye: { type: 'goodbye', seq: 24, reason: 'shutdown', retryAfterMs: 2_300, resume: false },

@@ -67,6 +67,7 @@ import {
   listTakenServiceRequests,
   postServiceRequest,
 } from './service-requests.ts'
+import { reportEnvelope, listReports } from './reports.ts'
 import { getDuty, setDuty } from './duty.ts'
 import {
   appealReview,
@@ -109,6 +110,7 @@ export const operations: readonly Operation[] = [
   getClaim,
   listClaims,
   thankHider,
+  reportEnvelope,
   postServiceRequest,
   listServiceRequests,
   listOwnServiceRequests,
@@ -169,6 +171,7 @@ export const operations: readonly Operation[] = [
   listActions,
   listDeadLetters,
   replayDeadLetters,
+  listReports,
   ...exclusionOperations,
   getChainHead,
   getLiveness,

@@ -85,6 +85,7 @@ export const serverMeanings: Readonly<Record<ServerType, string>> = {
   'envelope.found': 'To the hider: somebody found a share.',
   'envelope.ended': 'To the hider: it is over, what was found, and who had the best luck.',
   'envelope.thanked': 'To the hider: a winner says thanks.',
+  'envelope.reported': 'To the hider: a player says that it cannot, or should not, be reached.',
   'wallet.changed': 'Money came in, or a payout ended; REST has the balance.',
   watching:
     'Whether service requests are told from now on; forget those that were. Without `ref`: a new session begins as ' +
@@ -120,6 +121,7 @@ export const pushedFrames = [
   'envelope.found',
   'envelope.ended',
   'envelope.thanked',
+  'envelope.reported',
   'wallet.changed',
   'watching',
   'request.opened',

@@ -14,6 +14,7 @@ import type { ClaimBody } from '#protocol/rest/claims.ts'
 import type { Clock } from '#platform/clock.ts'
 import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
 import { timed, type Waits } from '#platform/waits.ts'
+import type { SiteCode } from '../campaigns/site-code.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { EntryPlace, EntryVerdict } from '../positions/entry.ts'
 import type { Walker } from '../positions/judging.ts'
@@ -41,6 +42,8 @@ export type ApproachPorts = {
     envelope: { id: string; passphraseMac: Buffer | null },
     passphrase: string | undefined,
   ) => boolean
+  /** The step of an on-site code, if it is one that counts now; compared in constant time. */
+  findCodeStep: (site: SiteCode, sent: string) => number | undefined
   /** The cell in which the ticket was given, if it is the bearer's and not over. */
   readTicket: (bearer: Bearer, ticket: string) => Cell | undefined
 }
@@ -108,7 +111,7 @@ type Entering = {
 
 async function enter(ports: ApproachPorts, player: Walker, entering: Entering): Promise<EntryVerdict> {
   const { request, purpose, envelope, isStopped } = entering
-  const { envelopeId, fix, ticket, passphrase } = request
+  const { envelopeId, fix, ticket, passphrase, code } = request
   const isLive = envelope?.state === 'live' && !isStopped
   const permit = !isLive ? 'not_needed' : purpose === 'claim' ? 'taken' : 'asked_for'
   if (ticket !== undefined) {
@@ -124,8 +127,18 @@ async function enter(ports: ApproachPorts, player: Walker, entering: Entering): 
       claimRadiusM: envelope.claimRadiusM,
       isOpenToPlayer: isOpenTo(ports, envelope, { player, passphrase }),
       permit,
+      ...(envelope.code && { code: readCode(ports, envelope.code, code) }),
     } satisfies EntryPlace)
-  return ports.positions.enter(player, envelopeId, fix, place)
+  return ports.positions.enter(player, envelopeId, fix, place, { bringsCode: code !== undefined })
+}
+
+function readCode(
+  { findCodeStep }: ApproachPorts,
+  { campaignId, site }: NonNullable<ClaimableEnvelope['code']>,
+  sent: string | undefined,
+): NonNullable<EntryPlace['code']> {
+  const step = site === undefined || sent === undefined ? undefined : findCodeStep(site, sent)
+  return { campaignId, step }
 }
 
 function isOpenTo(

@@ -4,6 +4,7 @@ import type { Clock } from '#platform/clock.ts'
 import type { Job } from '#platform/jobs.ts'
 import type { Database, Tx } from '#platform/postgres.ts'
 import type { Random } from '#platform/random.ts'
+import { createSiteCodes } from '../campaigns/site-code.ts'
 import type { Announcer } from '../realtime/announcer.ts'
 import type { NoteAction } from '../operator/action.ts'
 import { closeEnvelope } from './close.ts'
@@ -64,7 +65,9 @@ export type Envelopes = {
 }
 
 export function createEnvelopes({ database, ...ports }: EnvelopePorts): Envelopes {
-  const all = { ...ports, tx: database, transact: database.transact, snapshot: database.snapshot }
+  const { hmacSecret } = ports.settings
+  const siteCodes = createSiteCodes({ hmacSecret, random: ports.random })
+  const all = { ...ports, siteCodes, tx: database, transact: database.transact, snapshot: database.snapshot }
   return {
     hide: request => hideEnvelope(all, request),
     close: request => closeEnvelope(all, request),

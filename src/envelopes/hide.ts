@@ -32,6 +32,7 @@ import { centreOf, coarsen, locateCell } from '../geo/cell.ts'
 import { measureM } from '../geo/distance.ts'
 import { findMisreading } from '../geo/misread.ts'
 import { parsePosition } from '../geo/point.ts'
+import type { SiteCodes } from '../campaigns/site-code.ts'
 import type { LiveEnvelope } from '../hints/live-envelope.ts'
 import type { MerchantCaller, PlayerCaller } from '../players/caller.ts'
 import type { Announcer } from '../realtime/announcer.ts'
@@ -58,6 +59,7 @@ export type HidePorts = {
   exclusions: Exclusions
   budgets: Budgets
   campaigns: Campaigns
+  siteCodes: Pick<SiteCodes, 'create'>
   reviews: Pick<ReviewDesk, 'submit'>
   announcer: Pick<Announcer, 'envelopeOpened'>
   clock: Clock
@@ -167,13 +169,14 @@ async function refuseByRecord(
 }
 
 async function refuseStopped(
-  { budgets, campaigns }: HidePorts,
+  { budgets, campaigns, siteCodes }: HidePorts,
   tx: Tx,
-  { caller, draft: { campaignId, currency }, nowMs }: Placing,
+  { caller, draft: { campaignId, currency, presence }, nowMs }: Placing,
 ): Promise<Refusal | undefined> {
   if (campaignId !== null) {
     const isTheirs = await campaigns.take(tx, { id: campaignId, merchantId: caller.id, nowMs })
     if (!isTheirs) return refuse('envelope_refused', { reason: 'campaign_unknown' })
+    if (presence === 'code') await campaigns.openCode(tx, campaignId, siteCodes.create(nowMs))
   }
   const hider = { hiderKind: caller.kind, hiderId: caller.id }
   const isFrozen = await budgets.isFrozen(tx, { ...hider, currency, campaignId: campaignId ?? undefined })
@@ -229,6 +232,7 @@ function createEnvelope(
     endedAtMs: null,
     claimedShares: 0,
     claimedMinor: 0n,
+    reports: 0,
     showsText: true,
     seed,
     amountsMinor,

@@ -2,6 +2,7 @@
 import type { PageRequest } from '#platform/page.ts'
 import type { Tx } from '#platform/postgres.ts'
 import type { Covered } from '../budgets/budget.ts'
+import type { SiteCode } from '../campaigns/site-code.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Point } from '../geo/point.ts'
 import type { Envelope, Hider } from './envelope.ts'
@@ -105,6 +106,8 @@ export type Merchants = {
 export type Budgets = { isFrozen(tx: Tx, covered: Covered): Promise<boolean> }
 
 export type Campaigns = {
+  /** Keeps the on-site code of the campaign, unless it has one. */
+  openCode(tx: Tx, campaignId: string, code: SiteCode): Promise<void>
   /** Makes the campaign the merchant's unless it is another's; whether it is theirs. */
   take(tx: Tx, campaign: { id: string; merchantId: string; nowMs: number }): Promise<boolean>
 }

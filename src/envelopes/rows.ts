@@ -1,7 +1,7 @@
 /** The rows of envelopes, of their lists and endings, as values. */
 import type { Row } from '#platform/postgres.ts'
 import { fromBigInt } from '../geo/cell.ts'
-import type { AudienceKind, Envelope, HiderKind, SplitKind } from './envelope.ts'
+import type { AudienceKind, Envelope, HiderKind, Presence, SplitKind } from './envelope.ts'
 import type { Entry, Win } from './ports.ts'
 import type { EndedState, EnvelopeState } from './state.ts'
 import type { Ending } from './tell-end.ts'
@@ -35,6 +35,8 @@ export type EnvelopeRow = Row & {
   ended_at: Date | null
   claimed_shares: number
   claimed_amount: bigint
+  presence: Presence
+  reports: number
 }
 
 export const toEnvelope = (row: EnvelopeRow): Envelope => ({
@@ -64,6 +66,8 @@ export const toEnvelope = (row: EnvelopeRow): Envelope => ({
   endedAtMs: row.ended_at?.getTime() ?? null,
   claimedShares: row.claimed_shares,
   claimedMinor: row.claimed_amount,
+  presence: row.presence,
+  reports: row.reports,
 })
 
 export type WinRow = Row & {

@@ -23,6 +23,7 @@ export function viewEnvelope(envelope: Envelope, viewer: Viewer, nowMs: number):
     split: envelope.split,
     audience: envelope.audience,
     shares: envelope.shareCount,
+    presence: envelope.presence,
     claimRadiusM: envelope.claimRadiusM,
     ...(greeting !== null && { greeting }),
     ...(brand !== null && { brand }),
@@ -48,6 +49,7 @@ function viewOwn(envelope: Envelope): NonNullable<EnvelopeAnswer['own']> {
     claimed: toMoney(envelope.claimedMinor, currency),
     escrow: toMoney(escrowMinorOf(envelope), currency),
     ...(campaignId !== null && { campaignId }),
+    reports: envelope.reports,
     ...(!showsText && { textIsHidden: true }),
   }
 }

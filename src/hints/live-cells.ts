@@ -128,7 +128,7 @@ function replaceCell(memory: Memory, cell7: Cell, { envelopes, ends, readAt }: R
 }
 
 const readsTheSame = (one: LiveEnvelope, other: LiveEnvelope): boolean =>
-  one.greeting === other.greeting && one.clue === other.clue
+  one.greeting === other.greeting && one.clue === other.clue && one.isReported === other.isReported
 
 type Renewal = { known: Entry; envelope: LiveEnvelope; since: Moment }
 

@@ -113,13 +113,14 @@ function serialiseItem(hint: Hint, withZone: boolean): Item {
 }
 
 function describeHint({ envelopeId, band, envelope }: Hint, withZone: boolean): HintItem {
-  const { cell10, kind, audience, brand, greeting, clue } = envelope
+  const { cell10, kind, audience, presence, brand, greeting, clue } = envelope
   return {
     envelopeId,
     band,
     cell: cell10,
     kind,
     audience,
+    ...(presence !== undefined && { presence }),
     ...(withZone && { zone: zoneOf(cell10) }),
     ...(brand !== undefined && { brand }),
     ...(greeting !== undefined && { greeting }),

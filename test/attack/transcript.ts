@@ -206,6 +206,9 @@ async function crawl(scene: Scene, envelopeId: string, note: Note): Promise<void
     note(what, await person.send({ method: 'GET', url: `${url}/${what}` }))
   note('close', await person.send({ method: 'DELETE', url }))
   note('claim, malformed', await person.send({ method: 'POST', url: `${url}/claims`, body: {} }))
+  // One is near enough; a second voice would change the order of lists.
+  const report = { method: 'POST' as const, url: `${url}/reports`, body: { reason: 'gone' } }
+  for (const i of [0, 2, 5]) note(`report ${i}`, await (walkers[i] as Walker).person.send(report))
   for (const there of gridDisk(cell, 1).slice(0, 3)) await tryToHide({ pauper, cell, there }, note)
 
   const client = await newcomer.play()

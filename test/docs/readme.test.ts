@@ -100,7 +100,7 @@ t.test('the limits are those of the protocol', async t => {
 })
 
 /** One after the other, with the same shell. */
-const played = ['Play a round', 'Ask for a hand', 'What others read', 'Webhooks']
+const played = ['Play a round', 'Ask for a hand', 'What others read', 'Webhooks', 'Show a code at the till']
 
 t.test('the round of the README', { timeout: 100_000 }, async t => {
   const blocks = readme.blocks.filter(({ section }) => played.includes(section))

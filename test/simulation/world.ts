@@ -151,6 +151,7 @@ function plantEnvelope(
       claimRadiusM: 60,
     },
     ...{ currency: 'CNY', totalMinor, shareCount, split: 'lucky', shareCapMinor: null, audience: 'anyone' },
+    ...{ presence: 'gps', reports: 0 },
     ...{
       greeting: null,
       clue: null,

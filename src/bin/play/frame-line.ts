@@ -34,6 +34,8 @@ function tellFrame(frame: ServerFrame): string {
       )
     case 'envelope.thanked':
       return `${frame.envelopeId} ${frame.winner}: "${frame.text}"`
+    case 'envelope.reported':
+      return `${frame.envelopeId} ${frame.reason}, ${frame.reports} reports`
     case 'wallet.changed':
       return `${frame.kind} of ${tellMoney(frame)} from ${frame.envelopeId ?? frame.payoutId ?? frame.serviceRequestId}`
     case 'watching':
