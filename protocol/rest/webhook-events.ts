@@ -29,7 +29,7 @@ const DropData = Shape({
   campaignId: Uuid,
   dropId: Uuid,
   envelopes: Type.Integer(),
-  cost: Amount,
+  cost: Type.Optional(Amount),
 })
 
 type WebhookEvent = { owner: 'merchant' | 'operator'; meaning: string; data: TObject }
@@ -57,9 +57,9 @@ export const webhookEvents = {
       reason: Type.Enum(['empty', 'expired', 'closed']),
       shares: Type.Integer(),
       claimedShares: Type.Integer(),
-      total: Amount,
-      claimed: Balance,
-      refunded: Balance,
+      total: Type.Optional(Amount),
+      claimed: Type.Optional(Balance),
+      refunded: Type.Optional(Balance),
     }),
   ),
   'campaign.scheduled': merchantEvent('A campaign was launched; its budget is in escrow.', CampaignData),

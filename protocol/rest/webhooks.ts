@@ -67,9 +67,10 @@ export const WebhookAttempt = Shape({
   tookMs: Type.Integer({ minimum: 0 }),
   status: Type.Optional(Type.Integer({ description: 'What the endpoint answered.' })),
   fault: Type.Optional(
-    Type.Enum(['address', 'unresolved', 'timeout', 'connection', 'redirect'], {
+    Type.Enum(['address', 'unresolved', 'timeout', 'connection', 'redirect', 'internal'], {
       description:
-        'Why there was no answer that counts. address: not a public one. redirect: none is followed.',
+        'Why there was no answer that counts. address: not a public one. redirect: none is followed. ' +
+        'internal: nothing was sent, and that is not your fault.',
     }),
   ),
   response: Type.Optional(Type.String({ description: 'The beginning of what was answered.' })),

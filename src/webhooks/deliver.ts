@@ -89,7 +89,10 @@ export function createDeliverer(ports: DeliverPorts): Deliverer {
   async function sendOne(leased: Leased, goesOn: boolean): Promise<Leased | undefined> {
     // Who was frozen since then has nothing in hand any more.
     if (clock.nowMs() >= leased.untilMs) return undefined
-    const attempt = await send(ports, leased, stop.signal)
+    const attempt = await send(ports, leased, stop.signal).catch((error: unknown): Attempt => {
+      log.error({ err: error, deliveryId: leased.id }, 'a webhook cannot be made')
+      return { atMs: clock.nowMs(), tookMs: 0, fault: 'internal' }
+    })
     if (stop.signal.aborted) return undefined
     return note(ports, leased, { attempt, goesOn: goesOn && !isStopping })
   }

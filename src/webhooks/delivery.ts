@@ -1,7 +1,7 @@
 /** One event on its way to one endpoint, and its attempts. */
 import type { Static } from 'typebox'
 import type { WebhookAttempt, WebhookDelivery } from '#protocol/rest/webhooks.ts'
-import type { OutboundAnswer } from '#platform/outbound.ts'
+import type { OutboundAnswer, OutboundFault } from '#platform/outbound.ts'
 import { toTimestamp } from '../envelopes/view.ts'
 import type { Endpoint } from './endpoint.ts'
 import { type KeptEvent, webhookIdOf } from './event.ts'
@@ -31,7 +31,10 @@ export type Leased = {
   endpoint: Pick<Endpoint, 'id' | 'url' | 'secret' | 'previous'>
 }
 
-export type Attempt = OutboundAnswer & { atMs: number }
+/** `internal`: nothing could be sent, and that is our fault. */
+export type AttemptFault = OutboundFault | 'internal'
+
+export type Attempt = Omit<OutboundAnswer, 'fault'> & { fault?: AttemptFault; atMs: number }
 
 export const viewDelivery = (delivery: Delivery): Static<typeof WebhookDelivery> => ({
   ...{ id: delivery.id, webhookId: webhookIdOf(delivery.event) },

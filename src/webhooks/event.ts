@@ -73,7 +73,7 @@ const describeClaim: Describe = ({ owner, subjectId: envelopeId, facts }, hmacSe
   return {
     ...{ claimId, envelopeId, ...(campaignId !== undefined && { campaignId }) },
     winner: pseudonymOf(hmacSecret, { envelopeId, hider, playerId }),
-    // A coupon has no amount.
+    // What holds no money has no amount, nor a total or a cost.
     ...(amountMinor !== undefined && { amount: { amountMinor, currency } }),
   }
 }
@@ -81,15 +81,15 @@ const describeClaim: Describe = ({ owner, subjectId: envelopeId, facts }, hmacSe
 const describeEnd: Describe = ({ subjectId: envelopeId, facts }) => {
   const { totalMinor, claimedMinor, currency, ...rest } = facts as EndFacts
   const money = (amountMinor: bigint) => toMoney(amountMinor, currency)
-  return {
-    ...{ envelopeId, ...rest, total: money(BigInt(totalMinor)), claimed: money(BigInt(claimedMinor)) },
-    refunded: money(BigInt(totalMinor) - BigInt(claimedMinor)),
-  }
+  const [total, claimed] = [BigInt(totalMinor), BigInt(claimedMinor)]
+  const told = { total: money(total), claimed: money(claimed), refunded: money(total - claimed) }
+  return { envelopeId, ...rest, ...(total > 0n && told) }
 }
 
 const describeDrop: Describe = ({ facts }) => {
   const { costMinor, currency, ...rest } = facts as DropFacts
-  return { ...rest, cost: toMoney(BigInt(costMinor), currency) }
+  const cost = BigInt(costMinor)
+  return { ...rest, ...(cost > 0n && { cost: toMoney(cost, currency) }) }
 }
 
 const describeRequest: Describe = ({ subjectId: serviceRequestId, facts }, hmacSecret) => {

@@ -143,6 +143,16 @@ export async function changeEndpoint(
   })
 }
 
+/** Not where HMAC_SECRET is another one by now: then a new secret is all that helps, and it must help at once. */
+function canOpen(seal: Seal, sealed: string): boolean {
+  try {
+    seal.open(sealed)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** The secret before signs for a day more; one that was before that dies now. */
 export async function rotateSecret(ports: ManagePorts, request: ById): Promise<WithSecret | Refusal> {
   const { seal, random, clock } = ports
@@ -150,7 +160,9 @@ export async function rotateSecret(ports: ManagePorts, request: ById): Promise<W
   const changed = await changeOwn(ports, request, endpoint => ({
     ...endpoint,
     secret: seal.close(secret),
-    previous: { secret: endpoint.secret, untilMs: clock.nowMs() + limits.webhook.rotationMs },
+    previous: canOpen(seal, endpoint.secret)
+      ? { secret: endpoint.secret, untilMs: clock.nowMs() + limits.webhook.rotationMs }
+      : null,
   }))
   return isRefusal(changed) ? changed : { ...changed, secret }
 }

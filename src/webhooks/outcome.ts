@@ -4,25 +4,27 @@
  * everything for days.
  */
 import { limits } from '#protocol/limits.ts'
-import type { OutboundAnswer } from '#platform/outbound.ts'
+import type { Attempt } from './delivery.ts'
 import { disable, type Endpoint } from './endpoint.ts'
 
 const { retriesAfterMs, jitterPercent, disabledAfterMs } = limits.webhook
 /** What an endpoint may ask for itself. */
 const longestWaitMs = 86_400_000
 
+type Answer = Pick<Attempt, 'status' | 'retryAfterMs'>
+
 export type Outcome =
   | { state: 'delivered'; failures: number }
   | { state: 'waiting'; failures: number; dueAtMs: number }
   | { state: 'dead'; failures: number }
 
-export const isSuccess = ({ status = 0 }: OutboundAnswer): boolean => status >= 200 && status < 300
+export const isSuccess = ({ status = 0 }: Answer): boolean => status >= 200 && status < 300
 
-const isGone = ({ status }: OutboundAnswer): boolean => status === 410
+const isGone = ({ status }: Answer): boolean => status === 410
 
 /** `failures` before this attempt; `fraction` from 0 to 1 draws the jitter. */
 export function judgeAttempt(
-  answer: OutboundAnswer,
+  answer: Answer,
   { failures, nowMs, fraction }: { failures: number; nowMs: number; fraction: number },
 ): Outcome {
   if (isSuccess(answer)) return { state: 'delivered', failures }
@@ -39,7 +41,7 @@ export function judgeAttempt(
 }
 
 /** The endpoint behind the attempt; the same object where nothing changed. */
-export function judgeEndpoint(endpoint: Endpoint, answer: OutboundAnswer, nowMs: number): Endpoint {
+export function judgeEndpoint(endpoint: Endpoint, answer: Answer, nowMs: number): Endpoint {
   const { failingSinceMs } = endpoint
   if (isSuccess(answer)) return failingSinceMs === null ? endpoint : { ...endpoint, failingSinceMs: null }
   const failing = failingSinceMs === null ? { ...endpoint, failingSinceMs: nowMs } : endpoint

@@ -1,9 +1,8 @@
 /** Owns `webhook_endpoints`, `webhook_events`, `webhook_deliveries`, `webhook_attempts`; triggers add events, too. */
 import { testEventType, type WebhookEventType } from '#protocol/rest/webhook-events.ts'
-import type { OutboundFault } from '#platform/outbound.ts'
 import { keysetParams } from '#platform/page.ts'
 import { loadStatements, lockNumber, type Row } from '#platform/postgres.ts'
-import type { Attempt, Delivery, DeliveryState, Leased } from './delivery.ts'
+import type { Attempt, AttemptFault, Delivery, DeliveryState, Leased } from './delivery.ts'
 import type { DisabledReason, Endpoint, Owner } from './endpoint.ts'
 import type { KeptEvent } from './event.ts'
 import type { Queue, WebhookRecord } from './ports.ts'
@@ -243,7 +242,7 @@ type AttemptRow = {
   begun_at: Date
   took_ms: number
   status: number | null
-  fault: OutboundFault | null
+  fault: AttemptFault | null
   response: string | null
 }
 

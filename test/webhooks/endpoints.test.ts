@@ -1,6 +1,7 @@
 /** Endpoints and what their owners do with them: whose they are, secrets, the log, replays, inboxes, and their end. */
 import t, { type Test } from 'tap'
 import { limits } from '#protocol/limits.ts'
+import { createSeal } from '#platform/seal.ts'
 import { judgeSignature } from '#platform/signature.ts'
 import { disable, type Endpoint } from '../../src/webhooks/endpoint.ts'
 import { judgeAttempt, judgeEndpoint } from '../../src/webhooks/outcome.ts'
@@ -15,7 +16,7 @@ const idsOf = (received: readonly Received[]) => received.map(({ headers }) => S
 
 t.test('what follows from an attempt', async t => {
   const after = (answer: { status?: number; retryAfterMs?: number }, failures = 0, fraction = 0.5) =>
-    judgeAttempt({ tookMs: 1, ...answer }, { failures, nowMs: 1_000, fraction })
+    judgeAttempt(answer, { failures, nowMs: 1_000, fraction })
   for (const status of [200, 201, 204, 299]) t.equal(after({ status }, 3).state, 'delivered', `${status}`)
   t.equal(after({ status: 204 }, 3).failures, 3, 'how often it failed before stays in the log')
   for (const status of [undefined, 101, 199, 300, 301, 307, 400, 404, 409, 429, 500, 503]) {
@@ -49,7 +50,7 @@ t.test('what follows from an attempt', async t => {
   const fresh = { disabled: null, failingSinceMs: null, url: 'https://hooks.example/' } as Endpoint
   const failing = { ...fresh, failingSinceMs: 1_000 }
   const judge = (endpoint: Endpoint, status: number, nowMs = 1_000) =>
-    judgeEndpoint(endpoint, { status, tookMs: 1 }, nowMs)
+    judgeEndpoint(endpoint, { status }, nowMs)
   t.equal(judge(fresh, 204), fresh)
   t.same(judge(failing, 204), fresh, 'one success and nothing has failed')
   t.same(judge(fresh, 500), failing)
@@ -98,6 +99,21 @@ t.test('endpoints', async t => {
     ])
     t.notMatch(kept[0]?.row, secret.slice(6, 30), 'sealed at rest')
     t.match(kept[0]?.row, receiver.url)
+
+    const stranger = createSeal('another key of another server', {
+      ...{ purpose: 'webhook secrets', random: world.random },
+    })
+    const sealed = [stranger.close('whsec_AAAA'), endpointId]
+    await ask('update webhook_endpoints set secret = $1 where id = $2', sealed)
+    const { body: tested } = await http.send({ method: 'POST', url: `${url}/test`, credential })
+    await turn()
+    const look = async () =>
+      (await http.send({ url: `${url}/deliveries/${String(tested.id)}`, credential })).body
+    t.match(await look(), { delivery: { state: 'waiting', failures: 1 }, attempts: [{ fault: 'internal' }] })
+    await rotate()
+    clock.advance(retriesAfterMs[0] * 2)
+    await turn()
+    t.match(await look(), { delivery: { state: 'delivered' } }, 'a new secret and it goes on')
   })
 
   scene('endpoints over HTTP: whose they are, and what is refused', async t => {

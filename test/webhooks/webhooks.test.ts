@@ -451,6 +451,8 @@ t.test('webhooks', async t => {
     const again = await requestStage.openAccepted(poster, provider)
     await requests.cancel({ caller: provider, id: again })
     await requests.cancel({ caller: poster, id: again })
+    const draft = await requestStage.open(poster, { draft: true })
+    await requests.cancel({ caller: poster, id: draft })
     await requestServer.turn()
     await requestServer.drain()
     for (const one of receiver.received) {
@@ -467,6 +469,7 @@ t.test('webhooks', async t => {
       of(again).map(({ type }) => type.replace('request.', '')),
       ['opened', 'accepted', 'opened', 'cancelled'],
     )
+    t.same(of(draft), [], 'of what never was')
     t.match(of(id).at(-1)?.data, { paid: { amountMinor: '1000' }, refunded: { amountMinor: '2000' } })
     const view = await requests.get({ caller: poster, id })
     t.equal(of(id)[1]?.data.provider, view.status === 200 && view.body.provider, 'as the poster sees them')
