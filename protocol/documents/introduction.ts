@@ -13,6 +13,7 @@ export const tags: Record<string, string> = {
     'What somebody needs at a place, with the pay in escrow: post, take on, talk, deliver, confirm, rate.',
   claims: 'Grab a share, look back.',
   campaigns: 'Plans of many envelopes: launched, dropped on the map, paused, ended.',
+  figures: 'What became of a campaign: counters, live and over time, by cell, and as rows.',
   merchants: 'The merchant behind a key, and its keys.',
   operator: 'What the operator does for merchants and wallets.',
   health: 'For load balancers.',
@@ -21,7 +22,7 @@ export const tags: Record<string, string> = {
 const restLimits = [
   ...(['money', 'envelope', 'serviceRequest', 'chat', 'rating', 'claim'] as const),
   ...(['position', 'strike', 'device', 'hint', 'http', 'idempotency'] as const),
-  ...(['payout', 'statement', 'merchant', 'sandbox'] as const),
+  ...(['payout', 'statement', 'figures', 'merchant', 'sandbox'] as const),
 ]
 
 export const restIntroduction = `Hide money at real places, walk, get warmer and colder hints, claim exactly once.

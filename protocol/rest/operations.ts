@@ -14,6 +14,7 @@ import {
   listOwnEnvelopes,
   verifyEnvelope,
 } from './envelopes.ts'
+import { figureOperations } from './figures.ts'
 import { getLiveness, getReadiness } from './health.ts'
 import { createApiKey, createMerchant, deposit, getChainHead } from './merchants.ts'
 import { getMerchant, listApiKeys, revokeApiKey } from './merchants.ts'
@@ -121,6 +122,7 @@ export const operations: readonly Operation[] = [
   listApiKeys,
   revokeApiKey,
   ...campaignOperations,
+  ...figureOperations,
   createMerchant,
   deposit,
   banPlayer,

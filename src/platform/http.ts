@@ -2,7 +2,7 @@
  * Binds handlers to the operations of the protocol. A handler receives validated, typed input and answers with one of
  * the operation's statuses or a refusal; it never sees Fastify, a path or a header.
  */
-import { Readable } from 'node:stream'
+import { addAbortSignal, Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static, TSchema } from 'typebox'
 import { deviceHeader } from '#protocol/device.ts'
@@ -23,12 +23,20 @@ export type Call<O extends Operation, C> = {
   idempotencyKey: O extends { idempotencyKey: 'required' } ? string : undefined
   /** The version that the request means to change, where the operation asks for one; 0 is none of ours. */
   ifMatch: number
+  /** The last event that the client has, where it asks for events. */
+  lastEventId: string | undefined
   requestId: string
 }
 
 export type Answer<O extends Operation> =
-  | (O extends { produces: string } ? { status: 200; body: AsyncIterable<string> } : JsonAnswer<O>)
+  | (O extends { produces: string } ? { status: 200; body: Streamed } : JsonAnswer<O>)
   | Refusal
+
+/** What is sent piece by piece, as fast as it is read; its iterator hears by `return` that nobody reads any more. */
+export type Streamed = AsyncIterable<string> & {
+  /** Cuts the client off, whatever it has read. */
+  signal?: AbortSignal
+}
 
 type JsonAnswer<O extends Operation> = {
   [S in keyof O['answers'] & number]: { status: S; body: In<O['answers'][S]> }
@@ -110,6 +118,7 @@ export function createBinder<C extends { kind: CallerKind }>(
           caller: callers.get(request),
           idempotencyKey,
           ifMatch: readIfMatch(request),
+          lastEventId: headerOf(request, 'last-event-id'),
           requestId,
         }
         const call = { params, query, body, ...seen }
@@ -118,10 +127,7 @@ export function createBinder<C extends { kind: CallerKind }>(
         reply.code(outcome.status as number)
         if (operation.versioned) reply.header('etag', etagOf(outcome.body as { version: number }))
         if (operation.produces === undefined) return reply.send(outcome.body)
-        return reply
-          .type(`${operation.produces}; charset=utf-8`)
-          .header('content-disposition', 'attachment')
-          .send(Readable.from(outcome.body as AsyncIterable<string>, streaming))
+        return sendStream(reply, operation.produces, outcome.body as Streamed)
       },
     })
   }
@@ -131,8 +137,24 @@ export function createBinder<C extends { kind: CallerKind }>(
 export const headerOf = (request: FastifyRequest, name: string): string | undefined =>
   request.headers[name.toLowerCase()]?.toString()
 
-/** Bytes rather than pieces are counted, so that little is read ahead of a slow client. */
-const streaming = { objectMode: false, highWaterMark: 64 * 1024 }
+/** Bytes rather than pieces are counted, so that little is read ahead of a slow client; of events, one. */
+const readAheadBytes = { 'text/csv': 64 * 1_024, 'application/geo+json': 64 * 1_024, 'text/event-stream': 1 }
+
+function sendStream(
+  reply: FastifyReply,
+  type: NonNullable<Operation['produces']>,
+  body: Streamed,
+): FastifyReply {
+  const pieces = Readable.from(body, { objectMode: false, highWaterMark: readAheadBytes[type] })
+  if (body.signal !== undefined) addAbortSignal(body.signal, pieces)
+  // Node closes a socket on which nothing moves for this long, and sets its own time again for the next request.
+  reply.raw.setTimeout(limits.http.stalledMs)
+  const headers =
+    type === 'text/event-stream'
+      ? { 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
+      : { 'content-disposition': 'attachment' }
+  return reply.type(`${type}; charset=utf-8`).headers(headers).send(pieces)
+}
 
 const isRefused = (value: object): value is Refusal => 'code' in value && 'status' in value
 
