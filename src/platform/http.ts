@@ -2,6 +2,7 @@
  * Binds handlers to the operations of the protocol. A handler receives validated, typed input and answers with one of
  * the operation's statuses or a refusal; it never sees Fastify, a path or a header.
  */
+import { Socket } from 'node:net'
 import { addAbortSignal, Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static, TSchema } from 'typebox'
@@ -148,7 +149,7 @@ function sendStream(
   const pieces = Readable.from(body, { objectMode: false, highWaterMark: readAheadBytes[type] })
   if (body.signal !== undefined) addAbortSignal(body.signal, pieces)
   // Node closes a socket on which nothing moves for this long, and sets its own time again for the next request.
-  reply.raw.setTimeout(limits.http.stalledMs)
+  if (reply.raw.socket instanceof Socket) reply.raw.socket.setTimeout(limits.http.stalledMs)
   const headers =
     type === 'text/event-stream'
       ? { 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
