@@ -392,13 +392,23 @@ async function openCampaign(server: Server) {
   return { secret, path, keyId: (made.body.apiKey as { id: string }).id }
 }
 
-async function win(server: Server, path: string, secret: string) {
+/** Resolves when something was said on a channel. */
+async function overhear(t: Test, channel: string) {
+  const ears = world.redis.duplicate({ enableOfflineQueue: true })
+  t.teardown(() => ears.disconnect())
+  const heard = new Promise<void>(resolve => ears.on('message', () => resolve()))
+  await ears.subscribe(`${redisPrefix}${channel}`)
+  return () => heard
+}
+
+async function win(server: Server, path: string, secret: string, isRevealed = false) {
   const { body } = await send(server, '', ['POST', '/v1/players'], {})
   const listed = await send(server, secret, ['GET', `${path}/envelopes`])
   const [envelope] = listed.body.items as { id: string }[]
   const fix = { lat: 31.2304, lng: 121.4737, accuracyM: 8 }
-  return (await send(server, String(body.token), ['POST', `/v1/envelopes/${envelope?.id}/claims`], { fix }))
-    .body.status
+  const url = `/v1/envelopes/${envelope?.id}`
+  if (isRevealed) await send(server, String(body.token), ['POST', `${url}/reveal`], { fix })
+  return (await send(server, String(body.token), ['POST', `${url}/claims`], { fix })).body.status
 }
 
 t.test('what one server pays, the streams of another tell; a key that is revoked ends its own', async t => {
@@ -419,8 +429,9 @@ t.test('what one server pays, the streams of another tell; a key that is revoked
   }
   await until(figures => figures?.envelopes.live === 1)
   const second = await listen(t, other, stream, secret)
-  t.equal(await win(one, path, secret), 'claimed')
+  t.equal(await win(one, path, secret, true), 'claimed')
   for (const stream of [dashboard, second]) t.ok(await stream.hasTold(1))
+  await until(figures => figures?.funnel.revealed === 1)
   t.same(dashboard.figures().at(-1)?.money.claimed, { amountMinor: '100', currency: 'CNY' })
   const read = await send(other, secret, ['GET', `${path}/figures`])
   const { asOf: _, ...now } = read.body as unknown as Figures
@@ -432,8 +443,10 @@ t.test('what one server pays, the streams of another tell; a key that is revoked
     )?.[1] ?? ''
   const third = await listen(t, one, stream, secret, { 'last-event-id': id })
   t.ok(await third.says('retry: 2000\n\n'))
+  const heard = await overhear(t, `figures:${path.split('/').at(-1)}`)
   t.equal(await win(one, path, secret), 'claimed')
-  t.ok(await third.hasTold(2))
+  await heard()
+  t.ok(await third.hasTold(2), 'announced, and told')
   t.equal(third.figures().length, 1, 'what it had, of another server, it was not told again')
 
   const fourth = await listen(t, other, stream, secret)
