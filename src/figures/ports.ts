@@ -5,7 +5,6 @@ import type { CampaignState } from '../campaigns/state.ts'
 
 /** The counters of a campaign's drops at one moment. */
 export type Tallies = {
-  merchantId: string
   state: CampaignState
   currency: string
   /** Envelopes of drops that are still to be made. */

@@ -66,7 +66,6 @@ const behind = (createdAtMs: number | undefined, id: string | undefined): unknow
     : [new Date(createdAtMs), id]
 
 type TalliesRow = Row & {
-  merchant_id: string
   state: CampaignState
   currency: string
   funded: bigint
@@ -93,7 +92,7 @@ type TalliesRow = Row & {
 function toTallies(row: TalliesRow): Tallies {
   const { placed, waiting, live, empty, expired, closed, frozen, found, shares } = row
   return {
-    ...{ merchantId: row.merchant_id, state: row.state, currency: row.currency, toPlace: row.to_place },
+    ...{ state: row.state, currency: row.currency, toPlace: row.to_place },
     ...{ placed, waiting, live, empty, expired, closed, frozen, found, shares },
     ...{ claimedShares: row.claimed_shares, revealed: row.revealed },
     ...{ fundedMinor: row.funded, availableMinor: row.available, inDropsMinor: row.in_drops },

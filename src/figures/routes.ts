@@ -42,13 +42,16 @@ export function registerFiguresRoutes(bind: Bind<Caller>, ports: FiguresRoutePor
   }
 
   bind(getFigures, async ({ caller, params }) => {
-    const reading = await figures.read(params.id)
-    if (reading?.tallies.merchantId !== caller.id) return refuse('not_found')
-    return answer(200, viewFigures(reading))
+    const campaign = await findOwn(params.id, caller.id)
+    const reading = campaign && (await figures.read(campaign.id))
+    return reading === undefined ? refuse('not_found') : answer(200, viewFigures(reading))
   })
 
   bind(streamFigures, async ({ caller, params, lastEventId }) => {
-    const opened = await figures.streams.open({ caller, campaignId: params.id, lastEventId })
+    const campaign = await findOwn(params.id, caller.id)
+    if (campaign === undefined) return refuse('not_found')
+    const request = { keyId: caller.keyId, campaignId: campaign.id, lastEventId }
+    const opened = await figures.streams.open(request)
     return isRefusal(opened) ? opened : answer(200, opened.stream)
   })
 

@@ -4,7 +4,6 @@
  */
 import type { Cancel, Clock } from '#platform/clock.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
-import type { MerchantCaller } from '../players/caller.ts'
 import type { ReadFigures } from './read.ts'
 import { createStream, type Goodbye, type Stream } from './stream.ts'
 import type { FiguresWatch } from './watch.ts'
@@ -20,9 +19,9 @@ export type StreamsPorts = {
 }
 
 export type Streams = {
-  /** Refusals: `too_many_requests`; `not_found` for what is not the caller's; `unavailable` while the server stops. */
+  /** Of a campaign whose merchant has the key. Refusals: `too_many_requests`; `unavailable` while the server stops. */
   open(request: {
-    caller: MerchantCaller
+    keyId: string
     campaignId: string
     lastEventId: string | undefined
   }): Promise<{ status: 'open'; stream: Stream } | Refusal>
@@ -35,6 +34,7 @@ type Slot = { keyId: string; stream: Stream | undefined }
 /** Together with the turn before it, and a second for the goodbye, less than the five that a revoked key has. */
 const answerWithinMs = 2_000
 const comeBackMs = 5_000
+const stopping = refuse('unavailable', { retryAfterMs: 1_000 })
 
 export function createStreams(ports: StreamsPorts): Streams {
   const { read, watch, clock, pace, most } = ports
@@ -46,10 +46,10 @@ export function createStreams(ports: StreamsPorts): Streams {
     slots.size >= most.perServer || [...slots].filter(slot => slot.keyId === keyId).length >= most.perKey
 
   return {
-    async open({ caller, campaignId, lastEventId }) {
-      if (isClosed) return refuse('unavailable', { retryAfterMs: 1_000 })
-      if (isFull(caller.keyId)) return refuse('too_many_requests', { retryAfterMs: comeBackMs })
-      const slot: Slot = { keyId: caller.keyId, stream: undefined }
+    async open({ keyId, campaignId, lastEventId }) {
+      if (isClosed) return stopping
+      if (isFull(keyId)) return refuse('too_many_requests', { retryAfterMs: comeBackMs })
+      const slot: Slot = { keyId, stream: undefined }
       slots.add(slot)
       // Followed first and read then: nothing falls between the two.
       const unwatch = watch.watch(campaignId, reading => slot.stream?.show(reading))
@@ -59,9 +59,9 @@ export function createStreams(ports: StreamsPorts): Streams {
       }
       try {
         const first = await read(campaignId)
-        if (first?.tallies.merchantId !== caller.id || isClosed) {
+        if (first === undefined || isClosed) {
           onOver()
-          return isClosed ? refuse('unavailable', { retryAfterMs: 1_000 }) : refuse('not_found')
+          return isClosed ? stopping : refuse('not_found')
         }
         const stream = createStream({ first, lastEventId, clock, pace, onOver })
         slot.stream = stream

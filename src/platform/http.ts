@@ -66,6 +66,8 @@ export type BinderPorts<C extends { kind: CallerKind }> = {
   /** Judges the signature of an operation that is signed, before its body is; without it, none counts. */
   verifySignature?: (headers: FastifyRequest['headers'], body: Uint8Array) => Refusal | undefined
   admit?: (request: FastifyRequest, reply: FastifyReply, caller: C | undefined) => Refusal | undefined
+  /** Shorter in tests. */
+  stalledMs?: number
 }
 
 export function createBinder<C extends { kind: CallerKind }>(
@@ -128,7 +130,8 @@ export function createBinder<C extends { kind: CallerKind }>(
         reply.code(outcome.status as number)
         if (operation.versioned) reply.header('etag', etagOf(outcome.body as { version: number }))
         if (operation.produces === undefined) return reply.send(outcome.body)
-        return sendStream(reply, operation.produces, outcome.body as Streamed)
+        const { stalledMs = limits.http.stalledMs } = ports
+        return sendStream(reply, { type: operation.produces, body: outcome.body as Streamed, stalledMs })
       },
     })
   }
@@ -143,13 +146,12 @@ const readAheadBytes = { 'text/csv': 64 * 1_024, 'application/geo+json': 64 * 1_
 
 function sendStream(
   reply: FastifyReply,
-  type: NonNullable<Operation['produces']>,
-  body: Streamed,
+  { type, body, stalledMs }: { type: NonNullable<Operation['produces']>; body: Streamed; stalledMs: number },
 ): FastifyReply {
   const pieces = Readable.from(body, { objectMode: false, highWaterMark: readAheadBytes[type] })
   if (body.signal !== undefined) addAbortSignal(body.signal, pieces)
   // Node closes a socket on which nothing moves for this long, and sets its own time again for the next request.
-  if (reply.raw.socket instanceof Socket) reply.raw.socket.setTimeout(limits.http.stalledMs)
+  if (reply.raw.socket instanceof Socket) reply.raw.socket.setTimeout(stalledMs)
   const headers =
     type === 'text/event-stream'
       ? { 'cache-control': 'no-store', 'x-accel-buffering': 'no' }

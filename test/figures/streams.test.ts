@@ -3,10 +3,13 @@
  * keys that are revoked; and two whole servers, of which one pays and the other tells.
  */
 import { request } from 'node:http'
+import { connect } from 'node:net'
+import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import { limits } from '#protocol/limits.ts'
-import type { Figures } from '#protocol/rest/figures.ts'
+import { exportClaims, type Figures, streamFigures } from '#protocol/rest/figures.ts'
 import { loadConfig, requireReady } from '#platform/config.ts'
+import { answer, createBinder } from '#platform/http.ts'
 import { createLogger } from '#platform/logger.ts'
 import { createApp } from '../../src/app.ts'
 import type { Tallies } from '../../src/figures/ports.ts'
@@ -14,13 +17,13 @@ import { createStream, type Stream } from '../../src/figures/stream.ts'
 import { createStreams } from '../../src/figures/streams.ts'
 import type { Reading } from '../../src/figures/view.ts'
 import { createFiguresWatch } from '../../src/figures/watch.ts'
-import type { MerchantCaller } from '../../src/players/caller.ts'
+import type { Caller } from '../../src/players/caller.ts'
 import { createManualClock, settle } from '../realtime/manual-clock.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createWorld } from '../helpers/world.ts'
 
 const log = createLogger('silent')
-const merchant: MerchantCaller = { kind: 'merchant', id: 'm', keyId: 'k', scopes: ['read'] }
+const zeroId = '00000000-0000-0000-0000-000000000000'
 const tallies: Tallies = {
   ...{
     merchantId: 'm',
@@ -218,17 +221,13 @@ t.test('a reading that takes long, or fails, is not the next one at once', async
 
 function openStreams(listLiveKeys: (ids: readonly string[]) => Promise<readonly string[]>) {
   const { clock, watch, followed } = openWatch()
-  const read = async () => readingOf(1)
+  const read = async (campaignId: string) => (campaignId === 'c' ? readingOf(1) : undefined)
   const streams = createStreams({
     ...{ read, watch, listLiveKeys, clock, pace: { ...pace, checkKeysMs: 1_500 } },
     most: { perKey: 3, perServer: 5 },
   })
-  const open = async (keyId: string) => {
-    const opened = await streams.open({
-      caller: { ...merchant, keyId },
-      campaignId: 'c',
-      lastEventId: undefined,
-    })
+  const open = async (keyId: string, campaignId = 'c') => {
+    const opened = await streams.open({ keyId, campaignId, lastEventId: undefined })
     return opened.status === 'open' ? opened.stream : opened.code
   }
   return { clock, streams, open, followed }
@@ -273,18 +272,61 @@ t.test('streams are counted by key and by server, and a place is free when its s
   const { open, streams } = openStreams(async ids => ids)
   const [first] = [mustOpen(await open('a')), mustOpen(await open('a')), mustOpen(await open('a'))]
   t.equal(await open('a'), 'too_many_requests')
+  t.equal(await open('b', 'none'), 'not_found')
   mustOpen(await open('b'))
   mustOpen(await open('b'))
   t.equal(await open('c'), 'too_many_requests')
   await first?.[Symbol.asyncIterator]().return?.()
   mustOpen(await open('c'))
-  t.equal(
-    (await streams.open({ caller: { ...merchant, id: 'other' }, campaignId: 'c', lastEventId: undefined }))
-      .status,
-    'refused',
-  )
+  t.equal(await open('d', 'none'), 'too_many_requests')
   streams.close()
   t.equal(await open('d'), 'unavailable')
+})
+
+t.test('over a socket: who reads nothing is cut off, and the stream hears of it', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const bind = createBinder<Caller>(app, {
+    ...{ sandbox: true, stalledMs: 200 },
+    authenticate: () => ({ kind: 'merchant', id: 'm', keyId: 'k', scopes: ['read'] }),
+  })
+  const cut = new AbortController()
+  const over: string[] = []
+  let begun = () => {}
+  const endless = (name: string, piece: string) => ({
+    [Symbol.asyncIterator]: () => ({
+      async next() {
+        await settle()
+        begun()
+        return { done: false as const, value: piece }
+      },
+      async return() {
+        over.push(name)
+        return { done: true as const, value: undefined }
+      },
+    }),
+  })
+  bind(exportClaims, async () => answer(200, endless('stalled', 'x'.repeat(64 * 1_024))))
+  bind(streamFigures, async () => answer(200, { ...endless('cut', 'data: x\n\n'), signal: cut.signal }))
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  /** Sends the request and reads nothing of the answer. */
+  const knock = (path: string) =>
+    new Promise<void>(resolve => {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1')
+      t.teardown(() => socket.destroy())
+      socket.on('error', () => {})
+      socket.on('close', () => resolve())
+      socket.write(`GET ${path.replace('{id}', zeroId)} HTTP/1.1\r\nHost: x\r\n\r\n`)
+      // Asked for once more a while later: a socket that is not read does not tell that it was closed.
+      const timer = setInterval(() => over.length > 0 && socket.resume(), 20)
+      t.teardown(() => clearInterval(timer))
+    })
+  await knock(exportClaims.path)
+  t.same(over, ['stalled'])
+  over.length = 0
+  begun = () => cut.abort()
+  await knock(streamFigures.path)
+  t.same(over, ['cut'])
 })
 
 // Whole servers

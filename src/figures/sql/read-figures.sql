@@ -1,8 +1,8 @@
 -- The counters of a campaign: one statement, so that envelopes, claims and balances are those of one moment. Money is
 -- what the accounts hold; what was won is counted by the settlement in the rows of the envelopes.
 -- Params: $1 campaign
--- Returns: merchant_id, state, currency, the counters, and waits in ms (shortest, median, nine tenths) or null
-select c.merchant_id, c.state, c.currency,
+-- Returns: state, currency, the counters, and waits in ms (shortest, median, nine tenths) or null
+select c.state, c.currency,
   coalesce(funds.funded, 0)::bigint as funded, coalesce(funds.returned, 0)::bigint as returned,
   coalesce(own.held, 0)::bigint as available, drops.to_place, drops.held as in_drops,
   e.placed, e.waiting, e.live, e.empty, e.expired, e.closed, e.frozen, e.found, e.shares, e.claimed_shares, e.claimed,
