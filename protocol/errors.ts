@@ -177,6 +177,7 @@ export const errors = {
       'text_refused',
       'audience_unknown',
       'campaign_unknown',
+      'campaign_ended',
     ],
   }),
   deposit_refused: entry({

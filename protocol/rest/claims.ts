@@ -62,10 +62,11 @@ export const revealErrors = [
   'daily_limit',
   'too_many_tries',
   'frozen',
+  'player_limit',
 ] as const
 
 /** Everything a claim can be refused with; the socket's claim answers with the same codes. */
-export const claimErrors = [...revealErrors, 'ticket_refused', 'player_limit'] as const
+export const claimErrors = [...revealErrors, 'ticket_refused'] as const
 
 export const revealEnvelope = operation({
   id: 'revealEnvelope',

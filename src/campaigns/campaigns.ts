@@ -5,6 +5,7 @@ import { type FillPorts, fillDrops, openDrops, settleEnded } from './fill.ts'
 import { moveCampaign, turnCampaigns } from './move.ts'
 import { orderDrop, previewDrop } from './order-drop.ts'
 import type { CampaignPorts } from './ports.ts'
+import { takeTurns } from './turns.ts'
 
 type Request<Verb extends (ports: never, request: never) => unknown> = Parameters<Verb>[1]
 
@@ -29,10 +30,17 @@ export const createCampaigns = (ports: CampaignPorts & Omit<FillPorts, keyof Cam
   move: request => moveCampaign(ports, request),
   preview: request => previewDrop(ports, request),
   drop: request => orderDrop(ports, request),
-  jobs: [
-    { name: 'turn-campaigns', everyMs: TURN_EVERY_MS, run: () => turnCampaigns(ports) },
-    { name: 'fill-drops', everyMs: FILL_EVERY_MS, run: () => fillDrops(ports) },
-    { name: 'open-drops', everyMs: FILL_EVERY_MS, run: () => openDrops(ports) },
-    { name: 'settle-campaigns', everyMs: TURN_EVERY_MS, run: () => settleEnded(ports) },
-  ],
+  jobs: createJobsOf(ports),
 })
+
+function createJobsOf(ports: CampaignPorts & Omit<FillPorts, keyof CampaignPorts>): Job[] {
+  const { database, record } = ports
+  const drops = takeTurns((limit, after) => record.listUnderWay(database, limit, after))
+  const ended = takeTurns((limit, after) => record.listUnsettled(database, limit, after))
+  return [
+    { name: 'turn-campaigns', everyMs: TURN_EVERY_MS, run: () => turnCampaigns(ports) },
+    { name: 'fill-drops', everyMs: FILL_EVERY_MS, run: () => fillDrops(ports, drops) },
+    { name: 'open-drops', everyMs: FILL_EVERY_MS, run: () => openDrops(ports) },
+    { name: 'settle-campaigns', everyMs: TURN_EVERY_MS, run: () => settleEnded(ports, ended) },
+  ]
+}

@@ -21,6 +21,7 @@ import type { Campaign } from './campaign.ts'
 import type { Drop } from './drop.ts'
 import { refundCampaign, returnDrop } from './money.ts'
 import type { CampaignPorts } from './ports.ts'
+import type { NextIds } from './turns.ts'
 
 export type FillPorts = Pick<CampaignPorts, 'database' | 'record' | 'ledger'> & {
   /** The envelopes of campaigns. */
@@ -35,11 +36,11 @@ export type FillPorts = Pick<CampaignPorts, 'database' | 'record' | 'ledger'> & 
 /** A batch is 500 envelopes, or as many as have 4,000 shares: some 100 ms, and never 50 ms of computing at once. */
 const most = { envelopes: 500, shares: 4_000 }
 
-/** One batch of each drop that is under way, so that a large one does not keep a small one waiting. */
-export async function fillDrops(ports: FillPorts): Promise<{ more: boolean }> {
+/** One batch of each drop whose turn it is, so that a large one does not keep a small one waiting. */
+export async function fillDrops(ports: FillPorts, next: NextIds): Promise<{ more: boolean }> {
   const { database, record } = ports
   let more = false
-  for (const id of await record.listUnderWay(database, 20)) {
+  for (const id of await next()) {
     try {
       const drop = await record.findDrop(database, id)
       if (drop?.state === 'filling') more = (await fillOrGiveUp(ports, drop)) || more
@@ -133,13 +134,17 @@ export async function openDrops(ports: FillPorts): Promise<{ more: boolean }> {
 }
 
 /** Closes the envelopes of campaigns that ended, and takes home what came back; a frozen envelope is waited for. */
-export async function settleEnded(ports: FillPorts): Promise<{ more: boolean }> {
-  const { database, record, dropped } = ports
+export async function settleEnded(ports: FillPorts, next: NextIds): Promise<{ more: boolean }> {
+  const { database, dropped, log } = ports
   const nowMs = ports.clock.nowMs()
   let more = false
-  for (const campaignId of await record.listUnsettled(database, 20)) {
-    if ((await closeSome(dropped, { campaignId, nowMs })) > 0) more = true
-    else await database.transact(tx => takeHome(ports, tx, { campaignId, nowMs }))
+  for (const campaignId of await next()) {
+    try {
+      if ((await closeSome(dropped, { campaignId, nowMs })) > 0) more = true
+      else await database.transact(tx => takeHome(ports, tx, { campaignId, nowMs }))
+    } catch (error) {
+      log.error({ err: error, campaignId }, 'a campaign that ended makes no progress')
+    }
   }
   return { more }
 }

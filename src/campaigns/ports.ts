@@ -24,15 +24,15 @@ export type CampaignRecord = {
   storeStanding(tx: Tx, id: string, standing: Standing): Promise<void>
   /** Scheduled, live or paused. */
   listInPlay(tx: Tx): Promise<Pick<Campaign, 'id' | 'state' | 'schedule' | 'isStopped'>[]>
-  /** Ended, with money or envelopes still out. */
-  listUnsettled(tx: Tx, limit: number): Promise<string[]>
+  /** Ended, with money or envelopes still out; those behind `after` first. */
+  listUnsettled(tx: Tx, limit: number, after: string | undefined): Promise<string[]>
   settle(tx: Tx, id: string, nowMs: number): Promise<void>
 
   insertDrop(tx: Tx, drop: NewDrop): Promise<void>
   lockDrop(tx: Tx, id: string): Promise<Drop | undefined>
   findDrop(tx: Tx, id: string): Promise<Drop | undefined>
-  /** Filling or undoing, the oldest first. */
-  listUnderWay(tx: Tx, limit: number): Promise<string[]>
+  /** Filling or undoing; those behind `after` first. */
+  listUnderWay(tx: Tx, limit: number, after: string | undefined): Promise<string[]>
   countUnderWay(tx: Tx, campaignId: string): Promise<number>
   /** Live, with envelopes that are still to open although their campaign has begun. */
   listToOpen(tx: Tx, nowMs: number): Promise<{ id: string; campaignId: string }[]>

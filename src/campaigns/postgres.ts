@@ -10,26 +10,38 @@ import type { Window } from './schedule.ts'
 import type { CampaignState } from './state.ts'
 
 const sql = loadStatements(import.meta.url, [
-  ...(['take-campaign', 'find-campaign', 'insert-campaign', 'store-plan', 'lock-campaign'] as const),
+  ...([
+    'take-campaign',
+    'hold-campaign',
+    'find-campaign',
+    'insert-campaign',
+    'store-plan',
+    'lock-campaign',
+  ] as const),
   ...(['read-campaigns', 'list-campaigns', 'store-standing', 'list-in-play', 'list-unsettled'] as const),
   ...(['settle-campaign', 'insert-drop', 'lock-drop', 'find-drop', 'list-under-way'] as const),
   ...(['count-under-way', 'list-to-open', 'read-places', 'store-drop', 'stop-filling'] as const),
   ...(['list-stopped', 'lock-limits', 'open-limits', 'count-wins', 'find-wins'] as const),
 ])
 
+type HolderRow = { merchant_id: string; state: CampaignState | null }
+
 /** A campaign that is only an id, for caps and freezes of envelopes that are hidden one by one. */
 export const campaignLabels = {
-  /** Makes it the merchant's unless it is somebody's; whether it is theirs now. */
+  /** Makes it the merchant's unless it is somebody's; one that has not ended stays so until the transaction ends. */
   async take(
     tx: Tx,
     { id, merchantId, nowMs }: { id: string; merchantId: string; nowMs: number },
-  ): Promise<boolean> {
+  ): Promise<'taken' | 'unknown' | 'ended'> {
     await tx.query(sql['take-campaign'], [id, merchantId, new Date(nowMs)])
-    return (await campaignLabels.findMerchant(tx, id)) === merchantId
+    await tx.query(sql['hold-campaign'], [id])
+    const [row] = await tx.query<HolderRow>(sql['find-campaign'], [id])
+    if (row?.merchant_id !== merchantId) return 'unknown'
+    return row.state === 'ended' ? 'ended' : 'taken'
   },
 
   async findMerchant(tx: Tx, id: string): Promise<string | undefined> {
-    const [row] = await tx.query<{ merchant_id: string }>(sql['find-campaign'], [id])
+    const [row] = await tx.query<HolderRow>(sql['find-campaign'], [id])
     return row?.merchant_id
   },
 }
@@ -77,8 +89,8 @@ export const campaignRecord: CampaignRecord = {
     }))
   },
 
-  listUnsettled: async (tx, limit) =>
-    (await tx.query<{ id: string }>(sql['list-unsettled'], [limit])).map(({ id }) => id),
+  listUnsettled: async (tx, limit, after) =>
+    (await tx.query<{ id: string }>(sql['list-unsettled'], [limit, after ?? null])).map(({ id }) => id),
 
   async settle(tx, id, nowMs) {
     await tx.query(sql['settle-campaign'], [id, new Date(nowMs)])
@@ -101,8 +113,8 @@ export const campaignRecord: CampaignRecord = {
     return row && toDrop(row)
   },
 
-  listUnderWay: async (tx, limit) =>
-    (await tx.query<{ id: string }>(sql['list-under-way'], [limit])).map(({ id }) => id),
+  listUnderWay: async (tx, limit, after) =>
+    (await tx.query<{ id: string }>(sql['list-under-way'], [limit, after ?? null])).map(({ id }) => id),
 
   async countUnderWay(tx, campaignId) {
     const [row] = await tx.query<{ drops: bigint }>(sql['count-under-way'], [campaignId])

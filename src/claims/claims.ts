@@ -110,7 +110,6 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
   const claim = createClaim({
     ...approach,
     grab,
-    countWins: ports.winLimits?.count,
     onLateWin,
     inBackground: background.run,
     reach,
@@ -134,12 +133,13 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
 
 /** What a claim and a reveal need on the way to an envelope. */
 function createApproach<T>(
-  { positions, budgets, clock, hmacSecret }: ClaimsPorts<T>,
+  { positions, budgets, winLimits, clock, hmacSecret }: ClaimsPorts<T>,
   memory: Memory,
 ): ApproachPorts & Pick<ClaimPorts, 'positions'> {
   return {
     ...{ memory, positions, clock },
     isStopped: budgets.isFrozen,
+    countWins: winLimits?.count,
     opensWith: ({ id: envelopeId, passphraseMac: mac }, passphrase) =>
       mac !== null && passphrase !== undefined && opensWith(hmacSecret, { envelopeId, passphrase, mac }),
     readTicket: (bearer, ticket) => readTicket(hmacSecret, bearer, { ticket, nowMs: clock.nowMs() }),

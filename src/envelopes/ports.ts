@@ -103,6 +103,9 @@ export type Merchants = {
 export type Budgets = { isFrozen(tx: Tx, covered: Covered): Promise<boolean> }
 
 export type Campaigns = {
-  /** Makes the campaign the merchant's unless it is another's; whether it is theirs. */
-  take(tx: Tx, campaign: { id: string; merchantId: string; nowMs: number }): Promise<boolean>
+  /** Makes the campaign the merchant's unless it is another's; it does not end before the transaction does. */
+  take(
+    tx: Tx,
+    campaign: { id: string; merchantId: string; nowMs: number },
+  ): Promise<'taken' | 'unknown' | 'ended'>
 }

@@ -298,6 +298,11 @@ t.test('a player wins as often as the campaign lets them, whatever runs at once'
   t.equal(repeated?.status, 'duplicate', 'a win of before stays one')
   t.equal(outcomeOf(await claim(player!, envelopes[12]!.id, { at: envelopes[12]! })), 'player_limit')
   t.same(await stage.keysOf(envelopes[12]!.id), [], 'and nothing is reserved for it')
+  const look = (envelope: (typeof envelopes)[number]) => stage.reveal(player!, envelope.id, { at: envelope })
+  t.equal(outcomeOf(await look(envelopes[12]!)), 'player_limit', 'a reveal says no more')
+  clock.advance(600_000)
+  t.equal(outcomeOf(await look(envelopes[again]!)), 'revealed', 'and shows again what was won')
+  clock.advance(600_000)
   t.equal(
     outcomeOf(await claim(other!, envelopes[12]!.id, { at: envelopes[12]! })),
     'claimed',
@@ -331,6 +336,31 @@ t.test('closing returns all that nobody won, and an end by schedule does the sam
   t.match(await campaignOf(next.id), { state: 'ended' })
   t.equal(await balanceOf(next.merchant.id), 99_999_999n)
 })
+
+t.test(
+  'what is held does not keep others waiting, and nothing is hidden under a campaign that ended',
+  async t => {
+    const held: string[] = []
+    for (let i = 0; i < 21; i++) {
+      const { merchant, id } = await launchNew()
+      const { id: envelopeId } = await stage.hideWell(merchant, { campaignId: id })
+      await ask("update envelopes set state = 'frozen', epoch = epoch + 1 where id = $1", [envelopeId])
+      must(await campaigns.move({ caller: merchant, id, to: 'ended' }))
+      held.push(envelopeId)
+    }
+    const last = await launchNew()
+    must(await campaigns.move({ caller: last.merchant, id: last.id, to: 'ended' }))
+    await run('settle-campaigns')
+    await run('settle-campaigns')
+    t.ok((await campaignOf(last.id))?.settledAtMs, 'although 21 wait for the operator')
+    t.equal(await balanceOf(last.merchant.id), 99_999_999n)
+    const hidden = await stage.hide(last.merchant, { campaignId: last.id })
+    t.equal(reasonOf(hidden), 'envelope_refused campaign_ended')
+    await ask("update envelopes set state = 'live', epoch = epoch + 1 where id = any($1)", [held])
+    for (let i = 0; i < 4; i++) await run('settle-campaigns')
+    t.same(await ask("select id from campaigns where state = 'ended' and settled_at is null"), [])
+  },
+)
 
 t.test('a schedule starts a campaign, and its windows stop and start it', async t => {
   const day = 86_400_000
