@@ -48,6 +48,9 @@ export const limits = {
     perSnapshot: 50,
   },
 
+  chat: { textChars: 500, perMinute: 20, messages: 1_000, readableMs: 30 * 86_400_000 },
+  rating: { textChars: 280, withinMs: 7 * 86_400_000 },
+
   claim: {
     perDay: 200,
     failedTriesPerEnvelopeHour: 10,

@@ -49,6 +49,30 @@ export const requestErrors = {
       'expired',
     ],
   }),
+  chat_closed: entry({
+    status: 409,
+    title: 'This chat is not open',
+    help:
+      'not_open: no provider is accepted yet. ended: the service request is over. dropped: this provider is out of ' +
+      'it. full: it has as many messages as a chat may have. expired: it was over too long ago to be read.',
+    reasons: ['not_open', 'ended', 'dropped', 'full', 'expired'],
+  }),
+  chat_refused: entry({
+    status: 422,
+    title: 'This message was not passed on',
+    help:
+      'text_refused: blank, too long, of several lines or with characters that deceive. id_used: you have called ' +
+      'another message by this clientId.',
+    reasons: ['text_refused', 'id_used'],
+  }),
+  rating_refused: entry({
+    status: 422,
+    title: 'This rating does not count',
+    help:
+      'text_refused: blank, too long, with contact details or characters that deceive. rated_already: a rating is ' +
+      'final, and you gave another one. too_late: seven days after the end nobody rates any more.',
+    reasons: ['text_refused', 'rated_already', 'too_late'],
+  }),
   wrong_mode: entry({
     status: 409,
     title: 'This service request is given away in another way',

@@ -86,6 +86,15 @@ export const Count = Type.Enum(['0', '1+', '10+', '100+'])
 
 export const Warmth = Shape({ within1Km: Count, within2Km: Count })
 
+export const Reputation = Shape({
+  count: Type.Integer({
+    minimum: 0,
+    description: 'Ratings that are told; those that are not yet do not count.',
+  }),
+  mean: Type.Optional(Type.Number({ minimum: 1, maximum: 5, description: 'Stars, to a tenth.' })),
+})
+export type Reputation = Static<typeof Reputation>
+
 export const Cursor = Type.String({ maxLength: 200, pattern: '^[A-Za-z0-9_-]+$' })
 
 export const PageQuery = Shape({

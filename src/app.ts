@@ -30,6 +30,9 @@ import { campaignLabels, winLimits } from './campaigns/postgres.ts'
 import { createChainJob } from './chain/extend.ts'
 import { chainRecord } from './chain/postgres.ts'
 import { registerChainRoutes } from './chain/routes.ts'
+import { createChats } from './chats/chats.ts'
+import { chatRecord } from './chats/postgres.ts'
+import { registerChatRoutes } from './chats/routes.ts'
 import { announceLateWin, createSettledAnnouncer } from './claims/announce.ts'
 import { createClaims } from './claims/claims.ts'
 import type { Reach } from './claims/failpoints.ts'
@@ -67,9 +70,11 @@ import { registerPayoutRoutes } from './payouts/routes.ts'
 import { createPositions } from './positions/positions.ts'
 import { createStandingStore } from './positions/redis.ts'
 import { registerPositionRoutes } from './positions/routes.ts'
+import { ratingRecord } from './ratings/postgres.ts'
+import { registerRatingRoutes } from './ratings/routes.ts'
 import { createLiveRequests } from './requests/live-requests.ts'
 import { createNearby } from './requests/nearby.ts'
-import { loadLiveRequests, requestRecord } from './requests/postgres.ts'
+import { acceptanceRecord, loadLiveRequests, requestRecord } from './requests/postgres.ts'
 import { createTakeGate } from './requests/redis.ts'
 import { createServiceRequests } from './requests/requests.ts'
 import { registerServiceRequestRoutes } from './requests/routes.ts'
@@ -196,9 +201,15 @@ export async function createApp({
     ledger: { post: postTransfers, isInsufficientFunds },
     players: playerRecord,
     gate: createTakeGate({ redis, runner, prefix: redisPrefix }),
+    reputations: ratingRecord,
     budgets: { isFrozen },
     ...{ positions, noteAction, announcer: channel, clock, random, log, isRowError },
     settings: { currencies, dayZone, hmacSecret, cancelFeePercent: config.cancelFeePercent },
+  })
+
+  const chats = createChats({
+    ...{ database, record: chatRecord, requests: acceptanceRecord },
+    ...{ noteAction, announcer: channel, clock, settings: { hmacSecret } },
   })
 
   // Hints
@@ -233,6 +244,7 @@ export async function createApp({
     requests: { live, nearby },
     forgetTokens: authenticator.forget,
     claims: { ...describeVerbs(claims), claimedIds },
+    chats,
   })
   const perAddress = isSandbox ? Infinity : limits.socket.perAddress
   await registerPlaySocket(http, {
@@ -282,6 +294,8 @@ export async function createApp({
   registerEnvelopeRoutes(bind, { envelopes })
   campaigns.register(bind)
   registerServiceRequestRoutes(bind, { requests, live, nearby, positions })
+  registerChatRoutes(bind, { chats })
+  registerRatingRoutes(bind, { tx: database, record: ratingRecord, requests: acceptanceRecord, clock })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
   registerClaimRoutes(bind, { ...claims, database, announcer, clock, hmacSecret })
   registerBudgetRoutes(bind, { ...money, record: budgetRecord, isHolder: budgets.isHolder, noteAction })

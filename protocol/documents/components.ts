@@ -1,16 +1,18 @@
 /** The schemas that both documents know by name; everything else is printed where it stands. */
 import { Problem } from '../problem.ts'
+import { ChatMessage, ChatSide } from '../rest/chats.ts'
 import { Claim, ClaimBody, ClaimedAnswer, PendingAnswer } from '../rest/claims.ts'
 import { Audience, Envelope, EnvelopeState, EnvelopeWin } from '../rest/envelopes.ts'
 import { HideBody, HintFeature, Split, SplitProof } from '../rest/envelopes.ts'
 import { ApiKey, KeyScopes, Merchant } from '../rest/merchants.ts'
 import { OperatorPayout, Payout, PayoutState } from '../rest/payouts.ts'
 import { Player, PositionAnswer, TransferKind, WalletTransfer } from '../rest/players.ts'
+import { Rating } from '../rest/ratings.ts'
 import { Offer, OperatorServiceRequest, PostBody, RequestItem } from '../rest/service-requests.ts'
 import { ServiceRequest, ServiceRequestCategory, ServiceRequestMode } from '../rest/service-requests.ts'
 import { ServiceRequestState } from '../rest/service-requests.ts'
 import { Amount, Balance, Band, Cell10, Count, Crs, Currency, Fix, GeoPoint, Links } from '../scalars.ts'
-import { Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
+import { Reputation, Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
 import { HintItem } from '../ws/server.ts'
 
 export const named = {
@@ -20,6 +22,8 @@ export const named = {
   Balance,
   Band,
   Cell10,
+  ChatMessage,
+  ChatSide,
   Claim,
   ClaimBody,
   ClaimedAnswer,
@@ -47,6 +51,8 @@ export const named = {
   PositionAnswer,
   PostBody,
   Problem,
+  Rating,
+  Reputation,
   RequestItem,
   ServiceRequest,
   ServiceRequestCategory,

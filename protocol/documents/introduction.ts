@@ -10,7 +10,7 @@ export const tags: Record<string, string> = {
   payouts: 'Money on its way out of a wallet.',
   envelopes: 'Hide, find as hint cells, look at, close, verify.',
   'service requests':
-    'What somebody needs at a place, with the pay in escrow: post, take on, deliver, confirm.',
+    'What somebody needs at a place, with the pay in escrow: post, take on, talk, deliver, confirm, rate.',
   claims: 'Grab a share, look back.',
   campaigns: 'Plans of many envelopes: launched, dropped on the map, paused, ended.',
   merchants: 'The merchant behind a key, and its keys.',
@@ -19,8 +19,8 @@ export const tags: Record<string, string> = {
 }
 
 const restLimits = [
-  ...(['money', 'envelope', 'serviceRequest', 'claim', 'position', 'strike', 'device'] as const),
-  ...(['hint', 'http', 'idempotency'] as const),
+  ...(['money', 'envelope', 'serviceRequest', 'chat', 'rating', 'claim'] as const),
+  ...(['position', 'strike', 'device', 'hint', 'http', 'idempotency'] as const),
   ...(['payout', 'statement', 'merchant', 'sandbox'] as const),
 ]
 
@@ -64,5 +64,5 @@ export const socketIntroduction = `Hints, wins and positions, live. Frames are J
 ${closeRows.join('\n')}
 
 ## Limits
-${tabulateLimits(['socket', 'position', 'device', 'hint', 'claim', 'serviceRequest'])}
+${tabulateLimits(['socket', 'position', 'device', 'hint', 'claim', 'serviceRequest', 'chat'])}
 `

@@ -4,6 +4,7 @@ import type { ClientFrame } from '../ws/client.ts'
 import type { ServerFrame } from '../ws/server.ts'
 import { claimed, revealed } from './claims.ts'
 import { errorFrameOf } from './problems.ts'
+import { message, posterSaid } from './chats.ts'
 import { nearRequest, offerId, requestZone, serviceRequestId } from './service-requests.ts'
 import { cell, claimId, clue, cny, envelopeId, fix, greeting, meisShare } from './story.ts'
 import { mei, sessionId, thanks, ticket, times, total, zone } from './story.ts'
@@ -31,6 +32,11 @@ export const clientExamples: ByType<ClientFrame> = {
   reveal: { type: 'reveal', id: 'r1', envelopeId, fix },
   claim: { type: 'claim', id: 'c1', envelopeId, ticket },
   watch: { type: 'watch', id: 'w1', serviceRequests: true, category: 'queueing' },
+  'chat.send': {
+    ...{ type: 'chat.send', id: 's1', serviceRequestId },
+    ...{ clientId: message.clientId, text: message.text },
+  },
+  'chat.read': { type: 'chat.read', id: 'd1', serviceRequestId, no: 2 },
   ping: { type: 'ping', id: 'k1' },
 }
 
@@ -81,6 +87,10 @@ export const serverExamples: ByType<ServerFrame> = {
   },
   'offer.withdrawn': { type: 'offer.withdrawn', seq: 14, serviceRequestId, offerId },
   'offer.accepted': { type: 'offer.accepted', seq: 13, serviceRequestId, offerId },
+  'offer.declined': { type: 'offer.declined', seq: 14, serviceRequestId, offerId, reason: 'accepted' },
+  'offer.renewed': { type: 'offer.renewed', seq: 18, serviceRequestId, offerId },
+  'chat.message': { type: 'chat.message', seq: 16, ...posterSaid },
+  'chat.seen': { type: 'chat.seen', seq: 17, serviceRequestId, by: 'poster', no: 2 },
   'envelope.ended': {
     type: 'envelope.ended',
     seq: 12,

@@ -1,6 +1,7 @@
 /** The example of every operation, by its id. */
 import { getLiveness, getReadiness } from '../rest/health.ts'
 import { campaignExamples, exclusionExamples } from './campaigns.ts'
+import { chatExamples } from './chats.ts'
 import { claimExamples } from './claims.ts'
 import { envelopeExamples } from './envelopes.ts'
 import { type Example, exampleOf } from './example.ts'
@@ -8,6 +9,7 @@ import { merchantExamples } from './merchants.ts'
 import { operatorExamples } from './operator.ts'
 import { payoutExamples } from './payouts.ts'
 import { playerExamples } from './players.ts'
+import { ratingExamples } from './ratings.ts'
 import { serviceRequestExamples } from './service-requests.ts'
 import { standingExamples } from './standing.ts'
 
@@ -25,6 +27,8 @@ export const examples: ReadonlyMap<string, Example> = new Map(
     ...claimExamples,
     ...serviceRequestExamples,
     ...campaignExamples,
+    ...chatExamples,
+    ...ratingExamples,
     ...merchantExamples,
     ...operatorExamples,
     ...exclusionExamples,

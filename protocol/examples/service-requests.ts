@@ -30,7 +30,7 @@ export const offerId = '90023c87-1d1b-5ee6-ac57-bb11e42e94b9'
 const params = { id: serviceRequestId }
 const text = 'Queue for me at the tea house, about half an hour'
 const instructions = 'Table for Lin, number 44'
-const provider = '7b1f09c2aa54d3e8'
+export const provider = '7b1f09c2aa54d3e8'
 const times = {
   posted: '2026-02-17T04:20:00.080Z',
   accepted: '2026-02-17T04:24:10.300Z',
@@ -130,11 +130,19 @@ export const serviceRequestExamples = [
   exampleOf(listTakenServiceRequests, {
     answers: { 200: pageOf(delivered, '/v1/me/taken-service-requests') },
   }),
-  exampleOf(getServiceRequest, { params, answers: { 200: shown } }),
+  exampleOf(getServiceRequest, {
+    params,
+    answers: { 200: { ...shown, posterRating: { count: 4, mean: 4.8 } } },
+  }),
   exampleOf(offerOnServiceRequest, { params, body: { note: offer.note }, answers: { 200: offer } }),
   exampleOf(listOffers, {
     params,
-    answers: { 200: pageOf(offer, `/v1/service-requests/${serviceRequestId}/offers`) },
+    answers: {
+      200: pageOf(
+        { ...offer, rating: { count: 12, mean: 4.9 } },
+        `/v1/service-requests/${serviceRequestId}/offers`,
+      ),
+    },
   }),
   exampleOf(withdrawOffer, { params, answers: { 200: { ...offer, status: 'withdrawn' } } }),
   exampleOf(acceptOffer, { params, body: { offerId }, answers: { 200: accepted } }),

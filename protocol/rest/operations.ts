@@ -2,6 +2,7 @@
 import type { Operation } from '../operation.ts'
 import { exclusionOperations } from './areas.ts'
 import { campaignOperations } from './campaigns.ts'
+import { listMessages, readChat, readMessages, sendMessage } from './chats.ts'
 import { claimEnvelope, getClaim, listClaims, revealEnvelope, thankHider } from './claims.ts'
 import {
   closeEnvelope,
@@ -42,6 +43,7 @@ import {
   sendPosition,
   signUpPlayer,
 } from './players.ts'
+import { getReputation, listRatings, rateServiceRequest } from './ratings.ts'
 import {
   acceptOffer,
   cancelServiceRequest,
@@ -108,6 +110,12 @@ export const operations: readonly Operation[] = [
   disputeServiceRequest,
   cancelServiceRequest,
   topUpServiceRequest,
+  sendMessage,
+  listMessages,
+  readMessages,
+  rateServiceRequest,
+  listRatings,
+  getReputation,
   getMerchant,
   createApiKey,
   listApiKeys,
@@ -125,6 +133,7 @@ export const operations: readonly Operation[] = [
   listServiceRequestsByState,
   splitServiceRequest,
   removeServiceRequest,
+  readChat,
   getAccountStatement,
   setCap,
   listBudgets,

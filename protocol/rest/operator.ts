@@ -115,7 +115,7 @@ export const Action = Shape({
   actor: Type.Enum(['operator', 'cap']),
   action: Type.Enum([
     ...(['set_cap', 'freeze', 'unfreeze', 'replay', 'ban', 'lift_ban', 'exclude', 'lift_exclusion'] as const),
-    ...(['uphold_appeal', 'reject_appeal', 'cancel_request', 'split_request'] as const),
+    ...(['uphold_appeal', 'reject_appeal', 'cancel_request', 'split_request', 'read_chat'] as const),
   ]),
   target: Type.Record(Type.String(), Type.Unknown()),
   reason: Type.String(),

@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox'
 import { limits } from '../limits.ts'
 import { bodyErrors, callerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
 import { Amount, Balance, Crs, Fix, GeoPoint, Links, Page, PageQuery } from '../scalars.ts'
-import { Shape, Text, Timestamp, Uuid, Zone } from '../scalars.ts'
+import { Reputation, Shape, Text, Timestamp, Uuid, Zone } from '../scalars.ts'
 
 const { serviceRequest } = limits
 const { textChars, lifetimeMs, deliverWithinS } = serviceRequest
@@ -87,6 +87,8 @@ export const ServiceRequest = Shape({
       'Whom you are to it. place and instructions are for the poster, and for the provider until it ends.',
   }),
   ...shared,
+  posterRating: Type.Optional(Reputation),
+  providerRating: Type.Optional(Reputation),
   offers: Type.Optional(Type.Integer({ minimum: 0, description: 'That stand; the poster only.' })),
   reachM: Type.Optional(Type.Integer({ description: 'How far away it is shown; the poster only.' })),
   escrow: Type.Optional(Balance),
@@ -104,6 +106,7 @@ export const Offer = Shape({
   serviceRequestId: Uuid,
   provider: Type.String({ description: 'A pseudonym, the same for one provider of this request.' }),
   note: Type.Optional(Type.String()),
+  rating: Type.Optional(Reputation),
   status: Type.Enum(['standing', 'withdrawn', 'accepted']),
   createdAt: Timestamp,
 })
@@ -212,7 +215,9 @@ export const getServiceRequest = operation({
   path: `${path}/{id}`,
   tag,
   summary: 'One service request',
-  description: 'Others than the two whom it concerns see it while it is open, and never where it is.',
+  description:
+    'Others than the two whom it concerns see it while it is open, and never where it is. With it come the ratings ' +
+    'of its poster as a poster and, for the two, of its provider as a provider.',
   callers: players,
   params: id,
   answers: { 200: ServiceRequest },

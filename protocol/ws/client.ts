@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { Device } from '../device.ts'
 import { ClaimBody, fixOrTicket, RevealBody } from '../rest/claims.ts'
+import { ChatNo, MessageBody } from '../rest/chats.ts'
 import { ServiceRequestCategory } from '../rest/service-requests.ts'
 import { Fix, Shape, Text, Uuid } from '../scalars.ts'
 
@@ -51,6 +52,22 @@ export const Watch = Shape({
   category: Type.Optional(ServiceRequestCategory),
 })
 
+/** Says something in the chat of a service request that you posted or have in hand. */
+export const ChatSend = Shape({
+  type: Type.Literal('chat.send'),
+  id: Type.Optional(FrameId),
+  serviceRequestId: Uuid,
+  ...MessageBody.properties,
+})
+
+/** Tells how far you have read. */
+export const ChatRead = Shape({
+  type: Type.Literal('chat.read'),
+  id: Type.Optional(FrameId),
+  serviceRequestId: Uuid,
+  no: ChatNo,
+})
+
 export const Ping = Shape({ type: Type.Literal('ping'), id: Type.Optional(FrameId) })
 
 export const clientFrames = {
@@ -59,6 +76,8 @@ export const clientFrames = {
   reveal: RevealFrame,
   claim: ClaimFrame,
   watch: Watch,
+  'chat.send': ChatSend,
+  'chat.read': ChatRead,
   ping: Ping,
 } as const
 export type ClientFrame = {

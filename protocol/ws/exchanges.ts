@@ -1,5 +1,6 @@
 /** How frames belong together: what answers a client's frame, and what the server sends of its own accord. */
 import type { ErrorCode } from '../errors.ts'
+import { chatErrors } from '../rest/chats.ts'
 import { claimErrors, revealErrors } from '../rest/claims.ts'
 import type { clientFrames } from './client.ts'
 import type { closeCodes } from './frame.ts'
@@ -50,6 +51,18 @@ export const exchanges: Readonly<Record<ClientType, Exchange>> = {
     answers: ['watching'],
     errors: frameErrors,
   },
+  'chat.send': {
+    summary:
+      'Says something in the chat of a service request: the same checks and refusals as POST ' +
+      '/v1/service-requests/{id}/messages. Sent again with the same `clientId` it is the same message.',
+    answers: ['chat.message'],
+    errors: [...frameErrors, ...chatErrors],
+  },
+  'chat.read': {
+    summary: 'Tells the other one how far you have read, and your own sessions, too.',
+    answers: ['chat.seen'],
+    errors: [...frameErrors, 'not_found', 'chat_closed'],
+  },
   ping: { summary: 'Asks whether the session lives.', answers: ['pong'], errors: frameErrors },
 }
 
@@ -82,6 +95,12 @@ export const serverMeanings: Readonly<Record<ServerType, string>> = {
   'offer.made': 'To the poster: somebody offers to do it.',
   'offer.withdrawn': 'To the poster: an offer does not stand any more.',
   'offer.accepted': 'To the provider: the poster has chosen you; REST has the place.',
+  'offer.declined': 'To the provider of an offer: another one was chosen, or it is cancelled or expired.',
+  'offer.renewed': 'To the provider of an offer that was declined: it is open again, and the offer stands.',
+  'chat.message':
+    'Something was said in a chat of yours, by the other one or in another session of yours; with `ref`, what you ' +
+    'have just said. Drop what you know by its id.',
+  'chat.seen': 'How far one of the two has read.',
   error: 'A frame was refused; `ref` names it.',
   goodbye: 'The socket closes now; connect again after retryAfterMs.',
   pong: 'The answer to a ping.',
@@ -106,6 +125,10 @@ export const pushedFrames = [
   'offer.made',
   'offer.withdrawn',
   'offer.accepted',
+  'offer.declined',
+  'offer.renewed',
+  'chat.message',
+  'chat.seen',
   'goodbye',
 ] as const satisfies readonly ServerType[]
 

@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { errorCodes } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { ChatMessage, ChatSide, SeenNo } from '../rest/chats.ts'
 import { ClaimedAnswer, PendingAnswer, RevealAnswer } from '../rest/claims.ts'
 import { PositionAnswer } from '../rest/players.ts'
 import { RequestItem, ServiceRequestCategory, ServiceRequestState } from '../rest/service-requests.ts'
@@ -181,6 +182,37 @@ export const OfferAccepted = Shape({
   offerId: Uuid,
 })
 
+/** To the provider of an offer that stood: it is in other hands now, or over. */
+export const OfferDeclined = Shape({
+  type: Type.Literal('offer.declined'),
+  ...head,
+  serviceRequestId: Uuid,
+  offerId: Uuid,
+  reason: Type.Enum(['accepted', 'cancelled', 'expired']),
+})
+
+/** To the provider of an offer that was declined and stands: whoever was chosen is out of it. */
+export const OfferRenewed = Shape({
+  type: Type.Literal('offer.renewed'),
+  ...head,
+  serviceRequestId: Uuid,
+  offerId: Uuid,
+})
+
+export const ChatMessageFrame = Shape({
+  type: Type.Literal('chat.message'),
+  ...head,
+  ...ChatMessage.properties,
+})
+
+export const ChatSeenFrame = Shape({
+  type: Type.Literal('chat.seen'),
+  ...head,
+  serviceRequestId: Uuid,
+  by: ChatSide,
+  no: SeenNo,
+})
+
 export const ErrorFrame = Shape({
   type: Type.Literal('error'),
   ...head,
@@ -224,6 +256,10 @@ export const serverFrames = {
   'offer.made': OfferMade,
   'offer.withdrawn': OfferWithdrawn,
   'offer.accepted': OfferAccepted,
+  'offer.declined': OfferDeclined,
+  'offer.renewed': OfferRenewed,
+  'chat.message': ChatMessageFrame,
+  'chat.seen': ChatSeenFrame,
   error: ErrorFrame,
   goodbye: Goodbye,
   pong: Pong,

@@ -14,6 +14,7 @@ export type ActionKind =
   | 'split_request'
   | 'exclude'
   | 'lift_exclusion'
+  | 'read_chat'
 
 export type Action = {
   actor: 'operator' | 'cap'

@@ -19,6 +19,9 @@ const hidden = [
 /** Each hidden name at the top and two levels down: deeper objects are not logged by rule. */
 export const redactedPaths = hidden.flatMap(name => [name, `*.${name}`, `*.*.${name}`, `req.headers.${name}`])
 
+/** Where others quote what they were sent: PostgreSQL the row that it refuses, with every text in it. */
+const quotingPaths = ['req.headers["sec-websocket-protocol"]', 'err.detail']
+
 export const createLogger = (
   level: string,
   stream: DestinationStream = destination({ dest: 2, sync: false }),
@@ -26,7 +29,7 @@ export const createLogger = (
   pino(
     {
       level,
-      redact: { paths: [...redactedPaths, 'req.headers["sec-websocket-protocol"]'], censor: '[hidden]' },
+      redact: { paths: [...redactedPaths, ...quotingPaths], censor: '[hidden]' },
     },
     stream,
   )

@@ -9,9 +9,12 @@ import type { LiveRequest } from '../requests/live-request.ts'
 
 export type EndReason = 'empty' | 'expired' | 'closed' | 'frozen'
 type EnvelopeFrame = 'envelope.found' | 'envelope.ended' | 'envelope.thanked'
-type RequestFrame = 'request.state' | 'request.waiting' | 'offer.made' | 'offer.withdrawn' | 'offer.accepted'
+type RequestFrame = 'request.state' | 'request.waiting'
+type OfferFrame = 'offer.made' | 'offer.withdrawn' | 'offer.accepted' | 'offer.declined' | 'offer.renewed'
+type ChatFrame = 'chat.message' | 'chat.seen'
+type MoneyFrame = 'claim.settled' | 'wallet.changed'
 export type PlayerFrame = Unnumbered<
-  Extract<ServerFrame, { type: EnvelopeFrame | RequestFrame | 'claim.settled' | 'wallet.changed' }>
+  Extract<ServerFrame, { type: EnvelopeFrame | RequestFrame | OfferFrame | ChatFrame | MoneyFrame }>
 >
 
 export type Announcer = {

@@ -32,6 +32,7 @@ export type HubPorts = {
   forgetTokens(playerId: string): void
   positions: ReceptionPorts['positions']
   claims: ReceptionPorts['claims']
+  chats: ReceptionPorts['chats']
 }
 
 /** One client, as the WebSocket brings it. */

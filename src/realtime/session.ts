@@ -25,6 +25,7 @@ import type { Connection } from './connection.ts'
 import { describeRefusal, refer } from './error-frame.ts'
 import { createLine, type Line } from './line.ts'
 import { createLookout, type Lookout, type LookoutPorts } from './lookout.ts'
+import { createTalk, type Talk, type TalkPorts } from './talk.ts'
 import { createRequestLookout, type RequestLookout, type RequestLookoutPorts } from './request-lookout.ts'
 
 export type ClaimRequest = { envelopeId: string } & ClaimBody
@@ -38,10 +39,9 @@ export type ClaimAnswer =
 export type RevealAnswer = { status: 200; body: RevealedAnswer | Static<typeof ClaimedAnswer> } | Refusal
 
 export type SessionPorts = LookoutPorts &
-  RequestLookoutPorts & {
+  RequestLookoutPorts &
+  TalkPorts & {
     log: Pick<Logger, 'error'>
-    /** Whether refusals carry their figures. */
-    isSandbox: boolean
     positions: { move(player: PlayerCaller, fix: Fix): Promise<MoveAnswer> }
     claims: {
       claim(player: PlayerCaller, request: ClaimRequest): Promise<ClaimAnswer>
@@ -87,7 +87,8 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
   const lookout = createLookout({ player, line, claimedIds: new Set(claimedIds) }, ports)
   const requests = createRequestLookout({ playerId: player.id, line, tickMs: lookout.tickMs }, ports)
   const serverTime = () => new Date(ports.clock.nowMs()).toISOString()
-  const answer = createAnswering({ player, line, lookout, requests, serverTime }, ports)
+  const talk = createTalk({ player, line }, ports)
+  const answer = createAnswering({ player, line, lookout, requests, talk, serverTime }, ports)
   const describe = (ref: string | undefined) => ({
     type: 'welcome' as const,
     ...refer(ref),
@@ -129,6 +130,7 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
       }
     },
     deliver(frame, json) {
+      if (talk.isEcho(frame)) return
       line.sendJson(json)
       const wonId = wonIdOf(frame)
       if (wonId !== undefined) lookout.addClaimed(wonId)
@@ -146,12 +148,13 @@ type Standing = {
   line: Line
   lookout: Lookout
   requests: RequestLookout
+  talk: Talk
   serverTime: () => string
 }
 
 /** Answers one frame after the other as they come, fixes in their order; throws what is a fault of ours. */
 function createAnswering(
-  { player, line, lookout, requests, serverTime }: Standing,
+  { player, line, lookout, requests, talk, serverTime }: Standing,
   ports: SessionPorts,
 ): (frame: SessionFrame) => Promise<void> {
   let lastMove: Promise<void> = Promise.resolve()
@@ -202,6 +205,9 @@ function createAnswering(
         line.send({ type: 'watching', ...refer(frame.id), serviceRequests, ...watching })
         return requests.watch(serviceRequests ? watching : undefined)
       }
+      case 'chat.send':
+      case 'chat.read':
+        return talk.answer(frame)
       case 'ping':
         return line.send({ type: 'pong', ...refer(frame.id), serverTime: serverTime() })
     }

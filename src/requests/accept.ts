@@ -7,12 +7,18 @@ import type { ServiceRequest as RequestAnswer } from '#protocol/rest/service-req
 import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import { type Changed, type ChangePorts, change } from './change.ts'
-import type { Players, RequestSettings, TakeGate } from './ports.ts'
+import type { Pair, Players, RequestSettings, TakeGate } from './ports.ts'
 import { refuseProvider } from './provider.ts'
+import type { AskState } from './taken.ts'
 import { acceptBy, actorOf, offerIdOf } from './request.ts'
 import { viewRequest } from './view.ts'
 
-export type AcceptPorts = ChangePorts & { players: Players; gate: TakeGate; settings: RequestSettings }
+export type AcceptPorts = ChangePorts & {
+  players: Players
+  gate: TakeGate
+  askState: AskState
+  settings: RequestSettings
+}
 
 export type Answered = { status: 200; body: RequestAnswer } | Refusal
 
@@ -62,12 +68,8 @@ export async function takeRequest(
   { caller, id }: { caller: PlayerCaller; id: string },
 ): Promise<Answered> {
   const pair = { requestId: id, providerId: caller.id }
-  const { holderId, isTaken } = await ports.gate.reserve(pair)
-  if (holderId !== caller.id) {
-    return isTaken
-      ? refuse('wrong_state', { reason: 'accepted' })
-      : refuse('try_again', { retryAfterMs: 200 })
-  }
+  const turnedAway = await enterGate(ports, pair)
+  if (turnedAway !== undefined) return turnedAway
   let hasTaken = false
   try {
     const taken = await take(ports, caller, id)
@@ -78,6 +80,20 @@ export async function takeRequest(
     // The row has decided: nobody waits for this, and a key that is lost costs the next one a look at the row.
     await (hasTaken ? ports.gate.confirm(pair) : ports.gate.release(pair)).catch(() => undefined)
   }
+}
+
+/** `wrong_state` where somebody has it, `try_again` while somebody is taking it. */
+async function enterGate({ gate, askState }: AcceptPorts, pair: Pair): Promise<Refusal | undefined> {
+  let held = await gate.reserve(pair)
+  if (held.isTaken && held.holderId !== pair.providerId) {
+    const state = await askState(pair.requestId)
+    if (state === undefined) return refuse('not_found')
+    if (state !== 'open') return refuse('wrong_state', { reason: state })
+    // Given back, and the gate has not heard of it.
+    await gate.release({ requestId: pair.requestId, providerId: held.holderId })
+    held = await gate.reserve(pair)
+  }
+  return held.holderId === pair.providerId ? undefined : refuse('try_again', { retryAfterMs: 200 })
 }
 
 function take(ports: AcceptPorts, caller: PlayerCaller, id: string): Promise<Changed> {

@@ -1,14 +1,24 @@
-/** Who is told of a change, after its commit: those near it, the two whom it concerns, and whose wallet it moved. */
+/**
+ * Who is told of a change, after its commit: those near it, the two whom it concerns, those whose offers stood or stand
+ * again, and those whose wallets it moved.
+ */
 import { toMoney } from '../envelopes/view.ts'
 import type { RequestAnnouncer } from '../realtime/announcer.ts'
 import { toLiveRequest } from './live-request.ts'
-import { refundMinorOf, type ServiceRequest } from './request.ts'
+import { type Offer, refundMinorOf, type ServiceRequest } from './request.ts'
 import { isEnded, isPublic } from './state.ts'
 
-export type Change = { before: ServiceRequest; after: ServiceRequest }
+export type Change = {
+  before: ServiceRequest
+  after: ServiceRequest
+  /** Offers that stand when the request is closed to them, or open again. */
+  standing?: readonly Offer[]
+}
 
-export function announceChange(announcer: RequestAnnouncer, { before, after }: Change): void {
-  tellThoseNear(announcer, { before, after })
+export function announceChange(announcer: RequestAnnouncer, change: Change): void {
+  const { before, after } = change
+  tellThoseNear(announcer, change)
+  tellThoseOffering(announcer, change)
   if (before.state === after.state) return
   const providerId = after.providerId ?? before.providerId
   for (const playerId of [after.posterId, providerId]) {
@@ -26,6 +36,16 @@ function tellThoseNear(announcer: RequestAnnouncer, { before, after }: Change): 
   const looksTheSame =
     isPublic(before.state) && before.priceMinor === after.priceMinor && before.reachM === after.reachM
   if (!looksTheSame) announcer.requestOpened(toLiveRequest(after))
+}
+
+function tellThoseOffering(announcer: RequestAnnouncer, { after, standing = [] }: Change): void {
+  const { id: serviceRequestId, state } = after
+  for (const { id: offerId, providerId } of standing) {
+    const offer = { serviceRequestId, offerId }
+    if (isPublic(state)) announcer.toPlayer(providerId, { type: 'offer.renewed', ...offer })
+    else if (state === 'accepted' || state === 'cancelled' || state === 'expired')
+      announcer.toPlayer(providerId, { type: 'offer.declined', ...offer, reason: state })
+  }
 }
 
 function tellWallets(announcer: RequestAnnouncer, request: ServiceRequest): void {

@@ -12,7 +12,7 @@ import type { Ledger } from '../ledger/transfer.ts'
 import type { Transact } from '#platform/postgres.ts'
 import type { Budgets, RequestRecord } from './ports.ts'
 import { releaseEscrow, type ServiceRequest } from './request.ts'
-import { type Action, type Actor, decide, isEnded, type RequestState } from './state.ts'
+import { type Action, type Actor, decide, isEnded, isPublic, type RequestState } from './state.ts'
 
 export type ChangePorts = {
   transact: Transact
@@ -59,7 +59,9 @@ export async function changeIn(
   if ((next.paidMinor ?? 0n) > 0n && (await isFrozen(budgets, tx, next))) return refuse('frozen')
   const after = { ...next, version: await record.store(tx, before, next) }
   if (isEnded(after.state)) await ledger.post(tx, releaseEscrow(after))
-  return { status: 'changed', before, after }
+  const concernsOffers = after.offers > 0 && isPublic(before.state) !== isPublic(after.state)
+  const standing = concernsOffers ? await record.listStanding(tx, after) : []
+  return { status: 'changed', before, after, standing }
 }
 
 /** Whether payouts are stopped for what this player pays for. */

@@ -11,17 +11,24 @@ import {
   type OperatorServiceRequest,
   type ServiceRequest as RequestAnswer,
 } from '#protocol/rest/service-requests.ts'
+import type { Clock } from '#platform/clock.ts'
 import { readPage, toPage } from '#platform/page.ts'
 import type { Tx } from '#platform/postgres.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { Answered } from './accept.ts'
-import type { RequestRecord, RequestSettings } from './ports.ts'
+import type { Reputations, RequestRecord, RequestSettings } from './ports.ts'
 import type { ServiceRequest } from './request.ts'
 import { isPublic, type RequestState } from './state.ts'
 import { roleOf, viewForOperator, viewOffer, viewRequest } from './view.ts'
 
-export type LookPorts = { tx: Tx; record: RequestRecord; settings: RequestSettings }
+export type LookPorts = {
+  tx: Tx
+  record: RequestRecord
+  reputations: Reputations
+  clock: Clock
+  settings: RequestSettings
+}
 
 type Query = { limit?: string; cursor?: string }
 type Listed<I> = { status: 200; body: ReturnType<typeof toPage<unknown, I>> } | Refusal
@@ -29,14 +36,27 @@ type Asked = { caller: PlayerCaller; query: Query }
 
 /** `not_found` to others once it is not open any more: an id alone tells nothing. */
 export async function getRequest(
-  { tx, record, settings }: LookPorts,
+  { tx, record, reputations, clock, settings }: LookPorts,
   { caller, id }: { caller: PlayerCaller; id: string },
 ): Promise<Answered> {
   const request = await record.find(tx, id)
   if (request === undefined) return refuse('not_found')
   const role = roleOf(request, caller.id)
   if (role === 'other' && !isPublic(request.state)) return refuse('not_found')
-  return { status: 200, body: viewRequest(request, role, settings.hmacSecret) }
+  const rated = async (as: 'poster' | 'provider', playerId: string) =>
+    (await reputations.summarise(tx, { playerIds: [playerId], as, nowMs: clock.nowMs() })).get(playerId)
+  const { posterId, providerId } = request
+  const posterRating = await rated('poster', posterId)
+  const providerRating =
+    role === 'other' || providerId === null ? undefined : await rated('provider', providerId)
+  return {
+    status: 200,
+    body: {
+      ...viewRequest(request, role, settings.hmacSecret),
+      ...(posterRating !== undefined && { posterRating }),
+      ...(providerRating !== undefined && { providerRating }),
+    },
+  }
 }
 
 export const listOwnRequests = (ports: LookPorts, asked: Asked): Promise<Listed<RequestAnswer>> =>
@@ -86,7 +106,7 @@ async function listMine(
 
 /** For the poster alone. */
 export async function listOffers(
-  { tx, record, settings }: LookPorts,
+  { tx, record, reputations, clock, settings }: LookPorts,
   { caller, id, query }: Asked & { id: string },
 ): Promise<Listed<Static<typeof OfferAnswer>>> {
   const page = readPage(query)
@@ -94,6 +114,8 @@ export async function listOffers(
   const request = await record.find(tx, id)
   if (request === undefined || request.posterId !== caller.id) return refuse('not_found')
   const offers = await record.listOffers(tx, id, page)
+  const playerIds = offers.map(({ providerId }) => providerId)
+  const rated = await reputations.summarise(tx, { playerIds, as: 'provider', nowMs: clock.nowMs() })
   const path = listOffersOperation.path.replace('{id}', id)
   return {
     status: 200,
@@ -101,7 +123,13 @@ export async function listOffers(
       offers,
       { path, limit: page.limit },
       {
-        item: offer => viewOffer(offer, request, settings.hmacSecret),
+        item(offer) {
+          const rating = rated.get(offer.providerId)
+          return {
+            ...viewOffer(offer, request, settings.hmacSecret),
+            ...(rating !== undefined && { rating }),
+          }
+        },
         key: ({ createdAtMs, id: offerId }) => ({ atMs: createdAtMs, id: offerId }),
       },
     ),

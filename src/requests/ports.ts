@@ -1,4 +1,5 @@
 /** What the verbs of this folder need from outside; app.ts composes the real ones. */
+import type { Reputation } from '#protocol/scalars.ts'
 import type { PageRequest } from '#platform/page.ts'
 import type { Tx } from '#platform/postgres.ts'
 import type { Covered } from '../budgets/budget.ts'
@@ -11,6 +12,18 @@ export type Pair = { requestId: string; providerId: string }
 /** When the n-th newest of something was; undefined where there are fewer. */
 type FindNth = (tx: Tx, which: { playerId: string; nth: number }) => Promise<number | undefined>
 
+/** One provider who had it in hand: `droppedAtMs` where they are out of it, and the request went on without them. */
+export type Acceptance = { providerId: string; acceptedAtMs: number; droppedAtMs: number | null }
+
+/** Who got a service request, for whoever else asks. */
+export type AcceptanceRecord = {
+  find(tx: Tx, id: string): Promise<ServiceRequest | undefined>
+  /** As found after it was held: it stays as it is until the transaction ends, and others may hold it, too. */
+  hold(tx: Tx, id: string): Promise<ServiceRequest | undefined>
+  /** The latest first. */
+  listAcceptances(tx: Tx, requestId: string): Promise<Acceptance[]>
+}
+
 /** The tables of service requests. Lists are read one row past the page. */
 export type RequestRecord = {
   insert(tx: Tx, request: ServiceRequest): Promise<void>
@@ -19,6 +32,7 @@ export type RequestRecord = {
   lock(tx: Tx, id: string): Promise<ServiceRequest | undefined>
   /** Replaces what can change of a locked request, and only if it is still `before`; the new version. */
   store(tx: Tx, before: ServiceRequest, after: ServiceRequest): Promise<bigint>
+  findStates(tx: Tx, ids: readonly string[]): Promise<ReadonlyMap<string, RequestState>>
   /** Newest first. */
   listOwn(tx: Tx, posterId: string, page: PageRequest): Promise<ServiceRequest[]>
   /** By acceptance, the latest first; those that were dropped are not among them. */
@@ -39,6 +53,8 @@ export type RequestRecord = {
   offer(tx: Tx, offer: Offer): Promise<Offer>
   findOffer(tx: Tx, id: string): Promise<Offer | undefined>
   withdrawOffer(tx: Tx, pair: Pair & { nowMs: number }): Promise<void>
+  /** Those that stand, of everybody but the provider who has it. */
+  listStanding(tx: Tx, request: ServiceRequest): Promise<Offer[]>
   /** Oldest first. */
   listOffers(tx: Tx, requestId: string, page: PageRequest): Promise<Offer[]>
 
@@ -65,6 +81,14 @@ export type TakeGate = {
   confirm(pair: Pair): Promise<void>
   /** Lets go of it, if it is still this provider's. */
   release(pair: Pair): Promise<void>
+}
+
+/** How others rate people, by what they were rated as; ratings that are not told yet do not count. */
+export type Reputations = {
+  summarise(
+    tx: Tx,
+    rated: { playerIds: readonly string[]; as: 'poster' | 'provider'; nowMs: number },
+  ): Promise<ReadonlyMap<string, Reputation>>
 }
 
 export type RequestSettings = {

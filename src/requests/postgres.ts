@@ -4,7 +4,7 @@ import { keysetParams } from '#platform/page.ts'
 import { loadStatements, lockNumber, type Row, type Statement, type Tx } from '#platform/postgres.ts'
 import { type Cell, fromBigInt, toBigInt } from '../geo/cell.ts'
 import type { LiveRequest } from './live-request.ts'
-import type { RequestRecord } from './ports.ts'
+import type { AcceptanceRecord, RequestRecord } from './ports.ts'
 import type { Offer, RequestCategory, ServiceRequest } from './request.ts'
 import type { RequestMode, RequestState } from './state.ts'
 
@@ -13,6 +13,7 @@ const sql = loadStatements(import.meta.url, [
   ...(['list-taken-requests', 'list-requests-by-state', 'list-due-requests'] as const),
   ...(['list-widening-requests', 'lock-player-count', 'count-unended', 'find-nth-post'] as const),
   ...(['find-nth-place', 'find-nth-drop', 'add-offer', 'find-offer', 'withdraw-offer'] as const),
+  ...(['hold-request', 'list-acceptances', 'find-states', 'list-standing-offers'] as const),
   ...(['list-offers', 'add-acceptance', 'drop-acceptance', 'find-drop', 'live-requests'] as const),
 ])
 
@@ -32,6 +33,11 @@ export const requestRecord: RequestRecord = {
 
   find: async (tx, id) => (await findRequests(tx, [id]))[0],
   lock: async (tx, id) => (await findBy(tx, sql['lock-request'], [id]))[0],
+
+  async findStates(tx, ids) {
+    const rows = await tx.query<{ id: string; state: RequestState }>(sql['find-states'], [ids])
+    return new Map(rows.map(({ id, state }) => [id, state]))
+  },
 
   async store(tx, before, after) {
     const { priceMinor, topUps, state, offers, providerId, reachM } = after
@@ -84,6 +90,9 @@ export const requestRecord: RequestRecord = {
     await tx.query(sql['withdraw-offer'], [requestId, providerId, new Date(nowMs)])
   },
 
+  listStanding: async (tx, { id, providerId }) =>
+    (await tx.query<OfferRow>(sql['list-standing-offers'], [id, providerId])).map(toOffer),
+
   async listOffers(tx, requestId, { limit, after }) {
     const params = [requestId, after ? new Date(after.atMs) : null, after?.id ?? null, limit + 1]
     return (await tx.query<OfferRow>(sql['list-offers'], params)).map(toOffer)
@@ -99,6 +108,20 @@ export const requestRecord: RequestRecord = {
 
   hasDropped: async (tx, { requestId, providerId }) =>
     (await tx.query(sql['find-drop'], [requestId, providerId])).length > 0,
+}
+
+type AcceptanceRow = Row & { provider_id: string; accepted_at: Date; dropped_at: Date | null }
+
+export const acceptanceRecord: AcceptanceRecord = {
+  find: requestRecord.find,
+  hold: async (tx, id) => (await findBy(tx, sql['hold-request'], [id]))[0],
+  async listAcceptances(tx, requestId) {
+    const rows = await tx.query<AcceptanceRow>(sql['list-acceptances'], [requestId])
+    return rows.map(row => ({
+      ...{ providerId: row.provider_id, acceptedAtMs: row.accepted_at.getTime() },
+      droppedAtMs: toMs(row.dropped_at),
+    }))
+  },
 }
 
 async function listIds(tx: Tx, statement: Statement, params: readonly unknown[]): Promise<string[]> {

@@ -17,8 +17,9 @@ import type { Positions } from '../positions/positions.ts'
 import type { Budgets, Players, RequestRecord } from './ports.ts'
 import type { RunOnce } from '#platform/idempotency.ts'
 import type { Transact } from '#platform/postgres.ts'
-import type { RequestSettings, TakeGate } from './ports.ts'
+import type { Reputations, RequestSettings, TakeGate } from './ports.ts'
 import { postRequest } from './post.ts'
+import { createStateAsking } from './taken.ts'
 import { topUpRequest } from './top-up.ts'
 
 export type ServiceRequestPorts = {
@@ -30,6 +31,7 @@ export type ServiceRequestPorts = {
   budgets: Budgets
   players: Players
   gate: TakeGate
+  reputations: Reputations
   noteAction: NoteAction
   announcer: RequestAnnouncer
   clock: Clock
@@ -66,7 +68,10 @@ export type ServiceRequests = {
 }
 
 export function createServiceRequests({ database, ...ports }: ServiceRequestPorts): ServiceRequests {
-  const all = { ...ports, tx: database, transact: database.transact }
+  const all = {
+    ...{ ...ports, tx: database, transact: database.transact },
+    askState: createStateAsking({ tx: database, record: ports.record }),
+  }
   return {
     post: request => postRequest(all, request),
     offer: request => makeOffer(all, request),

@@ -70,6 +70,15 @@ function findPlace(heard: readonly string[], place: Point): string[] {
   return heard.filter(text => cells.test(text) || digits.some(number => text.includes(number)))
 }
 
+/** To and fro until that is too fast: on a clock that runs 120 times as fast, a stalled machine makes a way a walk. */
+async function rushAbout({ get, call }: Person, id: string, places: readonly Point[]): Promise<string> {
+  for (;;) {
+    for (const place of places) await get(claimEnvelope, { id, body: claimAt(place) })
+    const listed = await call(listEnvelopes)
+    if (listed.status === 'refused') return `${listed.problem.code} ${listed.problem.reason}`
+  }
+}
+
 t.test('a whole round', async t => {
   const place = { lat: 30.65741, lng: 104.06573 }
   const [lin, mei, wang, zhao, late] = await Promise.all([
@@ -127,7 +136,7 @@ t.test('a whole round', async t => {
   t.match(found, { envelopeId: id, amount, sharesLeft: 1 })
   t.not(found.winner, mei.id, 'the hider knows no winner')
   t.same(await mei.get(claimEnvelope, { id, body: claimAt(start) }), won.result, 'asked again elsewhere')
-  t.equal(await mei.refusal(listEnvelopes), 'hints_paused speed', 'nobody gets there that fast')
+  t.equal(await rushAbout(mei, id, [place, start]), 'hints_paused speed', 'nobody gets about that fast')
   await stand(meiPlay, start)
   t.same(await listAround(mei), [])
   t.match((await lin.get(listEnvelopeClaims, { id })).items, [{ claimId, amount, winner: found.winner }])

@@ -9,8 +9,9 @@ import { type Bench, formatFigure, isKept, type Settings } from './figures.ts'
 import { hints } from './hints.ts'
 import { live } from './live.ts'
 import { describeMachine } from './machine.ts'
+import { requests } from './requests.ts'
 
-const benches: Readonly<Record<string, Bench>> = { live, hints }
+const benches: Readonly<Record<string, Bench>> = { live, hints, requests }
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -20,7 +21,7 @@ const { values: flags, positionals } = parseArgs({
 function list(): string {
   const rows = Object.entries(benches).map(([name, { what, settings }]) => {
     const usual = Object.entries(settings).map(([key, value]) => `${key}=${value}`)
-    return `  ${name.padEnd(8)}${what}\n  ${' '.repeat(8)}${usual.join(' ')}`
+    return `  ${name.padEnd(10)}${what}\n  ${' '.repeat(10)}${usual.join(' ')}`
   })
   return `npm run bench -- NAME … [--set name=number] [--json FILE], where NAME is\n${rows.join('\n')}\n`
 }

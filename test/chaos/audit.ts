@@ -40,7 +40,7 @@ export async function audit({ databaseUrl, askRedis }: AuditPlace, promised: Pro
   }
 }
 
-/** What does not add up: per envelope, per account and in all. */
+/** What does not add up: per envelope, per service request, per account and in all. */
 async function countCents(ask: Ask): Promise<bigint> {
   const rows = await ask<{ off: string }>(`
     with moved as (
@@ -72,6 +72,9 @@ async function countCents(ask: Ask): Promise<bigint> {
       select (a.credits - coalesce(s.credits, 0)) + (a.debits - coalesce(s.debits, 0))
         from accounts a left join sides s using (id)
       union all
+      select case when r.ended_at is null then r.price else 0 end - coalesce(a.credits - a.debits, 0)
+        from service_requests r left join accounts a on a.kind = 'escrow' and a.owner_id = r.id
+      union all
       select sum(credits - debits) from accounts group by currency) d`)
   return BigInt(rows[0]?.off ?? -1)
 }
@@ -97,7 +100,15 @@ async function listPaidTwice(ask: Ask): Promise<string[]> {
     select 'claim ' || c.id || ' is not paid' from claims c left join transfers t on t.id = c.id where t.id is null
     union all
     select 'envelope ' || envelope_id || ': ' || kind || ' ' || count(*) || ' times' from transfers
-      where kind in ('escrow', 'refund') group by envelope_id, kind having count(*) > 1`)
+      where kind in ('escrow', 'refund') group by envelope_id, kind having count(*) > 1
+    union all
+    select 'service request ' || service_request_id || ': ' || kind || ' ' || count(*) || ' times' from transfers
+      where kind in ('request_escrow', 'request_pay', 'request_refund')
+      group by service_request_id, kind having count(*) > 1
+    union all
+    select 'service request ' || r.id || ' paid to ' || a.owner_id from transfers t
+      join service_requests r on r.id = t.service_request_id join accounts a on a.id = t.credit_account
+      where t.kind = 'request_pay' and (a.owner_id is distinct from r.provider_id or t.amount <> r.paid)`)
   return rows.map(({ what }) => what)
 }
 
@@ -129,6 +140,35 @@ async function listMissing(ask: Ask, promised: Promised): Promise<string[]> {
     ...losses.map(pair => `told that it had ended, and yet a winner: ${pair}`),
     ...hides.map(([id]) => `envelope ${id}`),
     ...closes.map(([id, refund]) => `refund of ${refund}: ${id}`),
+    ...(await listMissingErrands(ask, promised)),
+  ]
+}
+
+type ErrandRow = { id: string; state: string; price: string; paid: string; providers: string[] }
+
+/** Every service request is at the price and with the provider that was told, and ended as it was told. */
+async function listMissingErrands(ask: Ask, promised: Promised): Promise<string[]> {
+  const rows = await ask<ErrandRow>(`
+    select r.id, state, price::text, coalesce(paid::text, '') as paid,
+      array(select provider_id::text from service_request_acceptances where request_id = r.id) as providers
+    from service_requests r`)
+  const said = await ask<{ id: string; no: number; text: string }>('select id, no, text from chat_messages')
+  const [requestOf, messageOf] = [
+    new Map(rows.map(row => [row.id, row])),
+    new Map(said.map(row => [row.id, row])),
+  ]
+  const errands = [...promised.errands].filter(([id, { priceMinor, providers, end }]) => {
+    const row = requestOf.get(id)
+    if (row?.price !== priceMinor || ![...providers].every(one => row.providers.includes(one))) return true
+    return end !== undefined && (row.state !== end.state || row.paid !== end.paidMinor)
+  })
+  const messages = [...promised.messages].filter(([id, { no, text }]) => {
+    const row = messageOf.get(id)
+    return row?.no !== no || row.text !== text
+  })
+  return [
+    ...errands.map(([id, errand]) => `service request ${id}, told ${errand.end?.state ?? errand.priceMinor}`),
+    ...messages.map(([id]) => `message ${id}`),
   ]
 }
 

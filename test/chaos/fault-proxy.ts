@@ -44,7 +44,7 @@ export async function createFaultProxy(
   const server = createServer({ noDelay: true }, client => {
     const upstream = connect({ port: targetPort, host: '127.0.0.1', noDelay: true })
     const watch = createWatch()
-    const cut = () => [client, upstream].forEach(socket => socket.resetAndDestroy())
+    const cut = () => [client, upstream].forEach(reset)
     cuts.add(cut)
     client.once('close', () => cuts.delete(cut))
     for (const socket of [client, upstream]) socket.on('error', () => {})
@@ -91,6 +91,13 @@ export async function createFaultProxy(
     },
   }
 }
+
+/**
+ * libuv refuses to reset a socket that is shutting down, Node forgets it all the same, and the process, once it is
+ * over, waits for it for ever (seen with Node 20.20.2: uv_tcp_close_reset and Environment::CleanupHandles).
+ */
+const reset = (socket: Socket): unknown =>
+  socket.writableEnded ? socket.destroy() : socket.resetAndDestroy()
 
 type Way = { weather: Weather; passes: (chunk: Buffer) => boolean }
 

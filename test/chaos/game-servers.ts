@@ -5,10 +5,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { open } from 'node:fs/promises'
+import { get } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { readLogTail } from '#platform/embedded/log-file.ts'
 import { getLiveness } from '#protocol/rest/health.ts'
 import { createFaultProxy, type FaultProxy } from './fault-proxy.ts'
 import { watchPostgres } from './postgres-wire.ts'
@@ -52,9 +54,10 @@ export async function startGameServer(options: ServerOptions): Promise<GameServe
   ])
   const port = await findFreePort()
   const url = `http://127.0.0.1:${port}`
-  const log = await open(join(options.dataDir, `${name}.log`), 'a')
+  const logFile = join(options.dataDir, `${name}.log`)
+  const log = await open(logFile, 'a')
   const lives = startLives(options, {
-    url,
+    ...{ url, logFile },
     logFd: log.fd,
     env: {
       ...{ ...options.env, PORT: String(port) },
@@ -80,10 +83,10 @@ export async function startGameServer(options: ServerOptions): Promise<GameServe
   }
 }
 
-type Birth = { url: string; logFd: number; env: Record<string, string> }
+type Birth = { url: string; logFile: string; logFd: number; env: Record<string, string> }
 
 /** One life after the other, until the end. */
-function startLives({ name, onOwnDeath }: ServerOptions, { url, logFd, env }: Birth) {
+function startLives({ name, onOwnDeath }: ServerOptions, { url, logFile, logFd, env }: Birth) {
   let child: ChildProcess | undefined
   let armed: Armed | undefined
   let [isUp, isMeant, isOver] = [false, false, false]
@@ -105,7 +108,8 @@ function startLives({ name, onOwnDeath }: ServerOptions, { url, logFd, env }: Bi
       if (!isMeant && signal === 'SIGKILL' && mine !== undefined) {
         mine.done(true)
         if (armed === mine) armed = undefined
-      } else if (!isMeant && wasUp) onOwnDeath(`${name} ended by itself (${signal ?? code})`)
+      } else if (!isMeant && wasUp)
+        onOwnDeath(`${name} ended by itself (${signal ?? code}): ${await readLastWords(logFile)}`)
       waitMs = wasUp ? backoffMs.first : Math.min(waitMs * 2, backoffMs.longest)
     }
   }
@@ -135,15 +139,31 @@ function startLives({ name, onOwnDeath }: ServerOptions, { url, logFd, env }: Bi
   }
 }
 
+/** What it said for people, which is why it left; what it logged is for machines. */
+async function readLastWords(logFile: string): Promise<string> {
+  const lines = (await readLogTail(logFile)).split('\n')
+  return lines.filter(line => !line.startsWith('{')).join('\n')
+}
+
 export async function awaitLiveness(url: string, child: ChildProcess): Promise<boolean> {
   while (child.exitCode === null && child.signalCode === null) {
-    const answer = await fetch(url + getLiveness.path, { signal: AbortSignal.timeout(1_000) }).catch(
-      () => undefined,
-    )
-    if (answer?.ok) return true
+    if (await isAlive(url)) return true
     await sleep(50)
   }
   return false
+}
+
+/** By a connection of its own, closed behind it: whoever is asked here may be killed in the middle of the answer. */
+function isAlive(url: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const asked = get(url + getLiveness.path, { agent: false, timeout: 1_000 }, answer => {
+      resolve(answer.statusCode === 200)
+      asked.destroy()
+    })
+    asked.on('timeout', () => asked.destroy())
+    asked.on('error', () => resolve(false))
+    asked.on('close', () => resolve(false))
+  })
 }
 
 const portOf = (url: string): number => Number(new URL(url).port)

@@ -1,4 +1,7 @@
-/** Who plays: at each square a crowd that claims, a merchant and a player who hide. Made before anything is broken. */
+/**
+ * Who plays: at each square a crowd that claims and runs errands, a merchant and a player who hide, and some who post
+ * service requests. Made before anything is broken.
+ */
 import { randomUUID } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { Client } from 'pg'
@@ -11,7 +14,13 @@ export type Claimant = { id: string; token: string }
 export type Hider = { kind: 'merchant' | 'player'; credential: string }
 
 /** People at one square never meet those of another: nobody travels, so no fix is ever implausible. */
-export type Square = { place: Point; crowd: readonly Claimant[]; hiders: readonly Hider[] }
+export type Square = {
+  place: Point
+  crowd: readonly Claimant[]
+  hiders: readonly Hider[]
+  /** Tokens of those who post service requests; their days are short. */
+  posters: readonly string[]
+}
 
 export type PeopleOptions = {
   url: string
@@ -22,6 +31,8 @@ export type PeopleOptions = {
   crowd: number
 }
 
+const postersPerSquare = 3
+
 export async function gatherPeople(options: PeopleOptions): Promise<Square[]> {
   const { url, operatorKey, squares } = options
   const operator = createRest({ url, credential: operatorKey })
@@ -31,7 +42,9 @@ export async function gatherPeople(options: PeopleOptions): Promise<Square[]> {
         idempotencyKey: `merchant-${i}`,
         body: { name: `Merchant ${i}` },
       })
-      const { token } = await createRest({ url }).get(signUpPlayer, { body: {} })
+      const signUp = async (timeScale: number) =>
+        (await createRest({ url }).get(signUpPlayer, { body: { timeScale } })).token
+      const token = await signUp(1)
       return {
         place: { lat: 31.2304 + i / 10, lng: 121.4737 },
         crowd: await gatherCrowd(options),
@@ -39,6 +52,7 @@ export async function gatherPeople(options: PeopleOptions): Promise<Square[]> {
           { kind: 'merchant' as const, credential: secret },
           { kind: 'player' as const, credential: token },
         ],
+        posters: await Promise.all(Array.from({ length: postersPerSquare }, () => signUp(120))),
       }
     }),
   )

@@ -24,6 +24,7 @@ export function formatVerdict(verdict: Verdict): string {
     `${sum} faults in ${seconds(tookMs.faults)}, all answered ${seconds(tookMs.healing)} later, then ` +
       `${seconds(tookMs.quiet)} of quiet`,
     `${verdict.attempts} claim attempts, ${verdict.wins} wins, ${verdict.hides} hides, ${verdict.closes} closes`,
+    `${verdict.errands.posted} service requests, ${verdict.errands.ended} of them ended`,
     '',
     ...table(
       ['what must be zero', 'found'],

@@ -9,10 +9,11 @@ import { audit, type Findings, listStuck } from './audit.ts'
 import { createClient, nobody } from './client.ts'
 import { createDice } from './dice.ts'
 import type { Fault } from './faults/fault.ts'
+import { type Errands, startErrands } from './errands.ts'
 import { type Struck, unleash } from './faults/unleash.ts'
-import { startLoad } from './load.ts'
+import { type Load, startLoad } from './load.ts'
 import { gatherPeople } from './people.ts'
-import { createPromises } from './promises.ts'
+import { createPromises, type Promised } from './promises.ts'
 import { createRig, type Rig } from './rig.ts'
 
 const answerWithinMs = 60_000
@@ -46,6 +47,8 @@ export type Verdict = {
   wins: number
   hides: number
   closes: number
+  /** Service requests that were posted, and whose end was told. */
+  errands: { posted: number; ended: number }
   tookMs: { faults: number; healing: number; quiet: number }
   findings: Findings
   /** Answers that contradict each other or that nobody should get, clients without any, servers that gave up. */
@@ -83,6 +86,10 @@ async function play(
   if (isForgetful) await makeForgetful(rig)
   const client = createClient({ servers: rig.servers, dice: dice.fork() })
   const load = startLoad({ client, squares, promises, dice: dice.fork(), rate, envelopes: 16 })
+  // A source of its own: what the others draw is as it was without them.
+  const errands = startErrands({
+    ...{ client, squares, promises, dice: createDice(seed + 1), operatorKey: rig.secrets.operatorKey },
+  })
 
   // Faults that nobody feels prove nothing.
   while (promises.wins.size < 20) await sleep(50)
@@ -92,7 +99,7 @@ async function play(
   const struck = await unleash(rig, plan, { dice, overMs, latestMs, atOnce, onOver: recovery.begin })
   const healingMs = Date.now()
   progress('healed; whoever still asks is answered')
-  const isAnswered = await answerAll(load)
+  const isAnswered = await answerAll(load, errands)
   if (!isAnswered) client.giveUp()
   const quietFromMs = Date.now()
   recovery.end()
@@ -114,6 +121,7 @@ async function play(
   return {
     ...{ seed, struck, answers: client.answers, attempts, findings, odd, recoveredMs: recovery.longest },
     ...{ wins: promises.wins.size, hides: promises.hides.size, closes: promises.closes.size },
+    errands: countErrands(promises),
     tookMs: { faults: healingMs - startMs, healing: quietFromMs - healingMs, quiet: doneMs - quietFromMs },
     reconciled: code === 0,
     reconciliation: code === 0 ? '' : `${stdout}${stderr}`,
@@ -144,13 +152,18 @@ function watchRecovery(countWins: () => number) {
   return { longest, begin: (kind: string) => void watch(kind), end: () => (isOver = true) }
 }
 
+const countErrands = ({ errands }: Pick<Promised, 'errands'>) => ({
+  posted: errands.size,
+  ended: [...errands.values()].filter(({ end }) => end !== undefined).length,
+})
+
 export const countFindings = (found: Findings): number =>
   Number(found.centsOff) +
   [found.oversold, found.paidTwice, found.missing, found.stuck].reduce((sum, list) => sum + list.length, 0)
 
 /** Whether everybody has a final answer in time. A gate that rolled back is mended by whoever asks next, so some do. */
-async function answerAll(load: ReturnType<typeof startLoad>): Promise<boolean> {
-  const answering = load.finish().then(async () => {
+async function answerAll(load: Load, errands: Errands): Promise<boolean> {
+  const answering = Promise.all([load.finish(), errands.finish()]).then(async () => {
     for (let i = 0; i < 3; i++) await load.visitAll()
     return true
   })

@@ -99,7 +99,9 @@ const cases: Case[] = [
 t.test('every operation that must have a key is tried here, or shares its path', async t => {
   // These need a world around them, or move no money; they go through the same `runOnce`.
   const requests = ['postServiceRequest', 'splitServiceRequest', 'topUpServiceRequest']
-  const elsewhere = [...requests, 'freeze', 'hideEnvelope', 'replayDeadLetters', 'setCap', 'unfreeze']
+  const campaigns = ['createCampaign', 'launchCampaign', 'dropEnvelopes', 'addExclusionArea']
+  const operator = ['freeze', 'replayDeadLetters', 'setCap', 'unfreeze']
+  const elsewhere = [...requests, ...campaigns, ...operator, 'hideEnvelope']
   const keyed = operations.filter(({ idempotencyKey }) => idempotencyKey === 'required').map(({ id }) => id)
   t.same(keyed.sort(), [...cases.map(({ operation }) => operation), ...elsewhere].sort())
 })
@@ -115,9 +117,17 @@ t.test('a POST without a kept answer is safe to repeat, or refuses a key', async
   const steps = ['acceptOffer', 'offerOnServiceRequest', 'removeServiceRequest'].concat(
     ['cancel', 'confirm', 'deliver', 'dispute', 'take'].map(step => `${step}ServiceRequest`),
   )
-  const saidOnce = ['endAppeal', 'sendAppeal', 'thankHider']
+  const campaigns = ['pauseCampaign', 'resumeCampaign', 'closeCampaign', 'previewDrop']
+  const saidOnce = [
+    'endAppeal',
+    'sendAppeal',
+    'thankHider',
+    'rateServiceRequest',
+    'sendMessage',
+    'readMessages',
+  ]
   const others = ['banPlayer', 'claimEnvelope', 'revealEnvelope', 'reportPayout', 'sendPosition']
-  t.same(safe.sort(), [...steps, ...saidOnce, ...others].sort())
+  t.same(safe.sort(), [...steps, ...campaigns, ...saidOnce, ...others].sort())
 })
 
 t.test(`${rounds} lost answers`, { timeout: 600_000 }, async t => {

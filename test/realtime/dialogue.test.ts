@@ -38,6 +38,8 @@ function openNoRequests() {
   return { live, nearby: createNearby(live) }
 }
 
+const noChats = { send: async () => refuse('not_found'), read: async () => refuse('not_found') }
+
 function createHubStage() {
   const stage = createIndexStage()
   const { clock, index, gate: recordGate } = stage
@@ -56,9 +58,7 @@ function createHubStage() {
     clock,
     random: { ...systemRandom, fraction: () => 0.5 },
     log: { error: (...fault: unknown[]) => void faults.push(fault) },
-    isSandbox: false,
-    around,
-    index,
+    ...{ isSandbox: false, around, index },
     requests: openNoRequests(),
     channels: {
       ...{ ...silent, requests: silent },
@@ -81,6 +81,7 @@ function createHubStage() {
       reveal: async () => refuse('out_of_reach', { figures: { distanceM: 63 } }),
       claimedIds: async () => [],
     },
+    chats: noChats,
   })
 
   function connect(token?: string) {

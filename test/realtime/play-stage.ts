@@ -11,6 +11,8 @@ import { createLogger } from '#platform/logger.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
 import { connectRedis } from '#platform/redis.ts'
+import { createChats } from '../../src/chats/chats.ts'
+import { chatRecord } from '../../src/chats/postgres.ts'
 import { type Cell, locateCell } from '../../src/geo/cell.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { createAround } from '../../src/hints/around.ts'
@@ -19,12 +21,13 @@ import { createLiveIndex } from '../../src/hints/live-index.ts'
 import { createHintSelector } from '../../src/hints/order.ts'
 import { findEnds, loadLiveEnvelopes } from '../../src/hints/postgres.ts'
 import { registerHintRoutes } from '../../src/hints/routes.ts'
+import { createActionLog } from '../../src/operator/postgres.ts'
 import type { Caller, PlayerCaller } from '../../src/players/caller.ts'
 import type { EndReason } from '../../src/realtime/announcer.ts'
 import { createAdmission } from '../../src/realtime/admission.ts'
 import { createLiveRequests } from '../../src/requests/live-requests.ts'
 import { createNearby } from '../../src/requests/nearby.ts'
-import { loadLiveRequests } from '../../src/requests/postgres.ts'
+import { acceptanceRecord, loadLiveRequests } from '../../src/requests/postgres.ts'
 import { createHub } from '../../src/realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from '../../src/realtime/redis.ts'
 import type { MoveAnswer, Viewpoint } from '../../src/positions/positions.ts'
@@ -119,6 +122,15 @@ function createPeople(world: World) {
   }
 }
 
+/** Of service requests that are in the record. */
+const openChats = (world: World) =>
+  createChats({
+    ...{ database: world.database, record: chatRecord, requests: acceptanceRecord, clock: world.clock },
+    announcer: createAnnouncer(world.redis, { prefix: world.redisPrefix, log }),
+    noteAction: createActionLog(world),
+    settings: { hmacSecret: 'h'.repeat(40) },
+  })
+
 async function startServer(t: Test, world: World, people: People, options: ServerOptions) {
   const { database, redisUrl, redisPrefix: prefix, random } = world
   const { positions, claims, authenticate } = people
@@ -143,7 +155,8 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   const around = createAround({ index, selectHints: createHintSelector('h'.repeat(32)) })
   const notices = createNotices(world.redis, { prefix, log })
   const forgetTokens = (): void => undefined
-  const seen = { around, index, requests, channels, positions, claims, notices, forgetTokens }
+  const chats = openChats(world)
+  const seen = { around, index, requests, channels, positions, claims, chats, notices, forgetTokens }
   const hub = createHub({
     ...{ clock: options.hubClock ?? systemClock, random: options.random ?? random },
     ...{ log, isSandbox: true, ...seen },

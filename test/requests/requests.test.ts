@@ -7,6 +7,7 @@ import { isRefusal } from '#platform/problem.ts'
 import { playerRecord } from '../../src/players/postgres.ts'
 import { actOnDue, suggestPrice } from '../../src/requests/due.ts'
 import { offerIdOf } from '../../src/requests/request.ts'
+import { createStateAsking } from '../../src/requests/taken.ts'
 import { type Action, type Actor, decide, moves, type RequestState } from '../../src/requests/state.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createRequestStage, hour } from './stage.ts'
@@ -407,6 +408,82 @@ t.test('whoever dies in between blocks the others for seconds, and no longer', a
   t.match(await requests.cancel({ caller: mei, id }), { body: { state: 'open', role: 'other' } })
   t.match(await requests.cancel({ caller: mei, id }), { body: { state: 'open' } }, 'safe to repeat')
   t.equal((await requests.take({ caller: rival, id })).status, 200, 'at once')
+})
+
+t.test('a gate that was not told of a drop does not keep anybody out', async t => {
+  const [lin, mei, rival] = [await add(10_000n), await add(), await add()]
+  const id = await open(lin, { mode: 'first_taker' })
+  t.equal((await requests.take({ caller: mei, id })).status, 200)
+  await requests.cancel({ caller: mei, id })
+  // As if the message had been lost that lets the next one in.
+  await stage.gate.confirm({ requestId: id, providerId: mei.id })
+  t.equal((await requests.take({ caller: rival, id })).status, 200, 'at once')
+  await requests.deliver({ caller: rival, id })
+  t.equal(
+    codeOf(await requests.take({ caller: mei, id })),
+    'wrong_state delivered',
+    'the state that it is in',
+  )
+
+  let questions = 0
+  const askState = createStateAsking({
+    tx: database,
+    record: {
+      findStates(tx, ids) {
+        questions++
+        return stage.due.record.findStates(tx, ids)
+      },
+    },
+  })
+  const answers = await Promise.all(Array.from({ length: 2_000 }, () => askState(id)))
+  t.same([...new Set(answers)], ['delivered'])
+  t.ok(questions <= 2, `a crowd asks ${questions} times`)
+  t.equal(await askState(lin.id), undefined)
+})
+
+t.test('whoever has offered hears what became of it', async t => {
+  const [lin, mei, zhou, wang, gone] = await Promise.all([add(100_000n), add(), add(), add(), add()])
+  const id = await open(lin)
+  for (const caller of [mei, zhou, wang, gone]) await requests.offer({ caller, id, note: undefined })
+  await requests.withdraw({ caller: gone, id })
+  const heard = async (step: () => Promise<unknown>) => {
+    told.length = 0
+    await step()
+    const names = new Map(
+      [mei, zhou, wang, gone].map((one, i) => [one.id, ['mei', 'zhou', 'wang', 'gone'][i]]),
+    )
+    return told
+      .filter(({ playerId, frame }) => 'offerId' in frame && frame.offerId === offerIdOf(id, playerId))
+      .map(({ playerId, frame }) =>
+        [names.get(playerId), frame.type, 'reason' in frame && frame.reason].filter(Boolean).join(' '),
+      )
+      .sort()
+  }
+  const offerId = offerIdOf(id, mei.id)
+  t.same(await heard(() => requests.accept({ caller: lin, id, offerId })), [
+    'mei offer.accepted',
+    'wang offer.declined accepted',
+    'zhou offer.declined accepted',
+  ])
+  t.same(await heard(() => requests.accept({ caller: lin, id, offerId })), [], 'once')
+  t.same(await heard(() => requests.cancel({ caller: mei, id })), [
+    'wang offer.renewed',
+    'zhou offer.renewed',
+  ])
+  t.same(await heard(() => topUp(lin, id, '100')), [])
+  await requests.accept({ caller: lin, id, offerId: offerIdOf(id, zhou.id) })
+  clock.advance(rules.deliverWithinS.default * 1_000)
+  t.same(await heard(tick), ['wang offer.renewed'], 'after a no-show, too')
+  t.same(await heard(() => requests.cancel({ caller: lin, id })), ['wang offer.declined cancelled'])
+  const expiring = await open(lin)
+  await requests.offer({ caller: wang, id: expiring, note: undefined })
+  clock.advance(24 * hour)
+  told.length = 0
+  await tick()
+  t.match(
+    told.find(({ playerId }) => playerId === wang.id),
+    { frame: { type: 'offer.declined', serviceRequestId: expiring, reason: 'expired' } },
+  )
 })
 
 t.test('who learns the exact place', async t => {

@@ -10,6 +10,7 @@ import { isInsufficientFunds, postTransfers, walletRecord } from '../../src/ledg
 import { createActionLog } from '../../src/operator/postgres.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import { playerRecord } from '../../src/players/postgres.ts'
+import { ratingRecord } from '../../src/ratings/postgres.ts'
 import type { PlayerFrame } from '../../src/realtime/announcer.ts'
 import { actOnDue, widenDue } from '../../src/requests/due.ts'
 import type { LiveRequest } from '../../src/requests/live-request.ts'
@@ -43,6 +44,7 @@ async function openPorts(t: Test) {
       requestClosed: ({ id }: { id: string }) => void near.push({ closed: id }),
       toPlayer: (playerId: string, frame: PlayerFrame) => void told.push({ playerId, frame }),
     },
+    reputations: ratingRecord,
     log: createLogger('silent'),
   }
   return { world, ports, told, near, stops, gate }

@@ -59,7 +59,13 @@ function tellFrame(frame: ServerFrame): string {
       return tellParts(`${frame.serviceRequestId} by ${frame.provider}`, frame.note)
     case 'offer.withdrawn':
     case 'offer.accepted':
-      return `${frame.serviceRequestId} ${frame.offerId}`
+    case 'offer.renewed':
+    case 'offer.declined':
+      return tellOffer(frame)
+    case 'chat.message':
+      return `${frame.serviceRequestId} ${frame.from}: "${frame.text}"`
+    case 'chat.seen':
+      return `${frame.serviceRequestId} ${frame.by} has read ${frame.no}`
     case 'error':
       return tellParts(frame.code, frame.reason, ...(frame.errors ?? []).map(tellFault), tellWait(frame))
     case 'goodbye':
@@ -68,6 +74,11 @@ function tellFrame(frame: ServerFrame): string {
       return frame.serverTime
   }
 }
+
+type OfferFrame = Extract<ServerFrame, { offerId: string; provider?: never }>
+
+const tellOffer = (frame: OfferFrame): string =>
+  tellParts(`${frame.serviceRequestId} ${frame.offerId}`, 'reason' in frame ? frame.reason : undefined)
 
 function tellHint({ band, envelopeId, brand, greeting, clue }: HintItem): string {
   const words = [brand, greeting && `"${greeting}"`, clue && `clue: ${clue.text}`]
