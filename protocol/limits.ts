@@ -135,7 +135,9 @@ export const limits = {
     previewPoints: 1_000,
     phoneAccuracyM: 50,
     dropsUnderWay: 4,
+    extendBeforeMs: 60_000,
   },
+  upload: { bytes: 12 * 1_024 * 1_024, points: 50_000, rowChars: 4_096, errors: 100, kept: 10, atOnce: 4 },
   merchant: { liveKeys: 2, nameChars: 80 },
   sandbox: { maxTimeScale: 120, playerTestMinor: 100_000_00n, merchantTestMinor: 1_000_000_00n },
 } as const

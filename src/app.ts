@@ -337,6 +337,7 @@ export async function createApp({
       // Closing HTTP says goodbye to the sockets first.
       await http.close()
       await jobs.stop()
+      await campaigns.close()
       await Promise.race([claims.drain(), clock.sleep(drainMs)])
       index.close()
       live.close()

@@ -23,7 +23,7 @@ import { refundCampaign, returnDrop } from './money.ts'
 import type { CampaignPorts } from './ports.ts'
 import type { NextIds } from './turns.ts'
 
-export type FillPorts = Pick<CampaignPorts, 'database' | 'record' | 'ledger'> & {
+export type FillPorts = Pick<CampaignPorts, 'database' | 'record' | 'ledger' | 'uploads'> & {
   /** The envelopes of campaigns. */
   dropped: DroppedPorts
   batches: BatchRecord
@@ -88,13 +88,14 @@ async function fill(ports: FillPorts, drop: Drop): Promise<void> {
 }
 
 function termsOf(campaign: Campaign, drop: Drop, nowMs: number): BatchTerms {
-  const { startsAtMs, endsAtMs } = campaign.schedule
+  const { startsAtMs } = campaign.schedule
+  const { expiresAtMs } = drop
   const { amountMinor, shares, split, claimRadiusM } = drop.terms
   return {
     ...{ merchantId: campaign.merchantId, campaignId: campaign.id, dropId: drop.id, currency: drop.currency },
     ...{ totalMinor: amountMinor, shareCount: shares, split, claimRadiusM },
-    opensAtMs: Math.min(Math.max(startsAtMs, drop.createdAtMs), endsAtMs - 1),
-    expiresAtMs: endsAtMs,
+    opensAtMs: Math.min(Math.max(startsAtMs, drop.createdAtMs), expiresAtMs - 1),
+    expiresAtMs,
     ...{ greeting: campaign.greeting, clue: campaign.clue, brand: campaign.brand, createdAtMs: nowMs },
   }
 }
@@ -154,7 +155,7 @@ async function takeHome(
   tx: Tx,
   { campaignId, nowMs }: { campaignId: string; nowMs: number },
 ): Promise<void> {
-  const { record, ledger, dropped } = ports
+  const { record, ledger, dropped, uploads } = ports
   const campaign = await record.lock(tx, campaignId)
   if (campaign?.state !== 'ended' || campaign.settledAtMs !== null) return
   const left =
@@ -163,5 +164,7 @@ async function takeHome(
   if (amountMinor > 0n) {
     await ledger.post(tx, [refundCampaign(campaign, { id: createId(ports), amountMinor, atMs: nowMs })])
   }
-  if (left === 0) await record.settle(tx, campaignId, nowMs)
+  if (left > 0) return
+  await record.settle(tx, campaignId, nowMs)
+  await uploads.forget(tx, campaignId)
 }

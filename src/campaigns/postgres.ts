@@ -21,6 +21,7 @@ const sql = loadStatements(import.meta.url, [
   ...(['read-campaigns', 'list-campaigns', 'store-standing', 'list-in-play', 'list-unsettled'] as const),
   ...(['settle-campaign', 'insert-drop', 'lock-drop', 'find-drop', 'list-under-way'] as const),
   ...(['count-under-way', 'list-to-open', 'read-places', 'store-drop', 'stop-filling'] as const),
+  ...(['list-to-extend', 'list-places-to-come'] as const),
   ...(['list-stopped', 'lock-limits', 'open-limits', 'count-wins', 'find-wins'] as const),
 ])
 
@@ -97,10 +98,11 @@ export const campaignRecord: CampaignRecord = {
   },
 
   async insertDrop(tx, drop) {
-    const { id, campaignId, state, terms, lngs, lats, envelopes, costMinor, createdAtMs } = drop
+    const { id, campaignId, state, terms, envelopes, costMinor, createdAtMs, expiresAtMs } = drop
     const kept = JSON.stringify({ ...terms, amountMinor: String(terms.amountMinor) })
-    const params = [id, campaignId, state, kept, lngs, lats, envelopes, costMinor, new Date(createdAtMs)]
-    await tx.query(sql['insert-drop'], params)
+    const places = [drop.lngs, drop.lats].map(list => `{${list.join(',')}}`)
+    const params = [id, campaignId, state, kept, ...places, envelopes, costMinor]
+    await tx.query(sql['insert-drop'], [...params, new Date(createdAtMs), new Date(expiresAtMs)])
   },
 
   async lockDrop(tx, id) {
@@ -129,9 +131,22 @@ export const campaignRecord: CampaignRecord = {
   readPlaces: (tx, id, { from, count }) =>
     tx.query<{ lng: number; lat: number }>(sql['read-places'], [id, from, count]),
 
-  async storeDrop(tx, { id, state, placed, fault, isOpened, endedAtMs }) {
-    await tx.query(sql['store-drop'], [id, state, placed, fault, isOpened, toDate(endedAtMs)])
+  async storeDrop(tx, { id, state, placed, fault, isOpened, endedAtMs, expiresAtMs }) {
+    const params = [id, state, placed, fault, isOpened, toDate(endedAtMs), new Date(expiresAtMs)]
+    await tx.query(sql['store-drop'], params)
   },
+
+  listToExtend: async (tx, limit, after) =>
+    (await tx.query<{ id: string }>(sql['list-to-extend'], [limit, after ?? null])).map(({ id }) => id),
+
+  listPlacesToCome: (tx, { merchantId, box: { west, south, east, north } }) =>
+    tx.query<{ lng: number; lat: number }>(sql['list-places-to-come'], [
+      merchantId,
+      west,
+      south,
+      east,
+      north,
+    ]),
 
   async stopFilling(tx, campaignId) {
     await tx.query(sql['stop-filling'], [campaignId])
@@ -233,6 +248,7 @@ type DropRow = Row & {
   is_opened: boolean
   created_at: Date
   ended_at: Date | null
+  expires_at: Date
 }
 
 function toDrop(row: DropRow): Drop {
@@ -245,5 +261,6 @@ function toDrop(row: DropRow): Drop {
     isOpened: row.is_opened,
     createdAtMs: row.created_at.getTime(),
     endedAtMs: row.ended_at?.getTime() ?? null,
+    expiresAtMs: row.expires_at.getTime(),
   }
 }

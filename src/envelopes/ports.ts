@@ -2,6 +2,7 @@
 import type { PageRequest } from '#platform/page.ts'
 import type { Tx } from '#platform/postgres.ts'
 import type { Covered } from '../budgets/budget.ts'
+import type { Box } from '../geo/box.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Point } from '../geo/point.ts'
 import type { Envelope, Hider } from './envelope.ts'
@@ -83,8 +84,8 @@ export type EnvelopeRecord = {
 
 /** What campaigns ask about their envelopes. */
 export type CampaignEnvelopes = {
-  /** Where a merchant's envelopes are that are live or to open, inside of an area. */
-  listPlaces(tx: Tx, which: { merchantId: string; area: object }): Promise<{ lng: number; lat: number }[]>
+  /** Where a merchant's envelopes are that are live or to open. */
+  listPlaces(tx: Tx, which: { merchantId: string; box: Box }): Promise<{ lng: number; lat: number }[]>
   /** Newest first. */
   listOfCampaign(tx: Tx, campaignId: string, page: PageRequest): Promise<Envelope[]>
 }

@@ -8,7 +8,7 @@ import type { Static, TSchema } from 'typebox'
 import { deviceHeader } from '#protocol/device.ts'
 import type { CallerKind, Operation } from '#protocol/operation.ts'
 import { limits } from '#protocol/limits.ts'
-import { rawBodyOf } from './json-body.ts'
+import { rawBodyOf, typeOf } from './json-body.ts'
 import { isRefusal, type Refusal, refuse, toProblem } from './problem.ts'
 
 type In<S> = S extends TSchema ? Static<S> : undefined
@@ -24,7 +24,12 @@ export type Call<O extends Operation, C> = {
   /** The version that the request means to change, where the operation asks for one; 0 is none of ours. */
   ifMatch: number
   requestId: string
+  /** Only where the operation takes files. */
+  file: O extends { consumes: readonly (infer T)[] } ? SentFile<T> : undefined
 }
+
+/** A body that is read by who asked for it. */
+type SentFile<T> = { type: T; pieces: AsyncIterable<Uint8Array> }
 
 export type Answer<O extends Operation> =
   | (O extends { produces: string } ? { status: 200; body: AsyncIterable<string> } : JsonAnswer<O>)
@@ -98,6 +103,7 @@ export function createBinder<C extends { kind: CallerKind }>(
       url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
       schema: routeSchema(operation),
       onRequest: (request, reply) => receive(operation, request, reply),
+      ...(operation.consumes ? { config: { consumes: operation.consumes } } : {}),
       ...(operation.signed ? { config: { keepsBody: true }, preValidation: checkSignature } : {}),
       handler: async (request: FastifyRequest, reply: FastifyReply) => {
         const idempotencyKey = readIdempotencyKey(operation, request)
@@ -106,11 +112,15 @@ export function createBinder<C extends { kind: CallerKind }>(
           return sendRefusal(reply, refuse('if_match_missing'), ports.sandbox)
         }
         const { params, query, body, id: requestId } = request
+        if (operation.consumes && body === undefined) {
+          return sendRefusal(reply, refuse('unsupported_media_type'), ports.sandbox)
+        }
         const seen = {
           caller: callers.get(request),
           idempotencyKey,
           ifMatch: readIfMatch(request),
           requestId,
+          ...(operation.consumes && { file: { type: typeOf(request), pieces: body } }),
         }
         const call = { params, query, body, ...seen }
         const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
