@@ -22,16 +22,18 @@ export function createCsvReader(sink: Sink): FileReader {
     } else if (fields.length > 1 || fields[0]?.trim() !== '') readPoint(sink, header, { row, fields })
   }
 
+  const isDone = () => isHopeless || sink.isFull()
   const splitter = createRowSplitter({
     takeRow,
     fault: (row, message) => {
       sink.fault(row, '', message)
       isHopeless = true
     },
-    isDone: () => isHopeless || sink.isFull(),
+    isDone,
   })
   return {
     push: splitter.push,
+    isDone,
     end() {
       const isCut = splitter.end()
       if (sink.faults.length === 0 && header === undefined) return isCut ? 'file_cut' : 'columns'

@@ -27,8 +27,7 @@ export function createGeoJsonReader(sink: Sink): FileReader {
     piece = ''
     if (text.trim() === '') return isLast && members === 0 ? undefined : breakOff()
     members++
-    // What is left of "features" when its list has been cut out.
-    const member = parse(openingList.test(text) ? `{${text}[]}` : `{${text}}`)
+    const member = parse(`{${text}}`)
     if (member === undefined) return breakOff()
     if (Object.hasOwn(member, 'type')) isCollection = member.type === 'FeatureCollection'
   }
@@ -54,7 +53,8 @@ export function createGeoJsonReader(sink: Sink): FileReader {
       ;[place, hasFeatures, piece] = ['features', true, '']
     } else if (place === 'features' && char === ']') {
       endFeature(true)
-      ;[place, piece] = ['members', '"features":']
+      // Whatever stands behind it makes that no member.
+      ;[place, piece] = ['members', '"features":[]']
     } else if (place === 'members' && char === '}') {
       endMember(true)
       place = 'behind'
@@ -87,10 +87,13 @@ export function createGeoJsonReader(sink: Sink): FileReader {
     add(char)
   }
 
+  const isDone = () => isBroken || sink.isFull()
+
   return {
+    isDone,
     push(text) {
       for (const char of text) {
-        if (isBroken || sink.isFull()) return
+        if (isDone()) return
         read(char)
       }
     },

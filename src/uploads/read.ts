@@ -21,7 +21,7 @@ export async function readPoints(
   const format = type === 'text/csv' ? 'csv' : 'geojson'
   const sink = createSink(format, crs)
   const reader = format === 'csv' ? createCsvReader(sink) : createGeoJsonReader(sink)
-  const stopped = await pass(pieces, reader, sink)
+  const stopped = await pass(pieces, reader)
   if (stopped !== undefined) return stopped
   const fault = reader.end()
   if (sink.faults.length > 0) return broken('rows_refused', sink.faults)
@@ -32,11 +32,7 @@ export async function readPoints(
 }
 
 /** A byte order mark is no part of the text; bytes that are no UTF-8 are not repaired. */
-async function pass(
-  pieces: AsyncIterable<Uint8Array>,
-  reader: FileReader,
-  sink: Sink,
-): Promise<Refusal | undefined> {
+async function pass(pieces: AsyncIterable<Uint8Array>, reader: FileReader): Promise<Refusal | undefined> {
   const utf8 = new TextDecoder('utf-8', { fatal: true })
   const decode = (piece?: Uint8Array) => {
     try {
@@ -52,7 +48,7 @@ async function pass(
     const text = decode(piece)
     if (typeof text === 'object') return text
     reader.push(text)
-    if (sink.isFull()) return undefined
+    if (reader.isDone()) return undefined
   }
   const rest = decode()
   return typeof rest === 'object' && isRefusal(rest) ? rest : undefined

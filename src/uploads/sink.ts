@@ -9,7 +9,7 @@ export type RowFault = { pointer: string; message: string }
 
 export type Sink = {
   readonly faults: readonly RowFault[]
-  /** There is no use in reading on. */
+  /** It has more than it keeps. */
   isFull(): boolean
   hasTooMany(): boolean
   /** `column`: below the row or feature. */
@@ -21,6 +21,8 @@ export type Sink = {
 /** What reads one format: takes the text as it comes, and says at the end what is wrong with the file as a whole. */
 export type FileReader = {
   push(text: string): void
+  /** There is no use in reading on. */
+  isDone(): boolean
   end(): 'columns' | 'file_cut' | 'not_geojson' | undefined
 }
 
