@@ -62,8 +62,8 @@ export const campaignErrors = {
     status: 422,
     title: 'The file cannot be read',
     help:
-      'rows_refused: errors[] names row or feature, column and reason, up to 100 of them. columns: the header names one ' +
-      'lat and one lng. file_cut: its end is missing. The others: as they say.',
+      'rows_refused: errors[] names row or feature, column and reason, up to 100 of them. columns: the header names ' +
+      'one lat and one lng. file_cut: its end is missing. The others: as they say.',
     reasons: [
       'not_utf8',
       'columns',

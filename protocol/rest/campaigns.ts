@@ -197,8 +197,8 @@ export const extendCampaign = operation({
   tag,
   summary: 'End a launched campaign later',
   description:
-    'Its envelopes follow within seconds, so not in the last minute. `If-Match` names the version that you saw; if it ' +
-    'is another by now, 412.',
+    'Its envelopes follow within seconds, so not in the last minute. `If-Match` names the version that you saw; if ' +
+    'it is another by now, 412.',
   callers: ['merchant'],
   scope: 'campaigns',
   ifMatch: 'required',

@@ -19,10 +19,10 @@ export const uploadPoints = operation({
   tag: 'campaigns',
   summary: 'Upload points to drop envelopes at',
   description:
-    'CSV in UTF-8 whose header names `lat` and `lng` among other columns, separated by commas, semicolons or tabs; or ' +
-    'a GeoJSON FeatureCollection of Points. Each point lies in the campaign and outside of exclusion areas. What is ' +
-    'wrong is named by row: `/rows/17/lat`, the header being row 1, or `/features/16/geometry/coordinates`, the first ' +
-    'being 0. The same points again are the same upload. Preview and drop with the strategy `uploaded`.',
+    'CSV in UTF-8 whose header names `lat` and `lng` among other columns, separated by commas, semicolons or tabs; ' +
+    'or a GeoJSON FeatureCollection of Points. Each point lies in the campaign and outside of exclusion areas. What ' +
+    'is wrong is named by row: `/rows/17/lat`, the header being row 1, or `/features/16/geometry/coordinates`, the ' +
+    'first being 0. The same points again are the same upload. Preview and drop with the strategy `uploaded`.',
   callers: ['merchant'],
   scope: 'campaigns',
   consumes: ['text/csv', 'application/geo+json'],

@@ -1,6 +1,7 @@
 /**
- * The envelopes of campaigns by the hundred: opened when their drop is live, extended with their campaign, closed when it
- * is undone or the campaign ended. Those near are told by cell, not by envelope: 50,000 messages would flood whoever listens.
+ * The envelopes of campaigns by the hundred: opened when their drop is live, extended with their campaign, closed when
+ * the drop is undone or the campaign ended. Those near are told by cell, not by envelope: 50,000 messages would flood
+ * whoever listens.
  */
 import type { Transact, Tx } from '#platform/postgres.ts'
 import { type Cell, coarsen } from '../geo/cell.ts'

@@ -125,16 +125,24 @@ export function createBinder<C extends { kind: CallerKind }>(
         const call = { params, query, body, ...seen }
         const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
-        reply.code(outcome.status as number)
-        if (operation.versioned) reply.header('etag', etagOf(outcome.body as { version: number }))
-        if (operation.produces === undefined) return reply.send(outcome.body)
-        return reply
-          .type(`${operation.produces}; charset=utf-8`)
-          .header('content-disposition', 'attachment')
-          .send(Readable.from(outcome.body as AsyncIterable<string>, streaming))
+        return sendAnswer(reply, operation, outcome as { status: number; body: unknown })
       },
     })
   }
+}
+
+function sendAnswer(
+  reply: FastifyReply,
+  { versioned, produces }: Operation,
+  { status, body }: { status: number; body: unknown },
+): FastifyReply {
+  reply.code(status)
+  if (versioned) reply.header('etag', etagOf(body as { version: number }))
+  if (produces === undefined) return reply.send(body)
+  return reply
+    .type(`${produces}; charset=utf-8`)
+    .header('content-disposition', 'attachment')
+    .send(Readable.from(body as AsyncIterable<string>, streaming))
 }
 
 /** A header as one string: of a repeated one Node joins the values, which no reader takes for a good one. */

@@ -1,7 +1,7 @@
 /**
  * The one kind of body that the API reads: JSON in UTF-8 (RFC 8259). Everything else is refused by its type before it
- * is read, text that is not UTF-8 rather than repaired, and names that could reach a prototype wherever they stand. Files
- * of the types that an operation names are not read here but handed on, and nothing else is taken in their place.
+ * is read, text that is not UTF-8 rather than repaired, and names that could reach a prototype wherever they stand.
+ * Files of the types that an operation names are not read here but handed on; it takes nothing else.
  */
 import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { UploadType } from '#protocol/operation.ts'

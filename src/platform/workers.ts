@@ -1,7 +1,8 @@
 /**
- * Threads for what would keep the event loop busy, and with it every claim. A module with a function `runTask` is run by
- * a few of them, one task each, started when first needed; as many more tasks may wait. Whoever comes then is told to
- * come again: better than an answer that nobody waits for any more. A task that takes too long is ended with its thread.
+ * Threads for what would keep the event loop busy, and with it every claim. A few of them run a module's function
+ * `runTask`, one task each, and are started when first needed; as many more tasks may wait. Whoever comes then is told
+ * to come again: better than an answer that nobody waits for any more. A task that takes too long is ended with its
+ * thread.
  */
 import { Worker } from 'node:worker_threads'
 import { Unavailable } from './problem.ts'
@@ -36,36 +37,39 @@ export function createWorkers<Task, Result>(options: WorkerOptions): Workers<Tas
       ...{ workerData: module.href, execArgv: [], resourceLimits },
     })
     all.add(worker)
-    worker.once('exit', () => all.delete(worker))
+    worker.on('error', () => undefined)
+    worker.on('exit', () => {
+      all.delete(worker)
+      if (idle.includes(worker)) idle.splice(idle.indexOf(worker), 1)
+    })
     return worker
   }
 
+  /** One answer for each job: what the task returned or threw, its lateness, or the end of its thread. */
   function assign(worker: Worker, { task, resolve, reject }: Job<Task, Result>): void {
-    const late = setTimeout(() => {
-      fail(new Unavailable(`a task took longer than ${withinMs} ms`))
-      void worker.terminate()
-    }, withinMs)
-    const leave = () => {
+    const late = setTimeout(() => fail(new Unavailable(`a task took longer than ${withinMs} ms`)), withinMs)
+    function leave(): void {
       clearTimeout(late)
-      worker.removeAllListeners('message').removeAllListeners('error')
+      worker.off('message', hear).off('error', fail).off('exit', end)
     }
     function fail(error: unknown): void {
       leave()
-      worker.on('error', () => undefined)
       all.delete(worker)
+      void worker.terminate()
       reject(error)
       const next = queue.shift()
       if (next !== undefined) assign(start(), next)
     }
-    worker.on('message', (reply: Reply<Result>) => {
+    function hear(reply: Reply<Result>): void {
       leave()
       if ('error' in reply) reject(reply.error)
       else resolve(reply.result)
       const next = queue.shift()
       if (next === undefined) idle.push(worker)
       else assign(worker, next)
-    })
-    worker.on('error', fail)
+    }
+    const end = (code: number) => fail(new Error(`a worker has ended with ${code}`))
+    worker.on('message', hear).on('error', fail).on('exit', end)
     worker.postMessage(task)
   }
 

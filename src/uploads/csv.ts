@@ -81,8 +81,6 @@ type Splitting = {
   isDone(): boolean
 }
 
-type Place = 'start' | 'plain' | 'quoted' | 'behind_quote'
-
 /** Whatever separates most of the first line; names with separators in them are quoted. */
 function findSeparator(line: string): string {
   const plain = line.replaceAll(/"[^"]*"/g, '')
@@ -90,9 +88,38 @@ function findSeparator(line: string): string {
   return counts.toSorted((a, b) => b.count - a.count)[0]?.separator ?? ','
 }
 
-function createRowSplitter({ takeRow, fault, isDone }: Splitting) {
-  let separator: string | undefined
+/** The first line decides what separates, so it is kept until it is whole. */
+function createRowSplitter(splitting: Splitting) {
+  const { isDone } = splitting
+  let rows: ReturnType<typeof createRows> | undefined
   let head = ''
+
+  function push(text: string): void {
+    if (rows === undefined) {
+      head += text
+      if (!/[\r\n]/.test(head) && head.length <= limits.upload.rowChars) return
+      rows = createRows(splitting, findSeparator(head.split(/[\r\n]/)[0] ?? ''))
+      return push(head)
+    }
+    for (const char of text) {
+      if (isDone()) return
+      rows.read(char)
+    }
+  }
+
+  return {
+    push,
+    /** Whether the file ends inside of a quote. */
+    end(): boolean {
+      if (rows === undefined) push('\n')
+      return !isDone() && rows?.end() === true
+    },
+  }
+}
+
+type Place = 'start' | 'plain' | 'quoted' | 'behind_quote'
+
+function createRows({ takeRow, fault }: Splitting, separator: string) {
   let [row, chars] = [1, 0]
   let fields: string[] = []
   let field = ''
@@ -107,58 +134,36 @@ function createRowSplitter({ takeRow, fault, isDone }: Splitting) {
 
   function endRow(): void {
     endField()
-    takeRow(row, fields)
+    takeRow(row++, fields)
     fields = []
     chars = 0
-    row++
-  }
-
-  function read(char: string): void {
-    const isBreak = char === '\n' || char === '\r'
-    const isSecondOfTwo = char === '\n' && isBehindReturn
-    isBehindReturn = char === '\r' && place !== 'quoted'
-    if (isSecondOfTwo) return
-    if (++chars > limits.upload.rowChars)
-      return fault(row, `is longer than ${limits.upload.rowChars} characters`)
-    if (place === 'quoted') {
-      if (char === '"') place = 'behind_quote'
-      else field += char
-    } else if (place === 'behind_quote' && char === '"') {
-      field += char
-      place = 'quoted'
-    } else if (char === separator) endField()
-    else if (isBreak) endRow()
-    else if (place === 'behind_quote') fault(row, 'goes on behind a closing quote')
-    else if (place === 'start' && char === '"') place = 'quoted'
-    else {
-      field += char
-      place = 'plain'
-    }
-  }
-
-  function readAll(text: string): void {
-    for (const char of text) {
-      if (isDone()) return
-      read(char)
-    }
-  }
-
-  /** The first line decides what separates, so it is kept until it is whole. */
-  function push(text: string): void {
-    if (separator !== undefined) return readAll(text)
-    head += text
-    if (!/[\r\n]/.test(head) && head.length <= limits.upload.rowChars) return
-    separator = findSeparator(head.split(/[\r\n]/)[0] ?? '')
-    readAll(head)
-    head = ''
   }
 
   return {
-    push,
-    /** Whether the file ends inside of a quote. */
+    read(char: string): void {
+      const isBreak = char === '\n' || char === '\r'
+      const isSecondOfTwo = char === '\n' && isBehindReturn
+      isBehindReturn = char === '\r' && place !== 'quoted'
+      if (isSecondOfTwo) return
+      if (++chars > limits.upload.rowChars) {
+        return fault(row, `is longer than ${limits.upload.rowChars} characters`)
+      }
+      if (place === 'quoted') {
+        if (char === '"') place = 'behind_quote'
+        else field += char
+      } else if (place === 'behind_quote' && char === '"') {
+        field += char
+        place = 'quoted'
+      } else if (char === separator) endField()
+      else if (isBreak) endRow()
+      else if (place === 'behind_quote') fault(row, 'goes on behind a closing quote')
+      else if (place === 'start' && char === '"') place = 'quoted'
+      else {
+        field += char
+        place = 'plain'
+      }
+    },
     end(): boolean {
-      if (separator === undefined) push('\n')
-      if (isDone()) return false
       if (place === 'quoted') return true
       if (chars > 0) endRow()
       return false

@@ -6,61 +6,86 @@
 import { limits } from '#protocol/limits.ts'
 import type { FileReader, Sink } from './sink.ts'
 
+export function createGeoJsonReader(sink: Sink): FileReader {
+  let [features, members] = [0, 0]
+  let isCollection = false
+
+  const cutter = createCutter({
+    /** Whether it is a member. */
+    takeMember(text, isLast) {
+      if (text.trim() === '') return isLast && members === 0
+      members++
+      const member = parse(`{${text}}`)
+      if (member && Object.hasOwn(member, 'type')) isCollection = member.type === 'FeatureCollection'
+      return member !== undefined
+    },
+    takeFeature(text, isLast) {
+      if (text.trim() !== '' || !isLast || features > 0) readFeature(sink, features++, text)
+    },
+    takeTooLong: () => sink.fault(features, '', `is longer than ${limits.upload.rowChars} characters`),
+  })
+  const isDone = () => cutter.isBroken() || sink.isFull()
+
+  return {
+    isDone,
+    push(text) {
+      for (const char of text) {
+        if (isDone()) return
+        cutter.read(char)
+      }
+    },
+    end() {
+      if (sink.isFull()) return undefined
+      if (cutter.isBroken()) return sink.faults.length > 0 ? undefined : 'not_geojson'
+      if (cutter.isInside()) return 'file_cut'
+      return isCollection && cutter.hasFeatures() ? undefined : 'not_geojson'
+    },
+  }
+}
+
+type Taking = {
+  takeMember(text: string, isLast: boolean): boolean
+  takeFeature(text: string, isLast: boolean): void
+  takeTooLong(): void
+}
+
 /** Before the object, in it, in its list of features, behind it. */
 type Place = 'before' | 'members' | 'features' | 'behind'
 
 const openingList = /^\s*"features"\s*:\s*$/
 
-export function createGeoJsonReader(sink: Sink): FileReader {
+function createCutter({ takeMember, takeFeature, takeTooLong }: Taking) {
   let place: Place = 'before'
   let piece = ''
-  let [depth, feature, members] = [0, 0, 0]
-  let [inString, isEscaped] = [false, false]
-  let [isCollection, hasFeatures, isBroken] = [false, false, false]
+  let depth = 0
+  let [inString, isEscaped, hasFeatures, isBroken] = [false, false, false, false]
 
-  function breakOff(): void {
-    isBroken = true
-  }
-
-  function endMember(isLast: boolean): void {
+  function take(next: Place, isLast: boolean): void {
     const text = piece
     piece = ''
-    if (text.trim() === '') return isLast && members === 0 ? undefined : breakOff()
-    members++
-    const member = parse(`{${text}}`)
-    if (member === undefined) return breakOff()
-    if (Object.hasOwn(member, 'type')) isCollection = member.type === 'FeatureCollection'
-  }
-
-  function endFeature(isLast: boolean): void {
-    const text = piece
-    piece = ''
-    if (text.trim() === '' && isLast && feature === 0) return
-    readFeature(sink, feature++, text)
+    if (place === 'features') takeFeature(text, isLast)
+    else if (!takeMember(text, isLast)) isBroken = true
+    place = next
   }
 
   function add(char: string): void {
     piece += char
     if (piece.length <= limits.upload.rowChars) return
-    if (place === 'features') sink.fault(feature, '', `is longer than ${limits.upload.rowChars} characters`)
-    breakOff()
+    if (place === 'features') takeTooLong()
+    isBroken = true
   }
 
   /** Of the object or of the list itself: what separates its pieces, or ends it. */
   function readEdge(char: string): boolean {
-    if (place === 'members' && char === '[' && openingList.test(piece)) {
-      if (hasFeatures) breakOff()
-      ;[place, hasFeatures, piece] = ['features', true, '']
-    } else if (place === 'features' && char === ']') {
-      endFeature(true)
+    if (char === ',') take(place, false)
+    else if (place === 'members' && char === '}') take('behind', true)
+    else if (place === 'features' && char === ']') {
+      take('members', true)
       // Whatever stands behind it makes that no member.
-      ;[place, piece] = ['members', '"features":[]']
-    } else if (place === 'members' && char === '}') {
-      endMember(true)
-      place = 'behind'
-    } else if (char === ',') {
-      if (place === 'features') endFeature(false)
-      else endMember(false)
+      piece = '"features":[]'
+    } else if (place === 'members' && char === '[' && openingList.test(piece)) {
+      if (hasFeatures) isBroken = true
+      ;[place, hasFeatures, piece] = ['features', true, '']
     } else return false
     return true
   }
@@ -68,41 +93,30 @@ export function createGeoJsonReader(sink: Sink): FileReader {
   function readOutside(char: string): void {
     if (/\s/.test(char)) return
     if (place === 'before' && char === '{') place = 'members'
-    else breakOff()
+    else isBroken = true
   }
 
-  function read(char: string): void {
-    if (place === 'before' || place === 'behind') return readOutside(char)
-    if (inString) {
-      if (isEscaped) isEscaped = false
-      else if (char === '\\') isEscaped = true
-      else if (char === '"') inString = false
-      return add(char)
-    }
-    if (depth === 0 && readEdge(char)) return
-    if (char === '"') inString = true
-    else if (char === '{' || char === '[') depth++
-    else if (char === '}' || char === ']') depth--
-    if (depth < 0) return breakOff()
+  function readString(char: string): void {
+    if (isEscaped) isEscaped = false
+    else if (char === '\\') isEscaped = true
+    else if (char === '"') inString = false
     add(char)
   }
 
-  const isDone = () => isBroken || sink.isFull()
-
   return {
-    isDone,
-    push(text) {
-      for (const char of text) {
-        if (isDone()) return
-        read(char)
-      }
+    read(char: string): void {
+      if (place === 'before' || place === 'behind') return readOutside(char)
+      if (inString) return readString(char)
+      if (depth === 0 && readEdge(char)) return
+      if (char === '"') inString = true
+      else if (char === '{' || char === '[') depth++
+      else if (char === '}' || char === ']') depth--
+      if (depth < 0) isBroken = true
+      else add(char)
     },
-    end() {
-      if (sink.isFull()) return undefined
-      if (isBroken) return sink.faults.length > 0 ? undefined : 'not_geojson'
-      if (place === 'members' || place === 'features') return 'file_cut'
-      return isCollection && hasFeatures ? undefined : 'not_geojson'
-    },
+    isBroken: () => isBroken,
+    isInside: () => place === 'members' || place === 'features',
+    hasFeatures: () => hasFeatures,
   }
 }
 

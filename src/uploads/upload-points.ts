@@ -1,6 +1,6 @@
 /**
- * Uploading: a file is read as it comes, its points are judged against the campaign, and all of them are kept or none. Few
- * at a time in one server: each is held in memory until it is judged. The id follows from campaign and points, so a
+ * Uploading: a file is read as it comes, its points are judged against the campaign, and all of them are kept or none.
+ * Few at a time in one server: each is held in memory until it is judged. The id follows from campaign and points, so a
  * repetition is the same upload.
  */
 import { createHash } from 'node:crypto'

@@ -13,6 +13,9 @@ import { droppedRecord } from '../../src/envelopes/postgres.ts'
 import { balanceOf } from '../../src/ledger/postgres.ts'
 import { createActionLog } from '../../src/operator/postgres.ts'
 import type { Caller } from '../../src/players/caller.ts'
+import { uploadRecord } from '../../src/uploads/postgres.ts'
+import { registerUploadRoutes } from '../../src/uploads/routes.ts'
+import { createUploadVerb } from '../../src/uploads/upload-points.ts'
 import { createAccountApp, operatorKey } from '../helpers/account-app.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createCampaignStage } from './stage.ts'
@@ -26,6 +29,10 @@ registerCampaignRoutes(bind, {
   ...{ campaigns, database, clock, record: campaignRecord },
   ...{ ledger: { balanceOf }, envelopes: droppedRecord },
 })
+registerUploadRoutes(
+  bind,
+  createUploadVerb({ database, clock, campaigns: campaignRecord, areas: areaRecord, record: uploadRecord }),
+)
 registerAreaRoutes(bind, { database, clock, random, areas: areaRecord, noteAction: createActionLog(world) })
 
 t.afterEach(async () => assertBooks(t, world))
@@ -56,11 +63,13 @@ const idsOf = (id: string, dropId: string) => (path: string) =>
 
 /** A request that fits its schema. */
 function requestOf(operation: Operation, fillIds: (path: string) => string): Sent {
-  const body = (examples.get(operation.id) as { body?: object } | undefined)?.body
+  const example = examples.get(operation.id)
+  const body = (example?.files?.['text/csv'] ?? example?.body) as string | object | undefined
   return {
     ...{ method: operation.method as 'GET', url: fillIds(operation.path) },
     ...(operation.idempotencyKey === 'required' && { key: `k${keys++}` }),
     ...(operation.ifMatch === 'required' && { headers: { 'if-match': '"1"' } }),
+    ...(operation.consumes && { headers: { 'content-type': 'text/csv' } }),
     ...(body !== undefined && { body }),
   }
 }

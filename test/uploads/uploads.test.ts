@@ -145,7 +145,7 @@ const files: [what: string, type: UploadType, content: string | Uint8Array, expe
         '{'.repeat(0),
         '{"a"}',
       ],
-      ...[feature([1]), feature(['1', 2]), feature([181, -91]), feature([null, 1e999]), good],
+      ...[feature([1]), feature(['1', 2]), feature([181, -91]), feature([null, '2']), good],
     ),
     [
       'rows_refused',

@@ -1,4 +1,4 @@
--- Live drops whose campaign ends later by now than their envelopes do, in a round: those behind the last one seen first.
+-- Live drops whose envelopes end before their campaign, in a round: those behind the last one seen come first.
 -- Params: $1 limit, $2 the last one seen or null
 -- Returns: id
 select d.id from drops d join campaigns c on c.id = d.campaign_id
