@@ -18,6 +18,8 @@ import { registerUploadRoutes } from '../../src/uploads/routes.ts'
 import { createUploadVerb } from '../../src/uploads/upload-points.ts'
 import { createAccountApp, operatorKey } from '../helpers/account-app.ts'
 import { assertBooks } from '../helpers/books.ts'
+import { createDice } from '../simulation/dice.ts'
+import { hostileAreas } from './hostile.ts'
 import { createCampaignStage } from './stage.ts'
 
 const stage = await createCampaignStage(t)
@@ -178,3 +180,42 @@ t.test('lists go on behind their last row', async t => {
   }
   t.same(found.sort(), made.sort())
 })
+
+t.test(
+  'every hostile geometry is refused, and what a look at its numbers tells costs no geometry',
+  async t => {
+    const { secret } = await makeMerchant()
+    let surveyed = 0
+    const { survey } = stage.ports.areas
+    stage.ports.areas = {
+      ...stage.ports.areas,
+      survey: (...asked) => {
+        surveyed++
+        return survey(...asked)
+      },
+    }
+    const dice = createDice(7)
+    const seen = new Map<string, string[]>()
+    for (const [what, make] of Object.entries(hostileAreas)) {
+      for (let i = 0; i < 5; i++) {
+        const body = JSON.stringify(planOf()).replace(JSON.stringify(planOf().area), make(dice.fraction))
+        surveyed = 0
+        const answer = await send({
+          method: 'POST',
+          url: '/v1/campaigns',
+          credential: secret,
+          key: `k${keys++}`,
+          body,
+        })
+        t.ok([400, 422].includes(answer.status), `${what}: ${answer.status} ${answer.text}`)
+        const verdict = `${String(answer.body.reason ?? answer.body.code)}${surveyed > 0 ? ' by PostGIS' : ''}`
+        seen.set(verdict, [...(seen.get(verdict) ?? []), what])
+      }
+    }
+    const geometric = ['area_crossing', 'area_clockwise', 'area_too_large'].map(
+      reason => `${reason} by PostGIS`,
+    )
+    const byNumbers = ['area_open', 'area_vertices', 'area_antimeridian', 'area_polar', 'bad_request']
+    t.same([...seen.keys()].sort(), [...geometric, ...byNumbers].sort(), JSON.stringify([...seen]))
+  },
+)
