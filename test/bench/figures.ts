@@ -6,6 +6,7 @@ export type Figure = {
   unit: string
   /** The promise, where there is one. */
   atMost?: number
+  atLeast?: number
 }
 
 export type Settings = Readonly<Record<string, number>>
@@ -20,7 +21,8 @@ export type Bench = {
   run(settings: Settings, say: (line: string) => void): Promise<Outcome>
 }
 
-export const isKept = ({ value, atMost = Infinity }: Figure): boolean => value <= atMost
+export const isKept = ({ value, atMost = Infinity, atLeast = -Infinity }: Figure): boolean =>
+  atLeast <= value && value <= atMost
 
 /** The smallest of `values` that `part` of them do not exceed. */
 export function quantile(values: readonly number[], part: number): number {
@@ -31,8 +33,11 @@ export function quantile(values: readonly number[], part: number): number {
 export const median = (values: readonly number[]): number => quantile(values, 0.5)
 
 export function formatFigure(figure: Figure): string {
-  const { what, value, unit, atMost } = figure
-  const promise = atMost === undefined ? '' : `  ${isKept(figure) ? 'at most' : 'MORE THAN'} ${atMost}`
+  const { what, value, unit, atMost, atLeast } = figure
   const digits = Number.isInteger(value) ? 0 : value < 10 ? 3 : 1
-  return `  ${what.padEnd(58)}${value.toFixed(digits).padStart(10)} ${unit}${promise}`
+  const promises = [
+    ...(atMost === undefined ? [] : [`  ${isKept(figure) ? 'at most' : 'MORE THAN'} ${atMost}`]),
+    ...(atLeast === undefined ? [] : [`  ${isKept(figure) ? 'at least' : 'LESS THAN'} ${atLeast}`]),
+  ]
+  return `  ${what.padEnd(58)}${value.toFixed(digits).padStart(10)} ${unit}${promises.join('')}`
 }

@@ -3,12 +3,10 @@
  * servers as processes, all of them in one town with players on each, and events at a steady rate that are written to
  * the record, committed, and announced as `src/envelopes` announces them.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { Client } from 'pg'
 import { createPassword } from '#platform/embedded/run-file.ts'
 import { createLogger } from '#platform/logger.ts'
@@ -17,13 +15,12 @@ import { travelFrom } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { bandsAround } from '../../src/hints/band.ts'
 import { createAnnouncer } from '../../src/realtime/redis.ts'
-import { awaitLiveness, findFreePort } from '../chaos/game-servers.ts'
 import { gatherCrowd, type Onlooker } from './crowd.ts'
 import { type Bench, quantile, type Settings } from './figures.ts'
 import { close, envelopeAt, plant, type Planted } from './planting.ts'
+import { startServers } from './servers.ts'
 import { type Stores, withStores } from './stores.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const centre: Point = { lat: 31.2304, lng: 121.4737 }
 
 const settings = {
@@ -110,32 +107,6 @@ async function run(stores: Stores, given: LiveSettings, say: (line: string) => v
     ],
     notes: [await stores.describe(client)],
   }
-}
-
-type Running = { child: ChildProcess; url: string }
-
-function startServers(stores: Stores, count: number, env: Record<string, string>): Promise<Running[]> {
-  const secrets = { OPERATOR_KEY: `hbo_${createPassword()}${createPassword()}`, HMAC_SECRET: 'h'.repeat(40) }
-  return Promise.all(
-    Array.from({ length: count }, async () => {
-      const port = await findFreePort()
-      const child = spawn(process.execPath, ['--import', 'tsx', 'src/bin/server.ts'], {
-        cwd: root,
-        env: {
-          ...{ PATH: process.env.PATH, PORT: String(port), MODE: 'sandbox', LOG_LEVEL: 'warn' },
-          ...{ ...secrets, ...env, REDIS_URL: stores.redisUrl },
-        },
-        stdio: ['ignore', 'inherit', 'inherit'],
-      })
-      stores.undo(async () => {
-        child.kill('SIGTERM')
-        if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-      })
-      const url = `http://127.0.0.1:${port}`
-      if (!(await awaitLiveness(url, child))) throw new Error('a server did not start')
-      return { child, url }
-    }),
-  )
 }
 
 /** When something was announced, and how much later who heard of it. */
