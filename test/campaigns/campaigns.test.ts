@@ -232,14 +232,15 @@ t.test(
   'a server that dies in the middle of a batch: another goes on, and nothing is there twice',
   async t => {
     const { merchant, id } = await launchNew()
-    const { body } = must(await drop(merchant, id, { strategy: { type: 'uniform', envelopes: 900 } }))
+    const order = { strategy: { type: 'uniform' as const, envelopes: 1_600 }, amountMinor: '50' }
+    const { body } = must(await drop(merchant, id, order))
     const job = campaigns.jobs.find(({ name }) => name === 'fill-drops')
     await job?.run(0)
     // Two servers at once, as if the lock of the job were lost: the drop's row decides.
     await Promise.all([job?.run(0), job?.run(0), job?.run(0)])
     await fill()
-    t.match(await dropOf(body.id), { state: 'live', placed: 900 })
-    t.equal((await envelopesOf(body.id)).length, 900)
+    t.match(await dropOf(body.id), { state: 'live', placed: 1_600 })
+    t.equal((await envelopesOf(body.id)).length, 1_600)
   },
 )
 
