@@ -18,7 +18,7 @@ export const campaignErrors = {
     title: 'The campaign breaks a rule',
     help:
       'area_…: rings are closed, outer ones counter-clockwise, cut at the antimeridian, in your verified area. ' +
-      'schedule_…: see the limits. The others: as they say.',
+      'schedule_…: see the limits. too_late: the last minute has begun. The others: as they say.',
     reasons: [
       'area_open',
       'area_vertices',
@@ -32,6 +32,9 @@ export const campaignErrors = {
       'schedule_past',
       'schedule_too_far',
       'schedule_too_long',
+      'end_not_later',
+      'too_late',
+      'budget_too_large',
       'zone_unknown',
       'window_empty',
       'currency_unknown',
@@ -49,9 +52,26 @@ export const campaignErrors = {
       'spacing_impossible',
       'too_many_cells',
       'points_refused',
+      'upload_unknown',
       'too_many_drops',
       'too_expensive',
       'shares_exceed_total',
+    ],
+  }),
+  upload_refused: entry({
+    status: 422,
+    title: 'The file cannot be read',
+    help:
+      'rows_refused: errors[] names row or feature, column and reason, up to 100 of them. columns: the header names ' +
+      'one lat and one lng. file_cut: its end is missing. The others: as they say.',
+    reasons: [
+      'not_utf8',
+      'columns',
+      'file_cut',
+      'not_geojson',
+      'no_points',
+      'too_many_points',
+      'rows_refused',
     ],
   }),
 } as const

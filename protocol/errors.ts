@@ -180,6 +180,7 @@ export const errors = {
       'text_refused',
       'audience_unknown',
       'campaign_unknown',
+      'campaign_ended',
     ],
   }),
   deposit_refused: entry({

@@ -168,7 +168,9 @@ export const limits = {
     previewPoints: 1_000,
     phoneAccuracyM: 50,
     dropsUnderWay: 4,
+    extendBeforeMs: 60_000,
   },
+  upload: { bytes: 12 * 1_024 * 1_024, points: 50_000, rowChars: 4_096, errors: 100, kept: 10, atOnce: 4 },
   merchant: { liveKeys: 2, tillKeys: 20, nameChars: 80 },
   webhook: {
     endpoints: 10,

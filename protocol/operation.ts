@@ -9,6 +9,8 @@ export type CallerKind = 'player' | 'merchant' | 'operator'
 export type Scope = 'read' | 'campaigns' | 'finance' | 'admin' | 'till'
 export const scopes = ['read', 'campaigns', 'finance', 'admin', 'till'] as const satisfies readonly Scope[]
 
+export type UploadType = 'text/csv' | 'application/geo+json'
+
 export type Operation = {
   /** camelCase, unique: the operationId of the document. */
   id: string
@@ -34,6 +36,8 @@ export type Operation = {
   ifMatch?: 'required'
   /** The body is signed by the Standard Webhooks specification; that is the credential. */
   signed?: boolean
+  /** Instead of JSON, files of these types: the body is handed on as it comes. */
+  consumes?: readonly UploadType[]
   params?: TObject
   query?: TObject
   body?: TObject

@@ -6,12 +6,14 @@ import type { Bind } from '#platform/http.ts'
 import { runOnce } from '#platform/idempotency.ts'
 import { type Database, isRowError, type Tx } from '#platform/postgres.ts'
 import type { Random } from '#platform/random.ts'
+import { createWorkers } from '#platform/workers.ts'
 import { areaRecord } from './areas/postgres.ts'
 import { registerAreaRoutes } from './areas/routes.ts'
 import { type BudgetHolder, nameBudget } from './budgets/budget.ts'
 import { isFrozen, listFrozen } from './budgets/postgres.ts'
 import { createCampaigns } from './campaigns/campaigns.ts'
 import { campaignLabels, campaignRecord, codeRecord, listStopped } from './campaigns/postgres.ts'
+import type { Placed, PlaceRequest } from './campaigns/placing.ts'
 import { createSiteCodes } from './campaigns/site-code.ts'
 import { registerCampaignRoutes } from './campaigns/routes.ts'
 import type { SettledBatch } from './claims/settle.ts'
@@ -26,6 +28,9 @@ import { merchantRecord } from './merchants/postgres.ts'
 import type { NoteAction } from './operator/action.ts'
 import type { Caller } from './players/caller.ts'
 import type { Announcer } from './realtime/announcer.ts'
+import { uploadRecord } from './uploads/postgres.ts'
+import { registerUploadRoutes } from './uploads/routes.ts'
+import { createUploadVerb } from './uploads/upload-points.ts'
 
 export type CampaignParts = {
   config: Pick<ReadyConfig, 'isSandbox' | 'currencies' | 'areaVertices' | 'hmacSecret'>
@@ -79,11 +84,20 @@ export async function isHolder(tx: Tx, holder: BudgetHolder): Promise<boolean> {
     : (await campaignLabels.findMerchant(tx, holder.ownerId)) !== undefined
 }
 
+/** Of two cores one is left for claims; what waits behind these is answered within the deadline of a request. */
+export const createPlacers = () =>
+  createWorkers<PlaceRequest, Placed>({
+    module: new URL('./campaigns/place-task.ts', import.meta.url),
+    ...{ threads: 2, waiting: 8, withinMs: 10_000 },
+  })
+
 export function composeCampaigns(parts: CampaignParts) {
   const { config, database, clock, random, log, announcer, noteAction } = parts
   const ledger = { post: parts.postTransfers, balanceOf, isInsufficientFunds }
   const record = { ...droppedRecord, endEnvelopes: envelopeRecord.endEnvelopes }
+  const placers = createPlacers()
   const campaigns = createCampaigns({
+    ...{ uploads: uploadRecord, place: placers.run },
     ...{ database, clock, random, log, isRowError, ledger },
     ...{ record: campaignRecord, areas: areaRecord, envelopes: droppedRecord, batches: droppedRecord },
     codes: codeRecord,
@@ -97,9 +111,18 @@ export function composeCampaigns(parts: CampaignParts) {
   })
   return {
     jobs: campaigns.jobs,
+    close: placers.close,
     register(bind: Bind<Caller>): void {
       const reading = { database, clock, ledger, record: campaignRecord, envelopes: droppedRecord }
       registerCampaignRoutes(bind, { campaigns, ...reading })
+      const uploading = {
+        database,
+        clock,
+        campaigns: campaignRecord,
+        areas: areaRecord,
+        record: uploadRecord,
+      }
+      registerUploadRoutes(bind, createUploadVerb(uploading))
       registerAreaRoutes(bind, { database, clock, random, noteAction, areas: areaRecord })
     },
   }

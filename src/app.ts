@@ -388,6 +388,7 @@ export async function createApp({
       // Closing HTTP says goodbye to the sockets first.
       await http.close()
       await jobs.stop()
+      await campaigns.close()
       const drained = Promise.all([claims.drain(), webhooks.drain(), figures.drain()])
       await Promise.race([drained, clock.sleep(drainMs)])
       index.close()

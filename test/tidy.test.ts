@@ -23,6 +23,7 @@ const rules: Record<string, Rule> = {
   'routes and sockets are composed in app.ts': layers.edgesAreNotShared,
   'packages stay where they belong': layers.packagesStayWhereTheyBelong,
   'pure files and verbs load no I/O': layers.domainLoadsNoIo,
+  'heavy geometry stays in workers': layers.heavyGeometryStaysInWorkers,
   'acceptance tests are a black box': layers.acceptanceIsBlackBox,
   'imports are spelled alike': layers.importsAreSpelledAlike,
   'production needs no development dependency': layers.createDependencyRule(

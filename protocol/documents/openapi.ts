@@ -4,7 +4,7 @@ import { type ErrorCode, errorCodes, errors } from '../errors.ts'
 import { Problem } from '../problem.ts'
 import { examples } from '../examples/operations.ts'
 import { problemExamples } from '../examples/problems.ts'
-import type { CallerKind, Operation } from '../operation.ts'
+import type { CallerKind, Operation, UploadType } from '../operation.ts'
 import { operations } from '../rest/operations.ts'
 import { restIntroduction, tags } from './introduction.ts'
 import { listLimits } from './limits.ts'
@@ -79,6 +79,9 @@ function describeOperation(operation: Operation, printer: Printer): JsonObject {
     ...(operation.body === undefined
       ? {}
       : { requestBody: describeBody(operation, operation.body, printer) }),
+    ...(operation.consumes === undefined
+      ? {}
+      : { requestBody: describeFiles(operation.id, operation.consumes) }),
     responses: { ...describeAnswers(operation, printer), ...describeRefusals(operation) },
   }
 }
@@ -117,6 +120,16 @@ const describeBody = (operation: Operation, body: TObject, printer: Printer): Js
       example: toJson(examples.get(operation.id)?.body),
     },
   },
+})
+
+const describeFiles = (id: string, types: readonly UploadType[]): JsonObject => ({
+  required: true,
+  content: Object.fromEntries(
+    types.map(type => [
+      type,
+      { schema: { type: 'string' }, example: toJson(examples.get(id)?.files?.[type]) },
+    ]),
+  ),
 })
 
 const answerTitles: Record<number, string> = {

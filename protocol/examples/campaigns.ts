@@ -9,10 +9,13 @@ import {
   listCampaigns,
   pauseCampaign,
   resumeCampaign,
+  topUpCampaign,
+  extendCampaign,
 } from '../rest/campaigns.ts'
 import { addExclusionArea, listExclusionAreas, removeExclusionArea } from '../rest/areas.ts'
 import { rotateCampaignCode, showCampaignCode } from '../rest/codes.ts'
 import { dropEnvelopes, getDrop, previewDrop } from '../rest/drops.ts'
+import { uploadPoints } from '../rest/uploads.ts'
 import { exampleOf } from './example.ts'
 import { cny } from './story.ts'
 
@@ -20,6 +23,7 @@ export const campaignId = '019c6a30-1f40-7c11-b8a2-3f5f6a0e9d17'
 export const campaignEnvelopeId = '019c6a33-0a1b-7e40-8c11-0b9f6a7d2c33'
 const id = campaignId
 const dropId = '019c6a33-07c8-7a55-9d2e-71c4c1a5b3f0'
+const uploadId = '6f1d0c52-3b0e-5d9b-9a55-2f8f4f5f1c70'
 const params = { id }
 
 const rectangle = (west: number, south: number, east: number, north: number) => ({
@@ -101,6 +105,41 @@ export const campaignExamples = [
   exampleOf(getCampaign, { params, answers: { 200: draft } }),
   exampleOf(editCampaign, { params, body: { name: edited.name }, answers: { 200: edited } }),
   exampleOf(launchCampaign, { params, answers: { 200: live } }),
+  exampleOf(topUpCampaign, {
+    params,
+    body: { amountMinor: '100000' },
+    answers: { 200: { ...live, version: 3, budget: cny('600000'), available: cny('600000') } },
+  }),
+  exampleOf(extendCampaign, {
+    params,
+    body: { endsAt: '2026-02-26T16:00:00.000Z' },
+    answers: {
+      200: { ...live, version: 3, schedule: { ...plan.schedule, endsAt: '2026-02-26T16:00:00.000Z' } },
+    },
+  }),
+  exampleOf(uploadPoints, {
+    params,
+    query: { crs: 'gcj02' },
+    files: {
+      'text/csv': 'name,lat,lng\nFountain,31.23025,121.47391\n"North gate, left",31.23187,121.47402\n',
+      'application/geo+json': JSON.stringify({
+        type: 'FeatureCollection',
+        features: [
+          {
+            type: 'Feature',
+            properties: { name: 'Fountain' },
+            geometry: { type: 'Point', coordinates: [121.47391, 31.23025] },
+          },
+        ],
+      }),
+    },
+    answers: {
+      201: {
+        ...{ id: uploadId, campaignId: id, format: 'csv', points: 2 },
+        createdAt: '2026-02-17T05:58:31.402Z',
+      },
+    },
+  }),
   exampleOf(pauseCampaign, { params, answers: { 200: { ...dropped, state: 'paused', isOpen: false } } }),
   exampleOf(resumeCampaign, { params, answers: { 200: dropped } }),
   exampleOf(closeCampaign, { params, answers: { 200: ended } }),

@@ -1,6 +1,6 @@
 /** An example of an operation, typed by the operation: a request and every answer it may have. */
 import type { Static, TSchema } from 'typebox'
-import type { Operation } from '../operation.ts'
+import type { Operation, UploadType } from '../operation.ts'
 
 type Of<S> = S extends TSchema ? Static<S> : undefined
 type Part<Name extends string, S> = S extends TSchema ? { [K in Name]: Of<S> } : { [K in Name]?: undefined }
@@ -8,6 +8,7 @@ type Part<Name extends string, S> = S extends TSchema ? { [K in Name]: Of<S> } :
 export type ExampleOf<O extends Operation> = Part<'params', O['params']> &
   Part<'body', O['body']> & {
     query?: Of<O['query']>
+    files?: Readonly<Record<UploadType, string>>
     answers: { [S in keyof O['answers']]: Of<O['answers'][S]> }
   }
 
@@ -16,6 +17,8 @@ export type Example = {
   params?: Record<string, unknown> | undefined
   query?: Record<string, unknown> | undefined
   body?: unknown
+  /** A file of each type that the operation takes. */
+  files?: Readonly<Record<UploadType, string>>
   answers: Readonly<Record<number, unknown>>
 }
 

@@ -7,6 +7,7 @@ import { Area } from './areas.ts'
 import { rotateCampaignCode, showCampaignCode } from './codes.ts'
 import { dropEnvelopes, getDrop, previewDrop } from './drops.ts'
 import { Envelope } from './envelopes.ts'
+import { uploadPoints } from './uploads.ts'
 
 const rules = limits.campaign
 
@@ -162,6 +163,61 @@ export const launchCampaign = operation({
   ],
 })
 
+export const topUpCampaign = operation({
+  id: 'topUpCampaign',
+  method: 'POST',
+  path: '/v1/campaigns/{id}/top-ups',
+  tag,
+  summary: 'Add to the budget of a launched campaign',
+  description:
+    'Out of the wallet, into escrow, for drops to come: envelopes that are there keep what they hold.',
+  callers: ['merchant'],
+  scope: 'finance',
+  idempotencyKey: 'required',
+  versioned: true,
+  params: id,
+  body: Shape({ amountMinor: Amount.properties.amountMinor }),
+  answers: { 200: Campaign },
+  errors: [
+    ...writing,
+    ...idempotencyErrors,
+    'not_found',
+    'campaign_refused',
+    'campaign_state',
+    'insufficient_funds',
+    'frozen',
+  ],
+})
+
+const CampaignExtension = Shape({ endsAt: Timestamp })
+export type CampaignExtension = Static<typeof CampaignExtension>
+
+export const extendCampaign = operation({
+  id: 'extendCampaign',
+  method: 'POST',
+  path: '/v1/campaigns/{id}/extend',
+  tag,
+  summary: 'End a launched campaign later',
+  description:
+    'Its envelopes follow within seconds, so not in the last minute. `If-Match` names the version that you saw; if ' +
+    'it is another by now, 412.',
+  callers: ['merchant'],
+  scope: 'campaigns',
+  ifMatch: 'required',
+  versioned: true,
+  params: id,
+  body: CampaignExtension,
+  answers: { 200: Campaign },
+  errors: [
+    ...writing,
+    'not_found',
+    'campaign_refused',
+    'campaign_state',
+    'if_match_missing',
+    'edited_meanwhile',
+  ],
+})
+
 const moving = (verb: 'pause' | 'resume' | 'close', summary: string, description: string) =>
   ({
     method: 'POST',
@@ -219,9 +275,12 @@ export const campaignOperations = [
   getCampaign,
   editCampaign,
   launchCampaign,
+  topUpCampaign,
+  extendCampaign,
   pauseCampaign,
   resumeCampaign,
   closeCampaign,
+  uploadPoints,
   previewDrop,
   dropEnvelopes,
   getDrop,

@@ -66,10 +66,11 @@ export const revealErrors = [
   'daily_limit',
   'too_many_tries',
   'frozen',
+  'player_limit',
 ] as const
 
 /** Everything a claim can be refused with; the socket's claim answers with the same codes. */
-export const claimErrors = [...revealErrors, 'ticket_refused', 'player_limit', 'minors_mode'] as const
+export const claimErrors = [...revealErrors, 'ticket_refused', 'minors_mode'] as const
 
 export const revealEnvelope = operation({
   id: 'revealEnvelope',

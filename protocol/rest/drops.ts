@@ -28,6 +28,7 @@ const Strategy = Type.Union([
       coordinates: Type.Array(Position, { minItems: 1, maxItems: rules.pointsPerRequest }),
     }),
   }),
+  Shape({ type: Type.Literal('uploaded'), uploadId: Uuid }, { description: 'At the points of an upload.' }),
 ])
 
 export const DropOrder = Shape({

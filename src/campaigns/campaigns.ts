@@ -1,11 +1,14 @@
 /** Everything that can be done with a campaign, composed once from its ports. */
 import type { Job } from '#platform/jobs.ts'
 import { createCampaign, editCampaign, launchCampaign } from './edit.ts'
+import { extendCampaign, extendDrops } from './extend.ts'
 import { type FillPorts, fillDrops, openDrops, settleEnded } from './fill.ts'
 import { moveCampaign, turnCampaigns } from './move.ts'
 import { orderDrop, previewDrop } from './order-drop.ts'
 import type { CampaignPorts } from './ports.ts'
 import { rotateCode, showCode } from './show-code.ts'
+import { topUpCampaign } from './top-up.ts'
+import { takeTurns } from './turns.ts'
 
 type Request<Verb extends (ports: never, request: never) => unknown> = Parameters<Verb>[1]
 
@@ -13,6 +16,8 @@ export type Campaigns = {
   create(request: Request<typeof createCampaign>): ReturnType<typeof createCampaign>
   edit(request: Request<typeof editCampaign>): ReturnType<typeof editCampaign>
   launch(request: Request<typeof launchCampaign>): ReturnType<typeof launchCampaign>
+  topUp(request: Request<typeof topUpCampaign>): ReturnType<typeof topUpCampaign>
+  extend(request: Request<typeof extendCampaign>): ReturnType<typeof extendCampaign>
   move(request: Request<typeof moveCampaign>): ReturnType<typeof moveCampaign>
   preview(request: Request<typeof previewDrop>): ReturnType<typeof previewDrop>
   drop(request: Request<typeof orderDrop>): ReturnType<typeof orderDrop>
@@ -29,15 +34,26 @@ export const createCampaigns = (ports: CampaignPorts & Omit<FillPorts, keyof Cam
   create: request => createCampaign(ports, request),
   edit: request => editCampaign(ports, request),
   launch: request => launchCampaign(ports, request),
+  topUp: request => topUpCampaign(ports, request),
+  extend: request => extendCampaign(ports, request),
   move: request => moveCampaign(ports, request),
   preview: request => previewDrop(ports, request),
   drop: request => orderDrop(ports, request),
   showCode: request => showCode(ports, request),
   rotateCode: request => rotateCode(ports, request),
-  jobs: [
-    { name: 'turn-campaigns', everyMs: TURN_EVERY_MS, run: () => turnCampaigns(ports) },
-    { name: 'fill-drops', everyMs: FILL_EVERY_MS, run: () => fillDrops(ports) },
-    { name: 'open-drops', everyMs: FILL_EVERY_MS, run: () => openDrops(ports) },
-    { name: 'settle-campaigns', everyMs: TURN_EVERY_MS, run: () => settleEnded(ports) },
-  ],
+  jobs: createJobsOf(ports),
 })
+
+function createJobsOf(ports: CampaignPorts & Omit<FillPorts, keyof CampaignPorts>): Job[] {
+  const { database, record } = ports
+  const drops = takeTurns((limit, after) => record.listUnderWay(database, limit, after))
+  const ended = takeTurns((limit, after) => record.listUnsettled(database, limit, after))
+  const extended = takeTurns((limit, after) => record.listToExtend(database, limit, after))
+  return [
+    { name: 'turn-campaigns', everyMs: TURN_EVERY_MS, run: () => turnCampaigns(ports) },
+    { name: 'fill-drops', everyMs: FILL_EVERY_MS, run: () => fillDrops(ports, drops) },
+    { name: 'open-drops', everyMs: FILL_EVERY_MS, run: () => openDrops(ports) },
+    { name: 'extend-drops', everyMs: FILL_EVERY_MS, run: () => extendDrops(ports, extended) },
+    { name: 'settle-campaigns', everyMs: TURN_EVERY_MS, run: () => settleEnded(ports, ended) },
+  ]
+}

@@ -2,6 +2,8 @@
  * A drop: many envelopes on the same terms, all or none. Its places are decided and its cost is set aside before the
  * first envelope is made; while it is filling nobody sees any, and its state alone says whether all go live.
  */
+import type { Places } from '../geo/places.ts'
+
 export type DropTerms = {
   amountMinor: bigint
   shares: number
@@ -25,6 +27,8 @@ export type Drop = {
   isOpened: boolean
   createdAtMs: number
   endedAtMs: number | null
+  /** When its envelopes do; behind the end of a campaign that was extended until they follow. */
+  expiresAtMs: number
 }
 
-export type NewDrop = Drop & { lngs: readonly number[]; lats: readonly number[] }
+export type NewDrop = Drop & Places

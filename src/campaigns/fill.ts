@@ -21,8 +21,9 @@ import type { Campaign } from './campaign.ts'
 import type { Drop } from './drop.ts'
 import { refundCampaign, returnDrop } from './money.ts'
 import type { CampaignPorts } from './ports.ts'
+import type { NextIds } from './turns.ts'
 
-export type FillPorts = Pick<CampaignPorts, 'database' | 'record' | 'ledger'> & {
+export type FillPorts = Pick<CampaignPorts, 'database' | 'record' | 'ledger' | 'uploads'> & {
   /** The envelopes of campaigns. */
   dropped: DroppedPorts
   batches: BatchRecord
@@ -35,11 +36,11 @@ export type FillPorts = Pick<CampaignPorts, 'database' | 'record' | 'ledger'> & 
 /** A batch is 500 envelopes, or as many as have 4,000 shares: some 100 ms, and never 50 ms of computing at once. */
 const most = { envelopes: 500, shares: 4_000 }
 
-/** One batch of each drop that is under way, so that a large one does not keep a small one waiting. */
-export async function fillDrops(ports: FillPorts): Promise<{ more: boolean }> {
+/** One batch of each drop whose turn it is, so that a large one does not keep a small one waiting. */
+export async function fillDrops(ports: FillPorts, next: NextIds): Promise<{ more: boolean }> {
   const { database, record } = ports
   let more = false
-  for (const id of await record.listUnderWay(database, 20)) {
+  for (const id of await next()) {
     try {
       const drop = await record.findDrop(database, id)
       if (drop?.state === 'filling') more = (await fillOrGiveUp(ports, drop)) || more
@@ -87,13 +88,14 @@ async function fill(ports: FillPorts, drop: Drop): Promise<void> {
 }
 
 function termsOf(campaign: Campaign, drop: Drop, nowMs: number): BatchTerms {
-  const { startsAtMs, endsAtMs } = campaign.schedule
+  const { startsAtMs } = campaign.schedule
+  const { expiresAtMs } = drop
   const { amountMinor, shares, split, claimRadiusM } = drop.terms
   return {
     ...{ merchantId: campaign.merchantId, campaignId: campaign.id, dropId: drop.id, currency: drop.currency },
     ...{ totalMinor: amountMinor, shareCount: shares, split, claimRadiusM },
-    opensAtMs: Math.min(Math.max(startsAtMs, drop.createdAtMs), endsAtMs - 1),
-    expiresAtMs: endsAtMs,
+    opensAtMs: Math.min(Math.max(startsAtMs, drop.createdAtMs), expiresAtMs - 1),
+    expiresAtMs,
     ...{ greeting: campaign.greeting, clue: campaign.clue, brand: campaign.brand, createdAtMs: nowMs },
     presence: campaign.presence,
   }
@@ -134,13 +136,17 @@ export async function openDrops(ports: FillPorts): Promise<{ more: boolean }> {
 }
 
 /** Closes the envelopes of campaigns that ended, and takes home what came back; a frozen envelope is waited for. */
-export async function settleEnded(ports: FillPorts): Promise<{ more: boolean }> {
-  const { database, record, dropped } = ports
+export async function settleEnded(ports: FillPorts, next: NextIds): Promise<{ more: boolean }> {
+  const { database, dropped, log } = ports
   const nowMs = ports.clock.nowMs()
   let more = false
-  for (const campaignId of await record.listUnsettled(database, 20)) {
-    if ((await closeSome(dropped, { campaignId, nowMs })) > 0) more = true
-    else await database.transact(tx => takeHome(ports, tx, { campaignId, nowMs }))
+  for (const campaignId of await next()) {
+    try {
+      if ((await closeSome(dropped, { campaignId, nowMs })) > 0) more = true
+      else await database.transact(tx => takeHome(ports, tx, { campaignId, nowMs }))
+    } catch (error) {
+      log.error({ err: error, campaignId }, 'a campaign that ended makes no progress')
+    }
   }
   return { more }
 }
@@ -150,7 +156,7 @@ async function takeHome(
   tx: Tx,
   { campaignId, nowMs }: { campaignId: string; nowMs: number },
 ): Promise<void> {
-  const { record, ledger, dropped } = ports
+  const { record, ledger, dropped, uploads } = ports
   const campaign = await record.lock(tx, campaignId)
   if (campaign?.state !== 'ended' || campaign.settledAtMs !== null) return
   const left =
@@ -159,5 +165,7 @@ async function takeHome(
   if (amountMinor > 0n) {
     await ledger.post(tx, [refundCampaign(campaign, { id: createId(ports), amountMinor, atMs: nowMs })])
   }
-  if (left === 0) await record.settle(tx, campaignId, nowMs)
+  if (left > 0) return
+  await record.settle(tx, campaignId, nowMs)
+  await uploads.forget(tx, campaignId)
 }

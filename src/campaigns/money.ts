@@ -15,11 +15,14 @@ const move = (
   { id, amountMinor, atMs }: Sum & { id: string },
 ): Transfer => ({ id, kind, debit, credit, amountMinor, currency: debit.currency, createdAtMs: atMs })
 
-/** Once in the life of a campaign. */
+/** Once in the life of a campaign; what is added later has ids of its own. */
 export const fundCampaign = ({ id, merchantId, currency }: Owner, sum: Sum): Transfer =>
   move('campaign_funding', [walletOf(merchantId, currency), campaignOf(id, currency)], {
     ...{ id: uuidV5('campaign_funding', id), ...sum },
   })
+
+export const topUpBudget = ({ id, merchantId, currency }: Owner, sum: Sum & { id: string }): Transfer =>
+  move('campaign_funding', [walletOf(merchantId, currency), campaignOf(id, currency)], sum)
 
 /** What has come back by now; more may follow where an envelope was frozen. */
 export const refundCampaign = ({ id, merchantId, currency }: Owner, sum: Sum & { id: string }): Transfer =>

@@ -33,7 +33,7 @@ export async function previewDrop(
   const { currency, presence, state, budgetMinor } = campaign
   const held = await ledger.balanceOf(database, campaignOf(id, currency))
   const availableMinor = state === 'draft' ? budgetMinor : held
-  return { status: 200, body: await describeDropPlan(planned.plan, { currency, presence, availableMinor }) }
+  return { status: 200, body: describeDropPlan(planned.plan, { currency, presence, availableMinor }) }
 }
 
 type Ordered = { status: 202; body: Static<typeof DropSchema> }
@@ -79,13 +79,12 @@ async function keep(
   if ((await record.countUnderWay(tx, campaignId)) >= limits.campaign.dropsUnderWay) {
     return refuse('drop_refused', { reason: 'too_many_drops' })
   }
-  const { points } = plan.placed
+  const { lngs, lats } = plan.placed.places
   const drop: NewDrop = {
     ...{ id: createId(ports), campaignId, currency, state: 'filling', terms: plan.terms, placed: 0 },
-    ...{ envelopes: points.length, costMinor: plan.costMinor, fault: null, isOpened: false },
-    ...{ createdAtMs: nowMs, endedAtMs: null },
-    lngs: points.map(({ lng }) => lng),
-    lats: points.map(({ lat }) => lat),
+    ...{ envelopes: lngs.length, costMinor: plan.costMinor, fault: null, isOpened: false },
+    ...{ createdAtMs: nowMs, endedAtMs: null, expiresAtMs: campaign.schedule.endsAtMs },
+    ...{ lngs, lats },
   }
   await record.insertDrop(tx, drop)
   try {

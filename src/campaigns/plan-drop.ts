@@ -2,18 +2,20 @@
 import type { DropOrder, Preview as PreviewSchema } from '#protocol/rest/drops.ts'
 import type { Static } from 'typebox'
 import { limits } from '#protocol/limits.ts'
-import { breathe } from '#platform/breathe.ts'
-import { type Refusal, refuse } from '#platform/problem.ts'
+import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
 import type { Tx } from '#platform/postgres.ts'
 import { polygonsOf } from '../areas/area.ts'
 import { toMoney } from '../envelopes/view.ts'
-import { coarsen, locateCell } from '../geo/cell.ts'
-import { estimateFill } from '../geo/fill.ts'
+import { boxAround } from '../geo/box.ts'
+import { estimateFill } from '../geo/fill-cost.ts'
+import { type Places, toPlaces } from '../geo/places.ts'
+import { parsePosition } from '../geo/point.ts'
 import type { Polygons } from '../geo/spread.ts'
-import type { Point } from '../geo/point.ts'
+import { type Fault, findMisplaced, listFaults } from '../uploads/misplaced.ts'
+import { pointerOf } from '../uploads/upload.ts'
 import type { Campaign } from './campaign.ts'
 import type { DropTerms } from './drop.ts'
-import { type Placed, placeEnvelopes } from './place.ts'
+import type { Placed, PlaceRequest } from './placing.ts'
 import type { CampaignPorts } from './ports.ts'
 
 const rules = limits.campaign
@@ -27,43 +29,82 @@ export type DropPlan = {
   areaM2: number
 }
 
-type PlanPorts = Pick<CampaignPorts, 'areas' | 'envelopes' | 'random'>
+type PlanPorts = Pick<CampaignPorts, 'areas' | 'envelopes' | 'record' | 'uploads' | 'place' | 'random'>
 
 const broken = (reason: string, figures?: Record<string, number>): Refusal =>
   refuse('drop_refused', { reason, ...(figures !== undefined && { figures }) })
 
-/** The plan, or why there can be none: `shares_exceed_total`, `no_room`, `too_many_cells`, `points_refused`. */
+/**
+ * The plan, or why there can be none: `shares_exceed_total`, `upload_unknown`, `no_room`, `too_many_cells`,
+ * `points_refused`, `spacing_impossible`, `too_expensive`.
+ */
 export async function planDrop(
   ports: PlanPorts,
   tx: Tx,
   { campaign, order }: { campaign: Campaign; order: DropOrder },
 ): Promise<{ status: 'ok'; plan: DropPlan } | Refusal> {
-  const { strategy, spacingM, shares, split } = order
+  const { spacingM, shares, split } = order
   const amountMinor = BigInt(order.amountMinor)
   if (BigInt(shares) > amountMinor) return broken('shares_exceed_total')
+  const wanted = await readStrategy(ports, tx, { campaign, order })
+  if (isRefusal(wanted)) return wanted
   const { area, areaM2 } = await ports.areas.subtractExclusions(tx, campaign.area)
   const free = polygonsOf(area)
   if (!(areaM2 > 0)) return broken('no_room')
-  const tooMany = refuseFill(strategy, free)
+  const tooMany = refuseFill(order.strategy, free)
   if (tooMany !== undefined) return tooMany
-  const which = { merchantId: campaign.merchantId, area: campaign.area }
-  const others = spacingM === undefined ? [] : await ports.envelopes.listPlaces(tx, which)
+  const others = spacingM === undefined ? toPlaces([]) : await listOthers(ports, tx, { campaign, spacingM })
   const seed = order.seed ?? ports.random.bytes(16).toString('hex')
-  const placed = await placeEnvelopes({ strategy, seed, spacingM, free, others })
-  if (placed.points.length === 0) return broken(placed.missing > 0 ? 'spacing_impossible' : 'no_room')
-  if (strategy.type === 'points') {
-    const refusal = await refusePoints(ports, tx, { campaign, placed })
+  const placed = await ports.place({ strategy: wanted.strategy, seed, spacingM, free, others })
+  const envelopes = placed.places.lngs.length
+  if (envelopes === 0) return broken(placed.missing > 0 ? 'spacing_impossible' : 'no_room')
+  if (wanted.strategy.type === 'given') {
+    const refusal = await refusePlaces(ports, tx, { campaign, placed, pointer: wanted.pointer })
     if (refusal !== undefined) return refusal
   }
-  const costMinor = amountMinor * BigInt(placed.points.length)
+  const costMinor = amountMinor * BigInt(envelopes)
   if (costMinor > limits.money.maxMinor) return broken('too_expensive')
   const claimRadiusM = order.claimRadiusM ?? limits.envelope.claimRadiusM.default
   const terms = { amountMinor, shares, split, claimRadiusM }
   return { status: 'ok', plan: { seed, terms, placed, costMinor, areaM2 } }
 }
 
-/** A million corners looked at are some 20 ms: nobody else waits longer for a fill. */
-const fillSteps = 1_000_000
+type Wanted = { status: 'ok'; strategy: PlaceRequest['strategy']; pointer: (index: number) => string }
+
+/** Given places, wherever they come from, with the name that each has there. */
+async function readStrategy(
+  { uploads }: PlanPorts,
+  tx: Tx,
+  { campaign, order: { strategy } }: { campaign: Campaign; order: DropOrder },
+): Promise<Wanted | Refusal> {
+  if (strategy.type === 'points') {
+    const points = strategy.points.coordinates.map(parsePosition)
+    const places = toPlaces(points.filter(point => point !== undefined))
+    const pointer = (index: number) => `/body/strategy/points/coordinates/${index}`
+    return { status: 'ok', strategy: { type: 'given', places }, pointer }
+  }
+  if (strategy.type === 'uploaded') {
+    const uploaded = await uploads.find(tx, { id: strategy.uploadId, campaignId: campaign.id })
+    if (uploaded === undefined) return broken('upload_unknown')
+    const pointer = (index: number) => pointerOf(uploaded, index)
+    return { status: 'ok', strategy: { type: 'given', places: uploaded.places }, pointer }
+  }
+  return { status: 'ok', strategy, pointer: String }
+}
+
+/** Those of drops that are filling first: what is made meanwhile is found twice rather than not at all. */
+async function listOthers(
+  { record, envelopes }: PlanPorts,
+  tx: Tx,
+  { campaign: { merchantId, area }, spacingM }: { campaign: Campaign; spacingM: number },
+): Promise<Places> {
+  const which = { merchantId, box: boxAround(polygonsOf(area), spacingM) }
+  const coming = await record.listPlacesToCome(tx, which)
+  return toPlaces([...coming, ...(await envelopes.listPlaces(tx, which))])
+}
+
+/** Some hundred milliseconds of a worker. */
+const fillSteps = 10_000_000
 
 function refuseFill(strategy: DropOrder['strategy'], free: Polygons): Refusal | undefined {
   if (strategy.type !== 'cells') return undefined
@@ -73,45 +114,38 @@ function refuseFill(strategy: DropOrder['strategy'], free: Polygons): Refusal | 
   return broken('too_many_cells', { cells: Math.round(cells), limit })
 }
 
-/** One line for each point, as many as help. */
-const mostErrors = 100
-
-async function refusePoints(
+async function refusePlaces(
   { areas }: PlanPorts,
   tx: Tx,
-  { campaign, placed }: { campaign: Campaign; placed: Placed },
+  { campaign, placed, pointer }: { campaign: Campaign; placed: Placed; pointer: Wanted['pointer'] },
 ): Promise<Refusal | undefined> {
-  const misplaced = await areas.findExcluding(tx, placed.points, campaign.area)
-  const faults = [
-    ...misplaced.map(({ index, isOutside }) => ({
-      index,
-      message: isOutside ? 'lies outside of the campaign' : 'lies in an exclusion area',
-    })),
+  const faults: Fault[] = [
+    ...(await findMisplaced(areas, tx, { places: placed.places, area: campaign.area })),
     ...placed.crowded.map(index => ({ index, message: 'is nearer to another than the spacing' })),
-  ].sort((a, b) => a.index - b.index)
+  ]
   if (faults.length === 0) return undefined
-  const errors = faults
-    .slice(0, mostErrors)
-    .map(({ index, message }) => ({ pointer: `/body/strategy/points/coordinates/${index}`, message }))
+  const errors = listFaults(faults, pointer)
   return refuse('drop_refused', { reason: 'points_refused', errors, figures: { faults: faults.length } })
 }
 
 type Warning = Static<typeof PreviewSchema>['warnings'][number]
 
-export async function describeDropPlan(
+export function describeDropPlan(
   { seed, terms, placed, costMinor, areaM2 }: DropPlan,
   {
     currency,
     presence,
     availableMinor,
   }: Pick<Campaign, 'currency' | 'presence'> & { availableMinor: bigint },
-): Promise<Static<typeof PreviewSchema>> {
-  const { points, missing, cellsWithoutRoom } = placed
+): Static<typeof PreviewSchema> {
+  const { missing, cellsWithoutRoom, cells } = placed
+  const { lngs, lats } = placed.places
+  const envelopes = lngs.length
   const warnings: Warning[] = []
   if (missing > 0) {
     warnings.push({
       code: 'spacing_impossible',
-      detail: `${missing} of ${points.length + missing} find no room`,
+      detail: `${missing} of ${envelopes + missing} find no room`,
     })
   }
   if (cellsWithoutRoom > 0) {
@@ -127,27 +161,15 @@ export async function describeDropPlan(
   }
   return {
     seed,
-    envelopes: points.length,
+    envelopes,
     cost: toMoney(costMinor, currency),
     areaM2: Math.round(areaM2),
-    perKm2: Math.round((points.length / areaM2) * 1_000_000),
-    cells: await countByCell(points),
+    perKm2: Math.round((envelopes / areaM2) * 1_000_000),
+    cells,
     points: {
       type: 'MultiPoint',
-      coordinates: points.slice(0, rules.previewPoints).map(({ lng, lat }): [number, number] => [lng, lat]),
+      coordinates: [...lngs.subarray(0, rules.previewPoints)].map((lng, i) => [lng, lats[i] ?? 0]),
     },
     warnings,
   }
-}
-
-async function countByCell(points: readonly Point[]): Promise<{ hex_id: string; envelopes: number }[]> {
-  const counts = new Map<string, number>()
-  for (const [i, point] of points.entries()) {
-    if (i % 1_000 === 0) await breathe()
-    const cell = coarsen(locateCell(point), 9)
-    counts.set(cell, (counts.get(cell) ?? 0) + 1)
-  }
-  return [...counts]
-    .map(([hex_id, envelopes]) => ({ hex_id, envelopes }))
-    .sort((a, b) => b.envelopes - a.envelopes || (a.hex_id < b.hex_id ? -1 : 1))
 }

@@ -1,5 +1,4 @@
 /** What the verbs of this folder need from outside; the real ones are composed in app.ts. */
-import type { Area } from '#protocol/rest/areas.ts'
 import type { Clock } from '#platform/clock.ts'
 import type { RunOnce } from '#platform/idempotency.ts'
 import type { PageRequest } from '#platform/page.ts'
@@ -9,9 +8,12 @@ import type { AreaRecord } from '../areas/area.ts'
 import type { ExclusionRecord } from '../areas/exclusion.ts'
 import type { Covered } from '../budgets/budget.ts'
 import type { AccountRef } from '../ledger/account.ts'
+import type { Box } from '../geo/box.ts'
 import type { Ledger } from '../ledger/transfer.ts'
+import type { UploadRecord } from '../uploads/upload.ts'
 import type { Campaign, Standing } from './campaign.ts'
 import type { Drop, NewDrop } from './drop.ts'
+import type { Placed, PlaceRequest } from './placing.ts'
 import type { CodeRecord } from './show-code.ts'
 import type { SiteCodes } from './site-code.ts'
 
@@ -26,15 +28,15 @@ export type CampaignRecord = {
   storeStanding(tx: Tx, id: string, standing: Standing): Promise<void>
   /** Scheduled, live or paused. */
   listInPlay(tx: Tx): Promise<Pick<Campaign, 'id' | 'state' | 'schedule' | 'isStopped'>[]>
-  /** Ended, with money or envelopes still out. */
-  listUnsettled(tx: Tx, limit: number): Promise<string[]>
+  /** Ended, with money or envelopes still out; those behind `after` first. */
+  listUnsettled(tx: Tx, limit: number, after: string | undefined): Promise<string[]>
   settle(tx: Tx, id: string, nowMs: number): Promise<void>
 
   insertDrop(tx: Tx, drop: NewDrop): Promise<void>
   lockDrop(tx: Tx, id: string): Promise<Drop | undefined>
   findDrop(tx: Tx, id: string): Promise<Drop | undefined>
-  /** Filling or undoing, the oldest first. */
-  listUnderWay(tx: Tx, limit: number): Promise<string[]>
+  /** Filling or undoing; those behind `after` first. */
+  listUnderWay(tx: Tx, limit: number, after: string | undefined): Promise<string[]>
   countUnderWay(tx: Tx, campaignId: string): Promise<number>
   /** Live, with envelopes that are still to open although their campaign has begun. */
   listToOpen(tx: Tx, nowMs: number): Promise<{ id: string; campaignId: string }[]>
@@ -45,11 +47,17 @@ export type CampaignRecord = {
   ): Promise<{ lng: number; lat: number }[]>
   storeDrop(
     tx: Tx,
-    drop: Pick<Drop, 'id' | 'state' | 'placed' | 'fault' | 'isOpened' | 'endedAtMs'>,
+    drop: Pick<Drop, 'id' | 'state' | 'placed' | 'fault' | 'isOpened' | 'endedAtMs' | 'expiresAtMs'>,
   ): Promise<void>
+  /** Live, of campaigns that were extended since; those behind `after` first. */
+  listToExtend(tx: Tx, limit: number, after: string | undefined): Promise<string[]>
+  /** Where drops of a merchant that are filling will place envelopes. */
+  listPlacesToCome(tx: Tx, which: Around): Promise<{ lng: number; lat: number }[]>
   /** Of an ended campaign: those that are filling are to be undone. */
   stopFilling(tx: Tx, campaignId: string): Promise<void>
 }
+
+export type Around = { merchantId: string; box: Box }
 
 export type CampaignPorts = {
   database: Tx & { transact: Transact }
@@ -65,9 +73,12 @@ export type CampaignPorts = {
     announce(): void
   }
   envelopes: {
-    /** Where a merchant's envelopes are that are live or to open, inside of an area. */
-    listPlaces(tx: Tx, which: { merchantId: string; area: Area }): Promise<{ lng: number; lat: number }[]>
+    /** Where a merchant's envelopes are that are live or to open. */
+    listPlaces(tx: Tx, which: Around): Promise<{ lng: number; lat: number }[]>
   }
+  uploads: Pick<UploadRecord, 'find' | 'forget'>
+  /** In a worker: it would keep everybody else waiting. */
+  place: (request: PlaceRequest) => Promise<Placed>
   clock: Clock
   random: Random
   settings: { isSandbox: boolean; currencies: ReadonlyMap<string, number>; vertices: number }

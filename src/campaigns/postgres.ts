@@ -13,13 +13,23 @@ import type { SiteCode } from './site-code.ts'
 import type { CampaignState } from './state.ts'
 
 const sql = loadStatements(import.meta.url, [
-  ...(['take-campaign', 'find-campaign', 'insert-campaign', 'store-plan', 'lock-campaign'] as const),
+  ...([
+    'take-campaign',
+    'hold-campaign',
+    'find-campaign',
+    'insert-campaign',
+    'store-plan',
+    'lock-campaign',
+  ] as const),
   ...(['read-campaigns', 'list-campaigns', 'store-standing', 'list-in-play', 'list-unsettled'] as const),
   ...(['settle-campaign', 'insert-drop', 'lock-drop', 'find-drop', 'list-under-way'] as const),
   ...(['count-under-way', 'list-to-open', 'read-places', 'store-drop', 'stop-filling'] as const),
   ...(['open-code', 'find-code', 'lock-code', 'store-code'] as const),
+  ...(['list-to-extend', 'list-places-to-come'] as const),
   ...(['list-stopped', 'lock-limits', 'open-limits', 'count-wins', 'find-wins'] as const),
 ])
+
+type HolderRow = { merchant_id: string; state: CampaignState | null }
 
 /** A campaign that is only an id, for caps and freezes of envelopes that are hidden one by one. */
 export const campaignLabels = {
@@ -27,17 +37,20 @@ export const campaignLabels = {
     await tx.query(sql['open-code'], [campaignId, secret, new Date(changesAtMs)])
   },
 
-  /** Makes it the merchant's unless it is somebody's; whether it is theirs now. */
+  /** Makes it the merchant's unless it is somebody's; one that has not ended stays so until the transaction ends. */
   async take(
     tx: Tx,
     { id, merchantId, nowMs }: { id: string; merchantId: string; nowMs: number },
-  ): Promise<boolean> {
+  ): Promise<'taken' | 'unknown' | 'ended'> {
     await tx.query(sql['take-campaign'], [id, merchantId, new Date(nowMs)])
-    return (await campaignLabels.findMerchant(tx, id)) === merchantId
+    await tx.query(sql['hold-campaign'], [id])
+    const [row] = await tx.query<HolderRow>(sql['find-campaign'], [id])
+    if (row?.merchant_id !== merchantId) return 'unknown'
+    return row.state === 'ended' ? 'ended' : 'taken'
   },
 
   async findMerchant(tx: Tx, id: string): Promise<string | undefined> {
-    const [row] = await tx.query<{ merchant_id: string }>(sql['find-campaign'], [id])
+    const [row] = await tx.query<HolderRow>(sql['find-campaign'], [id])
     return row?.merchant_id
   },
 }
@@ -85,18 +98,19 @@ export const campaignRecord: CampaignRecord = {
     }))
   },
 
-  listUnsettled: async (tx, limit) =>
-    (await tx.query<{ id: string }>(sql['list-unsettled'], [limit])).map(({ id }) => id),
+  listUnsettled: async (tx, limit, after) =>
+    (await tx.query<{ id: string }>(sql['list-unsettled'], [limit, after ?? null])).map(({ id }) => id),
 
   async settle(tx, id, nowMs) {
     await tx.query(sql['settle-campaign'], [id, new Date(nowMs)])
   },
 
   async insertDrop(tx, drop) {
-    const { id, campaignId, state, terms, lngs, lats, envelopes, costMinor, createdAtMs } = drop
+    const { id, campaignId, state, terms, envelopes, costMinor, createdAtMs, expiresAtMs } = drop
     const kept = JSON.stringify({ ...terms, amountMinor: String(terms.amountMinor) })
-    const params = [id, campaignId, state, kept, lngs, lats, envelopes, costMinor, new Date(createdAtMs)]
-    await tx.query(sql['insert-drop'], params)
+    const places = [drop.lngs, drop.lats].map(list => `{${list.join(',')}}`)
+    const params = [id, campaignId, state, kept, ...places, envelopes, costMinor]
+    await tx.query(sql['insert-drop'], [...params, new Date(createdAtMs), new Date(expiresAtMs)])
   },
 
   async lockDrop(tx, id) {
@@ -109,8 +123,8 @@ export const campaignRecord: CampaignRecord = {
     return row && toDrop(row)
   },
 
-  listUnderWay: async (tx, limit) =>
-    (await tx.query<{ id: string }>(sql['list-under-way'], [limit])).map(({ id }) => id),
+  listUnderWay: async (tx, limit, after) =>
+    (await tx.query<{ id: string }>(sql['list-under-way'], [limit, after ?? null])).map(({ id }) => id),
 
   async countUnderWay(tx, campaignId) {
     const [row] = await tx.query<{ drops: bigint }>(sql['count-under-way'], [campaignId])
@@ -125,9 +139,22 @@ export const campaignRecord: CampaignRecord = {
   readPlaces: (tx, id, { from, count }) =>
     tx.query<{ lng: number; lat: number }>(sql['read-places'], [id, from, count]),
 
-  async storeDrop(tx, { id, state, placed, fault, isOpened, endedAtMs }) {
-    await tx.query(sql['store-drop'], [id, state, placed, fault, isOpened, toDate(endedAtMs)])
+  async storeDrop(tx, { id, state, placed, fault, isOpened, endedAtMs, expiresAtMs }) {
+    const params = [id, state, placed, fault, isOpened, toDate(endedAtMs), new Date(expiresAtMs)]
+    await tx.query(sql['store-drop'], params)
   },
+
+  listToExtend: async (tx, limit, after) =>
+    (await tx.query<{ id: string }>(sql['list-to-extend'], [limit, after ?? null])).map(({ id }) => id),
+
+  listPlacesToCome: (tx, { merchantId, box: { west, south, east, north } }) =>
+    tx.query<{ lng: number; lat: number }>(sql['list-places-to-come'], [
+      merchantId,
+      west,
+      south,
+      east,
+      north,
+    ]),
 
   async stopFilling(tx, campaignId) {
     await tx.query(sql['stop-filling'], [campaignId])
@@ -249,6 +276,7 @@ type DropRow = Row & {
   is_opened: boolean
   created_at: Date
   ended_at: Date | null
+  expires_at: Date
 }
 
 function toDrop(row: DropRow): Drop {
@@ -261,5 +289,6 @@ function toDrop(row: DropRow): Drop {
     isOpened: row.is_opened,
     createdAtMs: row.created_at.getTime(),
     endedAtMs: row.ended_at?.getTime() ?? null,
+    expiresAtMs: row.expires_at.getTime(),
   }
 }

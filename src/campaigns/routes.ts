@@ -3,12 +3,14 @@ import {
   closeCampaign,
   createCampaign,
   editCampaign,
+  extendCampaign,
   getCampaign,
   launchCampaign,
   listCampaignEnvelopes,
   listCampaigns,
   pauseCampaign,
   resumeCampaign,
+  topUpCampaign,
 } from '#protocol/rest/campaigns.ts'
 import { rotateCampaignCode, showCampaignCode } from '#protocol/rest/codes.ts'
 import { dropEnvelopes, getDrop, previewDrop } from '#protocol/rest/drops.ts'
@@ -43,6 +45,10 @@ export function registerCampaignRoutes(bind: Bind<Caller>, ports: CampaignRouteP
   )
   bind(launchCampaign, ({ caller, params, idempotencyKey }) =>
     campaigns.launch({ caller, id: params.id, idempotencyKey }),
+  )
+  bind(topUpCampaign, request => campaigns.topUp({ ...request, id: request.params.id }))
+  bind(extendCampaign, ({ caller, params, body, ifMatch }) =>
+    campaigns.extend({ caller, id: params.id, body, version: ifMatch }),
   )
   bind(pauseCampaign, ({ caller, params }) => campaigns.move({ caller, id: params.id, to: 'paused' }))
   bind(resumeCampaign, ({ caller, params }) => campaigns.move({ caller, id: params.id, to: 'live' }))

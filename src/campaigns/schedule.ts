@@ -53,6 +53,17 @@ export function judgeSchedule(sent: ScheduleBody, nowMs: number): Judged {
   return { status: 'ok', schedule: { startsAtMs, endsAtMs, timeZone, windows } }
 }
 
+/** The schedule with a later end. */
+export function judgeEnd(schedule: Schedule, endsAt: string): Judged {
+  const endsAtMs = Date.parse(endsAt)
+  if (Number.isNaN(endsAtMs)) {
+    return refuse('bad_request', { errors: [{ pointer: '/body/endsAt', message: 'is not a time' }] })
+  }
+  if (endsAtMs <= schedule.endsAtMs) return broken('end_not_later')
+  const isTooLong = endsAtMs - schedule.startsAtMs > limits.campaign.daysLong * 86_400_000
+  return isTooLong ? broken('schedule_too_long') : { status: 'ok', schedule: { ...schedule, endsAtMs } }
+}
+
 function readMinute(text: string): number {
   const [hours = 0, minutes = 0] = text.split(':').map(Number)
   return hours * 60 + minutes

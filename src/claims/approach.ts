@@ -36,6 +36,8 @@ export type ApproachPorts = {
   positions: Pick<Positions, 'enter' | 'admit'>
   /** A budget over the envelope is frozen, as far as this server knows. */
   isStopped: (envelope: ClaimableEnvelope) => boolean
+  /** How often the player has won in a campaign that limits it. */
+  countWins?: ((pair: { campaignId: string; playerId: string }) => Promise<number>) | undefined
   clock: Clock
   /** Constant-time comparison of a passphrase with the envelope's seal. */
   opensWith: (
@@ -154,6 +156,16 @@ function isOpenTo(
     passphrase: () => opensWith(envelope, passphrase),
   }[envelope.audience]()
   return isOpen && isInvited
+}
+
+/** Asked before a share is reserved, which would only have to be put back; the settlement decides. */
+export async function hasWonAll(
+  { countWins }: Pick<ApproachPorts, 'countWins'>,
+  { id: playerId }: Walker,
+  { campaignId, winsPerPlayer }: ClaimableEnvelope,
+): Promise<boolean> {
+  if (campaignId === undefined || winsPerPlayer === undefined || countWins === undefined) return false
+  return (await countWins({ campaignId, playerId })) >= winsPerPlayer
 }
 
 export async function findOwn(

@@ -12,6 +12,7 @@ import {
   approachEnvelope,
   type ApproachPorts,
   findOwn,
+  hasWonAll,
   type Request,
   type Told,
 } from './approach.ts'
@@ -29,8 +30,6 @@ export type ClaimAnswer = Told | { status: 'pending'; claimId: string; envelopeI
 export type ClaimPorts = ApproachPorts & {
   grab: Grab
   positions: Pick<Positions, 'enter' | 'admit' | 'leave' | 'reward'>
-  /** How often the player has won in a campaign that limits it. */
-  countWins?: ((pair: { campaignId: string; playerId: string }) => Promise<number>) | undefined
   /** A win was recorded after its claim had been answered "pending". */
   onLateWin: (claim: Claim) => void
   /** Work that no answer waits for, only a shutdown; `what` names it where it fails. */
@@ -102,16 +101,6 @@ async function goOn(
       if (grabbed.code === 'try_again' || grabbed.code === 'unavailable') return grabbed
       return (await findOwn(context, envelopeId, player)) ?? grabbed
   }
-}
-
-/** Asked before a share is reserved, which would only have to be put back; the settlement decides. */
-async function hasWonAll(
-  { countWins }: Context,
-  { id: playerId }: Walker,
-  { campaignId, winsPerPlayer }: ClaimableEnvelope,
-): Promise<boolean> {
-  if (campaignId === undefined || winsPerPlayer === undefined || countWins === undefined) return false
-  return (await countWins({ campaignId, playerId })) >= winsPerPlayer
 }
 
 /** The permit stays used for a win that is new or may come; otherwise it is given back, and nobody waits for that. */

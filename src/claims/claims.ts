@@ -119,7 +119,6 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
   const claim = createClaim({
     ...approach,
     grab,
-    countWins: ports.winLimits?.count,
     onLateWin,
     inBackground: background.run,
     reach,
@@ -143,7 +142,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
 
 /** What a claim and a reveal need on the way to an envelope. */
 function createApproach<T>(
-  { positions, budgets, clock, random, hmacSecret }: ClaimsPorts<T>,
+  { positions, budgets, winLimits, clock, random, hmacSecret }: ClaimsPorts<T>,
   memory: Memory,
 ): ApproachPorts & Pick<ClaimPorts, 'positions'> {
   const siteCodes = createSiteCodes({ hmacSecret, random })
@@ -151,6 +150,7 @@ function createApproach<T>(
     ...{ memory, positions, clock },
     findCodeStep: (site, sent) => siteCodes.findStep(site, sent, clock.nowMs()),
     isStopped: budgets.isFrozen,
+    countWins: winLimits?.count,
     opensWith: ({ id: envelopeId, passphraseMac: mac }, passphrase) =>
       mac !== null && passphrase !== undefined && opensWith(hmacSecret, { envelopeId, passphrase, mac }),
     readTicket: (bearer, ticket) => readTicket(hmacSecret, bearer, { ticket, nowMs: clock.nowMs() }),

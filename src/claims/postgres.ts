@@ -8,7 +8,15 @@ import type { DeadLetterRecord } from './dead-letters.ts'
 import type { RememberedClaim } from './describe.ts'
 import type { OutboxEntry } from './gate.ts'
 import type { Claim, ClaimRecord } from './record.ts'
-import type { ClaimRow, EnvelopeRow, GatedRow, LetterRow, LockedRow, RememberedRow } from './rows.ts'
+import type {
+  ClaimRow,
+  EnvelopeRow,
+  GatedRow,
+  LetterRow,
+  LockedRow,
+  RememberedRow,
+  RivalRow,
+} from './rows.ts'
 import type { ThanksRecord } from './thank.ts'
 import { readClaim, readEnvelope, readGated, readLetter, readLocked, readRemembered } from './rows.ts'
 
@@ -72,7 +80,11 @@ export function createClaimRecord({ database, postTransfers }: RecordPorts): Cla
         reservations.map(r => r.playerId),
         reservations.map(r => r.shareNo),
       ]
-      return (await tx.query<ClaimRow>(sql['find-rivals'], params)).map(readClaim)
+      const rows = await tx.query<RivalRow>(sql['find-rivals'], params)
+      return {
+        claims: rows.flatMap(row => (row.id === null ? [] : [readClaim(row)])),
+        stopped: new Set(rows.flatMap(row => (row.id === null ? [row.envelope_id] : []))),
+      }
     },
     findAmounts: async (tx, due) => {
       const params = [due.map(c => c.envelopeId), due.map(c => c.shareNo)]

@@ -55,8 +55,6 @@ export type LockedEnvelope = {
   hiderKind: 'player' | 'merchant'
   hiderId: string
   cell7: Cell
-  /** A budget over it is frozen: nothing is paid from it. */
-  isStopped: boolean
   /** Budgets over it that have a cap; hardly ever any. */
   cappedBudgets: readonly string[]
   campaignId?: string
@@ -91,8 +89,11 @@ export type ClaimRecord<T> = {
 
   /** Locks rows in id order; a statement of its own, so that what follows sees what the lock waited for. */
   lockEnvelopes(tx: T, ids: readonly string[]): Promise<LockedEnvelope[]>
-  /** Claims that hold the player's place or the share of any of these. */
-  findRivals(tx: T, reservations: readonly Reservation[]): Promise<Claim[]>
+  /** Claims that hold the player's place or the share of any of these; and which of their envelopes pay nothing now. */
+  findRivals(
+    tx: T,
+    reservations: readonly Reservation[],
+  ): Promise<{ claims: Claim[]; stopped: ReadonlySet<string> }>
   /** What their shares are worth; nothing for a share that does not exist. */
   findAmounts(tx: T, claims: readonly UnsettledClaim[]): Promise<bigint[]>
   /** Adds claims with the amounts of their shares. */

@@ -61,7 +61,11 @@ function judgeRestored(
 ): Verdict {
   if (envelope === undefined) return judge(reservation, undefined, rivals)
   const state = envelope.state === 'frozen' ? 'live' : envelope.state
-  return judge(reservation, { ...envelope, state, epoch: reservation.epoch, isStopped: false }, rivals)
+  return judge(
+    reservation,
+    { ...envelope, state, epoch: reservation.epoch },
+    { ...rivals, stopped: new Set() },
+  )
 }
 
 function describe(outcome: Settled): Restored {

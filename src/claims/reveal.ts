@@ -5,10 +5,11 @@
  * within reach sees the envelope again; elsewhere they hear their win, as a claim would tell it.
  */
 import type { RevealBody } from '#protocol/rest/claims.ts'
+import { refuse } from '#platform/problem.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Point } from '../geo/point.ts'
 import type { Walker } from '../positions/judging.ts'
-import { approachEnvelope, type ApproachPorts, tellFate, type Told } from './approach.ts'
+import { approachEnvelope, type ApproachPorts, findOwn, hasWonAll, tellFate, type Told } from './approach.ts'
 import { isOpenAt, tryAgain } from './grab.ts'
 import type { Bearer, Ticket } from './ticket.ts'
 
@@ -40,6 +41,9 @@ export const createReveal =
     const nowMs = ports.clock.nowMs()
     // Over by its row, and not ended yet: the gate would say the same to a claim.
     if (!isOpenAt(envelope, nowMs)) return tryAgain
+    if ((await hasWonAll(ports, player, envelope)) && !(await findOwn(ports, envelope.id, player))) {
+      return refuse('player_limit')
+    }
     const bearer = { envelopeId: envelope.id, playerId: player.id, deviceId: player.deviceId }
     ports.onRevealed?.({ ...bearer, campaignId: envelope.campaignId })
     const anchor = ports.anchorOf({ ...bearer, cell12: envelope.cell12 })

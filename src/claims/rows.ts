@@ -27,6 +27,9 @@ export const readClaim = (row: ClaimRow): Claim => ({
   claimedAtMs: row.claimed_at.getTime(),
 })
 
+/** A claim, or the id of an envelope that pays nothing now. */
+export type RivalRow = ClaimRow | (Row & { id: null; envelope_id: string })
+
 export type EnvelopeRow = Row & {
   id: string
   state: EnvelopeState
@@ -89,10 +92,8 @@ export type LockedRow = Row & {
   hider_kind: 'player' | 'merchant'
   hider_id: string
   cell_r7: bigint
-  is_frozen: boolean | null
   capped: string[] | null
   campaign_id: string | null
-  is_stopped: boolean | null
   wins_per_player: number | null
 }
 
@@ -108,7 +109,6 @@ export const readLocked = (row: LockedRow): LockedEnvelope => ({
   hiderKind: row.hider_kind,
   hiderId: row.hider_id,
   cell7: fromBigInt(row.cell_r7),
-  isStopped: (row.is_frozen ?? false) || (row.is_stopped ?? false),
   cappedBudgets: row.capped ?? [],
   ...(row.campaign_id !== null && { campaignId: row.campaign_id }),
   ...(row.campaign_id !== null &&

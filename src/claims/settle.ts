@@ -82,8 +82,8 @@ async function settleTogether<T>(
     // Before the rivals are read: whatever a lock waits for is seen by the statements after it.
     const playerIds = [...new Set(reservations.map(r => r.playerId))]
     const banned = (await ports.findBanned?.(tx, playerIds)) ?? new Set<string>()
-    const existing = await record.findRivals(tx, reservations)
-    const judged = judgeAll(reservations, { rules, locked, existing, banned, nowMs })
+    const { claims: existing, stopped } = await record.findRivals(tx, reservations)
+    const judged = judgeAll(reservations, { rules, locked, existing, stopped, banned, nowMs })
     const within = { locked, nowMs, isLate: rules.isLate }
     const limited = await keepWithinLimits(winLimits, tx, judged.due, within)
     const { due, hasFrozen } = await keepWithinCaps(ports, tx, limited.due, within)
@@ -107,6 +107,7 @@ type Situation = {
   rules: Pick<SettleRules<never>, 'judge' | 'claimedAtMs'>
   locked: readonly LockedEnvelope[]
   existing: readonly Claim[]
+  stopped: ReadonlySet<string>
   banned: ReadonlySet<string>
   nowMs: number
 }
@@ -114,7 +115,7 @@ type Situation = {
 /** Verdicts in order; a batch may hold one player or one share twice, and the later of them loses to the earlier. */
 function judgeAll(
   reservations: readonly Reservation[],
-  { rules, locked, existing, banned, nowMs }: Situation,
+  { rules, locked, existing, stopped, banned, nowMs }: Situation,
 ): { verdicts: Verdict[]; due: UnsettledClaim[] } {
   const envelopes = new Map(locked.map(e => [e.id, e]))
   const byPlayer = new Map(existing.map(c => [`${c.envelopeId}:${c.playerId}`, c]))
@@ -124,7 +125,12 @@ function judgeAll(
     const { envelopeId, playerId, shareNo } = reservation
     const id = claimIdOf(envelopeId, playerId)
     if (due.has(id)) return { status: 'due' as const }
-    const verdict = rules.judge(reservation, envelopes.get(envelopeId), { byPlayer, byShare, banned })
+    const verdict = rules.judge(reservation, envelopes.get(envelopeId), {
+      byPlayer,
+      byShare,
+      banned,
+      stopped,
+    })
     if (verdict.status === 'due') {
       const claimedAtMs = rules.claimedAtMs?.(reservation, nowMs) ?? nowMs
       due.set(id, { id, envelopeId, playerId, shareNo, claimedAtMs })

@@ -27,6 +27,8 @@ export type Rivals = {
   /** By `envelope:share`. */
   byShare: ReadonlyMap<string, unknown>
   banned: ReadonlySet<string>
+  /** Envelopes under a frozen budget, or of a campaign that pays nothing now. */
+  stopped: ReadonlySet<string>
 }
 
 export function judge(
@@ -48,7 +50,7 @@ export function judge(
       if (envelope.epoch !== epoch) return { status: 'fenced' }
       if (rivals.banned.has(playerId)) return { status: 'banned' }
       if (rivals.byShare.has(`${envelopeId}:${shareNo}`)) return { status: 'conflict' }
-      return envelope.isStopped ? { status: 'frozen' } : { status: 'due' }
+      return rivals.stopped.has(envelopeId) ? { status: 'frozen' } : { status: 'due' }
     default:
       return { status: 'fenced' }
   }

@@ -1,6 +1,7 @@
 /**
- * The envelopes of campaigns by the hundred: opened when their drop is live, closed when it is undone or the campaign
- * ended. Those near are told by cell, not by envelope: 50,000 messages would flood whoever listens.
+ * The envelopes of campaigns by the hundred: opened when their drop is live, extended with their campaign, closed when
+ * the drop is undone or the campaign ended. Those near are told by cell, not by envelope: 50,000 messages would flood
+ * whoever listens.
  */
 import type { Transact, Tx } from '#platform/postgres.ts'
 import { type Cell, coarsen } from '../geo/cell.ts'
@@ -16,6 +17,10 @@ export type DroppedRecord = {
   countOfCampaign(tx: Tx, which: { campaignId: string; dropId?: string }): Promise<number>
   lockDropped(tx: Tx, which: { dropId: string; limit: number }): Promise<Envelope[]>
   openEnvelopes(tx: Tx, ids: readonly string[]): Promise<void>
+  /** Locks some that expire before a time; rows that others hold are left to them. */
+  lockToExtend(tx: Tx, which: { dropId: string; toMs: number; limit: number }): Promise<string[]>
+  countToExtend(tx: Tx, which: { dropId: string; toMs: number }): Promise<number>
+  extendEnvelopes(tx: Tx, ids: readonly string[], toMs: number): Promise<void>
   listCellsOfDrop(tx: Tx, dropId: string): Promise<Cell[]>
 }
 
@@ -54,5 +59,17 @@ export async function openSome({ transact, record }: DroppedPorts, dropId: strin
         envelopes.map(({ id }) => id),
       )
     return envelopes.length
+  })
+}
+
+/** Lets some of a drop expire later; how many. */
+export async function extendSome(
+  { transact, record }: Pick<DroppedPorts, 'transact' | 'record'>,
+  which: { dropId: string; toMs: number },
+): Promise<number> {
+  return transact(async tx => {
+    const ids = await record.lockToExtend(tx, { ...which, limit: batchSize })
+    if (ids.length > 0) await record.extendEnvelopes(tx, ids, which.toMs)
+    return ids.length
   })
 }

@@ -5,7 +5,7 @@
  *   1 `bad_request`, `envelope_refused`         the request alone (rules.ts)
  *   2 `position_needed`, `position_refused`     the player alone
  *   3 `place_refused` too_far                   the player and the place
- *   4 `envelope_refused` campaign_unknown       the merchant alone
+ *   4 `envelope_refused` campaign_unknown, _ended   the merchant alone
  *   5 `frozen`                                  the platform, the merchant or the campaign
  *   6 `place_refused` excluded, outside_area    the place alone, the merchant and the place
  *   7 `daily_limit`                             the player alone
@@ -174,8 +174,8 @@ async function refuseStopped(
   { caller, draft: { campaignId, currency, presence }, nowMs }: Placing,
 ): Promise<Refusal | undefined> {
   if (campaignId !== null) {
-    const isTheirs = await campaigns.take(tx, { id: campaignId, merchantId: caller.id, nowMs })
-    if (!isTheirs) return refuse('envelope_refused', { reason: 'campaign_unknown' })
+    const taken = await campaigns.take(tx, { id: campaignId, merchantId: caller.id, nowMs })
+    if (taken !== 'taken') return refuse('envelope_refused', { reason: `campaign_${taken}` })
     if (presence === 'code') await campaigns.openCode(tx, campaignId, siteCodes.create(nowMs))
   }
   const hider = { hiderKind: caller.kind, hiderId: caller.id }

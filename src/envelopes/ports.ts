@@ -3,6 +3,7 @@ import type { PageRequest } from '#platform/page.ts'
 import type { Tx } from '#platform/postgres.ts'
 import type { Covered } from '../budgets/budget.ts'
 import type { SiteCode } from '../campaigns/site-code.ts'
+import type { Box } from '../geo/box.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Point } from '../geo/point.ts'
 import type { Envelope, Hider } from './envelope.ts'
@@ -86,8 +87,8 @@ export type EnvelopeRecord = {
 
 /** What campaigns ask about their envelopes. */
 export type CampaignEnvelopes = {
-  /** Where a merchant's envelopes are that are live or to open, inside of an area. */
-  listPlaces(tx: Tx, which: { merchantId: string; area: object }): Promise<{ lng: number; lat: number }[]>
+  /** Where a merchant's envelopes are that are live or to open. */
+  listPlaces(tx: Tx, which: { merchantId: string; box: Box }): Promise<{ lng: number; lat: number }[]>
   /** Newest first. */
   listOfCampaign(tx: Tx, campaignId: string, page: PageRequest): Promise<Envelope[]>
 }
@@ -108,6 +109,9 @@ export type Budgets = { isFrozen(tx: Tx, covered: Covered): Promise<boolean> }
 export type Campaigns = {
   /** Keeps the on-site code of the campaign, unless it has one. */
   openCode(tx: Tx, campaignId: string, code: SiteCode): Promise<void>
-  /** Makes the campaign the merchant's unless it is another's; whether it is theirs. */
-  take(tx: Tx, campaign: { id: string; merchantId: string; nowMs: number }): Promise<boolean>
+  /** Makes the campaign the merchant's unless it is another's; it does not end before the transaction does. */
+  take(
+    tx: Tx,
+    campaign: { id: string; merchantId: string; nowMs: number },
+  ): Promise<'taken' | 'unknown' | 'ended'>
 }

@@ -47,6 +47,9 @@ const sql = loadStatements(import.meta.url, [
   'lock-of-campaign',
   'count-of-campaign',
   'lock-dropped',
+  'lock-to-extend',
+  'count-to-extend',
+  'extend-envelopes',
   'list-places',
   'list-of-campaign',
   'cells-of',
@@ -192,13 +195,27 @@ export const droppedRecord: BatchRecord & DroppedRecord & CampaignEnvelopes = {
 
   openEnvelopes: envelopeRecord.openEnvelopes,
 
+  async lockToExtend(tx, { dropId, toMs, limit }) {
+    const rows = await tx.query<{ id: string }>(sql['lock-to-extend'], [dropId, new Date(toMs), limit])
+    return rows.map(({ id }) => id)
+  },
+
+  async countToExtend(tx, { dropId, toMs }) {
+    const [row] = await tx.query<{ envelopes: number }>(sql['count-to-extend'], [dropId, new Date(toMs)])
+    return row?.envelopes ?? 0
+  },
+
+  async extendEnvelopes(tx, ids, toMs) {
+    await tx.query(sql['extend-envelopes'], [ids, new Date(toMs)])
+  },
+
   async listCellsOfDrop(tx, dropId) {
     const rows = await tx.query<{ cell_r7: bigint }>(sql['cells-of'], [dropId])
     return rows.map(row => fromBigInt(row.cell_r7))
   },
 
-  listPlaces: (tx, { merchantId, area }) =>
-    tx.query<{ lng: number; lat: number }>(sql['list-places'], [merchantId, JSON.stringify(area)]),
+  listPlaces: (tx, { merchantId, box: { west, south, east, north } }) =>
+    tx.query<{ lng: number; lat: number }>(sql['list-places'], [merchantId, west, south, east, north]),
 
   listOfCampaign: (tx, campaignId, page) =>
     findBy(tx, sql['list-of-campaign'], [campaignId, ...pageParams(page)]),

@@ -1,4 +1,5 @@
 /** Keeps points apart: a grid of squares as wide as the spacing, so that only nine of them are looked at. */
+import { METRES_A_DEGREE } from './box.ts'
 import { measureM } from './distance.ts'
 import { type Point, wrapLng } from './point.ts'
 
@@ -7,8 +8,6 @@ export type Spacing = {
   hasRoom(point: Point): boolean
   take(point: Point): void
 }
-
-const METRES = 111_195
 
 /**
  * `near` is any point of the area, `highestLat` the largest latitude without sign: degrees of longitude are taken to be
@@ -27,8 +26,8 @@ export function createSpacing({
   const narrow = Math.cos((highestLat * Math.PI) / 180)
   const squareOf = ({ lat, lng }: Point) =>
     [
-      Math.floor((wrapLng(lng - near.lng) * METRES * narrow) / spacingM),
-      Math.floor(((lat - near.lat) * METRES) / spacingM),
+      Math.floor((wrapLng(lng - near.lng) * METRES_A_DEGREE * narrow) / spacingM),
+      Math.floor(((lat - near.lat) * METRES_A_DEGREE) / spacingM),
     ] as const
   const keyOf = (x: number, y: number) => x * 100_000_000 + y
   return {

@@ -10,7 +10,9 @@ export function handleFaults(app: FastifyInstance, { sandbox }: { sandbox: boole
   app.setNotFoundHandler((_request, reply) => sendRefusal(reply, refuse('not_found'), sandbox))
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const refusal = refusalOf(error)
-    if (refusal.code === 'internal' || refusal.code === 'unavailable') {
+    // Whoever hung up in the middle of a file is no fault of ours.
+    const isOurs = refusal.code === 'internal' || refusal.code === 'unavailable'
+    if (isOurs && !request.raw.readableAborted) {
       request.log.error({ err: error, code: refusal.code }, 'request failed')
     }
     return sendRefusal(reply, refusal, sandbox)

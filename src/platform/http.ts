@@ -9,7 +9,7 @@ import type { Static, TSchema } from 'typebox'
 import { deviceHeader } from '#protocol/device.ts'
 import type { CallerKind, Operation } from '#protocol/operation.ts'
 import { limits } from '#protocol/limits.ts'
-import { rawBodyOf } from './json-body.ts'
+import { rawBodyOf, typeOf } from './json-body.ts'
 import { isRefusal, type Refusal, refuse, toProblem } from './problem.ts'
 import { formatWaits, type Waits } from './waits.ts'
 
@@ -30,7 +30,12 @@ export type Call<O extends Operation, C> = {
   requestId: string
   /** Where the handler may note what it waited for; the sandbox's clients are told. */
   waits: Waits | undefined
+  /** Only where the operation takes files. */
+  file: O extends { consumes: readonly (infer T)[] } ? SentFile<T> : undefined
 }
+
+/** A body that is read by who asked for it. */
+type SentFile<T> = { type: T; pieces: AsyncIterable<Uint8Array> }
 
 export type Answer<O extends Operation> =
   | (O extends { produces: string } ? { status: 200; body: Streamed } : JsonAnswer<O>)
@@ -112,6 +117,7 @@ export function createBinder<C extends { kind: CallerKind }>(
       url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
       schema: routeSchema(operation),
       onRequest: (request, reply) => receive(operation, request, reply),
+      ...(operation.consumes ? { config: { consumes: operation.consumes } } : {}),
       ...(operation.signed ? { config: { keepsBody: true }, preValidation: checkSignature } : {}),
       handler: async (request: FastifyRequest, reply: FastifyReply) => {
         const idempotencyKey = readIdempotencyKey(operation, request)
@@ -121,6 +127,9 @@ export function createBinder<C extends { kind: CallerKind }>(
         }
         const { params, query, body, id: requestId } = request
         const waits: Waits | undefined = ports.sandbox ? {} : undefined
+        if (operation.consumes && body === undefined) {
+          return sendRefusal(reply, refuse('unsupported_media_type'), ports.sandbox)
+        }
         const seen = {
           caller: callers.get(request),
           idempotencyKey,
@@ -128,16 +137,14 @@ export function createBinder<C extends { kind: CallerKind }>(
           lastEventId: headerOf(request, 'last-event-id'),
           requestId,
           waits,
+          ...(operation.consumes && { file: { type: typeOf(request), pieces: body } }),
         }
         const call = { params, query, body, ...seen }
         const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
         tellWaits(reply, waits)
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
-        reply.code(outcome.status as number)
-        if (operation.versioned) reply.header('etag', etagOf(outcome.body as { version: number }))
-        if (operation.produces === undefined) return reply.send(outcome.body)
         const { stalledMs = limits.http.stalledMs } = ports
-        return sendStream(reply, { type: operation.produces, body: outcome.body as Streamed, stalledMs })
+        return sendAnswer(reply, operation, { ...(outcome as { status: number; body: unknown }), stalledMs })
       },
     })
   }
@@ -146,6 +153,17 @@ export function createBinder<C extends { kind: CallerKind }>(
 function tellWaits(reply: FastifyReply, waits: Waits | undefined): void {
   const timing = waits && formatWaits(waits)
   if (timing !== undefined) reply.header('server-timing', timing)
+}
+
+function sendAnswer(
+  reply: FastifyReply,
+  { versioned, produces }: Operation,
+  { status, body, stalledMs }: { status: number; body: unknown; stalledMs: number },
+): FastifyReply {
+  reply.code(status)
+  if (versioned) reply.header('etag', etagOf(body as { version: number }))
+  if (produces === undefined) return reply.send(body)
+  return sendStream(reply, { type: produces, body: body as Streamed, stalledMs })
 }
 
 /** A header as one string: of a repeated one Node joins the values, which no reader takes for a good one. */

@@ -1,15 +1,25 @@
 /**
  * The one kind of body that the API reads: JSON in UTF-8 (RFC 8259). Everything else is refused by its type before it
  * is read, text that is not UTF-8 rather than repaired, and names that could reach a prototype wherever they stand.
+ * Files of the types that an operation names are not read here but handed on; it takes nothing else.
  */
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify'
+import type { UploadType } from '#protocol/operation.ts'
 
 /** As Fastify writes a parsed Content-Type: without further parameters, or with the only character set there is. */
 const jsonType = /^application\/json(?:; charset="utf-8")?$/i
 
+const fileType = /^(?:text\/csv|application\/geo\+json)(?:; charset="utf-8")?$/i
+
+/** Without parameters. */
+export const typeOf = ({ headers }: FastifyRequest): string =>
+  (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
+
 declare module 'fastify' {
   interface FastifyContextConfig {
     keepsBody?: boolean
+    /** The types of files that the route takes instead of JSON. */
+    consumes?: readonly UploadType[]
   }
 }
 
@@ -23,7 +33,14 @@ export function acceptJsonOnly(app: FastifyInstance): void {
   const parseJson = app.getDefaultJsonParser('error', 'error')
   const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   app.removeAllContentTypeParsers()
+  app.addContentTypeParser(fileType, (request, payload, done) => {
+    const type = typeOf(request)
+    if (request.routeOptions.config.consumes?.some(one => one === type)) return done(null, payload)
+    return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(type))
+  })
   app.addContentTypeParser<Buffer>(jsonType, { parseAs: 'buffer' }, (request, bytes, done) => {
+    const { consumes } = request.routeOptions.config
+    if (consumes !== undefined) return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(typeOf(request)))
     if (request.routeOptions.config.keepsBody) keptBodies.set(request, bytes)
     let text: string
     try {

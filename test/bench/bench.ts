@@ -6,14 +6,16 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { claims } from './claims.ts'
+import { drop } from './drop.ts'
 import { type Bench, formatFigure, isKept, type Settings } from './figures.ts'
+import { geometry } from './geometry.ts'
 import { hints } from './hints.ts'
 import { live } from './live.ts'
 import { describeMachine } from './machine.ts'
 import { requests } from './requests.ts'
 import { sockets } from './sockets.ts'
 
-const benches: Readonly<Record<string, Bench>> = { claims, sockets, live, hints, requests }
+const benches: Readonly<Record<string, Bench>> = { claims, sockets, live, hints, requests, drop, geometry }
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

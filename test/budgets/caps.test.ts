@@ -121,19 +121,20 @@ t.test('under any caps, what is paid stays within each, and nothing that fits is
 t.test('the order of verdicts: each row mends what the one before was refused for', async t => {
   const reservation = { envelopeId: 'e', playerId: 'p', shareNo: 1, epoch: 2, entryId: '1-0' }
   const claim = { id: 'c', envelopeId: 'e', playerId: 'p', shareNo: 9 } as never
-  const envelope = { id: 'e', state: 'closed', epoch: 3, isStopped: true } as LockedEnvelope
+  const envelope = { id: 'e', state: 'closed', epoch: 3 } as LockedEnvelope
   const others = new Map([['e:1', {}]])
   const [banned, nobody] = [new Set(['p']), new Set<string>()]
   const none = new Map<string, never>()
+  const [stopped, running] = [new Set(['e']), new Set<string>()]
   const rows: [string, Partial<LockedEnvelope>, Parameters<typeof judge>[2]][] = [
-    ['duplicate', {}, { byPlayer: new Map([['e:p', claim]]), byShare: others, banned }],
-    ['ended', {}, { byPlayer: none, byShare: others, banned }],
-    ['frozen', { state: 'frozen' }, { byPlayer: none, byShare: others, banned }],
-    ['fenced', { state: 'live' }, { byPlayer: none, byShare: others, banned }],
-    ['banned', { state: 'live', epoch: 2 }, { byPlayer: none, byShare: others, banned }],
-    ['conflict', { state: 'live', epoch: 2 }, { byPlayer: none, byShare: others, banned: nobody }],
-    ['frozen', { state: 'live', epoch: 2 }, { byPlayer: none, byShare: none, banned: nobody }],
-    ['due', { state: 'live', epoch: 2, isStopped: false }, { byPlayer: none, byShare: none, banned: nobody }],
+    ['duplicate', {}, { byPlayer: new Map([['e:p', claim]]), byShare: others, banned, stopped }],
+    ['ended', {}, { byPlayer: none, byShare: others, banned, stopped }],
+    ['frozen', { state: 'frozen' }, { byPlayer: none, byShare: others, banned, stopped }],
+    ['fenced', { state: 'live' }, { byPlayer: none, byShare: others, banned, stopped }],
+    ['banned', { state: 'live', epoch: 2 }, { byPlayer: none, byShare: others, banned, stopped }],
+    ['conflict', { state: 'live', epoch: 2 }, { byPlayer: none, byShare: others, banned: nobody, stopped }],
+    ['frozen', { state: 'live', epoch: 2 }, { byPlayer: none, byShare: none, banned: nobody, stopped }],
+    ['due', { state: 'live', epoch: 2 }, { byPlayer: none, byShare: none, banned: nobody, stopped: running }],
   ]
   for (const [status, changes, rivals] of rows) {
     t.equal(judge(reservation, { ...envelope, ...changes }, rivals).status, status)

@@ -232,14 +232,15 @@ t.test(
   'a server that dies in the middle of a batch: another goes on, and nothing is there twice',
   async t => {
     const { merchant, id } = await launchNew()
-    const { body } = must(await drop(merchant, id, { strategy: { type: 'uniform', envelopes: 900 } }))
+    const order = { strategy: { type: 'uniform' as const, envelopes: 1_600 }, amountMinor: '50' }
+    const { body } = must(await drop(merchant, id, order))
     const job = campaigns.jobs.find(({ name }) => name === 'fill-drops')
     await job?.run(0)
     // Two servers at once, as if the lock of the job were lost: the drop's row decides.
     await Promise.all([job?.run(0), job?.run(0), job?.run(0)])
     await fill()
-    t.match(await dropOf(body.id), { state: 'live', placed: 900 })
-    t.equal((await envelopesOf(body.id)).length, 900)
+    t.match(await dropOf(body.id), { state: 'live', placed: 1_600 })
+    t.equal((await envelopesOf(body.id)).length, 1_600)
   },
 )
 
@@ -298,6 +299,11 @@ t.test('a player wins as often as the campaign lets them, whatever runs at once'
   t.equal(repeated?.status, 'duplicate', 'a win of before stays one')
   t.equal(outcomeOf(await claim(player!, envelopes[12]!.id, { at: envelopes[12]! })), 'player_limit')
   t.same(await stage.keysOf(envelopes[12]!.id), [], 'and nothing is reserved for it')
+  const look = (envelope: (typeof envelopes)[number]) => stage.reveal(player!, envelope.id, { at: envelope })
+  t.equal(outcomeOf(await look(envelopes[12]!)), 'player_limit', 'a reveal says no more')
+  clock.advance(600_000)
+  t.equal(outcomeOf(await look(envelopes[again]!)), 'revealed', 'and shows again what was won')
+  clock.advance(600_000)
   t.equal(
     outcomeOf(await claim(other!, envelopes[12]!.id, { at: envelopes[12]! })),
     'claimed',
@@ -332,6 +338,31 @@ t.test('closing returns all that nobody won, and an end by schedule does the sam
   t.equal(await balanceOf(next.merchant.id), 99_999_999n)
 })
 
+t.test(
+  'what is held does not keep others waiting, and nothing is hidden under a campaign that ended',
+  async t => {
+    const held: string[] = []
+    for (let i = 0; i < 21; i++) {
+      const { merchant, id } = await launchNew()
+      const { id: envelopeId } = await stage.hideWell(merchant, { campaignId: id })
+      await ask("update envelopes set state = 'frozen', epoch = epoch + 1 where id = $1", [envelopeId])
+      must(await campaigns.move({ caller: merchant, id, to: 'ended' }))
+      held.push(envelopeId)
+    }
+    const last = await launchNew()
+    must(await campaigns.move({ caller: last.merchant, id: last.id, to: 'ended' }))
+    await run('settle-campaigns')
+    await run('settle-campaigns')
+    t.ok((await campaignOf(last.id))?.settledAtMs, 'although 21 wait for the operator')
+    t.equal(await balanceOf(last.merchant.id), 99_999_999n)
+    const hidden = await stage.hide(last.merchant, { campaignId: last.id })
+    t.equal(reasonOf(hidden), 'envelope_refused campaign_ended')
+    await ask("update envelopes set state = 'live', epoch = epoch + 1 where id = any($1)", [held])
+    for (let i = 0; i < 4; i++) await run('settle-campaigns')
+    t.same(await ask("select id from campaigns where state = 'ended' and settled_at is null"), [])
+  },
+)
+
 t.test('a schedule starts a campaign, and its windows stop and start it', async t => {
   const day = 86_400_000
   const monday = Math.ceil((clock.nowMs() - 4 * day) / (7 * day)) * 7 * day + 4 * day
@@ -360,4 +391,119 @@ t.test('a schedule starts a campaign, and its windows stop and start it', async 
   t.equal(await standing(48), 'ended stopped')
   await settleAll()
   t.equal(await balanceOf(merchant.id), 99_999_999n)
+})
+
+t.test('a top-up adds to the budget, once for each key, and all of it comes home', async t => {
+  const { merchant, id } = await launchNew()
+  const before = await balanceOf(merchant.id)
+  const topUp = (amountMinor: string, idempotencyKey = stage.key(), caller = merchant) =>
+    campaigns.topUp({ caller, id, body: { amountMinor }, idempotencyKey })
+  t.equal(reasonOf(await drop(merchant, id, { amountMinor: '7000' })), 'insufficient_funds')
+  const { body } = must(await topUp('50000', 'once'))
+  t.match(body, { version: 2, budget: { amountMinor: '150000' }, available: { amountMinor: '150000' } })
+  t.same(must(await topUp('50000', 'once')).body, body, 'a retry is the same')
+  t.equal(await balanceOf(merchant.id), before - 50_000n)
+  t.equal(reasonOf(await topUp('50001', 'once')), 'idempotency_mismatch')
+  t.equal(reasonOf(await topUp('1', stage.key(), await createMerchant())), 'not_found')
+  t.equal(reasonOf(await topUp('9999999999999')), 'campaign_refused budget_too_large')
+  t.equal(reasonOf(await topUp('999999999')), 'insufficient_funds')
+  t.match(await campaignOf(id), { version: 2, budgetMinor: 150_000n }, 'what is refused adds nothing')
+  t.equal(reasonOf(await drop(merchant, id, { amountMinor: '7000' })), '202')
+  await fill()
+  must(await campaigns.move({ caller: merchant, id, to: 'ended' }))
+  t.equal(reasonOf(await topUp('1')), 'campaign_state ended')
+  await settleAll()
+  t.equal(await balanceOf(merchant.id), before + 100_000n, 'the budget and what was added')
+  const draft = must(await create(merchant)).body
+  const early = { caller: merchant, id: draft.id, body: { amountMinor: '1' }, idempotencyKey: stage.key() }
+  t.equal(reasonOf(await campaigns.topUp(early)), 'campaign_state draft')
+})
+
+t.test('an extension takes the envelopes along, in batches, whatever has been reserved', async t => {
+  const { merchant, id, dropId, envelopes } = await openNew(
+    {},
+    { strategy: { type: 'uniform', envelopes: 510 } },
+  )
+  const hour = 3_600_000
+  const seen = must(await campaigns.move({ caller: merchant, id, to: 'live' })).body
+  const oldEndMs = Date.parse(seen.schedule.endsAt)
+  const extend = (endsAtMs: number, version = 1) =>
+    campaigns.extend({ caller: merchant, id, version, body: { endsAt: new Date(endsAtMs).toISOString() } })
+  t.equal(reasonOf(await extend(oldEndMs)), 'campaign_refused end_not_later')
+  t.equal(reasonOf(await extend(oldEndMs + 30 * 24 * hour)), 'campaign_refused schedule_too_long')
+  t.equal(reasonOf(await extend(oldEndMs + hour, 2)), 'edited_meanwhile')
+  const filling = must(await drop(merchant, id)).body
+  const [player, late] = await createCrowd(2)
+  t.equal(outcomeOf(await claim(player!, envelopes[0]!.id, { at: envelopes[0]! })), 'claimed')
+  const { body } = must(await extend(oldEndMs + hour))
+  t.match(body, { version: 2, schedule: { endsAt: new Date(oldEndMs + hour).toISOString() } })
+  await fill()
+  const job = campaigns.jobs.find(({ name }) => name === 'extend-drops')
+  t.same(await job?.run(0), { more: true })
+  const ends = () =>
+    ask<{ drop_id: string; at: Date; count: string }>(
+      `select drop_id, expires_at as at, count(*) from envelopes where campaign_id = $1 and state <> 'empty'
+       group by 1, 2 order by 1, 2`,
+      [id],
+    )
+  t.same(
+    (await ends()).filter(row => row.drop_id === dropId).map(row => Number(row.count)),
+    [10, 500],
+    'a batch at a time',
+  )
+  await run('extend-drops')
+  t.same(
+    [...new Set((await ends()).map(({ at }) => at.getTime()))],
+    [oldEndMs + hour],
+    'those that were filling, too',
+  )
+  t.match(await dropOf(dropId), { expiresAtMs: oldEndMs + hour })
+  t.same((await job?.run(0))?.more, false)
+  await open()
+  clock.advance(oldEndMs + hour / 2 - clock.nowMs())
+  await run('turn-campaigns')
+  for (const one of stage.envelopes.jobs) await one.run(0)
+  t.equal(
+    outcomeOf(await claim(late!, envelopes[1]!.id, { at: envelopes[1]! })),
+    'claimed',
+    'behind the old end',
+  )
+  clock.advance(oldEndMs + hour - 59_999 - clock.nowMs())
+  t.equal(reasonOf(await extend(oldEndMs + 2 * hour, 2)), 'campaign_refused too_late')
+  clock.advance(60_000)
+  await settleAll()
+  t.match(await campaignOf(id), { state: 'ended' })
+  t.equal(reasonOf(await extend(oldEndMs + 9 * hour, 2)), 'campaign_state ended')
+  t.ok(filling.id)
+})
+
+t.test('spacing is kept to drops that are still filling, and to what lies behind the border', async t => {
+  const { merchant, id } = await launchNew()
+  const strategy = (lng: number) => ({
+    type: 'points' as const,
+    points: { type: 'MultiPoint' as const, coordinates: [[lng, 31.23] as [number, number]] },
+  })
+  must(await drop(merchant, id, { strategy: strategy(121.4756) }))
+  const beside = must(
+    await create(merchant, {
+      area: {
+        type: 'Polygon',
+        coordinates: [
+          [
+            [121.4757, 31.2287],
+            [121.4767, 31.2287],
+            [121.4767, 31.2321],
+            [121.4757, 31.2321],
+            [121.4757, 31.2287],
+          ],
+        ],
+      },
+    }),
+  ).body
+  must(await launch(merchant, beside.id))
+  const tooNear = async () =>
+    reasonOf(await drop(merchant, beside.id, { strategy: strategy(121.4758), spacingM: 50 }))
+  t.equal(await tooNear(), 'drop_refused points_refused', 'while the other fills')
+  await fill()
+  t.equal(await tooNear(), 'drop_refused points_refused', 'and when it is there')
 })

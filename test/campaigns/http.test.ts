@@ -13,8 +13,13 @@ import { droppedRecord } from '../../src/envelopes/postgres.ts'
 import { balanceOf } from '../../src/ledger/postgres.ts'
 import { createActionLog } from '../../src/operator/postgres.ts'
 import type { Caller } from '../../src/players/caller.ts'
+import { uploadRecord } from '../../src/uploads/postgres.ts'
+import { registerUploadRoutes } from '../../src/uploads/routes.ts'
+import { createUploadVerb } from '../../src/uploads/upload-points.ts'
 import { createAccountApp, operatorKey } from '../helpers/account-app.ts'
 import { assertBooks } from '../helpers/books.ts'
+import { createDice } from '../simulation/dice.ts'
+import { hostileAreas } from './hostile.ts'
 import { createCampaignStage } from './stage.ts'
 
 const stage = await createCampaignStage(t)
@@ -26,6 +31,10 @@ registerCampaignRoutes(bind, {
   ...{ campaigns, database, clock, record: campaignRecord },
   ...{ ledger: { balanceOf }, envelopes: droppedRecord },
 })
+registerUploadRoutes(
+  bind,
+  createUploadVerb({ database, clock, campaigns: campaignRecord, areas: areaRecord, record: uploadRecord }),
+)
 registerAreaRoutes(bind, { database, clock, random, areas: areaRecord, noteAction: createActionLog(world) })
 
 t.afterEach(async () => assertBooks(t, world))
@@ -56,11 +65,13 @@ const idsOf = (id: string, dropId: string) => (path: string) =>
 
 /** A request that fits its schema. */
 function requestOf(operation: Operation, fillIds: (path: string) => string): Sent {
-  const body = (examples.get(operation.id) as { body?: object } | undefined)?.body
+  const example = examples.get(operation.id)
+  const body = (example?.files?.['text/csv'] ?? example?.body) as string | object | undefined
   return {
     ...{ method: operation.method as 'GET', url: fillIds(operation.path) },
     ...(operation.idempotencyKey === 'required' && { key: `k${keys++}` }),
     ...(operation.ifMatch === 'required' && { headers: { 'if-match': '"1"' } }),
+    ...(operation.consumes && { headers: { 'content-type': 'text/csv' } }),
     ...(body !== undefined && { body }),
   }
 }
@@ -169,3 +180,42 @@ t.test('lists go on behind their last row', async t => {
   }
   t.same(found.sort(), made.sort())
 })
+
+t.test(
+  'every hostile geometry is refused, and what a look at its numbers tells costs no geometry',
+  async t => {
+    const { secret } = await makeMerchant()
+    let surveyed = 0
+    const { survey } = stage.ports.areas
+    stage.ports.areas = {
+      ...stage.ports.areas,
+      survey: (...asked) => {
+        surveyed++
+        return survey(...asked)
+      },
+    }
+    const dice = createDice(7)
+    const seen = new Map<string, string[]>()
+    for (const [what, make] of Object.entries(hostileAreas)) {
+      for (let i = 0; i < 5; i++) {
+        const body = JSON.stringify(planOf()).replace(JSON.stringify(planOf().area), make(dice.fraction))
+        surveyed = 0
+        const answer = await send({
+          method: 'POST',
+          url: '/v1/campaigns',
+          credential: secret,
+          key: `k${keys++}`,
+          body,
+        })
+        t.ok([400, 422].includes(answer.status), `${what}: ${answer.status} ${answer.text}`)
+        const verdict = `${String(answer.body.reason ?? answer.body.code)}${surveyed > 0 ? ' by PostGIS' : ''}`
+        seen.set(verdict, [...(seen.get(verdict) ?? []), what])
+      }
+    }
+    const geometric = ['area_crossing', 'area_clockwise', 'area_too_large'].map(
+      reason => `${reason} by PostGIS`,
+    )
+    const byNumbers = ['area_open', 'area_vertices', 'area_antimeridian', 'area_polar', 'bad_request']
+    t.same([...seen.keys()].sort(), [...geometric, ...byNumbers].sort(), JSON.stringify([...seen]))
+  },
+)

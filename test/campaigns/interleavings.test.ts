@@ -1,9 +1,9 @@
 /**
  * A merchant, players, the schedule and two servers that do the work of drops, none of whom know of the others, do
- * whatever they can at once: dropping, pausing, resuming, closing, claiming, filling, opening, expiring. Whatever comes
- * of it, the books balance after every step; in the end each drop was all or nothing, every account of a campaign is
- * empty, and what left the merchants' wallets is what the players won. `INTERLEAVINGS` for more of them, `SEED` for
- * others.
+ * whatever they can at once: dropping, topping up, extending, pausing, resuming, closing, claiming, filling, opening,
+ * expiring. Whatever comes of it, the books balance after every step; in the end each drop was all or nothing, every
+ * account of a campaign is empty, and what left the merchants' wallets is what the players won. `INTERLEAVINGS` for more
+ * of them, `SEED` for others.
  */
 import t, { type Test } from 'tap'
 import type { MerchantCaller } from '../../src/players/caller.ts'
@@ -46,7 +46,20 @@ function draw({ merchant, id }: Played): () => Promise<void> {
         strategy: { type: 'uniform', envelopes: envelopesWanted },
       }),
     )
+  const topUp = async () => {
+    const body = { amountMinor: String(dice.between(1, 5_000)) }
+    note('top-up', await campaigns.topUp({ caller: merchant, id, body, idempotencyKey: stage.key() }))
+  }
+  const extend = async () => {
+    const seen = await stage.campaignOf(id)
+    if (seen === undefined) return
+    const endsAt = new Date(seen.schedule.endsAtMs + minute * dice.between(1, 60)).toISOString()
+    const { version } = seen
+    note('extend', await campaigns.extend({ caller: merchant, id, version, body: { endsAt } }))
+  }
   return dice.pick([
+    topUp,
+    extend,
     order,
     order,
     order,
@@ -117,7 +130,16 @@ t.test(`${wanted} campaigns, seed ${seed}`, { timeout: 3_600_000 }, async t => {
     await judge(t, batch)
   }
   t.comment(JSON.stringify(Object.fromEntries([...outcomes].sort())))
-  for (const outcome of ['drop 202', 'claim claimed', 'claim frozen', 'paused 200', 'live 200', 'ended 200'])
+  for (const outcome of [
+    'drop 202',
+    'claim claimed',
+    'claim frozen',
+    'paused 200',
+    'live 200',
+    'ended 200',
+    'top-up 200',
+    'extend 200',
+  ])
     t.ok(outcomes.get(outcome), `some are ${outcome}`)
   const ends = await ask<{ state: string }>('select distinct state from drops order by state')
   t.same(

@@ -14,6 +14,8 @@ import { campaignRecord, codeRecord } from '../../src/campaigns/postgres.ts'
 import { droppedRecord, envelopeRecord } from '../../src/envelopes/postgres.ts'
 import { balanceOf, isInsufficientFunds, postTransfers } from '../../src/ledger/postgres.ts'
 import type { MerchantCaller } from '../../src/players/caller.ts'
+import { uploadRecord } from '../../src/uploads/postgres.ts'
+import { createPlacers } from '../../src/app-campaigns.ts'
 import { createClaimStage, hmacSecret } from '../claims/stage.ts'
 import { testCurrencies } from '../helpers/people.ts'
 
@@ -32,6 +34,8 @@ export const plaza: CampaignPlan['area'] = {
 }
 
 type ClaimStage = Awaited<ReturnType<typeof createClaimStage>>
+
+const placers = createPlacers()
 
 function compose({ world, announcer }: ClaimStage, isSandbox: boolean) {
   const { database, clock, random } = world
@@ -54,6 +58,8 @@ function compose({ world, announcer }: ClaimStage, isSandbox: boolean) {
     siteCodes: createSiteCodes({ hmacSecret, random }),
     budgets: { isFrozen, announce: () => {} },
     envelopes: droppedRecord,
+    uploads: uploadRecord,
+    place: placers.run,
     dropped: {
       transact: database.transact,
       record: { ...droppedRecord, endEnvelopes: envelopeRecord.endEnvelopes },
@@ -67,6 +73,7 @@ function compose({ world, announcer }: ClaimStage, isSandbox: boolean) {
 
 export async function createCampaignStage(t: Test, options: { isSandbox?: boolean } = {}) {
   const stage = await createClaimStage(t)
+  t.teardown(placers.close)
   const { database, clock } = stage.world
   const { campaigns, ports, logged } = compose(stage, options.isSandbox ?? true)
 

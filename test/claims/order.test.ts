@@ -2,6 +2,7 @@
  * Protections that stand behind others, each by itself: taken out, nothing goes wrong from outside, because a
  * constraint, the next claim or a slower sweep makes good for it. So they are tried where they work.
  */
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { passBy } from '../../src/claims/failpoints.ts'
 import { rebuildGate } from '../../src/claims/rebuild.ts'
@@ -21,8 +22,9 @@ t.test('order', async t => {
   const hider = await stage.createMerchant()
 
   /** An envelope of three shares with a gate, and three players; the first has won a share. */
-  async function begin() {
+  async function begin(more: { campaignId?: string } = {}) {
     const { id } = await stage.hideWell(hider, {
+      ...more,
       total: { amountMinor: '300', currency: 'CNY' },
       shares: 3,
       split: 'equal',
@@ -89,6 +91,44 @@ t.test('order', async t => {
     await letGo()
     t.same(await settling, [{ status: 'conflict' }], 'and no row had to be refused by a constraint')
   })
+
+  await t.test(
+    'a settlement that waited for the row pays nothing of what was paused or frozen meanwhile',
+    async t => {
+      const campaignId = randomUUID()
+      const stops: [string, (id: string) => Promise<unknown>][] = [
+        [
+          'a pause',
+          () => stage.ask('update campaigns set is_stopped = $2 where id = $1', [campaignId, true]),
+        ],
+        [
+          'a freeze',
+          () =>
+            stage.ask(
+              `insert into budgets (id, kind, owner_id, state, since, created_at)
+             values (gen_random_uuid(), 'campaign', $1, 'frozen', now(), now())`,
+              [campaignId],
+            ),
+        ],
+      ]
+      for (const [name, stop] of stops) {
+        const { id, players, free, epoch } = await begin({ campaignId })
+        const letGo = await holdAndClaim(id, players[1].id, free)
+        const last = [1, 2, 3].filter(shareNo => shareNo !== free).map(shareNo => ({ shareNo }))
+        const settle = createSettle(stage.settlePorts)
+        const settling = settle(
+          last.map(share => ({ ...share, envelopeId: id, playerId: players[2].id, epoch, entryId: '0-0' })),
+        )
+        await untilSomebodyWaits()
+        await stop(id)
+        await letGo()
+        const statuses = (await settling).map(({ status }) => status)
+        t.ok(statuses.includes('frozen'), `${name}: ${statuses.join()}`)
+        t.notOk(statuses.includes('settled'), name)
+        await stage.ask('update campaigns set is_stopped = false where id = $1', [campaignId])
+      }
+    },
+  )
 
   await t.test('a rebuild that waited for the row offers nothing that was sold meanwhile', async t => {
     const { id, players, free } = await begin()

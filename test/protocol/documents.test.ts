@@ -70,6 +70,7 @@ t.test('every operation has an example, which its own schemas accept', async t =
       if (schema === undefined) t.equal(value, undefined, `${operation.id} has no ${part}`)
       else t.equal(complaints(schema, value ?? {}), '', `${operation.id} ${part}`)
     }
+    t.same(Object.keys(example?.files ?? {}), operation.consumes ?? [], `${operation.id}: every type of file`)
     t.same(
       Object.keys(example?.answers ?? {}),
       Object.keys(operation.answers),

@@ -142,7 +142,6 @@ const toLocked = (row: EnvelopeRow): LockedEnvelope => ({
   hiderKind: row.hider.kind,
   hiderId: row.hider.id,
   cell7: cell7Of(row.cell),
-  isStopped: false,
   cappedBudgets: [],
 })
 
@@ -184,7 +183,7 @@ function createSettling(
           postgres.claimOf(tx, envelopeId, playerId) ?? [],
           postgres.claimOfShare(tx, envelopeId, shareNo) ?? [],
         ])
-        return [...new Set(rivals.flat())]
+        return { claims: [...new Set(rivals.flat())], stopped: new Set<string>() }
       }),
     findAmounts: (tx, due) =>
       within(line, tx, () =>

@@ -133,6 +133,17 @@ function findDoors(imports: readonly Import[]): Map<string, string> {
   return doors
 }
 
+/** What only a worker runs: filling areas with cells and points takes seconds, and every claim would wait for it. */
+const isHeavy = (path: string): boolean =>
+  /^src\/(geo\/(fill|spacing|spread)|campaigns\/(place|place-task))\.ts$/.test(path)
+
+/** A thread that never loads it cannot be kept busy by it; types are erased. */
+export const heavyGeometryStaysInWorkers: Rule = tree =>
+  listImports(tree)
+    .filter(one => one.isOurs && !one.isType && isHeavy(one.target))
+    .filter(one => !isHeavy(one.from) && layerOf(one.from) !== 'test')
+    .map(one => say(one, 'that runs in a worker (ask for it through the port `place`)'))
+
 /** A black box that could judge a rewrite knows the protocol and nothing else. */
 export const acceptanceIsBlackBox: Rule = tree =>
   listImports(tree)

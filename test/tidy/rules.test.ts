@@ -50,6 +50,19 @@ const importCases: Record<string, Case> = {
       typing('src/claims/claim.ts', '../realtime/announcer.ts'),
     ],
   },
+  heavyGeometryStaysInWorkers: {
+    rule: layers.heavyGeometryStaysInWorkers,
+    breaks: [
+      [importing('src/campaigns/plan-drop.ts', './place.ts'), /runs in a worker/],
+      [importing('src/app.ts', './campaigns/place-task.ts'), /runs in a worker/],
+      [importing('src/areas/area.ts', '../geo/spread.ts'), /runs in a worker/],
+    ],
+    keeps: [
+      importing('src/campaigns/place-task.ts', './place.ts'),
+      importing('src/campaigns/place.ts', '../geo/fill.ts', '../geo/spread.ts', '../geo/spacing.ts'),
+      typing('src/areas/area.ts', '../geo/spread.ts'),
+    ],
+  },
   adaptersStayHome: {
     rule: layers.adaptersStayHome,
     breaks: [

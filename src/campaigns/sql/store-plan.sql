@@ -1,4 +1,4 @@
--- Changes the plan of a locked draft.
+-- Changes the plan of a locked campaign.
 -- Params: $1 id, $2 version, $3 name, $4 area as GeoJSON, $5 currency, $6 budget, $7 wins a player, $8 starts, $9 ends,
 --         $10 time zone, $11 windows, $12 greeting, $13 clue, $14 brand, $15 presence
 -- Returns: nothing

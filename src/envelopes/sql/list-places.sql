@@ -1,6 +1,6 @@
--- Where a merchant's envelopes are that are live or to open, inside of an area.
--- Params: $1 merchant, $2 GeoJSON
+-- Where a merchant's envelopes are that are live or to open, inside of a box.
+-- Params: $1 merchant, $2 west, $3 south, $4 east, $5 north
 -- Returns: lng, lat
 select st_x(place::geometry) as lng, st_y(place::geometry) as lat from envelopes
 where hider_id = $1 and hider_kind = 'merchant' and state in ('funded', 'live', 'frozen')
-  and ST_Intersects(ST_SetSRID(ST_GeomFromGeoJSON($2::text), 4326), place::geometry)
+  and place::geometry && ST_MakeEnvelope($2, $3, $4, $5, 4326)
