@@ -135,9 +135,14 @@ t.test('a POST without a kept answer is safe to repeat, or refuses a key', async
   // Each is tried twice in test/reviews/reviews.test.ts.
   const reviews = ['appealReview', 'rejectText', 'releaseText', 'reportText', 'setDuty']
   const others = ['banPlayer', 'claimEnvelope', 'revealEnvelope', 'reportPayout', 'sendPosition']
+  // The first report stays; a secret made anew once more leaves the one that counts as it is until the change.
+  const onSite = ['reportEnvelope', 'rotateCampaignCode']
   // A replay sends the same message again, which its receiver knows by its id.
   const replays = ['replayWebhookDelivery', 'replayWebhookDeliveries']
-  t.same(safe.sort(), [...steps, ...campaigns, ...saidOnce, ...reviews, ...others, ...replays].sort())
+  t.same(
+    safe.sort(),
+    [...steps, ...campaigns, ...saidOnce, ...reviews, ...others, ...onSite, ...replays].sort(),
+  )
 })
 
 t.test(`${rounds} lost answers`, { timeout: 600_000 }, async t => {
