@@ -12,8 +12,9 @@ import { registerAreaRoutes } from './areas/routes.ts'
 import { type BudgetHolder, nameBudget } from './budgets/budget.ts'
 import { isFrozen, listFrozen } from './budgets/postgres.ts'
 import { createCampaigns } from './campaigns/campaigns.ts'
-import { campaignLabels, campaignRecord, listStopped } from './campaigns/postgres.ts'
+import { campaignLabels, campaignRecord, codeRecord, listStopped } from './campaigns/postgres.ts'
 import type { Placed, PlaceRequest } from './campaigns/placing.ts'
+import { createSiteCodes } from './campaigns/site-code.ts'
 import { registerCampaignRoutes } from './campaigns/routes.ts'
 import { droppedRecord, envelopeRecord } from './envelopes/postgres.ts'
 import { balanceOf, isInsufficientFunds } from './ledger/postgres.ts'
@@ -27,7 +28,7 @@ import { registerUploadRoutes } from './uploads/routes.ts'
 import { createUploadVerb } from './uploads/upload-points.ts'
 
 export type CampaignParts = {
-  config: Pick<ReadyConfig, 'isSandbox' | 'currencies' | 'areaVertices'>
+  config: Pick<ReadyConfig, 'isSandbox' | 'currencies' | 'areaVertices' | 'hmacSecret'>
   database: Database
   clock: Clock
   random: Random
@@ -69,6 +70,8 @@ export function composeCampaigns(parts: CampaignParts) {
     ...{ uploads: uploadRecord, place: placers.run },
     ...{ database, clock, random, log, isRowError, ledger },
     ...{ record: campaignRecord, areas: areaRecord, envelopes: droppedRecord, batches: droppedRecord },
+    codes: codeRecord,
+    siteCodes: createSiteCodes({ hmacSecret: config.hmacSecret, random }),
     runOnce: (request, act) => runOnce(database, request, act),
     budgets: { isFrozen, announce: parts.announceStops },
     dropped: { transact: database.transact, record, ledger, announcer },

@@ -11,7 +11,9 @@ import { payoutExamples } from './payouts.ts'
 import { playerExamples } from './players.ts'
 import { ratingExamples } from './ratings.ts'
 import { serviceRequestExamples } from './service-requests.ts'
+import { reviewExamples } from './reviews.ts'
 import { standingExamples } from './standing.ts'
+import { webhookExamples } from './webhooks.ts'
 
 const healthExamples = [
   exampleOf(getLiveness, { answers: { 200: { status: 'alive' } } }),
@@ -26,10 +28,12 @@ export const examples: ReadonlyMap<string, Example> = new Map(
     ...envelopeExamples,
     ...claimExamples,
     ...serviceRequestExamples,
+    ...reviewExamples,
     ...campaignExamples,
     ...chatExamples,
     ...ratingExamples,
     ...merchantExamples,
+    ...webhookExamples,
     ...operatorExamples,
     ...exclusionExamples,
     ...healthExamples,

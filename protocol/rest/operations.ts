@@ -53,6 +53,7 @@ import {
   listOffers,
   listServiceRequestsByState,
   offerOnServiceRequest,
+  postDraft,
   removeServiceRequest,
   splitServiceRequest,
   takeServiceRequest,
@@ -66,8 +67,22 @@ import {
   listTakenServiceRequests,
   postServiceRequest,
 } from './service-requests.ts'
+import { reportEnvelope, listReports } from './reports.ts'
+import { getDuty, setDuty } from './duty.ts'
+import {
+  appealReview,
+  getReview,
+  listOwnReviews,
+  listReviews,
+  rejectText,
+  releaseText,
+  reportText,
+} from './reviews.ts'
+import { getTrust } from './trust.ts'
 import { endAppeal, getPlayerStanding, getStanding, listAppeals, sendAppeal } from './standing.ts'
 import { getAccountStatement, getStatement } from './statements.ts'
+import { webhookInboxOperations } from './webhook-inboxes.ts'
+import { webhookOperations } from './webhooks.ts'
 
 export const operations: readonly Operation[] = [
   signUpPlayer,
@@ -95,11 +110,15 @@ export const operations: readonly Operation[] = [
   getClaim,
   listClaims,
   thankHider,
+  reportEnvelope,
   postServiceRequest,
   listServiceRequests,
   listOwnServiceRequests,
   listTakenServiceRequests,
   getServiceRequest,
+  postDraft,
+  getDuty,
+  setDuty,
   offerOnServiceRequest,
   listOffers,
   withdrawOffer,
@@ -110,6 +129,10 @@ export const operations: readonly Operation[] = [
   disputeServiceRequest,
   cancelServiceRequest,
   topUpServiceRequest,
+  reportText,
+  listOwnReviews,
+  appealReview,
+  getTrust,
   sendMessage,
   listMessages,
   readMessages,
@@ -121,6 +144,8 @@ export const operations: readonly Operation[] = [
   listApiKeys,
   revokeApiKey,
   ...campaignOperations,
+  ...webhookOperations,
+  ...webhookInboxOperations,
   createMerchant,
   deposit,
   banPlayer,
@@ -133,6 +158,10 @@ export const operations: readonly Operation[] = [
   listServiceRequestsByState,
   splitServiceRequest,
   removeServiceRequest,
+  listReviews,
+  getReview,
+  releaseText,
+  rejectText,
   readChat,
   getAccountStatement,
   setCap,
@@ -142,6 +171,7 @@ export const operations: readonly Operation[] = [
   listActions,
   listDeadLetters,
   replayDeadLetters,
+  listReports,
   ...exclusionOperations,
   getChainHead,
   getLiveness,

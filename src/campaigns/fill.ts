@@ -97,6 +97,7 @@ function termsOf(campaign: Campaign, drop: Drop, nowMs: number): BatchTerms {
     opensAtMs: Math.min(Math.max(startsAtMs, drop.createdAtMs), expiresAtMs - 1),
     expiresAtMs,
     ...{ greeting: campaign.greeting, clue: campaign.clue, brand: campaign.brand, createdAtMs: nowMs },
+    presence: campaign.presence,
   }
 }
 

@@ -10,6 +10,7 @@ import type { CallerKind, Operation } from '#protocol/operation.ts'
 import { limits } from '#protocol/limits.ts'
 import { rawBodyOf, typeOf } from './json-body.ts'
 import { isRefusal, type Refusal, refuse, toProblem } from './problem.ts'
+import { formatWaits, type Waits } from './waits.ts'
 
 type In<S> = S extends TSchema ? Static<S> : undefined
 
@@ -26,6 +27,8 @@ export type Call<O extends Operation, C> = {
   requestId: string
   /** Only where the operation takes files. */
   file: O extends { consumes: readonly (infer T)[] } ? SentFile<T> : undefined
+  /** Where the handler may note what it waited for; the sandbox's clients are told. */
+  waits: Waits | undefined
 }
 
 /** A body that is read by who asked for it. */
@@ -115,15 +118,18 @@ export function createBinder<C extends { kind: CallerKind }>(
         if (operation.consumes && body === undefined) {
           return sendRefusal(reply, refuse('unsupported_media_type'), ports.sandbox)
         }
+        const waits: Waits | undefined = ports.sandbox ? {} : undefined
         const seen = {
           caller: callers.get(request),
           idempotencyKey,
           ifMatch: readIfMatch(request),
           requestId,
           ...(operation.consumes && { file: { type: typeOf(request), pieces: body } }),
+          waits,
         }
         const call = { params, query, body, ...seen }
         const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
+        tellWaits(reply, waits)
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
         return sendAnswer(reply, operation, outcome as { status: number; body: unknown })
       },
@@ -143,6 +149,11 @@ function sendAnswer(
     .type(`${produces}; charset=utf-8`)
     .header('content-disposition', 'attachment')
     .send(Readable.from(body as AsyncIterable<string>, streaming))
+}
+
+function tellWaits(reply: FastifyReply, waits: Waits | undefined): void {
+  const timing = waits && formatWaits(waits)
+  if (timing !== undefined) reply.header('server-timing', timing)
 }
 
 /** A header as one string: of a repeated one Node joins the values, which no reader takes for a good one. */

@@ -5,6 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
+import { claims } from './claims.ts'
 import { drop } from './drop.ts'
 import { type Bench, formatFigure, isKept, type Settings } from './figures.ts'
 import { geometry } from './geometry.ts'
@@ -12,8 +13,9 @@ import { hints } from './hints.ts'
 import { live } from './live.ts'
 import { describeMachine } from './machine.ts'
 import { requests } from './requests.ts'
+import { sockets } from './sockets.ts'
 
-const benches: Readonly<Record<string, Bench>> = { live, hints, requests, drop, geometry }
+const benches: Readonly<Record<string, Bench>> = { claims, sockets, live, hints, requests, drop, geometry }
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

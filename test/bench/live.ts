@@ -3,8 +3,6 @@
  * servers as processes, all of them in one town with players on each, and events at a steady rate that are written to
  * the record, committed, and announced as `src/envelopes` announces them.
  */
-import type { ChildProcess } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
@@ -18,7 +16,7 @@ import { createAnnouncer } from '../../src/realtime/redis.ts'
 import { gatherCrowd, type Onlooker } from './crowd.ts'
 import { type Bench, quantile, type Settings } from './figures.ts'
 import { close, envelopeAt, plant, type Planted } from './planting.ts'
-import { startServers } from './servers.ts'
+import { readCpuS, startServers } from './processes.ts'
 import { type Stores, withStores } from './stores.ts'
 
 const centre: Point = { lat: 31.2304, lng: 121.4737 }
@@ -55,7 +53,8 @@ async function run(stores: Stores, given: LiveSettings, say: (line: string) => v
     envelopeAt(somewhere(given.halfSideM)),
   )
   await plant(client, town)
-  const servers = await startServers(stores, given.servers, { DATABASE_URL: url, JWT_SECRET: jwtSecret })
+  const env = { DATABASE_URL: url, JWT_SECRET: jwtSecret }
+  const servers = await startServers(stores, given.servers, { env })
   say(`${servers.length} servers; ${given.players} players come`)
   const heard = createEars()
   const crowd = await gatherCrowd({
@@ -210,14 +209,4 @@ function countAstray(crowd: readonly Onlooker[], town: readonly Planted[]): numb
     const there = [...bandsAround(cell10).keys()].flatMap(cell => byCell.get(cell) ?? [])
     return there.length <= 50 && (there.length !== known.size || !there.every(id => known.has(id)))
   }).length
-}
-
-/** Seconds of processor time so far; nothing where /proc does not tell. */
-async function readCpuS({ pid }: ChildProcess): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  const [user = '0', system = '0'] = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .slice(11, 13)
-  return (Number(user) + Number(system)) / 100
 }

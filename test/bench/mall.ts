@@ -2,7 +2,7 @@
 import { createPassword } from '#platform/embedded/run-file.ts'
 import type { CampaignPlan } from '#protocol/rest/campaigns.ts'
 import type { DropOrder } from '#protocol/rest/drops.ts'
-import { type Running, startServers } from './servers.ts'
+import { type Running, startServers } from './processes.ts'
 import type { Stores } from './stores.ts'
 
 export type Answer = { status: number; body: Record<string, unknown>; tookMs: number }
@@ -40,7 +40,7 @@ export async function openMall(stores: Stores, databaseUrl: string): Promise<Mal
   const jwtSecret = createPassword() + createPassword()
   const operatorKey = `hbo_${createPassword()}${createPassword()}`
   const env = { DATABASE_URL: databaseUrl, JWT_SECRET: jwtSecret, OPERATOR_KEY: operatorKey }
-  const [server] = await startServers(stores, 1, env)
+  const [server] = await startServers(stores, 1, { env })
   if (server === undefined) throw new Error('no server')
   let keys = 0
 
