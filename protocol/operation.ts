@@ -37,7 +37,10 @@ export type Operation = {
   params?: TObject
   query?: TObject
   body?: TObject
-  /** What it answers with instead of JSON, as a stream; its schema in `answers` is text. Events take `Last-Event-ID`. */
+  /**
+   * What it answers with instead of JSON, as a stream; its schema in `answers` is text. Who asks for events may say
+   * which they have, as `Last-Event-ID`.
+   */
   produces?: 'text/csv' | 'application/geo+json' | 'text/event-stream'
   /** Answers by status. */
   answers: Readonly<Record<number, TSchema>>

@@ -157,8 +157,8 @@ export const getHeatMap = operation({
   description:
     '`finders` are different players who have won in the cell, rounded down to a multiple of ' +
     `${rules.playersPerCell}: fewer are not told. The map is that of \`asOf\`, the end of a whole hour; it moves on ` +
-    `only when ${rules.playersPerCell} players who are new to the campaign lie behind it, and there is no other period ` +
-    'to ask for: no two maps, and no map and another figure, tell of fewer than that many people.',
+    `only when ${rules.playersPerCell} players who are new to the campaign lie behind it, and there is no other ` +
+    'period to ask for: no two maps, and no map and another figure, tell of fewer than that many people.',
   callers: ['merchant'],
   scope: 'read',
   params: id,
@@ -177,8 +177,8 @@ const exportNotes = {
   envelopes:
     'Every envelope of its drops, newest first, with its place and, as `hex_id`, the H3 cell of resolution 9.',
   claims:
-    'Every claim from the envelopes of its drops, by envelope: when, how much, by which pseudonym, in which H3 cell of ' +
-    'resolution 9 (`hex_id`). Nothing of a player or of where they stood.',
+    'Every claim from the envelopes of its drops, by envelope: when, how much, by which pseudonym, in which H3 cell ' +
+    'of resolution 9 (`hex_id`). Nothing of a player or of where they stood.',
 }
 const formNotes = {
   csv: 'CSV by RFC 4180, in UTF-8. Texts that a spreadsheet would take for a formula begin with an apostrophe.',

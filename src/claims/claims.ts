@@ -72,7 +72,6 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
   const nowMs = () => clock.nowMs()
   const onLateWin = (claim: Claim) => announceLateWin(announcer, claim)
   const background = createBackground(log)
-  const tellPlayers = createSettledAnnouncer({ announcer, hmacSecret })
   const settle = createSettle({
     ...{ record, budgets },
     isRowError: ports.isRowError,
@@ -80,10 +79,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     winLimits: ports.winLimits,
     nowMs,
     reach,
-    onSettled: batch => {
-      tellPlayers(batch)
-      ports.onSettled?.(batch)
-    },
+    onSettled: tellAll(ports),
   })
   const memory = createMemory({
     record,
@@ -138,6 +134,15 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     await background.finish()
   }
   return { claim, reveal, jobs, drain }
+}
+
+/** After a commit: the players whom it concerns, and whoever counts. */
+function tellAll<T>({ announcer, hmacSecret, onSettled }: ClaimsPorts<T>): (batch: SettledBatch) => void {
+  const tellPlayers = createSettledAnnouncer({ announcer, hmacSecret })
+  return batch => {
+    tellPlayers(batch)
+    onSettled?.(batch)
+  }
 }
 
 /** What a claim and a reveal need on the way to an envelope. */

@@ -1,6 +1,6 @@
 /**
- * Exports: rows as they are read, a page at a time, each page behind the last row of the one before. No connection and no
- * cursor is held while a client reads, and memory is that of a page, whatever the size of the campaign.
+ * Exports: rows as they are read, a page at a time, each page behind the last row of the one before. No connection and
+ * no cursor is held while a client reads, and memory is that of a page, whatever the size of the campaign.
  */
 import { cellPolygon } from '../geo/polygon.ts'
 import type { Cell } from '../geo/cell.ts'

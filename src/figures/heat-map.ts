@@ -1,13 +1,13 @@
 /**
- * The heat map: in which cells how many different players have won, told so that no answer, and no two answers, point at
- * a few of them. Three rules do that, and none of them needs a memory: they follow from claims, which never change.
+ * The heat map: in which cells how many different players have won, told so that no answer, and no two answers, point
+ * at a few of them. Three rules do that, and none of them needs a memory: they follow from claims, which never change.
  *
- * 1. Time stands on fixed windows, whole hours; there is no period to ask for. A window is over a minute after its end,
- *    because a claim commits after its time (as statements have it).
- * 2. The map moves on to the end of a window only when k players who are new to the campaign lie behind the last one: so
- *    what differs between two maps is the doing of k people at least, whatever else is known of that hour.
- * 3. A cell tells its players rounded down to a multiple of k, nothing below k. So the sum over the cells says nothing of
- *    the cell that is missing: each of the others holds back up to k - 1 players, too.
+ * 1. Time stands on fixed windows, whole hours; there is no period to ask for. A window is over a minute after its
+ *    end, because a claim commits after its time (as statements have it).
+ * 2. The map moves on to the end of a window only when k players who are new to the campaign lie behind the last one:
+ *    so what differs between two maps is the doing of k people at least, whatever else is known of that hour.
+ * 3. A cell tells its players rounded down to a multiple of k, nothing below k. So the sum over the cells says nothing
+ *    of the cell that is missing: each of the others holds back up to k - 1 players, too.
  */
 import type { Cell } from '../geo/cell.ts'
 import type { Finders } from './ports.ts'

@@ -1,6 +1,6 @@
 /**
- * A channel for each campaign says that its figures have changed; the message carries nothing, whoever follows reads the
- * record. A settlement tells it, so in a rush one message for each campaign and quarter of a second is enough.
+ * A channel for each campaign says that its figures have changed; the message carries nothing, whoever follows reads
+ * the record. A settlement tells it, so in a rush one message for each campaign and quarter of a second is enough.
  */
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'

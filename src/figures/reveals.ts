@@ -1,7 +1,7 @@
 /**
  * Counts reveals for the funnel, off their way: a reveal touches memory only, and every few seconds one statement adds
- * what was counted. Everything is bounded. A player who looks at an envelope again, as an AR client does each minute, is
- * one who was shown it, as long as the server remembers the pair. A server that dies takes some seconds of it along:
+ * what was counted. Everything is bounded. A player who looks at an envelope again, as an AR client does each minute,
+ * is one who was shown it, as long as the server remembers the pair. A server that dies takes some seconds of it along:
  * the funnel is a figure for marketing, and nothing is paid by it.
  */
 import type { Logger } from 'pino'

@@ -28,91 +28,116 @@ export type StreamOptions = {
 
 const opening = 'retry: 2000\n\n'
 const heartbeat = ': still here\n\n'
+const farewell = (reason: Goodbye) => `event: goodbye\ndata: ${JSON.stringify({ reason })}\n\n`
 const partingMs = 1_000
 
 const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
 
-export function createStream({ first, lastEventId, clock, pace, onOver }: StreamOptions): Stream {
-  const cut = new AbortController()
-  const told = { no: first.no, id: lastEventId }
-  let unread: string | undefined = opening + (describe(first) ?? '')
-  let isReading: ((piece: IteratorResult<string>) => void) | undefined
-  let phase: 'open' | 'parting' | 'over' = 'open'
-  let cancelTimer: Cancel = clock.after(pace.slowReaderMs, cutOff)
-
-  /** The event, unless the client has it. */
-  function describe(reading: Reading): string | undefined {
+/** The event of a reading, unless the client has a newer one, or one that says the same. */
+function createTeller(lastEventId: string | undefined): (reading: Reading) => string | undefined {
+  let told = { no: 0, id: lastEventId }
+  return reading => {
+    if (reading.no <= told.no) return undefined
     const figures = viewFigures(reading)
     const { asOf: _, ...counters } = figures
     const id = createHash('sha256').update(JSON.stringify(counters)).digest('hex').slice(0, 16)
-    if (id === told.id) return undefined
-    told.id = id
-    return `id: ${id}\nevent: figures\ndata: ${JSON.stringify(figures)}\n\n`
+    const isNews = id !== told.id
+    told = { no: reading.no, id }
+    return isNews ? `id: ${id}\nevent: figures\ndata: ${JSON.stringify(figures)}\n\n` : undefined
   }
+}
+
+type Hatch = {
+  /** `isLast`: nothing follows it, so it has a time of its own. */
+  put(piece: string, withinMs: number, isLast?: boolean): void
+  /** The piece, or a heartbeat where none comes for a while; nothing once it is closed. */
+  take(): Promise<string | undefined>
+  close(): void
+}
+
+/** Holds one piece at most, and a newer one replaces it; whoever waits for one gets it at once. */
+function createHatch(
+  { clock, pace }: Pick<StreamOptions, 'clock' | 'pace'>,
+  on: { taken(): void; unread(): void },
+): Hatch {
+  let unread: string | undefined
+  let give: ((piece: string | undefined) => void) | undefined
+  let cancelTimer: Cancel = () => {}
+
+  function hand(piece: string): void {
+    const waiting = give
+    give = undefined
+    cancelTimer()
+    on.taken()
+    waiting?.(piece)
+  }
+
+  return {
+    put(piece, withinMs, isLast = false) {
+      if (give !== undefined) return hand(piece)
+      // Whoever is slow stays so when a newer piece comes.
+      if (unread === undefined || isLast) {
+        cancelTimer()
+        cancelTimer = clock.after(withinMs, on.unread)
+      }
+      unread = piece
+    },
+    take() {
+      const piece = unread
+      unread = undefined
+      return new Promise(resolve => {
+        give = resolve
+        if (piece !== undefined) hand(piece)
+        else cancelTimer = clock.after(pace.heartbeatMs, () => hand(heartbeat))
+      })
+    },
+    close() {
+      cancelTimer()
+      give?.(undefined)
+      give = undefined
+    },
+  }
+}
+
+export function createStream(options: StreamOptions): Stream {
+  const { first, lastEventId, pace, onOver } = options
+  const cut = new AbortController()
+  const tell = createTeller(lastEventId)
+  const hatch = createHatch(options, {
+    taken: () => (phase === 'parting' ? finish() : undefined),
+    unread() {
+      finish()
+      cut.abort()
+    },
+  })
+  let phase: 'open' | 'parting' | 'over' = 'open'
+  hatch.put(opening + (tell(first) ?? ''), pace.slowReaderMs)
 
   function finish(): void {
     if (phase === 'over') return
     phase = 'over'
-    cancelTimer()
+    hatch.close()
     onOver()
-  }
-
-  function cutOff(): void {
-    finish()
-    cut.abort()
-  }
-
-  function say(piece: string, withinMs: number): void {
-    if (isReading !== undefined) return answer({ done: false, value: piece })
-    // Whoever is slow stays so when a newer event comes; only a goodbye has a time of its own.
-    if (unread === undefined || phase === 'parting') {
-      cancelTimer()
-      cancelTimer = clock.after(withinMs, cutOff)
-    }
-    unread = piece
-  }
-
-  function answer(piece: IteratorResult<string>): void {
-    const resolve = isReading
-    isReading = undefined
-    cancelTimer()
-    if (phase === 'parting') finish()
-    resolve?.(piece)
-  }
-
-  function next(): Promise<IteratorResult<string>> {
-    const piece = unread
-    unread = undefined
-    if (piece !== undefined && phase !== 'over') {
-      cancelTimer()
-      if (phase === 'parting') finish()
-      return Promise.resolve({ done: false, value: piece })
-    }
-    if (phase === 'over') return Promise.resolve(done)
-    return new Promise(resolve => {
-      isReading = resolve
-      cancelTimer = clock.after(pace.heartbeatMs, () => answer({ done: false, value: heartbeat }))
-    })
   }
 
   return {
     signal: cut.signal,
     show(reading) {
-      if (phase !== 'open' || reading.no <= told.no) return
-      told.no = reading.no
-      const event = describe(reading)
-      if (event !== undefined) say(event, pace.slowReaderMs)
+      const event = phase === 'open' ? tell(reading) : undefined
+      if (event !== undefined) hatch.put(event, pace.slowReaderMs)
     },
     end(reason) {
       if (phase !== 'open') return
       phase = 'parting'
-      say(`event: goodbye\ndata: ${JSON.stringify({ reason })}\n\n`, partingMs)
+      hatch.put(farewell(reason), partingMs, true)
     },
     [Symbol.asyncIterator]: () => ({
-      next,
+      async next() {
+        const piece = phase === 'over' ? undefined : await hatch.take()
+        return piece === undefined ? done : { done: false, value: piece }
+      },
       return() {
         finish()
-        answer(done)
         return Promise.resolve(done)
       },
     }),

@@ -1,6 +1,6 @@
 /**
- * The streams of this server: how many a key may have, and that none outlives its key. Every other second one query asks
- * which of their keys still live; where nobody can say, the streams end, too, and clients come back when somebody can.
+ * The streams of this server: how many a key may have, and that none outlives its key. Every 1.5 s one query asks which
+ * of their keys still live; where nobody can say, the streams end, too, and clients come back when somebody can.
  */
 import type { Cancel, Clock } from '#platform/clock.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'

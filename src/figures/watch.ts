@@ -2,7 +2,7 @@
  * Watches campaigns for whoever wants to see their figures change: one reading of a campaign at a tick, however many
  * look on, and none when nothing was heard of. What was missed, and what nobody announces (expiry, a pause), is there
  * with the next reading that comes anyway, after five seconds. A large campaign is read less often than that: the pause
- * after a reading is ten times as long as the reading was, so that no dashboard takes more than a tenth of a connection.
+ * after a reading is ten times as long as the reading was, so that none takes more than a tenth of a connection.
  */
 import type { Logger } from 'pino'
 import type { Cancel, Clock } from '#platform/clock.ts'

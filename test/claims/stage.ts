@@ -147,9 +147,7 @@ export async function createClaimStage(t: Test) {
     announced,
     /** What envelopes announce, apart from claims. */
     announcedByEnvelopes: stage.announced,
-    counting,
-    createServer,
-    server,
+    ...{ counting, createServer, server },
     ...createOutsiders(world, announcer, server),
     claim,
     reveal,

@@ -1,6 +1,6 @@
 /**
- * Figures against the ledger: after every step of a campaign, while claims race, at the ends of all kinds; then what they
- * are made into: series, heat map, exports.
+ * Figures against the ledger: after every step of a campaign, while claims race, at the ends of all kinds; then what
+ * they are made into: series, heat map, exports.
  */
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
@@ -22,7 +22,7 @@ import { registerFiguresRoutes } from '../../src/figures/routes.ts'
 import { foldQuarters } from '../../src/figures/series.ts'
 import { viewFigures } from '../../src/figures/view.ts'
 import { type Cell, coarsen, locateCell } from '../../src/geo/cell.ts'
-import type { Caller, MerchantCaller, PlayerCaller } from '../../src/players/caller.ts'
+import type { Caller, PlayerCaller } from '../../src/players/caller.ts'
 import { createCampaignStage, must } from '../campaigns/stage.ts'
 import { createManualClock } from '../realtime/manual-clock.ts'
 import { outcomeOf } from '../claims/stage.ts'
@@ -259,10 +259,10 @@ t.test('figures add up in every reading while claims race with each other and wi
       return spot === undefined ? [] : [win(player, spot)]
     }),
   )
-  const racing = crowd.map((player, i) => {
+  const racing = crowd.flatMap((player, i) => {
     const spot = spots[(i + 1) % spots.length]
     clock.advance(600_000)
-    return spot === undefined ? '' : win(player, spot)
+    return spot === undefined ? [] : [win(player, spot)]
   })
   must(await campaigns.move({ caller: merchant, id, to: 'ended' }))
   await run('settle-campaigns')
@@ -283,7 +283,7 @@ t.test('figures add up in every reading while claims race with each other and wi
 
 t.test('who asks while a reading is under way gets the next one', async t => {
   const begun: (() => void)[] = []
-  const read = shareTurns(async (_: string) => {
+  const read = shareTurns(async () => {
     const no = begun.length + 1
     await new Promise<void>(resolve => begun.push(resolve))
     return no
@@ -444,10 +444,10 @@ t.test('the heat map of a campaign', async t => {
     const cell = coarsen(locateCell(spot), 9)
     byCell.set(cell, [...(byCell.get(cell) ?? []), spot])
   }
-  const [[full, fullSpots = []] = [], [few, fewSpots = []] = []] = [...byCell].toSorted(
+  const [[full, fullSpots] = [], [few, fewSpots] = []] = [...byCell].toSorted(
     ([, x], [, y]) => y.length - x.length,
   )
-  if (full === undefined || few === undefined) throw new Error('the plaza is in two cells')
+  if (!full || !fullSpots || !few || !fewSpots) throw new Error('the plaza is in two cells')
   const crowd = await createCrowd(20)
   const wins = async (who: readonly PlayerCaller[], where: readonly Spot[], atMs: number) => {
     for (const [i, player] of who.entries()) {
@@ -455,9 +455,8 @@ t.test('the heat map of a campaign', async t => {
       if (spot !== undefined) await plantWin(spot, player, atMs)
     }
   }
-  const look = async (merchant: MerchantCaller | undefined = undefined) => {
+  const look = async () => {
     const { asOfMs, finders } = await figures.heatMap(id)
-    t.notOk(merchant)
     return { asOf: asOfMs, full: finders.get(full), few: finders.get(few) }
   }
   t.same(await look(), { asOf: undefined, full: undefined, few: undefined })

@@ -13,6 +13,7 @@ import { answer, createBinder } from '#platform/http.ts'
 import { createLogger } from '#platform/logger.ts'
 import { createApp } from '../../src/app.ts'
 import type { Tallies } from '../../src/figures/ports.ts'
+import type { FiguresChannel } from '../../src/figures/redis.ts'
 import { createStream, type Stream } from '../../src/figures/stream.ts'
 import { createStreams } from '../../src/figures/streams.ts'
 import type { Reading } from '../../src/figures/view.ts'
@@ -135,16 +136,16 @@ t.test('a goodbye is read, or the client is cut off a second later', async t => 
   t.equal(deaf.overs(), 1)
 })
 
-function openWatch(read = async (_: string): Promise<Reading | undefined> => readingOf(1)) {
+function openWatch(read = async (): Promise<Reading | undefined> => readingOf(1)) {
   const clock = createManualClock()
   const followed = new Set<string>()
-  let handlers = { onChanged: (_: string) => {}, onRestored: () => {} }
+  let handlers: Parameters<FiguresChannel['listen']>[0] = { onChanged: () => {}, onRestored: () => {} }
   const reads: number[] = []
   const watch = createFiguresWatch({
     ...{ clock, log, pace: { tickMs: 1_000, rereadMs: 5_000 } },
-    read: id => {
+    read: () => {
       reads.push(clock.nowMs())
-      return read(id)
+      return read()
     },
     channel: {
       follow: id => void followed.add(id),

@@ -1,4 +1,5 @@
--- Who is new, by windows: how many players won for the first time in the campaign (cell null), and in each of its cells.
+-- Who is new, by windows: how many players won for the first time in the campaign (cell null), and in each of its
+-- cells.
 -- Params: $1 campaign, $2 the end of the last window, exclusive, $3 length of a window in ms
 -- Returns: window_no, cell or null, players
 with won as (
