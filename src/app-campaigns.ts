@@ -11,7 +11,8 @@ import { registerAreaRoutes } from './areas/routes.ts'
 import { type BudgetHolder, nameBudget } from './budgets/budget.ts'
 import { isFrozen, listFrozen } from './budgets/postgres.ts'
 import { createCampaigns } from './campaigns/campaigns.ts'
-import { campaignLabels, campaignRecord, listStopped } from './campaigns/postgres.ts'
+import { campaignLabels, campaignRecord, codeRecord, listStopped } from './campaigns/postgres.ts'
+import { createSiteCodes } from './campaigns/site-code.ts'
 import { registerCampaignRoutes } from './campaigns/routes.ts'
 import type { SettledBatch } from './claims/settle.ts'
 import { droppedRecord, envelopeRecord } from './envelopes/postgres.ts'
@@ -27,7 +28,7 @@ import type { Caller } from './players/caller.ts'
 import type { Announcer } from './realtime/announcer.ts'
 
 export type CampaignParts = {
-  config: Pick<ReadyConfig, 'isSandbox' | 'currencies' | 'areaVertices'>
+  config: Pick<ReadyConfig, 'isSandbox' | 'currencies' | 'areaVertices' | 'hmacSecret'>
   database: Database
   clock: Clock
   random: Random
@@ -85,6 +86,8 @@ export function composeCampaigns(parts: CampaignParts) {
   const campaigns = createCampaigns({
     ...{ database, clock, random, log, isRowError, ledger },
     ...{ record: campaignRecord, areas: areaRecord, envelopes: droppedRecord, batches: droppedRecord },
+    codes: codeRecord,
+    siteCodes: createSiteCodes({ hmacSecret: config.hmacSecret, random }),
     runOnce: (request, act) => runOnce(database, request, act),
     budgets: { isFrozen, announce: parts.announceStops },
     dropped: { transact: database.transact, record, ledger, announcer },

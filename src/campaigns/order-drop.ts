@@ -30,10 +30,10 @@ export async function previewDrop(
   if (campaign?.merchantId !== caller.id) return refuse('not_found')
   const planned = await planDrop(ports, database, { campaign, order: body })
   if (planned.status === 'refused') return planned
-  const { currency, state, budgetMinor } = campaign
+  const { currency, presence, state, budgetMinor } = campaign
   const held = await ledger.balanceOf(database, campaignOf(id, currency))
   const availableMinor = state === 'draft' ? budgetMinor : held
-  return { status: 200, body: await describeDropPlan(planned.plan, { currency, availableMinor }) }
+  return { status: 200, body: await describeDropPlan(planned.plan, { currency, presence, availableMinor }) }
 }
 
 type Ordered = { status: 202; body: Static<typeof DropSchema> }

@@ -21,7 +21,7 @@ export function judgePlan(
   sent: CampaignPlan,
   { currencies, vertices, nowMs }: PlanContext,
 ): { status: 'ok'; plan: Plan } | Refusal {
-  const { area, budget, winsPerPlayer } = sent
+  const { area, budget, winsPerPlayer, presence = 'gps' } = sent
   const shape = refuseShape(area, { vertices })
   if (shape !== undefined) return shape
   const judged = judgeSchedule(sent.schedule, nowMs)
@@ -33,7 +33,7 @@ export function judgePlan(
   const { schedule } = judged
   return {
     status: 'ok',
-    plan: { ...texts.texts, area, ...money, winsPerPlayer: winsPerPlayer ?? null, schedule },
+    plan: { ...texts.texts, area, ...money, winsPerPlayer: winsPerPlayer ?? null, presence, schedule },
   }
 }
 
@@ -63,6 +63,7 @@ export const describePlan = (plan: Plan): CampaignPlan => ({
   budget: { amountMinor: String(plan.budgetMinor), currency: plan.currency },
   schedule: describeSchedule(plan.schedule),
   ...(plan.winsPerPlayer !== null && { winsPerPlayer: plan.winsPerPlayer }),
+  ...(plan.presence === 'code' && { presence: plan.presence }),
   ...(plan.greeting !== null && { greeting: plan.greeting }),
   ...(plan.clue !== null && { clue: { text: plan.clue } }),
   ...(plan.brand !== null && { brand: plan.brand }),

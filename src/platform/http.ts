@@ -11,6 +11,7 @@ import type { CallerKind, Operation } from '#protocol/operation.ts'
 import { limits } from '#protocol/limits.ts'
 import { rawBodyOf } from './json-body.ts'
 import { isRefusal, type Refusal, refuse, toProblem } from './problem.ts'
+import { formatWaits, type Waits } from './waits.ts'
 
 type In<S> = S extends TSchema ? Static<S> : undefined
 
@@ -27,6 +28,8 @@ export type Call<O extends Operation, C> = {
   /** The last event that the client has, where it asks for events. */
   lastEventId: string | undefined
   requestId: string
+  /** Where the handler may note what it waited for; the sandbox's clients are told. */
+  waits: Waits | undefined
 }
 
 export type Answer<O extends Operation> =
@@ -117,15 +120,18 @@ export function createBinder<C extends { kind: CallerKind }>(
           return sendRefusal(reply, refuse('if_match_missing'), ports.sandbox)
         }
         const { params, query, body, id: requestId } = request
+        const waits: Waits | undefined = ports.sandbox ? {} : undefined
         const seen = {
           caller: callers.get(request),
           idempotencyKey,
           ifMatch: readIfMatch(request),
           lastEventId: headerOf(request, 'last-event-id'),
           requestId,
+          waits,
         }
         const call = { params, query, body, ...seen }
         const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
+        tellWaits(reply, waits)
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
         reply.code(outcome.status as number)
         if (operation.versioned) reply.header('etag', etagOf(outcome.body as { version: number }))
@@ -135,6 +141,11 @@ export function createBinder<C extends { kind: CallerKind }>(
       },
     })
   }
+}
+
+function tellWaits(reply: FastifyReply, waits: Waits | undefined): void {
+  const timing = waits && formatWaits(waits)
+  if (timing !== undefined) reply.header('server-timing', timing)
 }
 
 /** A header as one string: of a repeated one Node joins the values, which no reader takes for a good one. */

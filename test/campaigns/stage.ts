@@ -9,11 +9,12 @@ import { isFrozen } from '../../src/budgets/postgres.ts'
 import { createCampaigns } from '../../src/campaigns/campaigns.ts'
 import type { FillPorts } from '../../src/campaigns/fill.ts'
 import type { CampaignPorts } from '../../src/campaigns/ports.ts'
-import { campaignRecord } from '../../src/campaigns/postgres.ts'
+import { createSiteCodes } from '../../src/campaigns/site-code.ts'
+import { campaignRecord, codeRecord } from '../../src/campaigns/postgres.ts'
 import { droppedRecord, envelopeRecord } from '../../src/envelopes/postgres.ts'
 import { balanceOf, isInsufficientFunds, postTransfers } from '../../src/ledger/postgres.ts'
 import type { MerchantCaller } from '../../src/players/caller.ts'
-import { createClaimStage } from '../claims/stage.ts'
+import { createClaimStage, hmacSecret } from '../claims/stage.ts'
 import { testCurrencies } from '../helpers/people.ts'
 
 /** Around People's Square: 400 m by 380 m. */
@@ -49,6 +50,8 @@ function compose({ world, announcer }: ClaimStage, isSandbox: boolean) {
     log: { error: (fields: object) => void logged.push(fields) } as never,
     runOnce: (request, act) => runOnce(database, request, act),
     ledger,
+    codes: codeRecord,
+    siteCodes: createSiteCodes({ hmacSecret, random }),
     budgets: { isFrozen, announce: () => {} },
     envelopes: droppedRecord,
     dropped: {
