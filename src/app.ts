@@ -388,7 +388,8 @@ export async function createApp({
       // Closing HTTP says goodbye to the sockets first.
       await http.close()
       await jobs.stop()
-      await Promise.race([Promise.all([claims.drain(), webhooks.drain(), figures.drain()]), clock.sleep(drainMs)])
+      const drained = Promise.all([claims.drain(), webhooks.drain(), figures.drain()])
+      await Promise.race([drained, clock.sleep(drainMs)])
       index.close()
       live.close()
       budgets.stop()
