@@ -30,7 +30,7 @@ import { registerServiceRequestRoutes } from '../../src/requests/routes.ts'
 import type { JudgePorts } from '../../src/reviews/judge.ts'
 import { policy } from '../../src/reviews/policy.ts'
 import { reviewRecord } from '../../src/reviews/postgres.ts'
-import { type Kind, reviewIdOf } from '../../src/reviews/review.ts'
+import { dueAtMsOf, type Kind, moveTo, type Review, reviewIdOf } from '../../src/reviews/review.ts'
 import { registerReviewRoutes } from '../../src/reviews/routes.ts'
 import { type Action, type Actor, decide, moves } from '../../src/reviews/state.ts'
 import { suspect } from '../../src/reviews/words.ts'
@@ -185,6 +185,16 @@ t.test('PostgreSQL holds the same, and refuses everything else', async t => {
     /another reviewer/,
   )
   await t.rejects(asGame("update reviews set appeal = 'more' where id = $1"), /one appeal/)
+})
+
+t.test('by when somebody looks', async t => {
+  const dueOf = (kind: Kind) => Object.fromEntries(reviewStates.map(one => [one, dueAtMsOf(kind, one, 0)]))
+  const idle = { released: null, rejected: null, withdrawn: null }
+  const due = { reported: 24 * hour, hidden: 2 * hour, appealed: 24 * hour, ...idle }
+  t.same(dueOf('service_request'), { held: hour / 2, ...due })
+  t.same(dueOf('envelope'), { held: 2 * hour, ...due })
+  const reported = { kind: 'envelope', state: 'reported', dueAtMs: 7 } as Review
+  t.equal(moveTo(reported, 'reported', 1).dueAtMs, 7, 'told again, it waits no longer')
 })
 
 t.test('the policy, the words, the trust', async t => {
