@@ -316,8 +316,8 @@ t.test('endpoints', async t => {
     const { caller: shop, credential } = await http.signUpMerchant()
     const receiver = await createReceiver(t, answers.status(500))
     const { id: endpointId } = await listen(shop, receiver.url, ['envelope.claimed'])
-    const [one, two] = [await hideWell(shop), await hideWell(shop)]
-    await win(one.id, 2)
+    const [first, two] = [await hideWell(shop), await hideWell(shop)]
+    await win(first.id, 2)
     clock.advance(1_000)
     await win(two.id, 1)
     await turn()
@@ -336,6 +336,16 @@ t.test('endpoints', async t => {
     })
     await turn()
     t.same(await statesOf(endpointId), ['waiting', 'waiting', 'delivered'])
+    const [head, behind] = await deliveriesOf(endpointId)
+    const one = (id = '') =>
+      ({ method: 'POST', url: url.replace('replay', `deliveries/${id}/replay`) }) as const
+    t.match(await http.send({ ...one(behind?.id), credential }), { body: { nextAttemptAt: undefined } })
+    t.match(await http.send({ ...one(head?.id), credential }), {
+      ...{ status: 200, body: { state: 'waiting', nextAttemptAt: new Date(clock.nowMs()).toISOString() } },
+    })
+    receiver.answer(answers.status(500))
+    await turn()
+    receiver.answer(answers.status(204))
     t.match(await replay(range), { body: { replayed: 1 } }, 'what stands behind it is not counted')
     await turn()
     t.same(await statesOf(endpointId), ['delivered', 'delivered', 'delivered'])
@@ -348,7 +358,7 @@ t.test('endpoints', async t => {
     t.same(await look(0, {}), { subjectIds: [], nextFromMs: undefined })
     await ask(`update webhook_deliveries set state = 'dead' where endpoint_id = $1`, [endpointId])
     const middle = clock.nowMs() - 1_000
-    t.match(await look(0, { lookAt: 2 }), { subjectIds: [one.id, one.id], nextFromMs: middle })
+    t.match(await look(0, { lookAt: 2 }), { subjectIds: [first.id, first.id], nextFromMs: middle })
     t.same(await look(middle, { lookAt: 2 }), { subjectIds: [], nextFromMs: middle })
     t.match(await look(middle, { lookAt: 3, limit: 1 }), { subjectIds: [two.id], nextFromMs: clock.nowMs() })
     await ask('delete from webhook_endpoints where id = $1', [endpointId])
