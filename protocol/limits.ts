@@ -137,6 +137,7 @@ export const limits = {
   http: {
     bodyBytes: 32 * 1_024,
     requestTimeoutMs: 15_000,
+    stalledMs: 30_000,
     page: { default: 50, max: 200 },
     perCredentialPerMinute: 600,
     perAddressPerMinute: 1_200,
@@ -188,6 +189,18 @@ export const limits = {
     inboxes: 10,
     inboxMessages: 50,
     inboxKeptMs: 86_400_000,
+  },
+  figures: {
+    tickMs: 1_000,
+    rereadMs: 5_000,
+    heartbeatMs: 5_000,
+    slowReaderMs: 10_000,
+    streamsPerKey: 3,
+    streamsPerServer: 500,
+    exportsAtOnce: 2,
+    playersPerCell: 5,
+    windowMs: 3_600_000,
+    steps: 1_000,
   },
   sandbox: { maxTimeScale: 120, playerTestMinor: 100_000_00n, merchantTestMinor: 1_000_000_00n },
 } as const

@@ -37,8 +37,8 @@ export type Operation = {
   params?: TObject
   query?: TObject
   body?: TObject
-  /** What it answers with instead of JSON, as a stream; its schema in `answers` is text. */
-  produces?: 'text/csv'
+  /** What it answers with instead of JSON, as a stream; its schema in `answers` is text. Events take `Last-Event-ID`. */
+  produces?: 'text/csv' | 'application/geo+json' | 'text/event-stream'
   /** Answers by status. */
   answers: Readonly<Record<number, TSchema>>
   errors: readonly ErrorCode[]

@@ -14,7 +14,12 @@ import { createCampaigns } from './campaigns/campaigns.ts'
 import { campaignLabels, campaignRecord, codeRecord, listStopped } from './campaigns/postgres.ts'
 import { createSiteCodes } from './campaigns/site-code.ts'
 import { registerCampaignRoutes } from './campaigns/routes.ts'
+import type { SettledBatch } from './claims/settle.ts'
 import { droppedRecord, envelopeRecord } from './envelopes/postgres.ts'
+import { createFigures } from './figures/figures.ts'
+import { figuresRecord } from './figures/postgres.ts'
+import { createFiguresChannel } from './figures/redis.ts'
+import { registerFiguresRoutes } from './figures/routes.ts'
 import { balanceOf, isInsufficientFunds } from './ledger/postgres.ts'
 import type { PostTransfers } from './ledger/transfer.ts'
 import { merchantRecord } from './merchants/postgres.ts'
@@ -33,6 +38,31 @@ export type CampaignParts = {
   noteAction: NoteAction
   /** Other servers read again what is stopped. */
   announceStops: () => void
+}
+
+export type FiguresParts = Parameters<typeof createFiguresChannel>[0] &
+  Pick<CampaignParts, 'database'> & { hmacSecret: string }
+
+/** The figures of campaigns, and what claims tell them. */
+export function composeFigures(parts: FiguresParts) {
+  const { database } = parts
+  const figures = createFigures({
+    ...parts,
+    record: figuresRecord,
+    channel: createFiguresChannel(parts),
+    listLiveKeys: ids => merchantRecord.listLiveKeys(database, ids),
+  })
+  return {
+    onSettled: ({ envelopes }: SettledBatch) =>
+      figures.changed(envelopes.flatMap(({ campaignId }) => campaignId ?? [])),
+    onRevealed: figures.revealed,
+    stop: figures.streams.close,
+    drain: figures.drain,
+    register: (bind: Bind<Caller>) =>
+      registerFiguresRoutes(bind, {
+        ...{ figures, database, record: figuresRecord, findCampaign: campaignRecord.find },
+      }),
+  }
 }
 
 /** The names of everything that pays nothing now: frozen, or a campaign that is paused or outside of its windows. */

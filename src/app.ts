@@ -26,7 +26,7 @@ import { createBudgets } from './budgets/budgets.ts'
 import { budgetRecord, isFrozen } from './budgets/postgres.ts'
 import { createFreezeChannel } from './budgets/redis.ts'
 import { registerBudgetRoutes } from './budgets/routes.ts'
-import { composeCampaigns, isHolder, listStops } from './app-campaigns.ts'
+import { composeCampaigns, composeFigures, isHolder, listStops } from './app-campaigns.ts'
 import { areaRecord } from './areas/postgres.ts'
 import { campaignLabels, winLimits } from './campaigns/postgres.ts'
 import { createChainJob } from './chain/extend.ts'
@@ -182,6 +182,9 @@ export async function createApp({
   })
   await budgets.start()
 
+  // What merchants see of their campaigns
+  const figures = composeFigures({ database, redis, subscriber, prefix: redisPrefix, hmacSecret, clock, log })
+
   // Claims: Redis reserves, PostgreSQL decides
   const createGate = (connection: typeof redis, scripts: typeof runner) =>
     createClaimGate({ redis: connection, runner: scripts, prefix: redisPrefix, nowMs: () => clock.nowMs() })
@@ -194,6 +197,7 @@ export async function createApp({
     positions,
     ...{ announcer, clock, random, log, hmacSecret, isRowError },
     findBanned: playerRecord.findBanned,
+    ...{ onSettled: figures.onSettled, onRevealed: figures.onRevealed },
     winLimits: { ...winLimits, count: pair => winLimits.count(database, pair) },
     isOutage: isDatabaseDown,
     ...(reach !== undefined && { reach }),
@@ -323,6 +327,7 @@ export async function createApp({
   })
   registerEnvelopeRoutes(bind, { envelopes })
   campaigns.register(bind)
+  figures.register(bind)
   registerServiceRequestRoutes(bind, { requests, live, nearby, positions })
   registerReportRoutes(bind, {
     ...{ database, envelopes: envelopeRecord, reports: reportRecord, ledger: { post: postTransfers } },
@@ -379,10 +384,12 @@ export async function createApp({
     async close() {
       health.drain()
       if (!isSandbox) await clock.sleep(noticeMs)
+      figures.stop()
       // Closing HTTP says goodbye to the sockets first.
       await http.close()
       await jobs.stop()
-      await Promise.race([Promise.all([claims.drain(), webhooks.drain()]), clock.sleep(drainMs)])
+      const drained = Promise.all([claims.drain(), webhooks.drain(), figures.drain()])
+      await Promise.race([drained, clock.sleep(drainMs)])
       index.close()
       live.close()
       budgets.stop()

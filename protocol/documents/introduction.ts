@@ -14,6 +14,7 @@ export const tags: Record<string, string> = {
   reviews: 'What players write for others: report it, see what became of yours, appeal.',
   claims: 'Grab a share, look back.',
   campaigns: 'Plans of many envelopes: launched, dropped on the map, paused, ended.',
+  figures: 'What became of a campaign: counters, live and over time, by cell, and as rows.',
   merchants: 'The merchant behind a key, and its keys.',
   webhooks: 'What the server sends to you: endpoints, deliveries, replays.',
   operator: 'What the operator does for merchants and wallets.',
@@ -24,7 +25,7 @@ const restLimits = [
   ...(['money', 'envelope', 'serviceRequest', 'chat', 'rating', 'review', 'trust', 'claim'] as const),
   ...(['code', 'report'] as const),
   ...(['position', 'strike', 'device', 'hint', 'http', 'idempotency'] as const),
-  ...(['payout', 'statement', 'merchant', 'webhook', 'sandbox'] as const),
+  ...(['payout', 'statement', 'figures', 'merchant', 'webhook', 'sandbox'] as const),
 ]
 
 export const restIntroduction = `Hide money at real places, walk, get warmer and colder hints, claim exactly once.

@@ -89,6 +89,15 @@ export const replyHeaders: JsonObject = {
   'WWW-Authenticate': text('The scheme of the missing credential.', 'Bearer'),
 }
 
+export const lastEventId: JsonObject = {
+  name: 'Last-Event-ID',
+  in: 'header',
+  required: false,
+  description: 'The `id` of the last event that you have: it is not sent again.',
+  schema: { type: 'string' },
+  example: '5f0c7d1be2a94c33',
+}
+
 export const ifMatch: JsonObject = {
   name: 'If-Match',
   in: 'header',

@@ -12,6 +12,7 @@ import {
   device,
   idempotencyKey,
   ifMatch,
+  lastEventId,
   replyHeaders,
   securitySchemes,
   signatureHeaders,
@@ -62,6 +63,7 @@ function describeOperation(operation: Operation, printer: Printer): JsonObject {
     ...(operation.callers.includes('player') ? [{ $ref: '#/components/parameters/Device' }] : []),
     ...(operation.idempotencyKey === 'required' ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
     ...(operation.ifMatch === 'required' ? [ifMatch] : []),
+    ...(operation.produces === 'text/event-stream' ? [lastEventId] : []),
     ...(operation.signed ? signatureHeaders : []),
   ]
   const notes = [operation.description, operation.sandboxOnly ? 'Sandbox only.' : undefined]

@@ -16,7 +16,9 @@ import { dropEnvelopes, getDrop, previewDrop } from '../rest/drops.ts'
 import { exampleOf } from './example.ts'
 import { cny } from './story.ts'
 
-const id = '019c6a30-1f40-7c11-b8a2-3f5f6a0e9d17'
+export const campaignId = '019c6a30-1f40-7c11-b8a2-3f5f6a0e9d17'
+export const campaignEnvelopeId = '019c6a33-0a1b-7e40-8c11-0b9f6a7d2c33'
+const id = campaignId
 const dropId = '019c6a33-07c8-7a55-9d2e-71c4c1a5b3f0'
 const params = { id }
 
@@ -68,7 +70,7 @@ const drop = {
   ...{ cost: cny('500000'), createdAt: '2026-02-17T06:02:10.184Z' },
 }
 const envelope = {
-  ...{ id: '019c6a33-0a1b-7e40-8c11-0b9f6a7d2c33', kind: 'merchant' as const, state: 'live' as const },
+  ...{ id: campaignEnvelopeId, kind: 'merchant' as const, state: 'live' as const },
   ...{ split: 'lucky' as const, audience: 'anyone' as const, shares: 5 },
   ...{ presence: 'gps' as const, claimRadiusM: 60 },
   ...{ greeting: plan.greeting, brand: plan.brand },

@@ -5,6 +5,7 @@ import { chatExamples } from './chats.ts'
 import { claimExamples } from './claims.ts'
 import { envelopeExamples } from './envelopes.ts'
 import { type Example, exampleOf } from './example.ts'
+import { figureExamples } from './figures.ts'
 import { merchantExamples } from './merchants.ts'
 import { operatorExamples } from './operator.ts'
 import { payoutExamples } from './payouts.ts'
@@ -30,6 +31,7 @@ export const examples: ReadonlyMap<string, Example> = new Map(
     ...serviceRequestExamples,
     ...reviewExamples,
     ...campaignExamples,
+    ...figureExamples,
     ...chatExamples,
     ...ratingExamples,
     ...merchantExamples,

@@ -14,6 +14,7 @@ import {
   listOwnEnvelopes,
   verifyEnvelope,
 } from './envelopes.ts'
+import { figureOperations } from './figures.ts'
 import { getLiveness, getReadiness } from './health.ts'
 import { createApiKey, createMerchant, deposit, getChainHead } from './merchants.ts'
 import { getMerchant, listApiKeys, revokeApiKey } from './merchants.ts'
@@ -146,6 +147,7 @@ export const operations: readonly Operation[] = [
   ...campaignOperations,
   ...webhookOperations,
   ...webhookInboxOperations,
+  ...figureOperations,
   createMerchant,
   deposit,
   banPlayer,

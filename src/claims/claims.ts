@@ -22,8 +22,8 @@ import { createGrab } from './grab.ts'
 import { createMemory, type Memory } from './memory.ts'
 import type { Claim, ClaimRecord } from './record.ts'
 import { partitionOf } from './reservation.ts'
-import { createReveal, type RevealVerb } from './reveal.ts'
-import { createSettle, isMarked, type Settle, type Settled } from './settle.ts'
+import { createReveal, type Revealed, type RevealVerb } from './reveal.ts'
+import { createSettle, isMarked, type Settle, type Settled, type SettledBatch } from './settle.ts'
 import type { WinLimits } from './win-limits.ts'
 import { createSettleQueue } from './settle-queue.ts'
 import { createForgottenSweep, findDuePartitions, sweepPartition } from './sweep.ts'
@@ -50,6 +50,9 @@ export type ClaimsPorts<T> = {
   winLimits?: WinLimits<T> & { count(pair: { campaignId: string; playerId: string }): Promise<number> }
   /** Who of them is banned, held so until the transaction ends; absent where nobody ever is. */
   findBanned?: (tx: T, playerIds: readonly string[]) => Promise<ReadonlySet<string>>
+  /** After each commit that recorded claims, and each reveal: for whoever counts. */
+  onSettled?: (batch: SettledBatch) => void
+  onRevealed?: (reveal: Revealed) => void
   /** Where tests let this process die; see {@link Reach}. */
   reach?: Reach
 }
@@ -70,6 +73,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
   const nowMs = () => clock.nowMs()
   const onLateWin = (claim: Claim) => announceLateWin(announcer, claim)
   const background = createBackground(log)
+  const tellPlayers = createSettledAnnouncer({ announcer, hmacSecret })
   const settle = createSettle({
     ...{ record, budgets },
     isRowError: ports.isRowError,
@@ -77,7 +81,10 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     winLimits: ports.winLimits,
     nowMs,
     reach,
-    onSettled: createSettledAnnouncer({ announcer, hmacSecret }),
+    onSettled: batch => {
+      tellPlayers(batch)
+      ports.onSettled?.(batch)
+    },
   })
   const memory = createMemory({
     record,
@@ -107,6 +114,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     ...approach,
     anchorOf: seen => anchorOf(hmacSecret, seen),
     issueTicket: (bearer, given) => issueTicket(hmacSecret, bearer, given),
+    onRevealed: ports.onRevealed,
   })
   const claim = createClaim({
     ...approach,

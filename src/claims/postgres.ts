@@ -91,14 +91,16 @@ export function createClaimRecord({ database, postTransfers }: RecordPorts): Cla
     },
     pay: (tx, claims) => postTransfers(tx, claims.map(payment)),
     count: async (tx, claims, nowMs) => {
-      const won = new Map<string, { shares: number; amount: bigint }>()
-      for (const { envelopeId, amountMinor } of claims) {
-        const sum = won.get(envelopeId) ?? { shares: 0, amount: 0n }
-        won.set(envelopeId, { shares: sum.shares + 1, amount: sum.amount + amountMinor })
+      const won = new Map<string, { shares: number; amount: bigint; firstMs: number }>()
+      for (const { envelopeId, amountMinor, claimedAtMs } of claims) {
+        const sum = won.get(envelopeId) ?? { shares: 0, amount: 0n, firstMs: claimedAtMs }
+        const firstMs = Math.min(sum.firstMs, claimedAtMs)
+        won.set(envelopeId, { shares: sum.shares + 1, amount: sum.amount + amountMinor, firstMs })
       }
       const sums = [...won.values()]
       const columns = [[...won.keys()], sums.map(s => s.shares), sums.map(s => s.amount)]
-      await tx.query(sql['count-claims'], [...columns, new Date(nowMs)])
+      const firsts = sums.map(s => new Date(s.firstMs))
+      await tx.query(sql['count-claims'], [...columns, new Date(nowMs), firsts])
     },
 
     raiseEpoch: async (tx, envelopeId, aboveEpoch) => {

@@ -59,6 +59,7 @@ export type LockedEnvelope = {
   isStopped: boolean
   /** Budgets over it that have a cap; hardly ever any. */
   cappedBudgets: readonly string[]
+  campaignId?: string
   /** Its campaign lets one player win so often. */
   winLimit?: { campaignId: string; wins: number }
 }

@@ -16,9 +16,14 @@ export type RevealRequest = { envelopeId: string } & RevealBody
 
 export type RevealAnswer = ({ status: 'revealed'; envelopeId: string; anchor: Point } & Ticket) | Told
 
+/** A player was shown an envelope, which may belong to a campaign. */
+export type Revealed = { envelopeId: string; playerId: string; campaignId: string | undefined }
+
 export type RevealPorts = ApproachPorts & {
   anchorOf: (seen: { envelopeId: string; playerId: string; cell12: Cell }) => Point
   issueTicket: (bearer: Bearer, given: { cell: Cell; nowMs: number }) => Ticket
+  /** Somebody counts; nothing waits for it. */
+  onRevealed?: ((reveal: Revealed) => void) | undefined
 }
 
 export type RevealVerb = (player: Walker, request: RevealRequest) => Promise<RevealAnswer>
@@ -36,6 +41,7 @@ export const createReveal =
     // Over by its row, and not ended yet: the gate would say the same to a claim.
     if (!isOpenAt(envelope, nowMs)) return tryAgain
     const bearer = { envelopeId: envelope.id, playerId: player.id, deviceId: player.deviceId }
+    ports.onRevealed?.({ ...bearer, campaignId: envelope.campaignId })
     const anchor = ports.anchorOf({ ...bearer, cell12: envelope.cell12 })
     return {
       status: 'revealed',

@@ -110,6 +110,7 @@ export const readLocked = (row: LockedRow): LockedEnvelope => ({
   cell7: fromBigInt(row.cell_r7),
   isStopped: (row.is_frozen ?? false) || (row.is_stopped ?? false),
   cappedBudgets: row.capped ?? [],
+  ...(row.campaign_id !== null && { campaignId: row.campaign_id }),
   ...(row.campaign_id !== null &&
     row.wins_per_player !== null && { winLimit: { campaignId: row.campaign_id, wins: row.wins_per_player } }),
 })

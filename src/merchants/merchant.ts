@@ -23,6 +23,8 @@ export type MerchantRecord = {
   listKeys(tx: Tx, merchantId: string): Promise<ApiKey[]>
   /** A live key by the hash of its secret. */
   findLiveKey(tx: Tx, hash: Uint8Array): Promise<ApiKey | undefined>
+  /** Those of these keys that are not revoked, by id. */
+  listLiveKeys(tx: Tx, ids: readonly string[]): Promise<string[]>
   /** The key as it is afterwards; a key that was revoked before keeps its time. */
   revokeKey(tx: Tx, which: { id: string; merchantId: string; nowMs: number }): Promise<ApiKey | undefined>
   touchKey(tx: Tx, use: { id: string; nowMs: number }): Promise<void>

@@ -13,6 +13,7 @@ const sql = loadStatements(import.meta.url, [
   'add-key',
   'list-keys',
   'find-live-key',
+  'list-live',
   'revoke-key',
   'touch-key',
 ])
@@ -65,6 +66,10 @@ export const merchantRecord: MerchantRecord = {
   async findLiveKey(tx, hash) {
     const [row] = await tx.query<KeyRow>(sql['find-live-key'], [hash])
     return row && toKey(row)
+  },
+
+  async listLiveKeys(tx, ids) {
+    return (await tx.query<{ id: string }>(sql['list-live'], [ids])).map(({ id }) => id)
   },
 
   async revokeKey(tx, { id, merchantId, nowMs }) {

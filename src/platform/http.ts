@@ -2,7 +2,8 @@
  * Binds handlers to the operations of the protocol. A handler receives validated, typed input and answers with one of
  * the operation's statuses or a refusal; it never sees Fastify, a path or a header.
  */
-import { Readable } from 'node:stream'
+import { Socket } from 'node:net'
+import { addAbortSignal, Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static, TSchema } from 'typebox'
 import { deviceHeader } from '#protocol/device.ts'
@@ -24,14 +25,22 @@ export type Call<O extends Operation, C> = {
   idempotencyKey: O extends { idempotencyKey: 'required' } ? string : undefined
   /** The version that the request means to change, where the operation asks for one; 0 is none of ours. */
   ifMatch: number
+  /** The last event that the client has, where it asks for events. */
+  lastEventId: string | undefined
   requestId: string
   /** Where the handler may note what it waited for; the sandbox's clients are told. */
   waits: Waits | undefined
 }
 
 export type Answer<O extends Operation> =
-  | (O extends { produces: string } ? { status: 200; body: AsyncIterable<string> } : JsonAnswer<O>)
+  | (O extends { produces: string } ? { status: 200; body: Streamed } : JsonAnswer<O>)
   | Refusal
+
+/** What is sent piece by piece, as fast as it is read; its iterator hears by `return` that nobody reads any more. */
+export type Streamed = AsyncIterable<string> & {
+  /** Cuts the client off, whatever it has read. */
+  signal?: AbortSignal
+}
 
 type JsonAnswer<O extends Operation> = {
   [S in keyof O['answers'] & number]: { status: S; body: In<O['answers'][S]> }
@@ -60,6 +69,8 @@ export type BinderPorts<C extends { kind: CallerKind }> = {
   /** Judges the signature of an operation that is signed, before its body is; without it, none counts. */
   verifySignature?: (headers: FastifyRequest['headers'], body: Uint8Array) => Refusal | undefined
   admit?: (request: FastifyRequest, reply: FastifyReply, caller: C | undefined) => Refusal | undefined
+  /** Shorter in tests. */
+  stalledMs?: number
 }
 
 export function createBinder<C extends { kind: CallerKind }>(
@@ -114,6 +125,7 @@ export function createBinder<C extends { kind: CallerKind }>(
           caller: callers.get(request),
           idempotencyKey,
           ifMatch: readIfMatch(request),
+          lastEventId: headerOf(request, 'last-event-id'),
           requestId,
           waits,
         }
@@ -124,10 +136,8 @@ export function createBinder<C extends { kind: CallerKind }>(
         reply.code(outcome.status as number)
         if (operation.versioned) reply.header('etag', etagOf(outcome.body as { version: number }))
         if (operation.produces === undefined) return reply.send(outcome.body)
-        return reply
-          .type(`${operation.produces}; charset=utf-8`)
-          .header('content-disposition', 'attachment')
-          .send(Readable.from(outcome.body as AsyncIterable<string>, streaming))
+        const { stalledMs = limits.http.stalledMs } = ports
+        return sendStream(reply, { type: operation.produces, body: outcome.body as Streamed, stalledMs })
       },
     })
   }
@@ -142,8 +152,23 @@ function tellWaits(reply: FastifyReply, waits: Waits | undefined): void {
 export const headerOf = (request: FastifyRequest, name: string): string | undefined =>
   request.headers[name.toLowerCase()]?.toString()
 
-/** Bytes rather than pieces are counted, so that little is read ahead of a slow client. */
-const streaming = { objectMode: false, highWaterMark: 64 * 1024 }
+/** Bytes rather than pieces are counted, so that little is read ahead of a slow client; of events, one. */
+const readAheadBytes = { 'text/csv': 64 * 1_024, 'application/geo+json': 64 * 1_024, 'text/event-stream': 1 }
+
+function sendStream(
+  reply: FastifyReply,
+  { type, body, stalledMs }: { type: NonNullable<Operation['produces']>; body: Streamed; stalledMs: number },
+): FastifyReply {
+  const pieces = Readable.from(body, { objectMode: false, highWaterMark: readAheadBytes[type] })
+  if (body.signal !== undefined) addAbortSignal(body.signal, pieces)
+  // Node closes a socket on which nothing moves for this long, and sets its own time again for the next request.
+  if (reply.raw.socket instanceof Socket) reply.raw.socket.setTimeout(stalledMs)
+  const headers =
+    type === 'text/event-stream'
+      ? { 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
+      : { 'content-disposition': 'attachment' }
+  return reply.type(`${type}; charset=utf-8`).headers(headers).send(pieces)
+}
 
 const isRefused = (value: object): value is Refusal => 'code' in value && 'status' in value
 

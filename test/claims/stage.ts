@@ -11,7 +11,7 @@ import { listStopped, winLimits } from '../../src/campaigns/postgres.ts'
 import type { FreezeChannel } from '../../src/budgets/redis.ts'
 import type { ClaimAnswer } from '../../src/claims/claim.ts'
 import { createSettledAnnouncer } from '../../src/claims/announce.ts'
-import { createClaims } from '../../src/claims/claims.ts'
+import { type ClaimsPorts, createClaims } from '../../src/claims/claims.ts'
 import { createSettle } from '../../src/claims/settle.ts'
 import { passBy } from '../../src/claims/failpoints.ts'
 import { createClaimRecord, countClaimsSince } from '../../src/claims/postgres.ts'
@@ -45,8 +45,11 @@ const listStops = async (database: Tx) => [
   ...(await listStopped(database)).map(ownerId => nameBudget({ kind: 'campaign', ownerId })),
 ]
 
+/** Who counts, if anybody does. */
+type Counting = Pick<ClaimsPorts<Tx>, 'onSettled' | 'onRevealed'>
+
 /** A server over the world's PostgreSQL and Redis, with a memory of its own. */
-function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
+function compose(world: World, announcer: Announcer, channel: FreezeChannel, counting: Counting) {
   const { database, redis, redisPrefix: prefix, clock, random } = world
   const runner = createScriptRunner(redis)
   const nowMs = () => clock.nowMs()
@@ -75,6 +78,8 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel) {
     findBanned,
     winLimits: { ...winLimits, count: pair => winLimits.count(database, pair) },
     ...outside,
+    onSettled: batch => counting.onSettled?.(batch),
+    onRevealed: reveal => counting.onRevealed?.(reveal),
   })
   const sweep = async (envelopeId: string) => {
     const job = claims.jobs.find(({ name }) => name === 'sweep')
@@ -97,8 +102,9 @@ export async function createClaimStage(t: Test) {
     toPlayer: (playerId, frame) => announce({ playerId, ...frame }),
   }
 
+  const counting: Counting = {}
   /** One more server over the same PostgreSQL and Redis. */
-  const createServer = (channel = silence) => compose({ ...world, redis }, announcer, channel)
+  const createServer = (channel = silence) => compose({ ...world, redis }, announcer, channel, counting)
   const server = createServer()
   const fixAt = (point: Point, accuracyM = 8) => ({ ...point, accuracyM })
   const claim = (
@@ -141,6 +147,7 @@ export async function createClaimStage(t: Test) {
     announced,
     /** What envelopes announce, apart from claims. */
     announcedByEnvelopes: stage.announced,
+    counting,
     createServer,
     server,
     ...createOutsiders(world, announcer, server),
