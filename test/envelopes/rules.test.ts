@@ -115,7 +115,11 @@ t.test('the first broken rule is the answer', async t => {
   }
   const judged = order.map(([reason]) => reason)
   const unjudged = errors.envelope_refused.reasons.filter(reason => !judged.includes(reason))
-  t.same(unjudged, ['audience_unknown', 'campaign_unknown'], 'only who exists is asked of the record')
+  t.same(
+    unjudged,
+    ['audience_unknown', 'campaign_unknown', 'campaign_ended'],
+    'only who exists is asked of the record',
+  )
 })
 
 t.test('whatever is accepted can be split and lives within its bounds', async () => {
