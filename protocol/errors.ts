@@ -3,6 +3,7 @@
  * the same codes; each has a page at /problems/<code>. Nothing else is ever sent as an error.
  */
 import { campaignErrors } from './campaign-errors.ts'
+import { couponErrors } from './coupon-errors.ts'
 import { entry } from './error-entry.ts'
 import { requestErrors } from './request-errors.ts'
 
@@ -270,6 +271,7 @@ export const errors = {
   }),
   ...requestErrors,
   ...campaignErrors,
+  ...couponErrors,
 } as const
 
 export type ErrorCode = keyof typeof errors

@@ -2,7 +2,7 @@
  * What an operation is: one object that the server binds a handler to, validates with, and generates the
  * documents from. Handlers never name a path.
  */
-import type { TObject, TSchema } from 'typebox'
+import type { TObject, TSchema, TString } from 'typebox'
 import type { ErrorCode } from './errors.ts'
 
 export type CallerKind = 'player' | 'merchant' | 'operator'
@@ -36,7 +36,9 @@ export type Operation = {
   signed?: boolean
   params?: TObject
   query?: TObject
-  body?: TObject
+  body?: TObject | TString
+  /** The body is no JSON but this, and is read as a stream; its schema in `body` is text. */
+  consumes?: 'text/csv'
   /** What it answers with instead of JSON, as a stream; its schema in `answers` is text. */
   produces?: 'text/csv'
   /** Answers by status. */

@@ -14,6 +14,7 @@ import {
   listOwnEnvelopes,
   verifyEnvelope,
 } from './envelopes.ts'
+import { couponOperations, ownCouponOperations } from './coupons.ts'
 import { getLiveness, getReadiness } from './health.ts'
 import { createApiKey, createMerchant, deposit, getChainHead } from './merchants.ts'
 import { getMerchant, listApiKeys, revokeApiKey } from './merchants.ts'
@@ -95,6 +96,7 @@ export const operations: readonly Operation[] = [
   getClaim,
   listClaims,
   thankHider,
+  ...ownCouponOperations,
   postServiceRequest,
   listServiceRequests,
   listOwnServiceRequests,
@@ -121,6 +123,7 @@ export const operations: readonly Operation[] = [
   listApiKeys,
   revokeApiKey,
   ...campaignOperations,
+  ...couponOperations,
   createMerchant,
   deposit,
   banPlayer,

@@ -8,7 +8,9 @@ export type Plan = {
   name: string
   area: Area
   currency: string
+  /** 0 where it gives out coupons. */
   budgetMinor: bigint
+  couponPoolId: string | null
   winsPerPlayer: number | null
   schedule: Schedule
   greeting: string | null

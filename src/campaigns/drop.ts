@@ -3,6 +3,7 @@
  * first envelope is made; while it is filling nobody sees any, and its state alone says whether all go live.
  */
 export type DropTerms = {
+  /** Of each envelope; 0 where they hold coupons, one in each share. */
   amountMinor: bigint
   shares: number
   split: 'equal' | 'lucky'
@@ -28,3 +29,8 @@ export type Drop = {
 }
 
 export type NewDrop = Drop & { lngs: readonly number[]; lats: readonly number[] }
+
+/** What a drop of coupons takes out of its pool, and how many of them are in envelopes by now. */
+export const couponsOf = ({ envelopes, terms }: Pick<Drop, 'envelopes' | 'terms'>): number =>
+  terms.amountMinor === 0n ? envelopes * terms.shares : 0
+export const placedCouponsOf = ({ placed, terms }: Pick<Drop, 'placed' | 'terms'>): number => placed * terms.shares

@@ -12,7 +12,7 @@ import { estimateFill } from '../geo/fill.ts'
 import type { Polygons } from '../geo/spread.ts'
 import type { Point } from '../geo/point.ts'
 import type { Campaign } from './campaign.ts'
-import type { DropTerms } from './drop.ts'
+import { couponsOf, type DropTerms } from './drop.ts'
 import { type Placed, placeEnvelopes } from './place.ts'
 import type { CampaignPorts } from './ports.ts'
 
@@ -38,9 +38,9 @@ export async function planDrop(
   tx: Tx,
   { campaign, order }: { campaign: Campaign; order: DropOrder },
 ): Promise<{ status: 'ok'; plan: DropPlan } | Refusal> {
-  const { strategy, spacingM, shares, split } = order
-  const amountMinor = BigInt(order.amountMinor)
-  if (BigInt(shares) > amountMinor) return broken('shares_exceed_total')
+  const { strategy, spacingM } = order
+  const worth = judgeWorth(campaign, order)
+  if (worth.status === 'refused') return worth
   const { area, areaM2 } = await ports.areas.subtractExclusions(tx, campaign.area)
   const free = polygonsOf(area)
   if (!(areaM2 > 0)) return broken('no_room')
@@ -55,11 +55,31 @@ export async function planDrop(
     const refusal = await refusePoints(ports, tx, { campaign, placed })
     if (refusal !== undefined) return refusal
   }
-  const costMinor = amountMinor * BigInt(placed.points.length)
+  const costMinor = worth.amountMinor * BigInt(placed.points.length)
   if (costMinor > limits.money.maxMinor) return broken('too_expensive')
   const claimRadiusM = order.claimRadiusM ?? limits.envelope.claimRadiusM.default
-  const terms = { amountMinor, shares, split, claimRadiusM }
+  const { amountMinor, split } = worth
+  const terms = { amountMinor, shares: order.shares, split, claimRadiusM }
   return { status: 'ok', plan: { seed, terms, placed, costMinor, areaM2 } }
+}
+
+type Worth = { status: 'ok' } & Pick<DropTerms, 'amountMinor' | 'split'>
+
+/** Money is split as the order says; of coupons each share has one, and there is nothing to say. */
+function judgeWorth({ couponPoolId }: Campaign, { amountMinor, split, shares }: DropOrder): Worth | Refusal {
+  const wrong = (name: string, message: string) =>
+    refuse('bad_request', { errors: [{ pointer: `/body/${name}`, message }] })
+  if (couponPoolId !== null) {
+    if (amountMinor !== undefined) return wrong('amountMinor', 'is for money')
+    if (split !== undefined) return wrong('split', 'is for money')
+    const { sharesPerEnvelope } = limits.coupon
+    if (shares > sharesPerEnvelope) return wrong('shares', `must be <= ${sharesPerEnvelope}`)
+    return { status: 'ok', amountMinor: 0n, split: 'equal' }
+  }
+  if (amountMinor === undefined) return wrong('amountMinor', 'is what each envelope holds')
+  if (split === undefined) return wrong('split', 'is how it is shared out')
+  if (BigInt(shares) > BigInt(amountMinor)) return broken('shares_exceed_total')
+  return { status: 'ok', amountMinor: BigInt(amountMinor), split }
 }
 
 /** A million corners looked at are some 20 ms: nobody else waits longer for a fill. */
@@ -100,7 +120,7 @@ type Warning = Static<typeof PreviewSchema>['warnings'][number]
 
 export async function describeDropPlan(
   { seed, terms, placed, costMinor, areaM2 }: DropPlan,
-  { currency, availableMinor }: { currency: string; availableMinor: bigint },
+  { currency, availableMinor, freeCoupons }: { currency: string; availableMinor: bigint; freeCoupons: number },
 ): Promise<Static<typeof PreviewSchema>> {
   const { points, missing, cellsWithoutRoom } = placed
   const warnings: Warning[] = []
@@ -120,10 +140,15 @@ export async function describeDropPlan(
   if (costMinor > availableMinor) {
     warnings.push({ code: 'budget_exceeded', detail: `${availableMinor} minor units are available` })
   }
+  const coupons = couponsOf({ envelopes: points.length, terms })
+  if (coupons > freeCoupons) {
+    warnings.push({ code: 'coupons_short', detail: `${freeCoupons} of ${coupons} coupons are free` })
+  }
   return {
     seed,
     envelopes: points.length,
     cost: toMoney(costMinor, currency),
+    ...(coupons > 0 && { coupons }),
     areaM2: Math.round(areaM2),
     perKm2: Math.round((points.length / areaM2) * 1_000_000),
     cells: await countByCell(points),

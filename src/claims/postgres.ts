@@ -1,6 +1,7 @@
 /** The record on PostgreSQL. Owns `claims`, `thanks`, `outbox_cursors`, `dead_letters`; locks and counts envelopes. */
 import type { Database, Tx } from '#platform/postgres.ts'
 import { loadStatements } from '#platform/postgres.ts'
+import type { WonCoupon } from '../coupons/stock.ts'
 import { escrowOf, walletOf } from '../ledger/account.ts'
 import type { Transfer } from '../ledger/transfer.ts'
 import type { Keyset } from '#platform/page.ts'
@@ -49,9 +50,11 @@ const sql = loadStatements(import.meta.url, [
 export type RecordPorts = {
   database: Database
   postTransfers: (tx: Tx, transfers: readonly Transfer[]) => Promise<void>
+  /** To those who won the shares that they lie in. */
+  giveCoupons: (tx: Tx, won: readonly WonCoupon[]) => Promise<void>
 }
 
-export function createClaimRecord({ database, postTransfers }: RecordPorts): ClaimRecord<Tx> {
+export function createClaimRecord({ database, postTransfers, giveCoupons }: RecordPorts): ClaimRecord<Tx> {
   return {
     transact: database.transact,
     withLock: (scope, id, run) => database.withLock({ scope, id }, run),
@@ -89,7 +92,15 @@ export function createClaimRecord({ database, postTransfers }: RecordPorts): Cla
       ]
       return (await tx.query<ClaimRow>(sql['insert-claims'], columns)).map(readClaim)
     },
-    pay: (tx, claims) => postTransfers(tx, claims.map(payment)),
+    pay: async (tx, claims) => {
+      // Nearly always all of one kind: what there is none of costs no statement.
+      const cash = claims.filter(({ couponId }) => couponId === undefined)
+      if (cash.length > 0) await postTransfers(tx, cash.map(payment))
+      const coupons = claims.flatMap(({ couponId, ...claim }) =>
+        couponId === undefined ? [] : [{ ...claim, couponId }],
+      )
+      if (coupons.length > 0) await giveCoupons(tx, coupons)
+    },
     count: async (tx, claims, nowMs) => {
       const won = new Map<string, { shares: number; amount: bigint }>()
       for (const { envelopeId, amountMinor } of claims) {

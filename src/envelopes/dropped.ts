@@ -5,7 +5,7 @@
 import type { Transact, Tx } from '#platform/postgres.ts'
 import { type Cell, coarsen } from '../geo/cell.ts'
 import type { Announcer } from '../realtime/announcer.ts'
-import { endLocked, type EndPorts } from './end.ts'
+import { endLocked, type EndPorts, takeEndable } from './end.ts'
 import type { Envelope } from './envelope.ts'
 import { isVisible } from './state.ts'
 
@@ -23,6 +23,7 @@ export type DroppedPorts = {
   transact: Transact
   record: DroppedRecord & EndPorts['record']
   ledger: EndPorts['ledger']
+  giveBackCoupons: EndPorts['giveBackCoupons']
   announcer: Pick<Announcer, 'cellsChanged'>
 }
 
@@ -35,7 +36,7 @@ export async function closeSome(
 ): Promise<number> {
   const { transact, record, announcer } = ports
   const closed = await transact(async tx => {
-    const envelopes = await record.lockOfCampaign(tx, { ...which, limit: batchSize })
+    const envelopes = takeEndable(await record.lockOfCampaign(tx, { ...which, limit: batchSize }))
     await endLocked(ports, tx, envelopes, { state: 'closed', nowMs: which.nowMs })
     return envelopes
   })

@@ -7,6 +7,7 @@ import type { Random } from '#platform/random.ts'
 import type { Announcer } from '../realtime/announcer.ts'
 import type { NoteAction } from '../operator/action.ts'
 import { closeEnvelope } from './close.ts'
+import type { EndPorts } from './end.ts'
 import { type EnvelopeFreezeOrder, freezeEnvelope, type Moved, unfreezeEnvelope } from './freeze.ts'
 import { getEnvelope } from './get.ts'
 import { hideEnvelope, type HideSettings } from './hide.ts'
@@ -25,6 +26,7 @@ export type EnvelopePorts = {
   runOnce: RunOnce
   record: EnvelopeRecord
   ledger: Ledger
+  giveBackCoupons: EndPorts['giveBackCoupons']
   positions: Pick<Positions, 'standing' | 'lastCell'>
   merchants: Merchants
   exclusions: Exclusions

@@ -138,8 +138,8 @@ export const envelopeRecord: EnvelopeRecord = {
   },
 
   async listShares(tx, envelopeId) {
-    const rows = await tx.query<{ amount: bigint }>(sql['list-shares'], [envelopeId])
-    return rows.map(row => row.amount)
+    const rows = await tx.query<{ amount: bigint | null }>(sql['list-shares'], [envelopeId])
+    return rows.map(row => row.amount ?? 0n)
   },
 }
 
@@ -150,7 +150,7 @@ export async function listEnds(tx: Tx, ids: readonly string[]): Promise<Ending[]
 
 /** The envelopes of campaigns, by the hundred. */
 export const droppedRecord: BatchRecord & DroppedRecord & CampaignEnvelopes = {
-  async insertBatch(tx, terms, batch) {
+  async insertBatch(tx, terms, { envelopes: batch, couponIds }) {
     const { merchantId, campaignId, dropId, claimRadiusM, currency, totalMinor, shareCount, split } = terms
     const ids = batch.map(({ id }) => id)
     const places = [
@@ -164,7 +164,7 @@ export const droppedRecord: BatchRecord & DroppedRecord & CampaignEnvelopes = {
     const times = [terms.opensAtMs, terms.expiresAtMs, terms.createdAtMs].map(ms => new Date(ms))
     await tx.query(sql['insert-batch'], [ids, ...places, ...proofs, ...owner, ...texts, ...times])
     const amounts = batch.flatMap(({ amountsMinor }) => amountsMinor)
-    await tx.query(sql['insert-batch-shares'], [ids, shareCount, amounts])
+    await tx.query(sql['insert-batch-shares'], [ids, shareCount, amounts, couponIds])
   },
 
   lockOfCampaign: (tx, { campaignId, dropId, limit }) =>

@@ -5,7 +5,7 @@
 import type { Envelope as EnvelopeAnswer } from '#protocol/rest/envelopes.ts'
 import { type Cell, coarsen } from '../geo/cell.ts'
 import { bandOf } from '../hints/band.ts'
-import { type Envelope, escrowMinorOf, hasOpened } from './envelope.ts'
+import { type Envelope, escrowMinorOf, hasOpened, holdsCoupons } from './envelope.ts'
 import { isEnded } from './state.ts'
 
 /** The hider, or someone else who stands in a res-12 cell or nowhere known. */
@@ -14,6 +14,7 @@ export type Viewer = { kind: 'hider' } | { kind: 'other'; cell?: Cell | undefine
 export function viewEnvelope(envelope: Envelope, viewer: Viewer, nowMs: number): EnvelopeAnswer {
   const isHider = viewer.kind === 'hider'
   const { greeting, brand, clue, endedAtMs } = envelope
+  const isOfCoupons = holdsCoupons(envelope)
   const showsClue = isHider || isNear(envelope, viewer.cell)
   return {
     id: envelope.id,
@@ -21,6 +22,7 @@ export function viewEnvelope(envelope: Envelope, viewer: Viewer, nowMs: number):
     state: envelope.state,
     split: envelope.split,
     audience: envelope.audience,
+    ...(isOfCoupons && { content: 'coupon' as const }),
     shares: envelope.shareCount,
     claimRadiusM: envelope.claimRadiusM,
     ...(greeting !== null && { greeting }),
@@ -28,9 +30,10 @@ export function viewEnvelope(envelope: Envelope, viewer: Viewer, nowMs: number):
     ...(clue !== null && showsClue && { clue: { text: clue } }),
     opensAt: toTimestamp(envelope.opensAtMs),
     expiresAt: toTimestamp(envelope.expiresAtMs),
-    ...(hasOpened(envelope, nowMs) && { commitment: envelope.commitment }),
+    ...(hasOpened(envelope, nowMs) && !isOfCoupons && { commitment: envelope.commitment }),
     ...(endedAtMs !== null && { endedAt: toTimestamp(endedAtMs) }),
-    ...((isHider || isEnded(envelope.state)) && { total: toMoney(envelope.totalMinor, envelope.currency) }),
+    ...((isHider || isEnded(envelope.state)) &&
+      !isOfCoupons && { total: toMoney(envelope.totalMinor, envelope.currency) }),
     ...(isHider && { own: viewOwn(envelope) }),
   }
 }

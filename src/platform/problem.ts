@@ -7,6 +7,8 @@ export type Refusal = {
   code: ErrorCode
   reason?: string
   detail?: string
+  /** When what is in the way happened; RFC 3339. */
+  at?: string
   retryAfterMs?: number
   /** The numbers behind the refusal; only the sandbox sends them. */
   figures?: Record<string, number>
@@ -41,6 +43,7 @@ export function toProblem(refusal: Refusal, sandbox: boolean): Problem {
     code: refusal.code,
     ...(refusal.reason === undefined ? {} : { reason: refusal.reason }),
     ...(refusal.detail === undefined ? {} : { detail: refusal.detail }),
+    ...(refusal.at === undefined ? {} : { at: refusal.at }),
     ...(refusal.retryAfterMs === undefined ? {} : { retryAfterMs: refusal.retryAfterMs }),
     ...(refusal.figures === undefined || !sandbox ? {} : { figures: refusal.figures }),
     ...(refusal.errors === undefined ? {} : { errors: refusal.errors }),
