@@ -39,6 +39,8 @@ export type Operation = {
   body?: TObject | TString
   /** The body is no JSON but this, and is read as a stream; its schema in `body` is text. */
   consumes?: 'text/csv'
+  /** How large it may be, where that is not what every body may be. */
+  bodyBytes?: number
   /** What it answers with instead of JSON, as a stream; its schema in `answers` is text. */
   produces?: 'text/csv'
   /** Answers by status. */

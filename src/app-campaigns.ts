@@ -1,4 +1,4 @@
-/** The part of the composition root that concerns campaigns: the other half of app.ts, which would be too long. */
+/** The part of the composition root that concerns campaigns and coupons: the other half of app.ts. */
 import type { Logger } from 'pino'
 import type { Clock } from '#platform/clock.ts'
 import type { ReadyConfig } from '#platform/config.ts'
@@ -13,6 +13,11 @@ import { isFrozen, listFrozen } from './budgets/postgres.ts'
 import { createCampaigns } from './campaigns/campaigns.ts'
 import { campaignLabels, campaignRecord, listStopped } from './campaigns/postgres.ts'
 import { registerCampaignRoutes } from './campaigns/routes.ts'
+import { createCoupons } from './coupons/coupons.ts'
+import { couponRecord, couponStock } from './coupons/postgres.ts'
+import { registerCouponRoutes } from './coupons/routes.ts'
+import { createVault } from './coupons/vault.ts'
+import { createWrongCodes } from './coupons/wrong-codes.ts'
 import { droppedRecord, envelopeRecord } from './envelopes/postgres.ts'
 import { balanceOf, isInsufficientFunds } from './ledger/postgres.ts'
 import type { PostTransfers } from './ledger/transfer.ts'
@@ -22,7 +27,7 @@ import type { Caller } from './players/caller.ts'
 import type { Announcer } from './realtime/announcer.ts'
 
 export type CampaignParts = {
-  config: Pick<ReadyConfig, 'isSandbox' | 'currencies' | 'areaVertices'>
+  config: Pick<ReadyConfig, 'isSandbox' | 'currencies' | 'areaVertices' | 'hmacSecret' | 'couponKeys'>
   database: Database
   clock: Clock
   random: Random
@@ -57,16 +62,27 @@ export function composeCampaigns(parts: CampaignParts) {
     ...{ record: campaignRecord, areas: areaRecord, envelopes: droppedRecord, batches: droppedRecord },
     runOnce: (request, act) => runOnce(database, request, act),
     budgets: { isFrozen, announce: parts.announceStops },
-    dropped: { transact: database.transact, record, ledger, announcer },
+    coupons: couponStock,
+    dropped: {
+      ...{ transact: database.transact, record, ledger, announcer },
+      giveBackCoupons: couponStock.giveBack,
+    },
     settings: {
       ...{ isSandbox: config.isSandbox, currencies: config.currencies, vertices: config.areaVertices },
     },
+  })
+  const coupons = createCoupons({
+    ...{ database, clock, random, record: couponRecord },
+    runOnce: (request, act) => runOnce(database, request, act),
+    vault: createVault({ keys: config.couponKeys, hmacSecret: config.hmacSecret, random }),
+    wrongCodes: createWrongCodes(clock),
   })
   return {
     jobs: campaigns.jobs,
     register(bind: Bind<Caller>): void {
       const reading = { database, clock, ledger, record: campaignRecord, envelopes: droppedRecord }
       registerCampaignRoutes(bind, { campaigns, ...reading })
+      registerCouponRoutes(bind, { coupons })
       registerAreaRoutes(bind, { database, clock, random, noteAction, areas: areaRecord })
     },
   }

@@ -12,6 +12,7 @@ export const tags: Record<string, string> = {
   'service requests':
     'What somebody needs at a place, with the pay in escrow: post, take on, talk, deliver, confirm, rate.',
   claims: 'Grab a share, look back.',
+  coupons: 'Given out in envelopes, redeemed once at the till.',
   campaigns: 'Plans of many envelopes: launched, dropped on the map, paused, ended.',
   merchants: 'The merchant behind a key, and its keys.',
   operator: 'What the operator does for merchants and wallets.',
@@ -21,7 +22,7 @@ export const tags: Record<string, string> = {
 const restLimits = [
   ...(['money', 'envelope', 'serviceRequest', 'chat', 'rating', 'claim'] as const),
   ...(['position', 'strike', 'device', 'hint', 'http', 'idempotency'] as const),
-  ...(['payout', 'statement', 'merchant', 'sandbox'] as const),
+  ...(['payout', 'statement', 'coupon', 'merchant', 'sandbox'] as const),
 ]
 
 export const restIntroduction = `Hide money at real places, walk, get warmer and colder hints, claim exactly once.

@@ -37,7 +37,10 @@ const plan = {
   name: Text(rules.nameChars),
   area: Area,
   content: Type.Optional(
-    Type.Union([Shape({ type: Type.Literal('cash') }), Shape({ type: Type.Literal('coupon'), poolId: Uuid })]),
+    Type.Union([
+      Shape({ type: Type.Literal('cash') }),
+      Shape({ type: Type.Literal('coupon'), poolId: Uuid }),
+    ]),
   ),
   budget: Type.Optional(Amount),
   schedule: Schedule,

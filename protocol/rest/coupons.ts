@@ -104,6 +104,7 @@ export const uploadCoupons = operation({
   scope: 'campaigns',
   params: id,
   consumes: 'text/csv',
+  bodyBytes: rules.uploadBytes,
   body: Type.String({ description: 'A header line `code`, then one code a line.' }),
   answers: { 200: UploadReport },
   errors: [...writing, 'not_found', 'pool_state', 'upload_refused'],

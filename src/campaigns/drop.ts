@@ -33,4 +33,5 @@ export type NewDrop = Drop & { lngs: readonly number[]; lats: readonly number[] 
 /** What a drop of coupons takes out of its pool, and how many of them are in envelopes by now. */
 export const couponsOf = ({ envelopes, terms }: Pick<Drop, 'envelopes' | 'terms'>): number =>
   terms.amountMinor === 0n ? envelopes * terms.shares : 0
-export const placedCouponsOf = ({ placed, terms }: Pick<Drop, 'placed' | 'terms'>): number => placed * terms.shares
+export const placedCouponsOf = ({ placed, terms }: Pick<Drop, 'placed' | 'terms'>): number =>
+  placed * terms.shares

@@ -125,7 +125,8 @@ async function undo(ports: FillPorts, { id: dropId, campaignId }: Drop): Promise
     const amountMinor = await ledger.balanceOf(tx, dropOf(dropId, drop.currency))
     if (amountMinor > 0n) await ledger.post(tx, [returnDrop(campaign, { dropId, amountMinor, atMs: nowMs })])
     const { couponPoolId: poolId } = campaign
-    if (poolId !== null) await coupons.putBack(tx, { poolId, coupons: couponsOf(drop) - placedCouponsOf(drop) })
+    if (poolId !== null)
+      await coupons.putBack(tx, { poolId, coupons: couponsOf(drop) - placedCouponsOf(drop) })
     await record.storeDrop(tx, { ...drop, state: 'undone', endedAtMs: nowMs })
     return true
   })

@@ -120,7 +120,11 @@ type Warning = Static<typeof PreviewSchema>['warnings'][number]
 
 export async function describeDropPlan(
   { seed, terms, placed, costMinor, areaM2 }: DropPlan,
-  { currency, availableMinor, freeCoupons }: { currency: string; availableMinor: bigint; freeCoupons: number },
+  {
+    currency,
+    availableMinor,
+    freeCoupons,
+  }: { currency: string; availableMinor: bigint; freeCoupons: number },
 ): Promise<Static<typeof PreviewSchema>> {
   const { points, missing, cellsWithoutRoom } = placed
   const warnings: Warning[] = []

@@ -1,4 +1,5 @@
 /** The record on PostgreSQL. Owns `claims`, `thanks`, `outbox_cursors`, `dead_letters`; locks and counts envelopes. */
+import assert from 'node:assert/strict'
 import type { Database, Tx } from '#platform/postgres.ts'
 import { loadStatements } from '#platform/postgres.ts'
 import type { WonCoupon } from '../coupons/stock.ts'
@@ -50,8 +51,8 @@ const sql = loadStatements(import.meta.url, [
 export type RecordPorts = {
   database: Database
   postTransfers: (tx: Tx, transfers: readonly Transfer[]) => Promise<void>
-  /** To those who won the shares that they lie in. */
-  giveCoupons: (tx: Tx, won: readonly WonCoupon[]) => Promise<void>
+  /** To those who won the shares that they lie in; absent where nothing is settled. */
+  giveCoupons?: (tx: Tx, won: readonly WonCoupon[]) => Promise<void>
 }
 
 export function createClaimRecord({ database, postTransfers, giveCoupons }: RecordPorts): ClaimRecord<Tx> {
@@ -99,7 +100,9 @@ export function createClaimRecord({ database, postTransfers, giveCoupons }: Reco
       const coupons = claims.flatMap(({ couponId, ...claim }) =>
         couponId === undefined ? [] : [{ ...claim, couponId }],
       )
-      if (coupons.length > 0) await giveCoupons(tx, coupons)
+      if (coupons.length === 0) return
+      assert(giveCoupons, 'who settles can give coupons')
+      await giveCoupons(tx, coupons)
     },
     count: async (tx, claims, nowMs) => {
       const won = new Map<string, { shares: number; amount: bigint }>()

@@ -17,7 +17,13 @@ export type Pool = {
 }
 
 /** Counted from the rows. */
-export type PoolCounts = { given: number; redeemed: number; unredeemed: number; void: number; voidGiven: number }
+export type PoolCounts = {
+  given: number
+  redeemed: number
+  unredeemed: number
+  void: number
+  voidGiven: number
+}
 
 export type NewCoupon = Sealed & {
   id: string

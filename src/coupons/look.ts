@@ -1,5 +1,9 @@
 /** Looking: a merchant at what became of their coupons, a player at those that they have won. */
-import { type CouponState as ShownState, listCoupons as listOperation, listOwnCoupons } from '#protocol/rest/coupons.ts'
+import {
+  type CouponState as ShownState,
+  listCoupons as listOperation,
+  listOwnCoupons,
+} from '#protocol/rest/coupons.ts'
 import { readPage, toPage } from '#platform/page.ts'
 import { isRefusal, refuse } from '#platform/problem.ts'
 import type { MerchantCaller, PlayerCaller } from '../players/caller.ts'

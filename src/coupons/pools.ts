@@ -1,5 +1,9 @@
 /** Pools: made, looked at, and made void as a whole. */
-import { createCouponPool as createOperation, listCouponPools, type PoolPlan } from '#protocol/rest/coupons.ts'
+import {
+  createCouponPool as createOperation,
+  listCouponPools,
+  type PoolPlan,
+} from '#protocol/rest/coupons.ts'
 import { limits } from '#protocol/limits.ts'
 import { createId } from '#platform/id.ts'
 import { readPage, toPage } from '#platform/page.ts'

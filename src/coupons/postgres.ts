@@ -33,7 +33,9 @@ export const couponRecord: CouponRecord = {
 
   async countCoupons(tx, poolIds) {
     const rows = await tx.query<CountRow>(sql['count-coupons'], [poolIds])
-    return new Map(rows.map(({ pool_id, void_given: voidGiven, ...counts }) => [pool_id, { ...counts, voidGiven }]))
+    return new Map(
+      rows.map(({ pool_id, void_given: voidGiven, ...counts }) => [pool_id, { ...counts, voidGiven }]),
+    )
   },
 
   async isInPlay(tx, poolId) {
@@ -63,8 +65,7 @@ export const couponRecord: CouponRecord = {
   },
 
   async lockCoupon(tx, which) {
-    const [lock, by] =
-      'id' in which ? [sql['lock-coupon'], which.id] : [sql['lock-to-redeem'], which.codeMac]
+    const [lock, by] = 'id' in which ? [sql['lock-coupon'], which.id] : [sql['lock-to-redeem'], which.codeMac]
     const [row] = await tx.query<{ id: string }>(lock, [which.merchantId, by])
     if (row === undefined) return undefined
     const [found] = await tx.query<CouponRow>(sql['find-coupon'], [row.id])

@@ -54,7 +54,8 @@ async function redeemLocked(
   const { record, clock } = ports
   const redeemedAtMs = clock.nowMs()
   const coupon = await record.lockCoupon(tx, { merchantId, codeMac })
-  if (coupon === undefined || coupon.playerId === null || coupon.envelopeId === null) return refuse('not_found')
+  if (coupon === undefined || coupon.playerId === null || coupon.envelopeId === null)
+    return refuse('not_found')
   const { id: couponId, envelopeId, playerId } = coupon
   const asked = { couponId, merchantId, till, idempotencyKey }
   const state = stateAt(coupon.state, coupon.pool, redeemedAtMs)

@@ -19,7 +19,10 @@ export type CouponStock = {
   /** What was taken and never placed. */
   putBack(tx: Tx, what: { poolId: string; coupons: number }): Promise<void>
   /** One for each share of envelopes that are made in this transaction, in their order. */
-  place(tx: Tx, where: { poolId: string; envelopeIds: readonly string[]; shareCount: number }): Promise<string[]>
+  place(
+    tx: Tx,
+    where: { poolId: string; envelopeIds: readonly string[]; shareCount: number },
+  ): Promise<string[]>
   /** To those who won the shares that they lie in. */
   give(tx: Tx, won: readonly WonCoupon[]): Promise<void>
   /** Out of locked envelopes that end, what nobody won. */

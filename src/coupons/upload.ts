@@ -84,7 +84,9 @@ async function readRows(
 const refuseFile = (reason: string, line: number): Refusal =>
   refuse('upload_refused', { reason, detail: `line ${line}` })
 
-function readPayload(fields: readonly string[]): { status: 'ok'; payload: string } | { status: 'bad'; message: string } {
+function readPayload(
+  fields: readonly string[],
+): { status: 'ok'; payload: string } | { status: 'bad'; message: string } {
   const [sent = ''] = fields
   if (fields.length > 1) return { status: 'bad', message: 'has more than one field' }
   const verdict = checkText(sent, { maxChars: rules.payloadChars, allowContact: true })

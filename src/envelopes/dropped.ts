@@ -19,11 +19,10 @@ export type DroppedRecord = {
   listCellsOfDrop(tx: Tx, dropId: string): Promise<Cell[]>
 }
 
-export type DroppedPorts = {
+export type DroppedPorts = Pick<EndPorts, 'giveBackCoupons'> & {
   transact: Transact
   record: DroppedRecord & EndPorts['record']
   ledger: EndPorts['ledger']
-  giveBackCoupons: EndPorts['giveBackCoupons']
   announcer: Pick<Announcer, 'cellsChanged'>
 }
 

@@ -17,8 +17,8 @@ import { toMoney } from './view.ts'
 export type EndPorts = {
   record: Pick<EnvelopeRecord, 'endEnvelopes'>
   ledger: Pick<Ledger, 'post'>
-  /** Takes the coupons that nobody won out of locked envelopes, back into their pools. */
-  giveBackCoupons: (tx: Tx, envelopeIds: readonly string[]) => Promise<void>
+  /** Takes the coupons that nobody won out of locked envelopes, back into their pools; absent where there are none. */
+  giveBackCoupons?: (tx: Tx, envelopeIds: readonly string[]) => Promise<void>
   announcer: Pick<Announcer, 'envelopeEnded' | 'toPlayer'>
 }
 
@@ -40,7 +40,9 @@ export async function endLocked(
   })
   await ledger.post(tx, refunds)
   const withCoupons = envelopes.filter(holdsCoupons).map(({ id }) => id)
-  if (withCoupons.length > 0) await giveBackCoupons(tx, withCoupons)
+  if (withCoupons.length === 0) return
+  assert(giveBackCoupons, 'coupons have a pool to go back to')
+  await giveBackCoupons(tx, withCoupons)
 }
 
 /** Coupons that may come back in one transaction: each is a row, where money is one transfer an envelope. */

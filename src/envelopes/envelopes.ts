@@ -21,12 +21,11 @@ import type { RunOnce } from '#platform/idempotency.ts'
 import type { Transact } from '#platform/postgres.ts'
 import { verifyEnvelope } from './verify.ts'
 
-export type EnvelopePorts = {
+export type EnvelopePorts = Pick<EndPorts, 'giveBackCoupons'> & {
   database: Tx & { transact: Transact } & Pick<Database, 'snapshot'>
   runOnce: RunOnce
   record: EnvelopeRecord
   ledger: Ledger
-  giveBackCoupons: EndPorts['giveBackCoupons']
   positions: Pick<Positions, 'standing' | 'lastCell'>
   merchants: Merchants
   exclusions: Exclusions

@@ -8,7 +8,7 @@ import type { Static, TSchema } from 'typebox'
 import { deviceHeader } from '#protocol/device.ts'
 import type { CallerKind, Operation } from '#protocol/operation.ts'
 import { limits } from '#protocol/limits.ts'
-import { rawBodyOf } from './json-body.ts'
+import { rawBodyOf, readBounded } from './json-body.ts'
 import { isRefusal, type Refusal, refuse, toProblem } from './problem.ts'
 
 type In<S> = S extends TSchema ? Static<S> : undefined
@@ -17,7 +17,8 @@ type In<S> = S extends TSchema ? Static<S> : undefined
 export type Call<O extends Operation, C> = {
   params: In<O['params']>
   query: In<O['query']>
-  body: In<O['body']>
+  /** A stream of bytes where the operation consumes anything but JSON. */
+  body: O extends { consumes: string } ? AsyncIterable<Uint8Array> : In<O['body']>
   caller: C extends { kind: infer K } ? (K extends O['callers'][number] ? C : never) : never
   /** Only where the operation requires the header. */
   idempotencyKey: O extends { idempotencyKey: 'required' } ? string : undefined
@@ -99,13 +100,18 @@ export function createBinder<C extends { kind: CallerKind }>(
       schema: routeSchema(operation),
       onRequest: (request, reply) => receive(operation, request, reply),
       ...(operation.signed ? { config: { keepsBody: true }, preValidation: checkSignature } : {}),
+      ...(operation.consumes === undefined ? {} : { config: { consumes: operation.consumes } }),
       handler: async (request: FastifyRequest, reply: FastifyReply) => {
         const idempotencyKey = readIdempotencyKey(operation, request)
         if (typeof idempotencyKey === 'object') return sendRefusal(reply, idempotencyKey, ports.sandbox)
         if (operation.ifMatch === 'required' && request.headers['if-match'] === undefined) {
           return sendRefusal(reply, refuse('if_match_missing'), ports.sandbox)
         }
-        const { params, query, body, id: requestId } = request
+        const { params, query, id: requestId } = request
+        const body = readBody(operation, request)
+        if (body === undefined && operation.consumes !== undefined) {
+          return sendRefusal(reply, refuse('unsupported_media_type'), ports.sandbox)
+        }
         const seen = {
           caller: callers.get(request),
           idempotencyKey,
@@ -142,6 +148,12 @@ const etagOf = ({ version }: { version: number }): string => `"${version}"`
 const readIfMatch = ({ headers }: FastifyRequest): number =>
   Number(/^"([1-9]\d{0,8})"$/.exec(headers['if-match'] ?? '')?.[1] ?? 0)
 
+/** Nothing where a stream is due and no body came, nor a type. */
+const readBody = ({ consumes, bodyBytes }: Operation, { body }: FastifyRequest): unknown =>
+  consumes === undefined || body === undefined
+    ? body
+    : readBounded(body as AsyncIterable<Uint8Array>, bodyBytes ?? limits.http.bodyBytes)
+
 const printable = /^[\x21-\x7e]+$/
 
 function readIdempotencyKey(operation: Operation, request: FastifyRequest): string | undefined | Refusal {
@@ -160,7 +172,7 @@ function routeSchema(operation: Operation) {
     operationId: operation.id,
     ...(operation.params === undefined ? {} : { params: operation.params }),
     querystring: operation.query ?? { type: 'object', additionalProperties: false },
-    ...(operation.body === undefined ? {} : { body: operation.body }),
+    ...(operation.body === undefined || operation.consumes !== undefined ? {} : { body: operation.body }),
     ...(operation.produces === undefined ? { response: operation.answers } : {}),
   }
 }

@@ -10,6 +10,7 @@ import { createCampaigns } from '../../src/campaigns/campaigns.ts'
 import type { FillPorts } from '../../src/campaigns/fill.ts'
 import type { CampaignPorts } from '../../src/campaigns/ports.ts'
 import { campaignRecord } from '../../src/campaigns/postgres.ts'
+import { couponStock } from '../../src/coupons/postgres.ts'
 import { droppedRecord, envelopeRecord } from '../../src/envelopes/postgres.ts'
 import { balanceOf, isInsufficientFunds, postTransfers } from '../../src/ledger/postgres.ts'
 import type { MerchantCaller } from '../../src/players/caller.ts'
@@ -49,12 +50,14 @@ function compose({ world, announcer }: ClaimStage, isSandbox: boolean) {
     log: { error: (fields: object) => void logged.push(fields) } as never,
     runOnce: (request, act) => runOnce(database, request, act),
     ledger,
+    coupons: couponStock,
     budgets: { isFrozen, announce: () => {} },
     envelopes: droppedRecord,
     dropped: {
       transact: database.transact,
       record: { ...droppedRecord, endEnvelopes: envelopeRecord.endEnvelopes },
       ledger,
+      giveBackCoupons: couponStock.giveBack,
       announcer,
     },
     settings: { isSandbox, currencies: testCurrencies, vertices: 200 },
