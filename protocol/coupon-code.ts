@@ -7,6 +7,8 @@
 export const couponAlphabet = '23456789ABCDEFGHJKLMNPQRSTUVWXYZ'
 export const couponCodeChars = 12
 
+const codeShape = new RegExp(`^[${couponAlphabet}]{${couponCodeChars}}$`)
+
 /** The characters of the standard; each counts for its place. */
 const values = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*'
 const [modulus, radix] = [37, 2]
@@ -21,8 +23,7 @@ export function checkCharacterOf(text: string): string {
 /** The code without its blanks, hyphens and small letters; nothing where it is mistyped. */
 export function readCouponCode(typed: string): string | undefined {
   const code = typed.toUpperCase().replace(/[\s-]/g, '')
-  const isCode = code.length === couponCodeChars && [...code].every(one => couponAlphabet.includes(one))
-  return isCode && checkCharacterOf(code.slice(0, -1)) === code.at(-1) ? code : undefined
+  return codeShape.test(code) && checkCharacterOf(code.slice(0, -1)) === code.at(-1) ? code : undefined
 }
 
 /** In groups of four, for people. */
