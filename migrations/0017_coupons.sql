@@ -103,7 +103,8 @@ alter table claims
     deferrable initially deferred;
 create unique index claims_one_per_coupon on claims (coupon_id) where coupon_id is not null;
 
--- An envelope without money holds coupons; only drops make any. Its currency is XXX, which ISO 4217 has for none.
+-- An envelope without money holds coupons; only drops make any. Its currency is the code that ISO 4217 has
+-- for none.
 do $$
 declare
   old_check text;

@@ -97,9 +97,9 @@ export const uploadCoupons = operation({
   tag,
   summary: 'Upload coupons as CSV',
   description:
-    'RFC 4180 in UTF-8 with the header `code`: one code of yours a row, which the player is shown beside ours. Read as ' +
-    'a stream and kept encrypted. Rows that were there before are counted and nothing else, so that a broken upload is ' +
-    'simply sent again.',
+    'RFC 4180 in UTF-8 with the header `code`: one code of yours a row, which the player is shown beside ours. Read ' +
+    'as a stream and kept encrypted. Rows that were there before are counted and nothing else, so that a broken ' +
+    'upload is simply sent again.',
   callers: ['merchant'],
   scope: 'campaigns',
   params: id,
@@ -149,8 +149,8 @@ export const voidCouponPool = operation({
   tag,
   summary: 'Make all coupons of a pool worthless',
   description:
-    'Final; what was redeemed stays redeemed. Refused while envelopes hold some, so that nobody wins a coupon that is ' +
-    'void. Repeating is safe.',
+    'Final; what was redeemed stays redeemed. Refused while envelopes hold some, so that nobody wins a coupon that ' +
+    'is void. Repeating is safe.',
   callers: ['merchant'],
   scope: 'campaigns',
   params: id,
@@ -189,9 +189,10 @@ export const redeemCoupon = operation({
   tag,
   summary: 'Redeem a coupon at the till, once',
   description:
-    'By the code that the player shows, as it is typed: blanks, hyphens and small letters do not matter. The same till ' +
-    'with the same key gets the same answer, for ever; everybody else `already_redeemed`, with when. Codes of others, ' +
-    `and of coupons that nobody has won, are \`not_found\`; ${rules.wrongCodesPerMinute} of them a minute are answered.`,
+    'By the code that the player shows, as it is typed: blanks, hyphens and small letters do not matter. The same ' +
+    'till with the same key gets the same answer, for ever; everybody else `already_redeemed`, with when. Codes of ' +
+    'others, and of coupons that nobody has won, are `not_found`; ' +
+    `${rules.wrongCodesPerMinute} of them a minute are answered.`,
   callers: ['merchant'],
   scope: 'campaigns',
   idempotencyKey: 'required',

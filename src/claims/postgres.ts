@@ -52,7 +52,7 @@ export type RecordPorts = {
   database: Database
   postTransfers: (tx: Tx, transfers: readonly Transfer[]) => Promise<void>
   /** To those who won the shares that they lie in; absent where nothing is settled. */
-  giveCoupons?: (tx: Tx, won: readonly WonCoupon[]) => Promise<void>
+  giveCoupons?: ((tx: Tx, won: readonly WonCoupon[]) => Promise<void>) | undefined
 }
 
 export function createClaimRecord({ database, postTransfers, giveCoupons }: RecordPorts): ClaimRecord<Tx> {
@@ -93,17 +93,7 @@ export function createClaimRecord({ database, postTransfers, giveCoupons }: Reco
       ]
       return (await tx.query<ClaimRow>(sql['insert-claims'], columns)).map(readClaim)
     },
-    pay: async (tx, claims) => {
-      // Nearly always all of one kind: what there is none of costs no statement.
-      const cash = claims.filter(({ couponId }) => couponId === undefined)
-      if (cash.length > 0) await postTransfers(tx, cash.map(payment))
-      const coupons = claims.flatMap(({ couponId, ...claim }) =>
-        couponId === undefined ? [] : [{ ...claim, couponId }],
-      )
-      if (coupons.length === 0) return
-      assert(giveCoupons, 'who settles can give coupons')
-      await giveCoupons(tx, coupons)
-    },
+    pay: (tx, claims) => handOver({ postTransfers, giveCoupons }, tx, claims),
     count: async (tx, claims, nowMs) => {
       const won = new Map<string, { shares: number; amount: bigint }>()
       for (const { envelopeId, amountMinor } of claims) {
@@ -210,6 +200,22 @@ export const thanksRecord: ThanksRecord = {
   async insertThanks(tx, { claimId, text, saidAtMs }) {
     return (await tx.query(sql['insert-thanks'], [claimId, text, new Date(saidAtMs)])).length > 0
   },
+}
+
+/** Nearly always all claims are of one kind: what there is none of costs no statement. */
+async function handOver(
+  { postTransfers, giveCoupons }: Omit<RecordPorts, 'database'>,
+  tx: Tx,
+  claims: readonly Claim[],
+): Promise<void> {
+  const cash = claims.filter(({ couponId }) => couponId === undefined)
+  if (cash.length > 0) await postTransfers(tx, cash.map(payment))
+  const coupons = claims.flatMap(({ couponId, ...claim }) =>
+    couponId === undefined ? [] : [{ ...claim, couponId }],
+  )
+  if (coupons.length === 0) return
+  assert(giveCoupons, 'who settles can give coupons')
+  await giveCoupons(tx, coupons)
 }
 
 /** A cash claim is one transfer, and its id is the claim's. */

@@ -1,5 +1,5 @@
 /**
- * What other folders do with coupons, each step in the transaction of theirs: a drop takes them out of what is free, its
+ * What other folders do with coupons, each step in a transaction of theirs: a drop takes them out of what is free, its
  * envelopes get them share by share, a settled claim gives one to its player, and what nobody won comes back.
  */
 import type { Tx } from '#platform/postgres.ts'

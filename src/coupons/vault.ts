@@ -1,8 +1,8 @@
 /**
  * What keeps codes unreadable at rest: AES-256-GCM under the first of the configured keys, bound to the coupon's id, so
  * that no row opens in another's place. The key's name stays beside it: a new key goes in front, the others still open
- * what they closed. Finding a code needs no opening: digests under a key of their own tell whether it is there, which is
- * why a rotation of the keys disturbs neither that nor the search for duplicates.
+ * what they closed. Finding a code needs no opening: digests under a key of their own tell whether it is there, so a
+ * rotation of the keys disturbs neither that nor the search for duplicates.
  */
 import { createHmac, hkdfSync } from 'node:crypto'
 import { closeWith, openWith } from '#platform/seal.ts'

@@ -1,8 +1,8 @@
 /**
- * How many codes that no coupon has one merchant may ask for: whoever holds a stolen key would else try codes as fast as
- * requests are let in. Only wrong ones count, so that honest tills never wait for each other; those that come at the
- * same moment all count, if it takes the merchant below nothing, and are waited for afterwards. Mistyped codes are not
- * looked up and cost nothing. Kept in this process, like every limit of requests.
+ * How many codes that no coupon has one merchant may ask for: whoever holds a stolen key would else try codes as fast
+ * as requests are let in. Only wrong ones count, so that honest tills never wait for each other; those that come at the
+ * same moment all count, more than there are if need be, and are waited for afterwards. Mistyped codes are not looked
+ * up and cost nothing. Kept in this process, like every limit of requests.
  */
 import { LRUCache } from 'lru-cache'
 import { limits } from '#protocol/limits.ts'

@@ -5,8 +5,9 @@
 import type { Envelope as EnvelopeAnswer } from '#protocol/rest/envelopes.ts'
 import { type Cell, coarsen } from '../geo/cell.ts'
 import { bandOf } from '../hints/band.ts'
-import { type Envelope, escrowMinorOf, hasOpened, holdsCoupons } from './envelope.ts'
+import { type Envelope, escrowMinorOf, hasOpened } from './envelope.ts'
 import { isEnded } from './state.ts'
+import { holdsCoupons } from './envelope.ts'
 
 /** The hider, or someone else who stands in a res-12 cell or nowhere known. */
 export type Viewer = { kind: 'hider' } | { kind: 'other'; cell?: Cell | undefined }

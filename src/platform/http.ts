@@ -99,26 +99,24 @@ export function createBinder<C extends { kind: CallerKind }>(
       url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
       schema: routeSchema(operation),
       onRequest: (request, reply) => receive(operation, request, reply),
-      ...(operation.signed ? { config: { keepsBody: true }, preValidation: checkSignature } : {}),
-      ...(operation.consumes === undefined ? {} : { config: { consumes: operation.consumes } }),
+      config: configOf(operation),
+      ...(operation.signed ? { preValidation: checkSignature } : {}),
       handler: async (request: FastifyRequest, reply: FastifyReply) => {
         const idempotencyKey = readIdempotencyKey(operation, request)
         if (typeof idempotencyKey === 'object') return sendRefusal(reply, idempotencyKey, ports.sandbox)
         if (operation.ifMatch === 'required' && request.headers['if-match'] === undefined) {
           return sendRefusal(reply, refuse('if_match_missing'), ports.sandbox)
         }
-        const { params, query, id: requestId } = request
         const body = readBody(operation, request)
-        if (body === undefined && operation.consumes !== undefined) {
-          return sendRefusal(reply, refuse('unsupported_media_type'), ports.sandbox)
-        }
+        if (isRefused(body)) return sendRefusal(reply, body, ports.sandbox)
+        const { params, query, id: requestId } = request
         const seen = {
           caller: callers.get(request),
           idempotencyKey,
           ifMatch: readIfMatch(request),
           requestId,
         }
-        const call = { params, query, body, ...seen }
+        const call = { params, query, body: body.value, ...seen }
         const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
         reply.code(outcome.status as number)
@@ -148,11 +146,20 @@ const etagOf = ({ version }: { version: number }): string => `"${version}"`
 const readIfMatch = ({ headers }: FastifyRequest): number =>
   Number(/^"([1-9]\d{0,8})"$/.exec(headers['if-match'] ?? '')?.[1] ?? 0)
 
-/** Nothing where a stream is due and no body came, nor a type. */
-const readBody = ({ consumes, bodyBytes }: Operation, { body }: FastifyRequest): unknown =>
-  consumes === undefined || body === undefined
-    ? body
-    : readBounded(body as AsyncIterable<Uint8Array>, bodyBytes ?? limits.http.bodyBytes)
+const configOf = ({ signed, consumes }: Operation) => ({
+  ...(signed && { keepsBody: true }),
+  ...(consumes !== undefined && { consumes }),
+})
+
+/** Refused where a stream is due and no body came, nor a type. */
+function readBody(
+  { consumes, bodyBytes }: Operation,
+  { body }: FastifyRequest,
+): { value: unknown } | Refusal {
+  if (consumes === undefined) return { value: body }
+  if (body === undefined) return refuse('unsupported_media_type')
+  return { value: readBounded(body as AsyncIterable<Uint8Array>, bodyBytes ?? limits.http.bodyBytes) }
+}
 
 const printable = /^[\x21-\x7e]+$/
 

@@ -1,6 +1,7 @@
 /**
- * Sealed text: AES-256-GCM, by default under a key derived from HMAC_SECRET. For what has to be given out again and must
- * not be readable in a dump of the database, such as the new API key inside the kept answer of an idempotent request.
+ * Sealed text: AES-256-GCM, under a key derived from HMAC_SECRET or another one. For what has to be given out again and
+ * must not be readable in a dump of the database, such as the new API key inside the kept answer of an idempotent
+ * request.
  */
 import assert from 'node:assert/strict'
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'

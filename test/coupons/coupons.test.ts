@@ -1,4 +1,4 @@
-/** Coupons from the upload to the till: each given to one player, each redeemed once, none lost; the books after each. */
+/** Coupons from the upload to the till: each given to one player and redeemed once, none lost; the books after each. */
 import t from 'tap'
 import { checkCharacterOf, couponAlphabet, readCouponCode } from '#protocol/coupon-code.ts'
 import { limits } from '#protocol/limits.ts'
@@ -6,6 +6,7 @@ import { createClaimRecord } from '../../src/claims/postgres.ts'
 import type { Claim } from '../../src/claims/record.ts'
 import { drawCode } from '../../src/coupons/draw-code.ts'
 import { transitions } from '../../src/coupons/state.ts'
+import { takeEndable } from '../../src/envelopes/end.ts'
 import { createVault } from '../../src/coupons/vault.ts'
 import { reconcileRecord } from '../../src/ledger/postgres.ts'
 import { outcomeOf } from '../claims/stage.ts'
@@ -217,53 +218,54 @@ t.test('the record refuses what the code would never do', async t => {
   await t.rejects(game('delete from coupons'), /permission denied/)
 })
 
-t.test(
-  'what nobody won comes back: by close, by expiry, by an undone drop, one envelope at a time',
-  async t => {
-    const { merchant, poolId, id, envelopes } = await openCoupons(10, { envelopes: 5, shares: 2 })
-    const [player] = await createCrowd(1)
-    t.equal(outcomeOf(await claimAt(player as never, envelopes[0] as never)), 'claimed')
-    const one = await stage.envelopes.close({ caller: merchant, id: envelopes[1]?.id ?? '' }).catch(String)
-    t.match(
-      one,
-      /coupons have a pool to go back to/,
-      'this stage composes envelopes without; nothing happened',
-    )
-    t.match((await poolOf(merchant, poolId)).coupons, { free: 0, placed: 9, given: 1 })
-    t.equal(reasonOf(await coupons.voidPool({ caller: merchant, id: poolId })), 'pool_state in_play')
-    must(await campaigns.move({ caller: merchant, id, to: 'ended' }))
-    await settleAll()
-    t.match((await poolOf(merchant, poolId)).coupons, { free: 9, placed: 0, given: 1 })
-    t.equal((await listOwn(player as never))[0]?.state, 'given', 'what was won stays won')
+t.test('what nobody won comes back: by close, by expiry, by an undone drop', async t => {
+  const { merchant, poolId, id, envelopes } = await openCoupons(10, { envelopes: 5, shares: 2 })
+  const [player] = await createCrowd(1)
+  t.equal(outcomeOf(await claimAt(player as never, envelopes[0] as never)), 'claimed')
+  t.match((await poolOf(merchant, poolId)).coupons, { free: 0, placed: 9, given: 1 })
+  must(await stage.envelopes.close({ caller: merchant, id: envelopes[0]?.id ?? '' }))
+  must(await stage.envelopes.close({ caller: merchant, id: envelopes[1]?.id ?? '' }))
+  t.match((await poolOf(merchant, poolId)).coupons, { free: 3, placed: 6, given: 1 })
+  t.equal(reasonOf(await coupons.voidPool({ caller: merchant, id: poolId })), 'pool_state in_play')
+  must(await campaigns.move({ caller: merchant, id, to: 'ended' }))
+  await settleAll()
+  t.match((await poolOf(merchant, poolId)).coupons, { free: 9, placed: 0, given: 1 })
+  t.equal((await listOwn(player as never))[0]?.state, 'given', 'what was won stays won')
 
-    const again = await launchCoupons(4)
-    t.equal(reasonOf(await orderDrop(again.merchant, again.id, 3, 2)), 'drop_refused coupons_short')
-    const { body } = must(await orderDrop(again.merchant, again.id, 2, 2))
-    t.match(body, { coupons: 4, cost: { amountMinor: '0', currency: 'XXX' } })
-    t.match(
-      (await poolOf(again.merchant, again.poolId)).coupons,
-      { free: 0, placed: 4 },
-      'taken before any is placed',
-    )
-    t.equal(
-      reasonOf(await coupons.voidPool({ caller: again.merchant, id: again.poolId })),
-      'pool_state in_play',
-    )
-    must(await campaigns.move({ caller: again.merchant, id: again.id, to: 'ended' }))
-    await settleAll()
-    t.equal((await dropOf(body.id))?.state, 'undone')
-    t.match((await poolOf(again.merchant, again.poolId)).coupons, { free: 4, placed: 0 })
+  const again = await launchCoupons(4)
+  t.equal(reasonOf(await orderDrop(again.merchant, again.id, 3, 2)), 'drop_refused coupons_short')
+  const { body } = must(await orderDrop(again.merchant, again.id, 2, 2))
+  t.match(body, { coupons: 4, cost: { amountMinor: '0', currency: 'XXX' } })
+  t.match(
+    (await poolOf(again.merchant, again.poolId)).coupons,
+    { free: 0, placed: 4 },
+    'taken before any is placed',
+  )
+  t.equal(
+    reasonOf(await coupons.voidPool({ caller: again.merchant, id: again.poolId })),
+    'pool_state in_play',
+  )
+  must(await campaigns.move({ caller: again.merchant, id: again.id, to: 'ended' }))
+  await settleAll()
+  t.equal((await dropOf(body.id))?.state, 'undone')
+  t.match((await poolOf(again.merchant, again.poolId)).coupons, { free: 4, placed: 0 })
 
-    const due = await openCoupons(3)
-    clock.advance(7 * 86_400_000 + 1_000)
-    await settleAll()
-    t.match(
-      (await poolOf(due.merchant, due.poolId)).coupons,
-      { free: 3, placed: 0 },
-      'at the end of the schedule',
-    )
-  },
-)
+  const due = await openCoupons(3)
+  clock.advance(7 * 86_400_000 + 1_000)
+  await stage.envelopes.jobs.find(({ name }) => name === 'expire-envelopes')?.run(0)
+  t.match((await poolOf(due.merchant, due.poolId)).coupons, { free: 3, placed: 0 }, 'when their time is over')
+})
+
+t.test('no transaction takes back more coupons than it can', async t => {
+  const envelope = (shareCount: number, totalMinor = 0n) =>
+    ({ shareCount, totalMinor, claimedShares: 0 }) as Parameters<typeof takeEndable>[0][number]
+  const cash = envelope(10_000, 10_000n)
+  const endable = (all: (typeof cash)[]) => takeEndable(all).length
+  t.equal(endable(Array.from({ length: 500 }, () => cash)), 500, 'of money there may be any number')
+  t.equal(endable(Array.from({ length: 500 }, () => envelope(100))), 50)
+  t.equal(endable([envelope(6_000), cash]), 1, 'one at least')
+  t.equal(endable([cash, envelope(4_000), cash, envelope(1_001), cash]), 3)
+})
 
 t.test('closing while they are claimed loses none and gives none twice', async t => {
   for (let round = 0; round < 3; round++) {
@@ -502,7 +504,8 @@ t.test('the second count sees what is wrong', async t => {
     ["update envelopes set state = 'closed', ended_at = now() where id = $1", [envelopes[0]?.id]],
     ["update coupons set state = 'redeemed', redeemed_at = now() where id = $1", [won[0]?.id]],
     [
-      "update coupons set state = 'pooled', envelope_id = null, share_no = null where pool_id = $1 and state = 'placed'",
+      `update coupons set state = 'pooled', envelope_id = null, share_no = null
+       where pool_id = $1 and state = 'placed'`,
       pool,
     ],
     [

@@ -14,9 +14,11 @@ import { createAccountApp, hmacSecret } from '../helpers/account-app.ts'
 
 export const keyOf = (byte: number) => Buffer.alloc(32, byte)
 
-export async function createCouponStage(t: Test) {
-  const stage = await createCampaignStage(t)
-  const { world, clock, launchNew, drop, fill, open, ask } = stage
+type CampaignStage = Awaited<ReturnType<typeof createCampaignStage>>
+type Lying = { id: string; lng: number; lat: number }
+
+/** The verbs, and the same over HTTP. */
+async function compose(t: Test, { world, clock }: CampaignStage) {
   const { database, random } = world
   const redeemed: Redeemed[] = []
   const ports: CouponPorts = {
@@ -29,7 +31,20 @@ export async function createCouponStage(t: Test) {
   const { app, authenticator, send } = await createAccountApp(t, world)
   const bind = createBinder<Caller>(app, { sandbox: true, authenticate: authenticator.authenticate })
   registerCouponRoutes(bind, { coupons })
+  return { coupons, ports, redeemed, send }
+}
 
+export async function createCouponStage(t: Test) {
+  const stage = await createCampaignStage(t)
+  const composed = await compose(t, stage)
+  const pools = createPools(stage, composed)
+  const wins = createWins(stage, { ...composed, ...pools })
+  return { ...stage, ...composed, ...pools, ...wins }
+}
+
+type Composed = Awaited<ReturnType<typeof compose>>
+
+function createPools({ clock, createMerchant }: CampaignStage, { coupons }: Composed) {
   let keys = 0
   const key = () => `coupon-key-${++keys}`
   const at = (days: number) => new Date(clock.nowMs() + days * 86_400_000).toISOString()
@@ -49,37 +64,42 @@ export async function createCouponStage(t: Test) {
     return `code\n${lines.join('\n')}\n`
   }
 
-  /** A merchant's pool of so many coupons, and a live campaign that gives them out. */
+  /** A new merchant's pool of so many coupons. */
   async function stock(count: number, { days = 30 } = {}) {
-    const merchant = await stage.createMerchant()
+    const merchant = await createMerchant()
     const pool = await makePool(merchant, days)
     must(await upload(merchant, pool.id, csvOf(count)))
     return { merchant, poolId: pool.id }
   }
+  return { key, at, makePool, upload, poolOf, csvOf, stock }
+}
 
+function createWins(
+  stage: CampaignStage,
+  { coupons, key, stock }: Composed & ReturnType<typeof createPools>,
+) {
+  const { campaigns } = stage
+  /** A live campaign that gives out a pool of so many coupons. */
   async function launchCoupons(count: number, options: { winsPerPlayer?: number } = {}) {
     const { merchant, poolId } = await stock(count)
-    const plan = stage.planOf({ content: { type: 'coupon', poolId }, ...options })
-    const { budget: _, ...body } = plan
-    const { id } = must(await stage.campaigns.create({ caller: merchant, body, idempotencyKey: key() })).body
+    const { budget: _, ...body } = stage.planOf({ content: { type: 'coupon', poolId }, ...options })
+    const { id } = must(await campaigns.create({ caller: merchant, body, idempotencyKey: key() })).body
     must(await stage.launch(merchant, id))
     return { merchant, poolId, id }
   }
 
-  const orderDrop = (caller: MerchantCaller, id: string, envelopes: number, shares: number) =>
-    stage.campaigns.drop({
-      ...{ caller, id, idempotencyKey: key() },
-      body: { strategy: { type: 'uniform', envelopes }, shares },
-    })
+  const orderDrop = (caller: MerchantCaller, id: string, envelopes: number, shares: number) => {
+    const body = { strategy: { type: 'uniform' as const, envelopes }, shares }
+    return campaigns.drop({ caller, id, idempotencyKey: key(), body })
+  }
 
-  type Lying = { id: string; lng: number; lat: number }
   /** A campaign whose drop of coupons is open. */
   async function openCoupons(count: number, { envelopes = 1, shares = count, winsPerPlayer = 0 } = {}) {
     const launched = await launchCoupons(count, winsPerPlayer > 0 ? { winsPerPlayer } : {})
     const { body } = must(await orderDrop(launched.merchant, launched.id, envelopes, shares))
-    await fill()
-    await open()
-    const lying = await ask<Lying>(
+    await stage.fill()
+    await stage.open()
+    const lying = await stage.ask<Lying>(
       `select id, st_x(place::geometry) as lng, st_y(place::geometry) as lat from envelopes where drop_id = $1
        order by id`,
       [body.id],
@@ -89,11 +109,10 @@ export async function createCouponStage(t: Test) {
 
   const claimAt = (player: PlayerCaller, { id, lng, lat }: Lying) =>
     stage.claim(player, id, { at: { lng, lat } })
-
   const listOwn = async (caller: PlayerCaller) =>
     must(await coupons.listOwn({ caller, query: {} })).body.items
 
-  /** So many players with a coupon each, of one envelope; the codes that they show. */
+  /** So many players with a coupon each, of one envelope; the coupons as they are shown them. */
   async function winMany(count: number, { uploaded = count } = {}) {
     const opened = await openCoupons(uploaded, { shares: uploaded })
     const [envelope] = opened.envelopes
@@ -109,12 +128,7 @@ export async function createCouponStage(t: Test) {
 
   const redeem = (caller: MerchantCaller, code: string, till = 'till-1', idempotencyKey = key()) =>
     coupons.redeem({ caller, body: { code, till }, idempotencyKey })
-
-  return {
-    ...stage,
-    ...{ coupons, ports, redeemed, send, key, at, makePool, upload, poolOf, csvOf, stock, launchCoupons },
-    ...{ orderDrop, openCoupons, claimAt, listOwn, winMany, redeem, drop, launchNew },
-  }
+  return { launchCoupons, orderDrop, openCoupons, claimAt, listOwn, winMany, redeem }
 }
 
 /** As a client sends it: in pieces that end anywhere. */

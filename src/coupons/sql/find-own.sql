@@ -1,6 +1,7 @@
 -- A coupon that a player has won.
 -- Params: $1 id, $2 player
--- Returns: the columns of a coupon, its till or null, of its pool: merchant, title, terms, expires, voided; merchant_name
+-- Returns: the columns of a coupon, its till or null, of its pool: merchant, title, terms, expires, voided, and
+--          merchant_name
 select c.id, c.pool_id, c.key_id, c.sealed, c.state, c.envelope_id, c.player_id, c.created_at, c.given_at,
   c.redeemed_at, c.voided_at, r.till, p.merchant_id, p.title, p.terms, p.expires_at, p.voided_at as pool_voided_at,
   m.name as merchant_name

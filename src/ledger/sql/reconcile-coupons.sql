@@ -1,9 +1,9 @@
--- Pools whose coupons are not all where their rows say: as many as were uploaded, free = pooled without what drops have
--- still to place, none in an envelope that ended, every one that was given has its claim of that player and share, every
--- claim of one its coupon, and what is redeemed was given and has its redemption.
+-- Pools whose coupons are not all where they should be: as many as were uploaded, free = pooled without what drops have
+-- still to place, none in an envelope that ended, each that was given with its claim of that player and share, each
+-- claim of a coupon with that coupon, and what is redeemed was given and has its redemption.
 -- Params: none
--- Returns: pool, uploaded, coupons, free, pooled, awaited, lost, given, claims, wrong, redeemed, redemptions; found = how
---          many in all
+-- Returns: pool, uploaded, coupons, free, pooled, awaited, lost, given, claims, wrong, redeemed, redemptions;
+--          found = how many in all
 with rows as (
   select c.pool_id, count(*) as coupons, count(*) filter (where c.state = 'pooled') as pooled,
     count(*) filter (where c.state = 'placed' and e.state in ('empty', 'expired', 'closed')) as lost,
