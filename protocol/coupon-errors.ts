@@ -14,8 +14,8 @@ export const couponErrors = {
     status: 409,
     title: 'The coupon is not in a state for that',
     help:
-      'void, expired: it is worth nothing any more. redeemed: what was redeemed is not made void. placed: an ' +
-      'envelope holds it; close the campaign first.',
+      'void, expired: it is worth nothing any more. redeemed: what was redeemed is not made void. placed: a drop or ' +
+      'an envelope has it; close the campaign first.',
     reasons: ['void', 'expired', 'redeemed', 'placed'],
   }),
   already_redeemed: entry({

@@ -282,7 +282,7 @@ export const getEnvelopeLedger = operation({
       envelopeId: Uuid,
       state: EnvelopeState,
       sums: Shape({
-        total: Amount,
+        total: Balance,
         funded: Balance,
         claimed: Balance,
         refunded: Balance,

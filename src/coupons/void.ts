@@ -16,6 +16,9 @@ export function voidCoupon(
     if (coupon.state === 'redeemed' || coupon.state === 'placed') {
       return refuse('coupon_state', { reason: coupon.state })
     }
+    // Of those in the pool, drops on their way may have asked for every one.
+    const isAsked = coupon.state === 'pooled' && (await record.lockPool(tx, coupon.pool.id))?.free === 0
+    if (isAsked) return refuse('coupon_state', { reason: 'placed' })
     if (coupon.state === 'void') return { status: 200, body: viewListed(coupon, nowMs) }
     await record.voidCoupon(tx, coupon, nowMs)
     return { status: 200, body: viewListed({ ...coupon, state: 'void', voidedAtMs: nowMs }, nowMs) }

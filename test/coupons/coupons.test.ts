@@ -1,9 +1,11 @@
 /** Coupons from the upload to the till: each given to one player and redeemed once, none lost; the books after each. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { checkCharacterOf, couponAlphabet, readCouponCode } from '#protocol/coupon-code.ts'
 import { limits } from '#protocol/limits.ts'
 import { createClaimRecord } from '../../src/claims/postgres.ts'
 import type { Claim } from '../../src/claims/record.ts'
+import { createCoupons } from '../../src/coupons/coupons.ts'
 import { drawCode } from '../../src/coupons/draw-code.ts'
 import { transitions } from '../../src/coupons/state.ts'
 import { takeEndable } from '../../src/envelopes/end.ts'
@@ -241,6 +243,10 @@ t.test('what nobody won comes back: by close, by expiry, by an undone drop', asy
     { free: 0, placed: 4 },
     'taken before any is placed',
   )
+  const lying = await coupons.list({ caller: again.merchant, id: again.poolId, query: { state: 'pooled' } })
+  const [asked] = must(lying).body.items
+  const worthless = await coupons.void({ caller: again.merchant, id: asked?.id ?? '' })
+  t.equal(reasonOf(worthless), 'coupon_state placed', 'a drop has asked for all that lie in the pool')
   t.equal(
     reasonOf(await coupons.voidPool({ caller: again.merchant, id: again.poolId })),
     'pool_state in_play',
@@ -449,6 +455,35 @@ t.test(
     t.equal(reasonOf(await upload(merchant, poolId, 'code\nLATE')), 'pool_state void')
   },
 )
+
+t.test('a redemption under way keeps its pool from being made void', async t => {
+  const { merchant, poolId, id, won } = await winMany(1)
+  must(await campaigns.move({ caller: merchant, id, to: 'ended' }))
+  await settleAll()
+  let release = () => {}
+  const held = new Promise<void>(resolve => (release = resolve))
+  const begun = new Promise<void>(resolve => {
+    const slow = createCoupons({ ...stage.ports, onRedeemed: () => (resolve(), held) })
+    const body = { code: won[0]?.code ?? '', till: 'till' }
+    void slow
+      .redeem({ caller: merchant, body, idempotencyKey: 'k' })
+      .then(answer => order.push(reasonOf(answer)))
+  })
+  const order: string[] = []
+  await begun
+  const voiding = coupons
+    .voidPool({ caller: merchant, id: poolId })
+    .then(answer => order.push(reasonOf(answer)))
+  const isWaiting = async () =>
+    (await ask("select from pg_stat_activity where wait_event_type = 'Lock' and query like '%coupon_pools%'"))
+      .length > 0
+  while (order.length === 0 && !(await isWaiting())) await sleep(20)
+  t.same(order, [], 'it waits')
+  release()
+  await voiding
+  t.same(order, ['200', '200'])
+  t.equal(reasonOf(await redeem(merchant, won[0]?.code ?? '', 'till', 'k')), '200')
+})
 
 t.test('wrong codes are limited, right ones and typing errors are not', async t => {
   const { merchant, won } = await winMany(40)

@@ -101,7 +101,9 @@ t.test('every operation that must have a key is tried here, or shares its path',
   const requests = ['postServiceRequest', 'splitServiceRequest', 'topUpServiceRequest']
   const campaigns = ['createCampaign', 'launchCampaign', 'dropEnvelopes', 'addExclusionArea']
   const operator = ['freeze', 'replayDeadLetters', 'setCap', 'unfreeze']
-  const elsewhere = [...requests, ...campaigns, ...operator, 'hideEnvelope']
+  // A redemption is its own kept answer; test/coupons/coupons.test.ts asks for it again.
+  const coupons = ['createCouponPool', 'redeemCoupon']
+  const elsewhere = [...requests, ...campaigns, ...coupons, ...operator, 'hideEnvelope']
   const keyed = operations.filter(({ idempotencyKey }) => idempotencyKey === 'required').map(({ id }) => id)
   t.same(keyed.sort(), [...cases.map(({ operation }) => operation), ...elsewhere].sort())
 })
@@ -118,6 +120,7 @@ t.test('a POST without a kept answer is safe to repeat, or refuses a key', async
     ['cancel', 'confirm', 'deliver', 'dispute', 'take'].map(step => `${step}ServiceRequest`),
   )
   const campaigns = ['pauseCampaign', 'resumeCampaign', 'closeCampaign', 'previewDrop']
+  const coupons = ['uploadCoupons', 'voidCoupon', 'voidCouponPool']
   const saidOnce = [
     'endAppeal',
     'sendAppeal',
@@ -127,7 +130,7 @@ t.test('a POST without a kept answer is safe to repeat, or refuses a key', async
     'readMessages',
   ]
   const others = ['banPlayer', 'claimEnvelope', 'revealEnvelope', 'reportPayout', 'sendPosition']
-  t.same(safe.sort(), [...steps, ...campaigns, ...saidOnce, ...others].sort())
+  t.same(safe.sort(), [...steps, ...campaigns, ...coupons, ...saidOnce, ...others].sort())
 })
 
 t.test(`${rounds} lost answers`, { timeout: 600_000 }, async t => {
