@@ -62,14 +62,18 @@ export type PlayClient = {
   /** Rejects with {@link PlayRefusal} or {@link PlayClosed}; of fixes that wait for a socket only the last is sent. */
   position(fix: Fix): Promise<FrameOf<'position.ack'>>
   /** Where to draw an envelope within reach, and a ticket to claim it with. */
-  reveal(envelopeId: string, fix: Fix, more?: { passphrase?: string }): Promise<FrameOf<'reveal.result'>>
+  reveal(
+    envelopeId: string,
+    fix: Fix,
+    more?: { passphrase?: string; code?: string },
+  ): Promise<FrameOf<'reveal.result'>>
   /** By a fix, or by the ticket of a reveal. Safe to repeat: who has won hears the same win. */
   claim(
     envelopeId: string,
     by: Fix | { ticket: string },
-    more?: { passphrase?: string },
+    more?: { passphrase?: string; code?: string },
   ): Promise<FrameOf<'claim.result'>>
-  /** On duty or not: fills `requests`, in this session and in those that come after it. */
+  /** On duty or not: fills `requests`, in this session and, as the server keeps it, in those that come after it. */
   watch(serviceRequests: boolean, more?: { category?: Category }): Promise<FrameOf<'watching'>>
   /** Any frame; resolves with its answer, which may be an `error`. */
   request(frame: PlayRequest): Promise<ServerFrame>
@@ -106,9 +110,6 @@ type Core = {
   around: Surroundings
   socket: SocketLike | undefined
   session: { id: string; seq: number } | undefined
-  /** What a new session is to be told at once. */
-  watched: Extract<PlayRequest, { type: 'watch' }> | undefined
-  isNewSession: boolean
   /** The session is open on this socket, and what was missed has come. */
   isReady: boolean
   isClosed: boolean
@@ -127,7 +128,6 @@ export function createPlayClient(options: PlayOptions): PlayClient {
     answers: createAnswers(options.answerMs ?? 30_000),
     around: createSurroundings(),
     ...{ socket: undefined, session: undefined, watch: undefined, retry: undefined },
-    ...{ watched: undefined, isNewSession: false },
     ...{ isReady: false, isClosed: false, wasWelcome: false, missing: 0, failures: 0, retryAfterMs: 0 },
   }
   const request = (frame: PlayRequest) =>
@@ -152,10 +152,7 @@ export function createPlayClient(options: PlayOptions): PlayClient {
       const proof = 'ticket' in by ? by : { fix: by }
       return demand({ type: 'claim', envelopeId, ...proof, ...more }, 'claim.result')
     },
-    watch(serviceRequests, more = {}) {
-      core.watched = serviceRequests ? { type: 'watch', serviceRequests, ...more } : undefined
-      return demand({ type: 'watch', serviceRequests, ...more }, 'watching')
-    },
+    watch: (serviceRequests, more = {}) => demand({ type: 'watch', serviceRequests, ...more }, 'watching'),
     close: () => end(core, 1000, 'closed by us'),
   }
 }
@@ -237,7 +234,6 @@ function hear(core: Core, text: string): void {
 function open(core: Core, welcome: FrameOf<'welcome'>): void {
   const isNew = core.session?.id !== welcome.sessionId
   if (isNew) core.around.clear()
-  core.isNewSession = isNew
   core.session = { id: welcome.sessionId, seq: welcome.seq }
   core.wasWelcome = true
   core.failures = 0
@@ -257,12 +253,7 @@ function hand(core: Core, frame: ServerFrame): void {
 function proceed(core: Core): void {
   core.isReady = true
   listen(core)
-  const unanswered = core.answers.unanswered()
-  const isAsked = unanswered.some(text => (JSON.parse(text) as PlayRequest).type === 'watch')
-  if (core.isNewSession && core.watched !== undefined && !isAsked)
-    core.socket?.send(JSON.stringify(core.watched))
-  core.isNewSession = false
-  for (const text of unanswered) core.socket?.send(text)
+  for (const text of core.answers.unanswered()) core.socket?.send(text)
 }
 
 function lose(core: Core, code: number, reason: string): void {

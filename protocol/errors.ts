@@ -6,6 +6,7 @@ import { campaignErrors } from './campaign-errors.ts'
 import { couponErrors } from './coupon-errors.ts'
 import { entry } from './error-entry.ts'
 import { requestErrors } from './request-errors.ts'
+import { webhookErrors } from './webhook-errors.ts'
 
 export const errors = {
   bad_request: entry({
@@ -45,7 +46,7 @@ export const errors = {
     title: 'You are not where this envelope is',
     help:
       'One answer for every case that depends on the envelope: unknown, too far, fix too coarse, not for ' +
-      'you, wrong passphrase, not open yet. Walk, follow the hints, try again.',
+      'you, wrong passphrase, wrong or used code, not open yet. Walk, follow the hints, try again.',
   }),
   ticket_refused: entry({
     status: 403,
@@ -122,7 +123,9 @@ export const errors = {
   key_limit: entry({
     status: 409,
     title: 'Two keys are live already',
-    help: 'Revoke one key before you make another: two live keys are what a rotation needs.',
+    help:
+      'Revoke one key before you make another: two live keys are what a rotation needs. Keys with the scope `till` ' +
+      'alone are counted apart: 20.',
   }),
   edited_meanwhile: entry({
     status: 412,
@@ -144,7 +147,7 @@ export const errors = {
     status: 422,
     title: 'Your position does not count right now',
     help:
-      'accuracy: worse than 120 m. stale: older than your last fix. jump: too far from your last fix. ' +
+      'accuracy: worse than 120 m, with a `code` 500 m. stale: older than your last fix. jump: too far from it. ' +
       'speed: faster than 16 km/h. cooldown: too soon after a reward elsewhere. strikes: three strikes pause ' +
       'rewards; GET /v1/me/standing says until when, and how to appeal.',
     reasons: ['accuracy', 'stale', 'jump', 'speed', 'cooldown', 'strikes'],
@@ -215,7 +218,7 @@ export const errors = {
     status: 422,
     title: 'These thanks were not passed on',
     help:
-      'text_refused: blank, too long, with contact details or characters that deceive. said_already: thanks are said ' +
+      'text_refused: blank, too long, or with characters that deceive. said_already: thanks are said ' +
       'once, and this claim has others.',
     reasons: ['text_refused', 'said_already'],
   }),
@@ -239,8 +242,9 @@ export const errors = {
     status: 429,
     title: "The day's limit is used up",
     help:
-      'A player hides 50 envelopes, wins 200 shares, posts 50 service requests, learns 50 exact places of others ' +
-      'and drops 5 accepted requests a day at most; the day ends as DAY_ZONE of the server says.',
+      'A player hides 50 envelopes, wins 200 shares, posts 50 service requests, learns 50 exact places of others, ' +
+      'reports 20 envelopes and drops 5 accepted requests a day at most; the day ends as DAY_ZONE of the server ' +
+      'says. Texts are reported 20 times within 24 hours.',
   }),
   too_many_tries: entry({
     status: 429,
@@ -272,6 +276,7 @@ export const errors = {
   ...requestErrors,
   ...campaignErrors,
   ...couponErrors,
+  ...webhookErrors,
 } as const
 
 export type ErrorCode = keyof typeof errors

@@ -34,6 +34,7 @@ export const limits = {
     textChars: 280,
     postReachM: 3_000,
     lifetimeMs: { min: 600_000, default: 24 * 3_600_000, max: 7 * 86_400_000 },
+    draftMs: 7 * 86_400_000,
     deliverWithinS: { min: 600, default: 6 * 3_600, max: 72 * 3_600 },
     confirmWithinMs: 72 * 3_600_000,
     reachesM: [1_000, 2_000, 3_000],
@@ -48,6 +49,33 @@ export const limits = {
     perSnapshot: 50,
   },
 
+  review: {
+    hidingReports: 3,
+    reportsPerReader: 20,
+    reportsWithinMs: 86_400_000,
+    appealChars: 1_000,
+    sameRequests: 3,
+    sameWithinMs: 86_400_000,
+    due: {
+      heldMs: { service_request: 1_800_000, envelope: 2 * 3_600_000 },
+      reportedMs: 24 * 3_600_000,
+      hiddenMs: 2 * 3_600_000,
+      appealedMs: 24 * 3_600_000,
+    },
+  },
+
+  trust: {
+    /** For trust 1, 2 and 3: an age, and either shares won or different people with whom a request was confirmed. */
+    levels: [
+      { ageMs: 86_400_000, settledClaims: 3, confirmedRequests: 1 },
+      { ageMs: 7 * 86_400_000, settledClaims: 20, confirmedRequests: 3 },
+      { ageMs: 30 * 86_400_000, settledClaims: 100, confirmedRequests: 10 },
+    ],
+    upheldWithinMs: 90 * 86_400_000,
+    /** Up to which price one may offer with trust 0, 1 and 2; with 3, on everything. */
+    bandsMinor: [20_000n, 100_000n, 1_000_000n],
+  },
+
   chat: { textChars: 500, perMinute: 20, messages: 1_000, readableMs: 30 * 86_400_000 },
   rating: { textChars: 280, withinMs: 7 * 86_400_000 },
 
@@ -59,6 +87,10 @@ export const limits = {
     ticketMs: 60_000,
     thanksChars: 120,
   },
+
+  code: { stepMs: 30_000, stepsAround: 1, reachM: 500, worstAccuracyM: 500, rotatedAfterMs: 15_000 },
+
+  report: { perDay: 20, lowersAt: 2, closesAt: 5 },
 
   position: {
     maxAgeMs: 60_000,
@@ -149,6 +181,26 @@ export const limits = {
     tillChars: 64,
     wrongCodesPerMinute: 30,
   },
-  merchant: { liveKeys: 2, nameChars: 80 },
+  merchant: { liveKeys: 2, tillKeys: 20, nameChars: 80 },
+  webhook: {
+    endpoints: 10,
+    urlChars: 500,
+    descriptionChars: 120,
+    timeoutMs: 15_000,
+    /** Of the Standard Webhooks specification: 5 s, 5 min, 30 min; 2, 5, 10, 14, 20, 24 h. */
+    retriesAfterMs: [
+      5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 50_400_000, 72_000_000, 86_400_000,
+    ],
+    jitterPercent: 10,
+    atOnce: 4,
+    disabledAfterMs: 5 * 86_400_000,
+    rotationMs: 86_400_000,
+    responseChars: 500,
+    replayedAtOnce: 1_000,
+    keptMs: 30 * 86_400_000,
+    inboxes: 10,
+    inboxMessages: 50,
+    inboxKeptMs: 86_400_000,
+  },
   sandbox: { maxTimeScale: 120, playerTestMinor: 100_000_00n, merchantTestMinor: 1_000_000_00n },
 } as const

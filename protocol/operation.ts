@@ -6,8 +6,8 @@ import type { TObject, TSchema, TString } from 'typebox'
 import type { ErrorCode } from './errors.ts'
 
 export type CallerKind = 'player' | 'merchant' | 'operator'
-export type Scope = 'read' | 'campaigns' | 'finance' | 'admin'
-export const scopes = ['read', 'campaigns', 'finance', 'admin'] as const satisfies readonly Scope[]
+export type Scope = 'read' | 'campaigns' | 'finance' | 'admin' | 'till'
+export const scopes = ['read', 'campaigns', 'finance', 'admin', 'till'] as const satisfies readonly Scope[]
 
 export type Operation = {
   /** camelCase, unique: the operationId of the document. */

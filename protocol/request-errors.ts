@@ -2,6 +2,36 @@
 import { entry } from './error-entry.ts'
 
 export const requestErrors = {
+  minors_mode: entry({
+    status: 403,
+    title: 'Not for those who are under age',
+    help:
+      'The token says `minor`. cash: no share of money is won and nothing is paid out. strangers: no service ' +
+      'requests of others are shown, offered on or taken, and none is posted.',
+    reasons: ['cash', 'strangers'],
+  }),
+  trust_needed: entry({
+    status: 403,
+    title: 'This price asks for more trust',
+    help:
+      'reason is the level that it needs; GET /v1/me/trust tells yours, and what it follows from. Nothing else about ' +
+      'you counts.',
+    reasons: ['1', '2', '3'],
+  }),
+  review_refused: entry({
+    status: 409,
+    title: 'Somebody else has to do that',
+    help:
+      'own_text: one reports what others wrote. same_reviewer: an appeal is decided by another reviewer than the one ' +
+      'who rejected. appeal_used: one appeal each.',
+    reasons: ['own_text', 'same_reviewer', 'appeal_used'],
+  }),
+  review_state: entry({
+    status: 409,
+    title: 'The text is past that, or not there yet',
+    help: 'reason is the state of its review; nothing was changed.',
+    reasons: ['held', 'released', 'reported', 'hidden', 'rejected', 'appealed', 'withdrawn'],
+  }),
   not_your_request: entry({
     status: 403,
     title: 'That is not yours to do with this service request',
@@ -10,7 +40,7 @@ export const requestErrors = {
   own_request: entry({
     status: 409,
     title: 'You posted this service request',
-    help: 'Nobody takes on what they posted, from another account on the same device neither.',
+    help: 'Nobody takes on what they posted, from another account on the same device neither, nor is chosen for it.',
   }),
   request_limit: entry({
     status: 409,
@@ -38,6 +68,8 @@ export const requestErrors = {
     title: 'The service request is past that, or not there yet',
     help: 'reason is the state that it is in; nothing was changed. Look at it again and go on from there.',
     reasons: [
+      'draft',
+      'review',
       'open',
       'offered',
       'accepted',
@@ -69,7 +101,7 @@ export const requestErrors = {
     status: 422,
     title: 'This rating does not count',
     help:
-      'text_refused: blank, too long, with contact details or characters that deceive. rated_already: a rating is ' +
+      'text_refused: blank, too long or with characters that deceive. rated_already: a rating is ' +
       'final, and you gave another one. too_late: seven days after the end nobody rates any more.',
     reasons: ['text_refused', 'rated_already', 'too_late'],
   }),

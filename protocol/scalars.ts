@@ -69,6 +69,14 @@ export const Fix = Shape({
 })
 export type Fix = Static<typeof Fix>
 
+/** What says that a player is there: a fix within the claim radius, or a code that is shown at the place. */
+export const Presence = Type.Enum(['gps', 'code'])
+
+export const SiteCode = Type.String({
+  pattern: '^[0-9]{6}$',
+  description: 'Six digits, as the till shows them.',
+})
+
 export const Ticket = Type.String({
   pattern: '^[A-Za-z0-9_-]{1,200}$',
   description: 'Opaque; of this player, device and envelope, for 60 s.',

@@ -11,12 +11,14 @@ import { registerAreaRoutes } from './areas/routes.ts'
 import { type BudgetHolder, nameBudget } from './budgets/budget.ts'
 import { isFrozen, listFrozen } from './budgets/postgres.ts'
 import { createCampaigns } from './campaigns/campaigns.ts'
-import { campaignLabels, campaignRecord, listStopped } from './campaigns/postgres.ts'
+import { campaignLabels, campaignRecord, codeRecord, listStopped } from './campaigns/postgres.ts'
+import { createSiteCodes } from './campaigns/site-code.ts'
 import { registerCampaignRoutes } from './campaigns/routes.ts'
 import { createCoupons } from './coupons/coupons.ts'
 import { couponRecord, couponStock } from './coupons/postgres.ts'
 import { registerCouponRoutes } from './coupons/routes.ts'
 import { createVault } from './coupons/vault.ts'
+import { toEvent } from './coupons/redeemed.ts'
 import { createWrongCodes } from './coupons/wrong-codes.ts'
 import { droppedRecord, envelopeRecord } from './envelopes/postgres.ts'
 import { balanceOf, isInsufficientFunds } from './ledger/postgres.ts'
@@ -25,6 +27,7 @@ import { merchantRecord } from './merchants/postgres.ts'
 import type { NoteAction } from './operator/action.ts'
 import type { Caller } from './players/caller.ts'
 import type { Announcer } from './realtime/announcer.ts'
+import type { NoteEvent } from './webhooks/event.ts'
 
 export type CampaignParts = {
   config: Pick<ReadyConfig, 'isSandbox' | 'currencies' | 'areaVertices' | 'hmacSecret' | 'couponKeys'>
@@ -35,6 +38,7 @@ export type CampaignParts = {
   postTransfers: PostTransfers
   announcer: Announcer
   noteAction: NoteAction
+  noteEvent: NoteEvent
   /** Other servers read again what is stopped. */
   announceStops: () => void
 }
@@ -60,6 +64,8 @@ export function composeCampaigns(parts: CampaignParts) {
   const campaigns = createCampaigns({
     ...{ database, clock, random, log, isRowError, ledger },
     ...{ record: campaignRecord, areas: areaRecord, envelopes: droppedRecord, batches: droppedRecord },
+    codes: codeRecord,
+    siteCodes: createSiteCodes({ hmacSecret: config.hmacSecret, random }),
     runOnce: (request, act) => runOnce(database, request, act),
     budgets: { isFrozen, announce: parts.announceStops },
     coupons: couponStock,
@@ -76,6 +82,7 @@ export function composeCampaigns(parts: CampaignParts) {
     runOnce: (request, act) => runOnce(database, request, act),
     vault: createVault({ keys: config.couponKeys, hmacSecret: config.hmacSecret, random }),
     wrongCodes: createWrongCodes(clock),
+    onRedeemed: (tx, redeemed) => parts.noteEvent(tx, toEvent(redeemed)),
   })
   return {
     jobs: campaigns.jobs,

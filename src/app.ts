@@ -15,7 +15,9 @@ import { createHttpServer } from '#platform/http-server.ts'
 import { createForgettingJob, runOnce } from '#platform/idempotency.ts'
 import { createJobs, type Jobs } from '#platform/jobs.ts'
 import { createLimiter } from '#platform/limiter.ts'
+import { createPost } from '#platform/outbound.ts'
 import { attempt, isDatabaseDown, isRowError, type Tx } from '#platform/postgres.ts'
+import { judgeUrl } from '#platform/public-address.ts'
 import type { Random } from '#platform/random.ts'
 import { createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { createSeal } from '#platform/seal.ts'
@@ -71,14 +73,23 @@ import { registerPayoutRoutes } from './payouts/routes.ts'
 import { createPositions } from './positions/positions.ts'
 import { createStandingStore } from './positions/redis.ts'
 import { registerPositionRoutes } from './positions/routes.ts'
+import { reportRecord } from './reports/postgres.ts'
+import { registerReportRoutes } from './reports/routes.ts'
 import { ratingRecord } from './ratings/postgres.ts'
 import { registerRatingRoutes } from './ratings/routes.ts'
 import { createLiveRequests } from './requests/live-requests.ts'
 import { createNearby } from './requests/nearby.ts'
-import { acceptanceRecord, loadLiveRequests, requestRecord } from './requests/postgres.ts'
+import type { TrustOf } from './requests/ports.ts'
+import { acceptanceRecord, dutyRecord, loadLiveRequests, requestRecord } from './requests/postgres.ts'
 import { createTakeGate } from './requests/redis.ts'
 import { createServiceRequests } from './requests/requests.ts'
 import { registerServiceRequestRoutes } from './requests/routes.ts'
+import { createReviewDesk } from './reviews/desk.ts'
+import { reviewRecord } from './reviews/postgres.ts'
+import { registerReviewRoutes } from './reviews/routes.ts'
+import { readTrustFacts } from './trust/postgres.ts'
+import { registerTrustRoutes } from './trust/routes.ts'
+import { trust } from './trust/trust.ts'
 import { createAdmission } from './realtime/admission.ts'
 import { createHub } from './realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from './realtime/redis.ts'
@@ -86,6 +97,10 @@ import { registerPlaySocket } from './realtime/socket.ts'
 import { createStrikes } from './strikes/give.ts'
 import { appealRecord, strikeRecord } from './strikes/postgres.ts'
 import { registerStrikeRoutes } from './strikes/routes.ts'
+import { webhookRecord } from './webhooks/postgres.ts'
+import { createInbox } from './webhooks/redis.ts'
+import { registerInbox, registerWebhookRoutes } from './webhooks/routes.ts'
+import { createWebhooks } from './webhooks/webhooks.ts'
 
 export type AppOptions = {
   config: ReadyConfig
@@ -138,6 +153,15 @@ export async function createApp({
   })
   const notices = createNotices(redis, { prefix: redisPrefix, log })
 
+  // What is told over HTTP
+  const { timeoutMs, responseChars } = limits.webhook
+  const webhooks = createWebhooks({
+    ...{ database, record: webhookRecord, hmacSecret, clock, random, log },
+    post: createPost({ isSandbox, timeoutMs, textChars: responseChars }),
+    judgeUrl: url => judgeUrl(url, { isSandbox }),
+    seal: createSeal(hmacSecret, { purpose: 'webhook secrets', random }),
+  })
+
   // Where players are
   const positions = createPositions({
     store: createStandingStore({ redis, runner, prefix: redisPrefix }),
@@ -177,6 +201,10 @@ export async function createApp({
   })
   const claimedIds = (playerId: string) => listClaimedLive(database, playerId)
 
+  // What players write for others
+  const trustOf: TrustOf = async (tx, who) => trust(await readTrustFacts(tx, who))
+  const reviews = createReviewDesk({ record: reviewRecord, trustOf, isSandbox })
+
   // Envelopes
   const envelopes = createEnvelopes({
     database,
@@ -185,7 +213,7 @@ export async function createApp({
     ledger: { post: postTransfers, isInsufficientFunds },
     ...{ positions, merchants: merchantRecord, budgets: { isFrozen } },
     ...{ exclusions: areaRecord, campaigns: campaignLabels },
-    noteAction,
+    ...{ reviews, noteAction },
     giveBackCoupons: couponStock.giveBack,
     ...{ announcer, clock, random, log, isRowError },
     settings: { isSandbox, currencies, dayZone, hmacSecret },
@@ -193,7 +221,11 @@ export async function createApp({
 
   // Campaigns and their drops
   const parts = { config, database, clock, random, log, postTransfers, announcer, noteAction }
-  const campaigns = composeCampaigns({ ...parts, announceStops: budgets.announce })
+  const campaigns = composeCampaigns({
+    ...parts,
+    announceStops: budgets.announce,
+    noteEvent: webhooks.noteEvent,
+  })
 
   // Service requests
   const requests = createServiceRequests({
@@ -202,11 +234,12 @@ export async function createApp({
     record: requestRecord,
     ledger: { post: postTransfers, isInsufficientFunds },
     players: playerRecord,
+    ...{ trustOf, reviews, duties: dutyRecord },
     gate: createTakeGate({ redis, runner, prefix: redisPrefix }),
     reputations: ratingRecord,
     budgets: { isFrozen },
     ...{ positions, noteAction, announcer: channel, clock, random, log, isRowError },
-    settings: { currencies, dayZone, hmacSecret, cancelFeePercent: config.cancelFeePercent },
+    settings: { isSandbox, currencies, dayZone, hmacSecret, cancelFeePercent: config.cancelFeePercent },
   })
 
   const chats = createChats({
@@ -246,6 +279,7 @@ export async function createApp({
     requests: { live, nearby },
     forgetTokens: authenticator.forget,
     claims: { ...describeVerbs(claims), claimedIds },
+    duties: { find: requests.findDuty, set: (caller, duty) => requests.setDuty({ caller, duty }) },
     chats,
   })
   const perAddress = isSandbox ? Infinity : limits.socket.perAddress
@@ -296,6 +330,16 @@ export async function createApp({
   registerEnvelopeRoutes(bind, { envelopes })
   campaigns.register(bind)
   registerServiceRequestRoutes(bind, { requests, live, nearby, positions })
+  registerReportRoutes(bind, {
+    ...{ database, envelopes: envelopeRecord, reports: reportRecord, ledger: { post: postTransfers } },
+    ...{ positions, noteAction, announcer, clock, random, dayZone },
+    claims: { hasWon: async pair => (await record.findClaims([pair])).length > 0 },
+  })
+  registerReviewRoutes(bind, {
+    ...{ record: reviewRecord, database, transact: database.transact, announcer: channel, clock },
+    subjects: { service_request: requests.reviewed, envelope: envelopes.reviewed },
+  })
+  registerTrustRoutes(bind, { database, readFacts: readTrustFacts, clock })
   registerChatRoutes(bind, { chats })
   registerRatingRoutes(bind, { tx: database, record: ratingRecord, requests: acceptanceRecord, clock })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
@@ -314,6 +358,10 @@ export async function createApp({
     onLateWin: claim => announceLateWin(announcer, claim),
   })
   registerChainRoutes(bind, { record: chainRecord, database })
+  const inbox = createInbox({ redis, prefix: redisPrefix })
+  const webhookRoutes = { manage: webhooks.manage, database, hmacSecret, inbox }
+  registerWebhookRoutes(bind, webhookRoutes)
+  if (isSandbox) registerInbox(http, webhookRoutes)
   const health = registerHealthRoutes(bind, { database, redis })
 
   const handOver = createHandOverJob({ ...payouts, provider: payoutProvider, log })
@@ -323,6 +371,7 @@ export async function createApp({
       ...envelopes.jobs,
       ...campaigns.jobs,
       ...requests.jobs,
+      ...webhooks.jobs,
       handOver,
       createForgettingJob({ database, clock }),
       createChainJob({ database, record: chainRecord, clock, log }),
@@ -339,7 +388,7 @@ export async function createApp({
       // Closing HTTP says goodbye to the sockets first.
       await http.close()
       await jobs.stop()
-      await Promise.race([claims.drain(), clock.sleep(drainMs)])
+      await Promise.race([Promise.all([claims.drain(), webhooks.drain()]), clock.sleep(drainMs)])
       index.close()
       live.close()
       budgets.stop()

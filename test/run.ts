@@ -30,15 +30,19 @@ function listFailures(text: string): string[] {
   })
 }
 
-/** The raw results end in a line for each file and `# { total: 12, pass: 11, fail: 1 }`. */
+/**
+ * What failed comes last: who reads a log reads its end. The raw results end in a line for each file and
+ * `# { total: 12, pass: 11, fail: 1 }`.
+ */
 function summarise(text: string): string {
   const files = text.match(/^(not )?ok \d+ - .*$/gm) ?? []
   const totals = text.match(/^# \{ total: .*\}$/gm)?.at(-1) ?? ''
   const count = (name: string) => Number(new RegExp(`${name}: (\\d+)`).exec(totals)?.[1] ?? 0)
   return [
-    ...listFailures(text),
     '',
     ...files,
+    '',
+    ...listFailures(text),
     '',
     `${count('pass')} passed, ${count('fail')} failed`,
     '',

@@ -11,6 +11,7 @@ import { Rating } from '../rest/ratings.ts'
 import { Offer, OperatorServiceRequest, PostBody, RequestItem } from '../rest/service-requests.ts'
 import { ServiceRequest, ServiceRequestCategory, ServiceRequestMode } from '../rest/service-requests.ts'
 import { ServiceRequestState } from '../rest/service-requests.ts'
+import { WebhookDelivery, WebhookEndpoint, WebhookTypes } from '../rest/webhooks.ts'
 import { Amount, Balance, Band, Cell10, Count, Crs, Currency, Fix, GeoPoint, Links } from '../scalars.ts'
 import { Reputation, Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
 import { HintItem } from '../ws/server.ts'
@@ -65,5 +66,8 @@ export const named = {
   Uuid,
   WalletTransfer,
   Warmth,
+  WebhookDelivery,
+  WebhookEndpoint,
+  WebhookTypes,
   Zone,
 }

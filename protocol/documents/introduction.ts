@@ -11,18 +11,21 @@ export const tags: Record<string, string> = {
   envelopes: 'Hide, find as hint cells, look at, close, verify.',
   'service requests':
     'What somebody needs at a place, with the pay in escrow: post, take on, talk, deliver, confirm, rate.',
+  reviews: 'What players write for others: report it, see what became of yours, appeal.',
   claims: 'Grab a share, look back.',
   coupons: 'Given out in envelopes, redeemed once at the till.',
   campaigns: 'Plans of many envelopes: launched, dropped on the map, paused, ended.',
   merchants: 'The merchant behind a key, and its keys.',
+  webhooks: 'What the server sends to you: endpoints, deliveries, replays.',
   operator: 'What the operator does for merchants and wallets.',
   health: 'For load balancers.',
 }
 
 const restLimits = [
-  ...(['money', 'envelope', 'serviceRequest', 'chat', 'rating', 'claim'] as const),
+  ...(['money', 'envelope', 'serviceRequest', 'chat', 'rating', 'review', 'trust', 'claim'] as const),
+  ...(['code', 'report'] as const),
   ...(['position', 'strike', 'device', 'hint', 'http', 'idempotency'] as const),
-  ...(['payout', 'statement', 'coupon', 'merchant', 'sandbox'] as const),
+  ...(['payout', 'statement', 'coupon', 'merchant', 'webhook', 'sandbox'] as const),
 ]
 
 export const restIntroduction = `Hide money at real places, walk, get warmer and colder hints, claim exactly once.
@@ -65,5 +68,5 @@ export const socketIntroduction = `Hints, wins and positions, live. Frames are J
 ${closeRows.join('\n')}
 
 ## Limits
-${tabulateLimits(['socket', 'position', 'device', 'hint', 'claim', 'serviceRequest', 'chat'])}
+${tabulateLimits(['socket', 'position', 'device', 'hint', 'claim', 'code', 'serviceRequest', 'chat'])}
 `

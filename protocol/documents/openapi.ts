@@ -16,6 +16,7 @@ import {
   securitySchemes,
   signatureHeaders,
 } from './openapi-parts.ts'
+import { describeWebhooks } from './openapi-webhooks.ts'
 import { createPrinter, type Json, type JsonObject, type Printer, toJson } from './schema.ts'
 
 export function describeRest(version: string): JsonObject {
@@ -26,6 +27,7 @@ export function describeRest(version: string): JsonObject {
     path[operation.method.toLowerCase()] = describeOperation(operation, printer)
   }
   const responses = describeSharedRefusals(printer)
+  const webhooks = describeWebhooks(printer)
   return {
     openapi: '3.1.0',
     info: {
@@ -37,6 +39,7 @@ export function describeRest(version: string): JsonObject {
     servers: [{ url: '/', description: 'The server that serves this document.' }],
     tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     paths,
+    webhooks,
     components: {
       schemas: printer.components(),
       responses,

@@ -11,6 +11,7 @@ import {
   resumeCampaign,
 } from '../rest/campaigns.ts'
 import { addExclusionArea, listExclusionAreas, removeExclusionArea } from '../rest/areas.ts'
+import { rotateCampaignCode, showCampaignCode } from '../rest/codes.ts'
 import { dropEnvelopes, getDrop, previewDrop } from '../rest/drops.ts'
 import { exampleOf } from './example.ts'
 import { cny } from './story.ts'
@@ -68,7 +69,8 @@ const drop = {
 }
 const envelope = {
   ...{ id: '019c6a33-0a1b-7e40-8c11-0b9f6a7d2c33', kind: 'merchant' as const, state: 'live' as const },
-  ...{ split: 'lucky' as const, audience: 'anyone' as const, shares: 5, claimRadiusM: 60 },
+  ...{ split: 'lucky' as const, audience: 'anyone' as const, shares: 5 },
+  ...{ presence: 'gps' as const, claimRadiusM: 60 },
   ...{ greeting: plan.greeting, brand: plan.brand },
   ...{ opensAt: drop.createdAt, expiresAt: plan.schedule.endsAt },
   commitment: 'c2b0e3f1a4958d7766554433221100ffeeddccbbaa99887766554433221100aa',
@@ -81,6 +83,7 @@ const envelope = {
       claimed: cny('212'),
       escrow: cny('788'),
       campaignId: id,
+      reports: 0,
     },
   },
 }
@@ -122,6 +125,19 @@ export const campaignExamples = [
   exampleOf(listCampaignEnvelopes, {
     params,
     answers: { 200: { items: [envelope], ...page(`/v1/campaigns/${id}/envelopes`) } },
+  }),
+  exampleOf(showCampaignCode, {
+    params,
+    answers: {
+      200: {
+        ...{ campaignId: id, code: '081804', expiresAt: '2026-02-17T06:10:30.000Z', secondsLeft: 17 },
+        payload: `hexbao://code?campaign=${id}&code=081804`,
+      },
+    },
+  }),
+  exampleOf(rotateCampaignCode, {
+    params,
+    answers: { 200: { campaignId: id, changesAt: '2026-02-17T06:10:28.000Z' } },
   }),
 ]
 

@@ -2,6 +2,7 @@
 import { closeEnvelope, getEnvelope, getEnvelopeLedger, hideEnvelope } from '../rest/envelopes.ts'
 import { listEnvelopeClaims } from '../rest/envelopes.ts'
 import { listEnvelopes, listOwnEnvelopes, verifyEnvelope } from '../rest/envelopes.ts'
+import { reportEnvelope } from '../rest/reports.ts'
 import { exampleOf } from './example.ts'
 import { claimId, clue, cny, envelopeId, fix, greeting, meisShare, place } from './story.ts'
 import { split, times, total, zone } from './story.ts'
@@ -16,6 +17,7 @@ const shown = {
   split: 'lucky' as const,
   audience: 'anyone' as const,
   shares: 5,
+  presence: 'gps' as const,
   claimRadiusM: 60,
   greeting,
   clue,
@@ -27,7 +29,7 @@ const shown = {
 const owned = {
   ...shown,
   total,
-  own: { place, createdAt: times.hidden, claimedShares: 0, claimed: cny('0'), escrow: total },
+  own: { place, createdAt: times.hidden, claimedShares: 0, claimed: cny('0'), escrow: total, reports: 0 },
 }
 
 const closed = {
@@ -40,6 +42,11 @@ const closed = {
 const refund = cny('8351')
 
 export const envelopeExamples = [
+  exampleOf(reportEnvelope, {
+    params,
+    body: { reason: 'unreachable' },
+    answers: { 200: { envelopeId, reason: 'unreachable', reportedAt: times.claimed } },
+  }),
   exampleOf(hideEnvelope, {
     body: { place, crs: 'wgs84', total, shares: 5, split: 'lucky', greeting, clue, claimRadiusM: 60, fix },
     answers: { 201: owned },

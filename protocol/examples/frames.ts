@@ -4,6 +4,7 @@ import type { ClientFrame } from '../ws/client.ts'
 import type { ServerFrame } from '../ws/server.ts'
 import { claimed, revealed } from './claims.ts'
 import { errorFrameOf } from './problems.ts'
+import { reviewId } from './reviews.ts'
 import { message, posterSaid } from './chats.ts'
 import { nearRequest, offerId, requestZone, serviceRequestId } from './service-requests.ts'
 import { cell, claimId, clue, cny, envelopeId, fix, greeting, meisShare } from './story.ts'
@@ -81,6 +82,10 @@ export const serverExamples: ByType<ServerFrame> = {
   'request.waiting': {
     ...{ type: 'request.waiting', seq: 5, serviceRequestId, reachM: 2_000, suggestedPrice: cny('3600') },
   },
+  'review.changed': {
+    ...{ type: 'review.changed', seq: 16, reviewId, kind: 'service_request', subjectId: serviceRequestId },
+    ...{ state: 'rejected', reason: 'advert' },
+  },
   'offer.made': {
     ...{ type: 'offer.made', seq: 6, serviceRequestId, offerId, provider: '7b1f09c2aa54d3e8' },
     note: 'I stand around the corner',
@@ -107,6 +112,9 @@ export const serverExamples: ByType<ServerFrame> = {
     claimId,
     winner: 'p_7Qm2',
     text: thanks,
+  },
+  'envelope.reported': {
+    ...{ type: 'envelope.reported', seq: 13, envelopeId, reason: 'unreachable', reports: 1 },
   },
   error: errorFrameOf('out_of_reach'),
   pong: { type: 'pong', seq: 23, ref: 'k1', serverTime: times.claimed },

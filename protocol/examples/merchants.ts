@@ -10,7 +10,7 @@ const secret = 'hbk_test_ExampleExampleExampleExampleExampleExampleX'
 const firstKey = {
   id: '019bafd3-01c2-72c7-90e1-2b7a0646f922',
   prefix: 'hbk_test_Lo2R',
-  scopes: ['read' as const, 'campaigns' as const, 'finance' as const, 'admin' as const],
+  scopes: ['read' as const, 'campaigns' as const, 'finance' as const, 'admin' as const, 'till' as const],
   createdAt: merchant.createdAt,
 }
 const secondKey = {

@@ -12,7 +12,9 @@ import { payoutExamples } from './payouts.ts'
 import { playerExamples } from './players.ts'
 import { ratingExamples } from './ratings.ts'
 import { serviceRequestExamples } from './service-requests.ts'
+import { reviewExamples } from './reviews.ts'
 import { standingExamples } from './standing.ts'
+import { webhookExamples } from './webhooks.ts'
 
 const healthExamples = [
   exampleOf(getLiveness, { answers: { 200: { status: 'alive' } } }),
@@ -27,11 +29,13 @@ export const examples: ReadonlyMap<string, Example> = new Map(
     ...envelopeExamples,
     ...claimExamples,
     ...serviceRequestExamples,
+    ...reviewExamples,
     ...campaignExamples,
     ...couponExamples,
     ...chatExamples,
     ...ratingExamples,
     ...merchantExamples,
+    ...webhookExamples,
     ...operatorExamples,
     ...exclusionExamples,
     ...healthExamples,

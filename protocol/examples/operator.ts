@@ -8,6 +8,7 @@ import {
   setCap,
   unfreeze,
 } from '../rest/operator.ts'
+import { listReports } from '../rest/reports.ts'
 import { exampleOf } from './example.ts'
 import { claimId, envelopeId, mei, merchantId } from './story.ts'
 
@@ -74,6 +75,19 @@ export const operatorExamples = [
           },
         ],
         ...page(listDeadLetters.path),
+      },
+    },
+  }),
+  exampleOf(listReports, {
+    answers: {
+      200: {
+        items: [
+          {
+            ...{ envelopeId, playerId: mei, reason: 'unreachable', reportedAt: '2026-02-17T04:04:10.000Z' },
+            ...{ state: 'live', reports: 1 },
+          },
+        ],
+        ...page(listReports.path),
       },
     },
   }),

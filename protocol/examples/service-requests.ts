@@ -8,6 +8,7 @@ import {
   listOffers,
   listServiceRequestsByState,
   offerOnServiceRequest,
+  postDraft,
   removeServiceRequest,
   splitServiceRequest,
   takeServiceRequest,
@@ -134,6 +135,7 @@ export const serviceRequestExamples = [
     params,
     answers: { 200: { ...shown, posterRating: { count: 4, mean: 4.8 } } },
   }),
+  exampleOf(postDraft, { params, body: { fix }, answers: { 200: open } }),
   exampleOf(offerOnServiceRequest, { params, body: { note: offer.note }, answers: { 200: offer } }),
   exampleOf(listOffers, {
     params,

@@ -2,8 +2,9 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../limits.ts'
 import { bodyErrors, callerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
-import { Amount, Balance, Page, PageQuery, Shape, Text, Timestamp, Uuid } from '../scalars.ts'
+import { Amount, Balance, Page, PageQuery, Presence, Shape, Text, Timestamp, Uuid } from '../scalars.ts'
 import { Area } from './areas.ts'
+import { rotateCampaignCode, showCampaignCode } from './codes.ts'
 import { dropEnvelopes, getDrop, previewDrop } from './drops.ts'
 import { Envelope } from './envelopes.ts'
 
@@ -47,6 +48,7 @@ const plan = {
   winsPerPlayer: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 10_000, description: 'The most that one player wins in it.' }),
   ),
+  presence: Type.Optional(Presence),
   greeting: Type.Optional(Text(480)),
   clue: Type.Optional(Shape({ text: Text(1_120) })),
   brand: Type.Optional(Text(240)),
@@ -230,4 +232,6 @@ export const campaignOperations = [
   dropEnvelopes,
   getDrop,
   listCampaignEnvelopes,
+  showCampaignCode,
+  rotateCampaignCode,
 ]

@@ -2,19 +2,23 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../limits.ts'
 import { bodyErrors, commonErrors, operation, playerErrors } from '../operation.ts'
-import { Amount, Fix, GeoPoint, Page, PageQuery, Shape, Text, Ticket, Timestamp, Uuid } from '../scalars.ts'
+import { Amount, Fix, GeoPoint, Page, PageQuery, Shape, SiteCode } from '../scalars.ts'
+import { Text, Ticket, Timestamp, Uuid } from '../scalars.ts'
 
 const passphrase = Type.Optional(
   Type.String({ minLength: 1, maxLength: limits.envelope.passphraseChars.max }),
 )
 
-export const RevealBody = Shape({ fix: Fix, passphrase })
+/** Where the envelope's presence is `code`; the fix may then be as coarse as the limits of codes say. */
+const code = Type.Optional(SiteCode)
+
+export const RevealBody = Shape({ fix: Fix, passphrase, code })
 export type RevealBody = Static<typeof RevealBody>
 
 /** Where one stands, or the ticket of a reveal, which says that one stood there: exactly one of both. */
 export const fixOrTicket = { oneOf: [{ required: ['fix'] }, { required: ['ticket'] }] }
 export const ClaimBody = Shape(
-  { fix: Type.Optional(Fix), ticket: Type.Optional(Ticket), passphrase },
+  { fix: Type.Optional(Fix), ticket: Type.Optional(Ticket), passphrase, code },
   fixOrTicket,
 )
 export type ClaimBody = Static<typeof ClaimBody>
@@ -68,7 +72,7 @@ export const revealErrors = [
 ] as const
 
 /** Everything a claim can be refused with; the socket's claim answers with the same codes. */
-export const claimErrors = [...revealErrors, 'ticket_refused', 'player_limit'] as const
+export const claimErrors = [...revealErrors, 'ticket_refused', 'player_limit', 'minors_mode'] as const
 
 export const revealEnvelope = operation({
   id: 'revealEnvelope',
@@ -96,7 +100,9 @@ export const claimEnvelope = operation({
   description:
     '200 only after the win is committed to the record. 202 promises an answer, not a win: POST again or ' +
     'wait for `claim.settled`. Safe to repeat from anywhere: whoever won gets the same win again. `fix` or, after a ' +
-    'reveal, its `ticket`: never both.',
+    'reveal, its `ticket`: never both. Where the presence is `code`, the fix may be 500 m off and `code` is what the ' +
+    'till shows; one code lets a player in to one envelope. In the sandbox `Server-Timing` says how long the server ' +
+    'waited for `redis` and for `pg`.',
   callers: ['player'],
   params: Shape({ id: Uuid }),
   body: ClaimBody,

@@ -194,7 +194,7 @@ export const redeemCoupon = operation({
     'others, and of coupons that nobody has won, are `not_found`; ' +
     `${rules.wrongCodesPerMinute} of them a minute are answered.`,
   callers: ['merchant'],
-  scope: 'campaigns',
+  scope: 'till',
   idempotencyKey: 'required',
   body: Shape({ code: Text(64), till: Text(rules.tillChars, 'Your name for the till.') }),
   answers: { 200: Redemption },

@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../limits.ts'
 import { bodyErrors, playerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
-import { Amount, Band, Balance, Crs, Fix, GeoPoint, Links, Page, PageQuery } from '../scalars.ts'
+import { Amount, Band, Balance, Crs, Fix, GeoPoint, Links, Page, PageQuery, Presence } from '../scalars.ts'
 import { Shape, Text, Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
 import { DatumSuspect } from './warnings.ts'
 
@@ -39,6 +39,7 @@ export const HideBody = Shape({
   clue: Type.Optional(Shape({ text: Text(envelope.clueChars) })),
   brand: Type.Optional(Text(envelope.brandChars, 'Merchants only.')),
   campaignId: Type.Optional(Uuid),
+  presence: Type.Optional(Presence),
   claimRadiusM: Type.Optional(
     Type.Integer({ minimum: envelope.claimRadiusM.min, maximum: envelope.claimRadiusM.max }),
   ),
@@ -57,6 +58,7 @@ export const Envelope = Shape({
   audience: Type.Enum(['anyone', 'players', 'passphrase']),
   content: Type.Optional(Type.Literal('coupon', { description: 'A coupon in each share; absent: money.' })),
   shares: Type.Integer(),
+  presence: Presence,
   claimRadiusM: Type.Integer(),
   greeting: Type.Optional(Type.String()),
   brand: Type.Optional(Type.String()),
@@ -77,8 +79,10 @@ export const Envelope = Shape({
         claimed: Balance,
         escrow: Balance,
         campaignId: Type.Optional(Uuid),
+        reports: Type.Integer({ minimum: 0, description: 'Players who reported it.' }),
+        textIsHidden: Type.Optional(Type.Literal(true)),
       },
-      { description: 'The hider only.' },
+      { description: 'The hider only. textIsHidden: others play it without its text, see /v1/me/reviews.' },
     ),
   ),
 })
@@ -101,7 +105,8 @@ export const hideEnvelope = operation({
   description:
     'Escrows the total, splits it, and makes the envelope visible, in one transaction. A player stands ' +
     'within 500 m of the place (send `fix` or a position before). `campaignId` is for merchants: any UUID, which ' +
-    'belongs to the merchant who uses it first; caps and freezes may name it.',
+    'belongs to the merchant who uses it first; caps and freezes may name it. `presence` `code` is for merchants, ' +
+    'too, and needs a `campaignId`, whose codes count.',
   callers: ['player', 'merchant'],
   scope: 'campaigns',
   idempotencyKey: 'required',
@@ -112,13 +117,8 @@ export const hideEnvelope = operation({
     ...bodyErrors,
     ...playerErrors,
     ...idempotencyErrors,
-    'position_needed',
-    'position_refused',
-    'envelope_refused',
-    'place_refused',
-    'insufficient_funds',
-    'daily_limit',
-    'frozen',
+    ...(['position_needed', 'position_refused', 'envelope_refused', 'place_refused'] as const),
+    ...(['insufficient_funds', 'daily_limit', 'frozen'] as const),
   ],
 })
 
@@ -133,6 +133,7 @@ export const HintFeature = Shape({
     greeting: Type.Optional(Type.String()),
     clue: Type.Optional(Shape({ text: Type.String() })),
     audience: Type.Enum(['anyone', 'players', 'passphrase']),
+    presence: Type.Optional(Type.Literal('code', { description: 'A claim needs the code; absent: a fix.' })),
   }),
 })
 

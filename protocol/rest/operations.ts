@@ -54,6 +54,7 @@ import {
   listOffers,
   listServiceRequestsByState,
   offerOnServiceRequest,
+  postDraft,
   removeServiceRequest,
   splitServiceRequest,
   takeServiceRequest,
@@ -67,8 +68,22 @@ import {
   listTakenServiceRequests,
   postServiceRequest,
 } from './service-requests.ts'
+import { reportEnvelope, listReports } from './reports.ts'
+import { getDuty, setDuty } from './duty.ts'
+import {
+  appealReview,
+  getReview,
+  listOwnReviews,
+  listReviews,
+  rejectText,
+  releaseText,
+  reportText,
+} from './reviews.ts'
+import { getTrust } from './trust.ts'
 import { endAppeal, getPlayerStanding, getStanding, listAppeals, sendAppeal } from './standing.ts'
 import { getAccountStatement, getStatement } from './statements.ts'
+import { webhookInboxOperations } from './webhook-inboxes.ts'
+import { webhookOperations } from './webhooks.ts'
 
 export const operations: readonly Operation[] = [
   signUpPlayer,
@@ -96,12 +111,16 @@ export const operations: readonly Operation[] = [
   getClaim,
   listClaims,
   thankHider,
+  reportEnvelope,
   ...ownCouponOperations,
   postServiceRequest,
   listServiceRequests,
   listOwnServiceRequests,
   listTakenServiceRequests,
   getServiceRequest,
+  postDraft,
+  getDuty,
+  setDuty,
   offerOnServiceRequest,
   listOffers,
   withdrawOffer,
@@ -112,6 +131,10 @@ export const operations: readonly Operation[] = [
   disputeServiceRequest,
   cancelServiceRequest,
   topUpServiceRequest,
+  reportText,
+  listOwnReviews,
+  appealReview,
+  getTrust,
   sendMessage,
   listMessages,
   readMessages,
@@ -124,6 +147,8 @@ export const operations: readonly Operation[] = [
   revokeApiKey,
   ...campaignOperations,
   ...couponOperations,
+  ...webhookOperations,
+  ...webhookInboxOperations,
   createMerchant,
   deposit,
   banPlayer,
@@ -136,6 +161,10 @@ export const operations: readonly Operation[] = [
   listServiceRequestsByState,
   splitServiceRequest,
   removeServiceRequest,
+  listReviews,
+  getReview,
+  releaseText,
+  rejectText,
   readChat,
   getAccountStatement,
   setCap,
@@ -145,6 +174,7 @@ export const operations: readonly Operation[] = [
   listActions,
   listDeadLetters,
   replayDeadLetters,
+  listReports,
   ...exclusionOperations,
   getChainHead,
   getLiveness,

@@ -112,10 +112,11 @@ export const unfreeze = operation({
 
 export const Action = Shape({
   id: Uuid,
-  actor: Type.Enum(['operator', 'cap']),
+  actor: Type.Enum(['operator', 'cap', 'reports']),
   action: Type.Enum([
     ...(['set_cap', 'freeze', 'unfreeze', 'replay', 'ban', 'lift_ban', 'exclude', 'lift_exclusion'] as const),
-    ...(['uphold_appeal', 'reject_appeal', 'cancel_request', 'split_request', 'read_chat'] as const),
+    ...(['uphold_appeal', 'reject_appeal', 'cancel_request', 'split_request'] as const),
+    ...(['read_chat', 'close_reported'] as const),
   ]),
   target: Type.Record(Type.String(), Type.Unknown()),
   reason: Type.String(),

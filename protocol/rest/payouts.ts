@@ -59,6 +59,7 @@ export const requestPayout = operation({
     ...bodyErrors,
     ...playerErrors,
     ...idempotencyErrors,
+    'minors_mode',
     'insufficient_funds',
     'payout_refused',
   ],

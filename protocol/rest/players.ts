@@ -32,6 +32,11 @@ export const signUpPlayer = operation({
           "Multiplies the clock of this player's limits, so that a recorded walk is judged in its own time.",
       }),
     ),
+    minor: Type.Optional(
+      Type.Boolean({
+        description: 'As a token with the claim `minor`: no cash, and no service requests of strangers.',
+      }),
+    ),
   }),
   answers: { 201: Shape({ player: Player, token: Type.String(), expiresAt: Timestamp }) },
   errors: [...commonErrors, ...bodyErrors, 'not_found'],

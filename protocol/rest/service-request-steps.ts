@@ -2,7 +2,7 @@
 import { Type } from 'typebox'
 import { limits } from '../limits.ts'
 import { bodyErrors, callerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
-import { Amount, Page, PageQuery, Shape, Text, Uuid } from '../scalars.ts'
+import { Amount, Fix, Page, PageQuery, Shape, Text, Timestamp, Uuid } from '../scalars.ts'
 import { Offer, OperatorServiceRequest, ServiceRequest, ServiceRequestState } from './service-requests.ts'
 
 const { textChars } = limits.serviceRequest
@@ -11,6 +11,35 @@ const tag = 'service requests'
 const path = '/v1/service-requests'
 const players = ['player'] as const
 const actErrors = [...commonErrors, ...callerErrors, 'not_found', 'not_your_request', 'wrong_state'] as const
+
+export const PostDraftBody = Shape({ expiresAt: Type.Optional(Timestamp), fix: Type.Optional(Fix) })
+
+export const postDraft = operation({
+  id: 'postDraft',
+  method: 'POST',
+  path: `${path}/{id}/post`,
+  tag,
+  summary: 'Post a draft',
+  description:
+    'As if it were posted now: near your last fix, and paid for. What you do not post is forgotten after seven days; ' +
+    'cancel it to forget it at once.',
+  callers: players,
+  idempotencyKey: 'required',
+  params: id,
+  body: PostDraftBody,
+  answers: { 200: ServiceRequest },
+  errors: [
+    ...actErrors,
+    ...bodyErrors,
+    ...idempotencyErrors,
+    'minors_mode',
+    'position_needed',
+    'position_refused',
+    'request_refused',
+    'insufficient_funds',
+    'frozen',
+  ],
+})
 
 export const offerOnServiceRequest = operation({
   id: 'offerOnServiceRequest',
@@ -32,6 +61,8 @@ export const offerOnServiceRequest = operation({
     'offer_gone',
     'request_limit',
     'daily_limit',
+    'minors_mode',
+    'trust_needed',
   ],
 })
 
@@ -72,7 +103,7 @@ export const acceptOffer = operation({
   params: id,
   body: Shape({ offerId: Uuid }),
   answers: { 200: ServiceRequest },
-  errors: [...actErrors, ...bodyErrors, 'wrong_mode', 'offer_gone'],
+  errors: [...actErrors, ...bodyErrors, 'wrong_mode', 'own_request', 'offer_gone'],
 })
 
 export const takeServiceRequest = operation({
@@ -86,7 +117,11 @@ export const takeServiceRequest = operation({
   callers: players,
   params: id,
   answers: { 200: ServiceRequest },
-  errors: [...actErrors, 'own_request', 'wrong_mode', 'offer_gone', 'daily_limit', 'try_again'],
+  errors: [
+    ...actErrors,
+    ...(['own_request', 'wrong_mode', 'offer_gone', 'daily_limit', 'try_again'] as const),
+    ...(['minors_mode', 'trust_needed'] as const),
+  ],
 })
 
 export const deliverServiceRequest = operation({

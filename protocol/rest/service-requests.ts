@@ -10,14 +10,15 @@ const { textChars, lifetimeMs, deliverWithinS } = serviceRequest
 
 export const ServiceRequestState = Type.Enum(
   [
-    ...(['open', 'offered', 'accepted', 'delivered', 'confirmed'] as const),
+    ...(['draft', 'review', 'open', 'offered', 'accepted', 'delivered', 'confirmed'] as const),
     ...(['disputed', 'settled', 'cancelled', 'expired'] as const),
   ],
   {
     description:
-      'open: shown to those near. offered: so, too, and somebody has offered. accepted: in the hands of one ' +
-      'provider. delivered: the poster has 72 h to confirm or dispute; silence confirms. disputed: an operator ' +
-      'decides. Final: confirmed (paid), settled (as the operator decided), cancelled and expired (paid back).',
+      'draft: kept, not paid for. review: paid for, and its text waits for a reviewer. open: shown to those near. ' +
+      'offered: so, too, and somebody has offered. accepted: in the hands of one provider. delivered: the poster has ' +
+      '72 h to confirm or dispute; silence confirms. disputed: an operator decides. Final: confirmed (paid), settled ' +
+      '(as the operator decided), cancelled and expired (paid back).',
   },
 )
 export const ServiceRequestMode = Type.Enum(['choose', 'first_taker'], {
@@ -38,6 +39,9 @@ export const PostBody = Shape({
     Text(textChars, 'Only for the accepted provider: the door, the name at the bell.'),
   ),
   price: Amount,
+  draft: Type.Optional(
+    Type.Boolean({ description: 'Keep it for seven days, without its money; post it, or cancel it, later.' }),
+  ),
   expiresAt: Type.Optional(Timestamp),
   deliverWithinS: Type.Optional(
     Type.Integer({
@@ -138,8 +142,9 @@ export const postServiceRequest = operation({
   tag,
   summary: 'Post a service request',
   description:
-    'The price goes into escrow and the request is open at once: its texts are checked by rule, nothing is held for ' +
-    `review. Within ${serviceRequest.postReachM / 1_000} km of your last fix (send \`fix\` or a position before). ` +
+    'The price goes into escrow and the request is open at once, or in review until its text is released (in ' +
+    'production, by your trust and by what it says); contact details in it are masked. ' +
+    `Within ${serviceRequest.postReachM / 1_000} km of your last fix (send \`fix\` or a position before). ` +
     `It expires after ${lifetimeMs.default / 3_600_000} h where \`expiresAt\` is not told, and is paid back then.`,
   callers: players,
   idempotencyKey: 'required',
@@ -150,6 +155,7 @@ export const postServiceRequest = operation({
     ...bodyErrors,
     ...callerErrors,
     ...idempotencyErrors,
+    'minors_mode',
     'position_needed',
     'position_refused',
     'request_refused',
@@ -182,7 +188,7 @@ export const listServiceRequests = operation({
       links: Links,
     }),
   },
-  errors: [...commonErrors, ...callerErrors, 'position_needed'],
+  errors: [...commonErrors, ...callerErrors, 'minors_mode', 'position_needed'],
 })
 
 export const listOwnServiceRequests = operation({
@@ -221,5 +227,5 @@ export const getServiceRequest = operation({
   callers: players,
   params: id,
   answers: { 200: ServiceRequest },
-  errors: [...commonErrors, ...callerErrors, 'not_found'],
+  errors: [...commonErrors, ...callerErrors, 'not_found', 'minors_mode'],
 })

@@ -44,7 +44,7 @@ export const ClaimFrame = Shape(
   fixOrTicket,
 )
 
-/** On duty, or not: service requests near you are told as `request.opened`, `request.changed` and `request.gone`. */
+/** On duty, or not, in all your sessions: what is near comes as `request.opened`, `request.changed`, `request.gone`. */
 export const Watch = Shape({
   type: Type.Literal('watch'),
   id: Type.Optional(FrameId),

@@ -47,9 +47,10 @@ export const exchanges: Readonly<Record<ClientType, Exchange>> = {
   watch: {
     summary:
       'Turns your duty on or off, and with it what is told of service requests within 3 km: everything that is near ' +
-      'at first, then what changes. It lasts as long as the session, and a new one needs it anew.',
+      'at first, then what changes. It is kept: your other sessions follow, and a new one begins with `watching` ' +
+      'where you are on duty. POST /v1/me/duty is the same switch.',
     answers: ['watching'],
-    errors: frameErrors,
+    errors: [...frameErrors, 'minors_mode'],
   },
   'chat.send': {
     summary:
@@ -84,14 +85,18 @@ export const serverMeanings: Readonly<Record<ServerType, string>> = {
   'envelope.found': 'To the hider: somebody found a share.',
   'envelope.ended': 'To the hider: it is over, what was found, and who had the best luck.',
   'envelope.thanked': 'To the hider: a winner says thanks.',
+  'envelope.reported': 'To the hider: a player says that it cannot, or should not, be reached.',
   'wallet.changed': 'Money came in, or a payout ended; REST has the balance.',
-  watching: 'Whether service requests are told from now on; forget those that were.',
+  watching:
+    'Whether service requests are told from now on; forget those that were. Without `ref`: a new session begins as ' +
+    'you left the last one, or you turned it elsewhere.',
   'request.opened': 'A service request is near.',
   'request.changed': 'It is shown otherwise: another price, or another circle.',
   'request.gone': 'Forget this service request: it is not open any more, or not near.',
   'request.state': 'To the poster and the provider: where their service request is now.',
   'request.waiting':
     'To the poster: nobody has got it; it is shown farther away, and a higher price may help.',
+  'review.changed': 'To its author: what others read, or were to read, was released, hidden or rejected.',
   'offer.made': 'To the poster: somebody offers to do it.',
   'offer.withdrawn': 'To the poster: an offer does not stand any more.',
   'offer.accepted': 'To the provider: the poster has chosen you; REST has the place.',
@@ -116,12 +121,15 @@ export const pushedFrames = [
   'envelope.found',
   'envelope.ended',
   'envelope.thanked',
+  'envelope.reported',
   'wallet.changed',
+  'watching',
   'request.opened',
   'request.changed',
   'request.gone',
   'request.state',
   'request.waiting',
+  'review.changed',
   'offer.made',
   'offer.withdrawn',
   'offer.accepted',

@@ -5,6 +5,8 @@ import { limits } from '../limits.ts'
 import { ChatMessage, ChatSide, SeenNo } from '../rest/chats.ts'
 import { ClaimedAnswer, PendingAnswer, RevealAnswer } from '../rest/claims.ts'
 import { PositionAnswer } from '../rest/players.ts'
+import { ReportReason } from '../rest/reports.ts'
+import { ReviewKind, ReviewReason, ReviewState } from '../rest/reviews.ts'
 import { RequestItem, ServiceRequestCategory, ServiceRequestState } from '../rest/service-requests.ts'
 import { Amount, Balance, Band, Cell10, Shape, Timestamp, Uuid, Warmth, Zone } from '../scalars.ts'
 
@@ -19,6 +21,7 @@ export const HintItem = Shape({
   cell: Cell10,
   kind: Type.Enum(['player', 'merchant']),
   audience: Type.Enum(['anyone', 'players', 'passphrase']),
+  presence: Type.Optional(Type.Literal('code', { description: 'A claim needs the code; absent: a fix.' })),
   zone: Type.Optional(Zone),
   brand: Type.Optional(Type.String()),
   greeting: Type.Optional(Type.String()),
@@ -119,6 +122,15 @@ export const EnvelopeThanked = Shape({
   text: Type.String(),
 })
 
+/** To the hider: a player reported that it cannot, or should not, be reached. */
+export const EnvelopeReported = Shape({
+  type: Type.Literal('envelope.reported'),
+  ...head,
+  envelopeId: Uuid,
+  reason: ReportReason,
+  reports: Type.Integer({ minimum: 1 }),
+})
+
 export const WalletChanged = Shape({
   type: Type.Literal('wallet.changed'),
   ...head,
@@ -157,6 +169,17 @@ export const RequestWaiting = Shape({
   serviceRequestId: Uuid,
   reachM: Type.Integer(),
   suggestedPrice: Type.Optional(Amount),
+})
+
+/** To its author: what became of a text that others read, or were to read. */
+export const ReviewChanged = Shape({
+  type: Type.Literal('review.changed'),
+  ...head,
+  reviewId: Uuid,
+  kind: ReviewKind,
+  subjectId: Uuid,
+  state: ReviewState,
+  reason: Type.Optional(ReviewReason),
 })
 
 export const OfferMade = Shape({
@@ -246,6 +269,7 @@ export const serverFrames = {
   'envelope.found': EnvelopeFound,
   'envelope.ended': EnvelopeEnded,
   'envelope.thanked': EnvelopeThanked,
+  'envelope.reported': EnvelopeReported,
   'wallet.changed': WalletChanged,
   watching: WatchingFrame,
   'request.opened': RequestOpened,
@@ -253,6 +277,7 @@ export const serverFrames = {
   'request.gone': RequestGone,
   'request.state': RequestStateFrame,
   'request.waiting': RequestWaiting,
+  'review.changed': ReviewChanged,
   'offer.made': OfferMade,
   'offer.withdrawn': OfferWithdrawn,
   'offer.accepted': OfferAccepted,

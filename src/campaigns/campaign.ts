@@ -1,5 +1,6 @@
 /** A campaign as the record holds it, and what follows from that alone. */
 import type { Area } from '#protocol/rest/areas.ts'
+import type { Presence } from '../envelopes/envelope.ts'
 import type { Schedule } from './schedule.ts'
 import type { CampaignState } from './state.ts'
 
@@ -13,6 +14,7 @@ export type Plan = {
   couponPoolId: string | null
   winsPerPlayer: number | null
   schedule: Schedule
+  presence: Presence
   greeting: string | null
   clue: string | null
   brand: string | null

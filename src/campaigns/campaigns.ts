@@ -5,6 +5,7 @@ import { type FillPorts, fillDrops, openDrops, settleEnded } from './fill.ts'
 import { moveCampaign, turnCampaigns } from './move.ts'
 import { orderDrop, previewDrop } from './order-drop.ts'
 import type { CampaignPorts } from './ports.ts'
+import { rotateCode, showCode } from './show-code.ts'
 
 type Request<Verb extends (ports: never, request: never) => unknown> = Parameters<Verb>[1]
 
@@ -15,6 +16,8 @@ export type Campaigns = {
   move(request: Request<typeof moveCampaign>): ReturnType<typeof moveCampaign>
   preview(request: Request<typeof previewDrop>): ReturnType<typeof previewDrop>
   drop(request: Request<typeof orderDrop>): ReturnType<typeof orderDrop>
+  showCode(request: Request<typeof showCode>): ReturnType<typeof showCode>
+  rotateCode(request: Request<typeof rotateCode>): ReturnType<typeof rotateCode>
   /** The schedule, and drops on their way. */
   jobs: readonly Job[]
 }
@@ -29,6 +32,8 @@ export const createCampaigns = (ports: CampaignPorts & Omit<FillPorts, keyof Cam
   move: request => moveCampaign(ports, request),
   preview: request => previewDrop(ports, request),
   drop: request => orderDrop(ports, request),
+  showCode: request => showCode(ports, request),
+  rotateCode: request => rotateCode(ports, request),
   jobs: [
     { name: 'turn-campaigns', everyMs: TURN_EVERY_MS, run: () => turnCampaigns(ports) },
     { name: 'fill-drops', everyMs: FILL_EVERY_MS, run: () => fillDrops(ports) },

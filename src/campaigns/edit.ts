@@ -45,6 +45,7 @@ export async function createCampaign(
       ...{ createdAtMs: nowMs, endedAtMs: null, settledAtMs: null },
     }
     await ports.record.insert(tx, campaign)
+    await openCode(ports, tx, { campaign, nowMs })
     return { status: 201, body: viewCampaign(campaign, 0n) }
   })
 }
@@ -68,6 +69,7 @@ export function editCampaign(
     if (judged.status === 'refused') return judged
     const edited = { ...campaign, ...judged.plan, version: version + 1 }
     await record.storePlan(tx, edited)
+    await openCode(ports, tx, { campaign: edited, nowMs })
     return { status: 200, body: viewCampaign(edited, 0n) }
   })
 }
@@ -77,6 +79,15 @@ function layOver({ budget, content, ...plan }: CampaignPlan, body: Partial<Campa
   const isOther = body.content !== undefined && body.content.type !== (content?.type ?? 'cash')
   const worth = { ...(budget !== undefined && { budget }), ...(content !== undefined && { content }) }
   return { ...plan, ...(!isOther && worth), ...body }
+}
+
+/** A campaign whose envelopes ask for a code has one from its first draft on. */
+async function openCode(
+  { codes, siteCodes }: Pick<CampaignPorts, 'codes' | 'siteCodes'>,
+  tx: Tx,
+  { campaign: { id, presence }, nowMs }: { campaign: Campaign; nowMs: number },
+): Promise<void> {
+  if (presence === 'code') await codes.openCode(tx, id, siteCodes.create(nowMs))
 }
 
 async function judge(

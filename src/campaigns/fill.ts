@@ -108,6 +108,7 @@ function termsOf(campaign: Campaign, drop: Drop, nowMs: number): BatchTerms {
     opensAtMs: Math.min(Math.max(startsAtMs, drop.createdAtMs), endsAtMs - 1),
     expiresAtMs: endsAtMs,
     ...{ greeting: campaign.greeting, clue: campaign.clue, brand: campaign.brand, createdAtMs: nowMs },
+    presence: campaign.presence,
   }
 }
 

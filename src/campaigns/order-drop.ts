@@ -31,11 +31,11 @@ export async function previewDrop(
   if (campaign?.merchantId !== caller.id) return refuse('not_found')
   const planned = await planDrop(ports, database, { campaign, order: body })
   if (planned.status === 'refused') return planned
-  const { currency, state, budgetMinor, couponPoolId } = campaign
+  const { currency, presence, state, budgetMinor, couponPoolId } = campaign
   const pool = couponPoolId === null ? undefined : await coupons.findPool(database, couponPoolId)
   const held = await ledger.balanceOf(database, campaignOf(id, currency))
   const availableMinor = state === 'draft' ? budgetMinor : held
-  const available = { currency, availableMinor, freeCoupons: pool?.free ?? 0 }
+  const available = { currency, presence, availableMinor, freeCoupons: pool?.free ?? 0 }
   return { status: 200, body: await describeDropPlan(planned.plan, available) }
 }
 

@@ -122,9 +122,10 @@ export async function describeDropPlan(
   { seed, terms, placed, costMinor, areaM2 }: DropPlan,
   {
     currency,
+    presence,
     availableMinor,
     freeCoupons,
-  }: { currency: string; availableMinor: bigint; freeCoupons: number },
+  }: Pick<Campaign, 'currency' | 'presence'> & { availableMinor: bigint; freeCoupons: number },
 ): Promise<Static<typeof PreviewSchema>> {
   const { points, missing, cellsWithoutRoom } = placed
   const warnings: Warning[] = []
@@ -137,7 +138,8 @@ export async function describeDropPlan(
   if (cellsWithoutRoom > 0) {
     warnings.push({ code: 'cells_without_room', detail: `${cellsWithoutRoom} cells stay empty` })
   }
-  if (terms.claimRadiusM < rules.phoneAccuracyM) {
+  // With a code, the radius plays no part.
+  if (presence === 'gps' && terms.claimRadiusM < rules.phoneAccuracyM) {
     const detail = `phones between houses are ${rules.phoneAccuracyM} m off; some will stand there in vain`
     warnings.push({ code: 'radius_below_accuracy', detail })
   }

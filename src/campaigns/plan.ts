@@ -21,7 +21,7 @@ export function judgePlan(
   sent: CampaignPlan,
   { currencies, vertices, nowMs }: PlanContext,
 ): { status: 'ok'; plan: Plan } | Refusal {
-  const { area, winsPerPlayer } = sent
+  const { area, winsPerPlayer, presence = 'gps' } = sent
   const shape = refuseShape(area, { vertices })
   if (shape !== undefined) return shape
   const judged = judgeSchedule(sent.schedule, nowMs)
@@ -33,7 +33,14 @@ export function judgePlan(
   const { schedule } = judged
   return {
     status: 'ok',
-    plan: { ...texts.texts, area, ...content.content, winsPerPlayer: winsPerPlayer ?? null, schedule },
+    plan: {
+      ...texts.texts,
+      area,
+      ...content.content,
+      winsPerPlayer: winsPerPlayer ?? null,
+      presence,
+      schedule,
+    },
   }
 }
 
@@ -91,6 +98,7 @@ export const describePlan = (plan: Plan): CampaignPlan => ({
     : { content: { type: 'coupon', poolId: plan.couponPoolId } }),
   schedule: describeSchedule(plan.schedule),
   ...(plan.winsPerPlayer !== null && { winsPerPlayer: plan.winsPerPlayer }),
+  ...(plan.presence === 'code' && { presence: plan.presence }),
   ...(plan.greeting !== null && { greeting: plan.greeting }),
   ...(plan.clue !== null && { clue: { text: plan.clue } }),
   ...(plan.brand !== null && { brand: plan.brand }),

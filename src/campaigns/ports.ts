@@ -13,6 +13,8 @@ import type { AccountRef } from '../ledger/account.ts'
 import type { Ledger } from '../ledger/transfer.ts'
 import type { Campaign, Standing } from './campaign.ts'
 import type { Drop, NewDrop } from './drop.ts'
+import type { CodeRecord } from './show-code.ts'
+import type { SiteCodes } from './site-code.ts'
 
 /** The tables of campaigns and drops. Lists are read one row past the page. */
 export type CampaignRecord = {
@@ -55,6 +57,8 @@ export type CampaignPorts = {
   runOnce: RunOnce
   record: CampaignRecord
   areas: AreaRecord & ExclusionRecord
+  codes: CodeRecord
+  siteCodes: SiteCodes
   ledger: Ledger & { balanceOf(tx: Tx, account: AccountRef): Promise<bigint> }
   coupons: Pick<CouponStock, 'findPool' | 'lockPool' | 'take' | 'putBack' | 'place'>
   budgets: {

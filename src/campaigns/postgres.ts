@@ -3,10 +3,13 @@ import assert from 'node:assert/strict'
 import { keysetParams } from '#platform/page.ts'
 import { loadStatements, type Row, type Tx } from '#platform/postgres.ts'
 import type { Area } from '#protocol/rest/areas.ts'
+import type { Presence } from '../envelopes/envelope.ts'
 import type { Campaign } from './campaign.ts'
 import type { Drop, DropState, DropTerms } from './drop.ts'
 import type { CampaignRecord } from './ports.ts'
 import type { Window } from './schedule.ts'
+import type { CodeRecord } from './show-code.ts'
+import type { SiteCode } from './site-code.ts'
 import type { CampaignState } from './state.ts'
 
 const sql = loadStatements(import.meta.url, [
@@ -14,11 +17,16 @@ const sql = loadStatements(import.meta.url, [
   ...(['read-campaigns', 'list-campaigns', 'store-standing', 'list-in-play', 'list-unsettled'] as const),
   ...(['settle-campaign', 'insert-drop', 'lock-drop', 'find-drop', 'list-under-way'] as const),
   ...(['count-under-way', 'list-to-open', 'read-places', 'store-drop', 'stop-filling'] as const),
+  ...(['open-code', 'find-code', 'lock-code', 'store-code'] as const),
   ...(['list-stopped', 'lock-limits', 'open-limits', 'count-wins', 'find-wins'] as const),
 ])
 
 /** A campaign that is only an id, for caps and freezes of envelopes that are hidden one by one. */
 export const campaignLabels = {
+  async openCode(tx: Tx, campaignId: string, { secret, changesAtMs }: SiteCode): Promise<void> {
+    await tx.query(sql['open-code'], [campaignId, secret, new Date(changesAtMs)])
+  },
+
   /** Makes it the merchant's unless it is somebody's; whether it is theirs now. */
   async take(
     tx: Tx,
@@ -126,6 +134,25 @@ export const campaignRecord: CampaignRecord = {
   },
 }
 
+/** On-site codes, of campaigns with a plan and without. */
+export const codeRecord: CodeRecord = {
+  openCode: campaignLabels.openCode,
+  async findCode(tx, { campaignId, merchantId }) {
+    type CodeRow = { secret: string; former_secret: string | null; changes_at: Date }
+    const [row] = await tx.query<CodeRow>(sql['find-code'], [campaignId, merchantId])
+    const { secret, former_secret: formerSecret, changes_at: changesAt } = row ?? {}
+    if (secret === undefined || changesAt === undefined) return undefined
+    return { secret, formerSecret: formerSecret ?? null, changesAtMs: changesAt.getTime() }
+  },
+  async lockCode(tx, which) {
+    await tx.query(sql['lock-code'], [which.campaignId])
+    return codeRecord.findCode(tx, which)
+  },
+  async storeCode(tx, campaignId, { secret, formerSecret, changesAtMs }) {
+    await tx.query(sql['store-code'], [campaignId, secret, formerSecret, new Date(changesAtMs)])
+  },
+}
+
 export type PlayerOf = { campaignId: string; playerId: string }
 
 /** How often players have won where a campaign limits it. */
@@ -157,7 +184,7 @@ const planParams = (plan: Campaign): unknown[] => {
   return [
     ...[plan.name, JSON.stringify(plan.area), plan.currency, plan.budgetMinor, plan.winsPerPlayer],
     ...[new Date(startsAtMs), new Date(endsAtMs), timeZone, JSON.stringify(windows)],
-    ...[plan.greeting, plan.clue, plan.brand, plan.couponPoolId],
+    ...[plan.greeting, plan.clue, plan.brand, plan.presence, plan.couponPoolId],
   ]
 }
 
@@ -185,6 +212,7 @@ type CampaignRow = ScheduleRow & {
   clue: string | null
   brand: string | null
   coupon_pool_id: string | null
+  presence: Presence
   created_at: Date
   ended_at: Date | null
   settled_at: Date | null
@@ -202,7 +230,8 @@ async function readCampaigns(tx: Tx, ids: readonly string[]): Promise<Campaign[]
     ...{ id: row.id, merchantId: row.merchant_id, state: row.state, version: row.version },
     ...{ isStopped: row.is_stopped, name: row.name, area: row.area, currency: row.currency },
     ...{ budgetMinor: row.budget, winsPerPlayer: row.wins_per_player, schedule: toSchedule(row) },
-    ...{ greeting: row.greeting, clue: row.clue, brand: row.brand, couponPoolId: row.coupon_pool_id },
+    ...{ greeting: row.greeting, clue: row.clue, brand: row.brand, presence: row.presence },
+    couponPoolId: row.coupon_pool_id,
     createdAtMs: row.created_at.getTime(),
     endedAtMs: row.ended_at?.getTime() ?? null,
     settledAtMs: row.settled_at?.getTime() ?? null,

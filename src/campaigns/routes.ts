@@ -10,6 +10,7 @@ import {
   pauseCampaign,
   resumeCampaign,
 } from '#protocol/rest/campaigns.ts'
+import { rotateCampaignCode, showCampaignCode } from '#protocol/rest/codes.ts'
 import { dropEnvelopes, getDrop, previewDrop } from '#protocol/rest/drops.ts'
 import { answer, type Bind } from '#platform/http.ts'
 import { readPage, toPage } from '#platform/page.ts'
@@ -50,6 +51,8 @@ export function registerCampaignRoutes(bind: Bind<Caller>, ports: CampaignRouteP
   bind(dropEnvelopes, ({ caller, params, body, idempotencyKey }) =>
     campaigns.drop({ caller, id: params.id, body, idempotencyKey }),
   )
+  bind(showCampaignCode, ({ caller, params }) => campaigns.showCode({ caller, id: params.id }))
+  bind(rotateCampaignCode, ({ caller, params }) => campaigns.rotateCode({ caller, id: params.id }))
   registerReading(bind, ports)
 }
 

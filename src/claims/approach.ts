@@ -13,6 +13,8 @@ import assert from 'node:assert/strict'
 import type { ClaimBody } from '#protocol/rest/claims.ts'
 import type { Clock } from '#platform/clock.ts'
 import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
+import { timed, type Waits } from '#platform/waits.ts'
+import type { SiteCode } from '../campaigns/site-code.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { EntryPlace, EntryVerdict } from '../positions/entry.ts'
 import type { Walker } from '../positions/judging.ts'
@@ -21,7 +23,8 @@ import type { Ended, Memory } from './memory.ts'
 import type { Claim, ClaimableEnvelope } from './record.ts'
 import type { Bearer } from './ticket.ts'
 
-export type Request = { envelopeId: string } & ClaimBody
+/** `waits`: where the time goes is noted, for whoever asks. */
+export type Request = { envelopeId: string; waits?: Waits | undefined } & ClaimBody
 
 /** An answer that ends the way: the player's win, or why not. */
 export type Told = { status: 'claimed'; claim: Claim } | Refusal
@@ -39,6 +42,8 @@ export type ApproachPorts = {
     envelope: { id: string; passphraseMac: Buffer | null },
     passphrase: string | undefined,
   ) => boolean
+  /** The step of an on-site code, if it is one that counts now; compared in constant time. */
+  findCodeStep: (site: SiteCode, sent: string) => number | undefined
   /** The cell in which the ticket was given, if it is the bearer's and not over. */
   readTicket: (bearer: Bearer, ticket: string) => Cell | undefined
 }
@@ -56,12 +61,13 @@ export async function approachEnvelope(
   const ended = memory.ended(envelopeId)
   if (ended !== undefined) return answerEnd(ended, player)
 
-  const envelope = await findEnvelope(ports, envelopeId)
+  const { waits } = request
+  const envelope = await timed(waits, 'pg', findEnvelope(ports, envelopeId))
   if (envelope?.hiderId === player.id) return refuse('own_envelope')
   // Asked once: the permit that the gate takes belongs to what follows from it.
   const isStopped = envelope !== undefined && ports.isStopped(envelope)
-  const entry = await enter(ports, player, { request, purpose, envelope, isStopped })
-  if (isRefusal(entry)) return (await findOwn(ports, envelopeId, player)) ?? entry
+  const entry = await timed(waits, 'redis', enter(ports, player, { request, purpose, envelope, isStopped }))
+  if (isRefusal(entry)) return (await timed(waits, 'pg', findOwn(ports, envelopeId, player))) ?? entry
   if (envelope === undefined) return refuse('out_of_reach')
   const end = await tellFate(ports, player, { envelope, isStopped })
   return end ?? { status: 'within_reach', envelope, cell: entry.cell }
@@ -105,7 +111,7 @@ type Entering = {
 
 async function enter(ports: ApproachPorts, player: Walker, entering: Entering): Promise<EntryVerdict> {
   const { request, purpose, envelope, isStopped } = entering
-  const { envelopeId, fix, ticket, passphrase } = request
+  const { envelopeId, fix, ticket, passphrase, code } = request
   const isLive = envelope?.state === 'live' && !isStopped
   const permit = !isLive ? 'not_needed' : purpose === 'claim' ? 'taken' : 'asked_for'
   if (ticket !== undefined) {
@@ -121,8 +127,18 @@ async function enter(ports: ApproachPorts, player: Walker, entering: Entering): 
       claimRadiusM: envelope.claimRadiusM,
       isOpenToPlayer: isOpenTo(ports, envelope, { player, passphrase }),
       permit,
+      ...(envelope.code && { code: readCode(ports, envelope.code, code) }),
     } satisfies EntryPlace)
-  return ports.positions.enter(player, envelopeId, fix, place)
+  return ports.positions.enter(player, envelopeId, fix, place, { bringsCode: code !== undefined })
+}
+
+function readCode(
+  { findCodeStep }: ApproachPorts,
+  { campaignId, site }: NonNullable<ClaimableEnvelope['code']>,
+  sent: string | undefined,
+): NonNullable<EntryPlace['code']> {
+  const step = site === undefined || sent === undefined ? undefined : findCodeStep(site, sent)
+  return { campaignId, step }
 }
 
 function isOpenTo(

@@ -3,6 +3,7 @@
  * wherever they stand.
  */
 import { refuse } from '#platform/problem.ts'
+import type { Waits } from '#platform/waits.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Walker } from '../positions/judging.ts'
 import type { Positions } from '../positions/positions.ts'
@@ -51,22 +52,27 @@ export function createClaim(ports: ClaimPorts): ClaimVerb {
   }
 }
 
+/** Every share is cash, and not for those who are under age; a win from before stays theirs. */
 async function claim(context: Context, player: Walker, request: ClaimRequest): Promise<ClaimAnswer> {
+  if (player.isMinor === true) {
+    return (await findOwn(context, request.envelopeId, player)) ?? refuse('minors_mode', { reason: 'cash' })
+  }
   const approached = await approachEnvelope(context, player, { request, purpose: 'claim' })
   if (approached.status !== 'within_reach') return approached
   const { envelope, cell } = approached
   // A ticket's reward is noted where it lets the player in.
-  return goOn(context, player, { envelope, rewardCell: request.ticket === undefined ? cell : undefined })
+  const rewardCell = request.ticket === undefined ? cell : undefined
+  return goOn(context, player, { envelope, rewardCell, waits: request.waits })
 }
 
 /** What to reach for, and where the player is rewarded, unless that is noted already. */
-type Chance = { envelope: ClaimableEnvelope; rewardCell: Cell | undefined }
+type Chance = { envelope: ClaimableEnvelope; rewardCell: Cell | undefined; waits: Waits | undefined }
 
 /** Equal calls that are under way together are one grab; only the one that began it has used its permit. */
 async function goOn(
   context: Context,
   player: Walker,
-  { envelope, rewardCell }: Chance,
+  { envelope, rewardCell, waits }: Chance,
 ): Promise<ClaimAnswer> {
   const { grabbing, memory, inBackground } = context
   const envelopeId = envelope.id
@@ -74,7 +80,9 @@ async function goOn(
   const isFirst = !grabbing.has(key)
   const grabbed = await keepPermit(context, player, {
     work: shareWork(grabbing, key, async () =>
-      (await hasWonAll(context, player, envelope)) ? refuse('player_limit') : context.grab(player, envelope),
+      (await hasWonAll(context, player, envelope))
+        ? refuse('player_limit')
+        : context.grab(player, envelope, waits),
     ),
     isFirst,
   })

@@ -8,6 +8,7 @@ import type { Job } from '#platform/jobs.ts'
 import type { Random } from '#platform/random.ts'
 import { anchorOf } from '../envelopes/anchor.ts'
 import { opensWith } from '../envelopes/audience.ts'
+import { createSiteCodes } from '../campaigns/site-code.ts'
 import type { PayoutGuard } from '../budgets/guard.ts'
 import type { FreezeWatch } from '../budgets/watch.ts'
 import type { Positions } from '../positions/positions.ts'
@@ -134,11 +135,13 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
 
 /** What a claim and a reveal need on the way to an envelope. */
 function createApproach<T>(
-  { positions, budgets, clock, hmacSecret }: ClaimsPorts<T>,
+  { positions, budgets, clock, random, hmacSecret }: ClaimsPorts<T>,
   memory: Memory,
 ): ApproachPorts & Pick<ClaimPorts, 'positions'> {
+  const siteCodes = createSiteCodes({ hmacSecret, random })
   return {
     ...{ memory, positions, clock },
+    findCodeStep: (site, sent) => siteCodes.findStep(site, sent, clock.nowMs()),
     isStopped: budgets.isFrozen,
     opensWith: ({ id: envelopeId, passphraseMac: mac }, passphrase) =>
       mac !== null && passphrase !== undefined && opensWith(hmacSecret, { envelopeId, passphrase, mac }),
@@ -162,7 +165,7 @@ function settleAndMark(
 }
 
 /** Claims of one partition that arrive together are one script call. */
-function createReserve(gate: ClaimGate, nowMs: () => number) {
+export function createReserve(gate: ClaimGate, nowMs: () => number) {
   const partitions = new Map<number, Ask<ReserveRequest, ReserveVerdict>>()
   const create = (partition: number) =>
     createBatcher<ReserveRequest, ReserveVerdict>({

@@ -6,6 +6,7 @@ import { type Ask, createBatcher } from '#platform/batch.ts'
 import type { Clock } from '#platform/clock.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
+import { timed, type Waits } from '#platform/waits.ts'
 import type { EndedState } from '../envelopes/state.ts'
 import type { Reach } from './failpoints.ts'
 import type { ClaimGate, ReserveRequest, ReserveVerdict } from './gate.ts'
@@ -37,7 +38,7 @@ export type GrabPorts<T> = {
   reach: Reach
 }
 
-export type Grab = (player: { id: string }, envelope: ClaimableEnvelope) => Promise<Grabbed>
+export type Grab = (player: { id: string }, envelope: ClaimableEnvelope, waits?: Waits) => Promise<Grabbed>
 
 const rounds = 8
 export const tryAgain = refuse('try_again', { retryAfterMs: 500 })
@@ -64,15 +65,16 @@ export function createGrab<T>(ports: GrabPorts<T>): Grab {
     run: async works => Promise.all(works.map(work => work())),
   })
   const context: Context<T> = { ...ports, takeTurn, rebuilding: new Map(), rereading: new Map() }
-  return async (player, envelope) => {
+  return async (player, envelope, waits) => {
     let current = envelope
     for (let round = 0; round < rounds; round++) {
       if (ports.queue.isFull()) return overloaded
       const { id: envelopeId, epoch } = current
       ports.reach('before-reserve')
-      const verdict = await ports.reserve({ envelopeId, playerId: player.id, epoch })
+      const asked = ports.reserve({ envelopeId, playerId: player.id, epoch })
+      const verdict = await timed(waits, 'redis', asked)
       ports.reach('after-reserve')
-      const step = await follow(context, verdict, current)
+      const step = await timed(waits, 'pg', follow(context, verdict, current))
       if ('done' in step) return step.done
       current = step.next
     }

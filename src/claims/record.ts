@@ -3,6 +3,7 @@
  * the same port; `T` is whatever it calls a transaction.
  */
 import type { EnvelopeState } from '../envelopes/state.ts'
+import type { SiteCode } from '../campaigns/site-code.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { OutboxEntry } from './gate.ts'
 import type { Reservation } from './reservation.ts'
@@ -36,6 +37,8 @@ export type ClaimableEnvelope = {
   campaignId: string | undefined
   /** The most that one player wins in its campaign. */
   winsPerPlayer?: number
+  /** Whose on-site code it asks for, instead of a fix within its radius. */
+  code?: { campaignId: string; site: SiteCode | undefined }
   audience: 'anyone' | 'players' | 'passphrase'
   guestIds: readonly string[]
   passphraseMac: Buffer | null

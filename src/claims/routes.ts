@@ -31,8 +31,8 @@ export function registerClaimRoutes(bind: Bind<Caller>, ports: ClaimRoutePorts):
     describeReveal(await reveal(caller, { envelopeId: params.id, ...body })),
   )
 
-  bind(claimEnvelope, async ({ caller, params, body }) =>
-    describeAnswer(await claim(caller, { envelopeId: params.id, ...body })),
+  bind(claimEnvelope, async ({ caller, params, body, waits }) =>
+    describeAnswer(await claim(caller, { envelopeId: params.id, waits, ...body })),
   )
 
   bind(thankOperation, ({ caller, params, body }) =>

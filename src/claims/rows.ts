@@ -46,6 +46,10 @@ export type EnvelopeRow = Row & {
   guest_ids: string[]
   passphrase_mac: Buffer | null
   wins_per_player: number | null
+  presence: 'gps' | 'code'
+  code_secret: string | null
+  code_former_secret: string | null
+  code_changes_at: Date | null
 }
 
 export const readEnvelope = (row: EnvelopeRow): ClaimableEnvelope => ({
@@ -65,7 +69,15 @@ export const readEnvelope = (row: EnvelopeRow): ClaimableEnvelope => ({
   guestIds: row.guest_ids,
   passphraseMac: row.passphrase_mac,
   ...(row.wins_per_player !== null && { winsPerPlayer: row.wins_per_player }),
+  ...(row.presence === 'code' && { code: readCode(row) }),
 })
+
+function readCode(row: EnvelopeRow): NonNullable<ClaimableEnvelope['code']> {
+  const { code_secret: secret, code_former_secret: formerSecret, code_changes_at: changesAt } = row
+  const isThere = secret !== null && changesAt !== null
+  const site = isThere ? { secret, formerSecret, changesAtMs: changesAt.getTime() } : undefined
+  return { campaignId: row.campaign_id ?? '', site }
+}
 
 export type LockedRow = Row & {
   id: string

@@ -6,6 +6,7 @@ import type { Transact, Tx } from '#platform/postgres.ts'
 import type { Random } from '#platform/random.ts'
 import type { CouponState as ShownState } from '#protocol/rest/coupons.ts'
 import type { Coupon, NewCoupon, NewRedemption, OwnCoupon, Pool, PoolCounts } from './coupon.ts'
+import type { Redeemed } from './redeemed.ts'
 import type { Vault } from './vault.ts'
 import type { WrongCodes } from './wrong-codes.ts'
 
@@ -43,24 +44,13 @@ export type CouponRecord = {
   findOwn(tx: Tx, which: { id: string; playerId: string }): Promise<OwnCoupon | undefined>
 }
 
-/** What the redemption of a coupon means to others, told in its transaction. */
-export type Redeemed = {
-  merchantId: string
-  couponId: string
-  poolId: string
-  envelopeId: string
-  claimId: string
-  till: string
-  redeemedAtMs: number
-}
-
 export type CouponPorts = {
   database: Tx & { transact: Transact }
   runOnce: RunOnce
   record: CouponRecord
   vault: Vault
   wrongCodes: WrongCodes
-  /** A narrow door for whoever tells others of it, such as a webhook: runs under the coupon's lock, with its commit. */
+  /** Tells others of it, under the coupon's lock and with its commit. */
   onRedeemed?: (tx: Tx, redeemed: Redeemed) => Promise<void>
   clock: Clock
   random: Random

@@ -11,6 +11,7 @@ import type { Point } from '../geo/point.ts'
 import { dropOf } from '../ledger/account.ts'
 import type { Ledger } from '../ledger/transfer.ts'
 import { commitSplit } from './commitment.ts'
+import type { Presence } from './envelope.ts'
 import { fundEscrow } from './escrow.ts'
 import { SEED_BYTES, splitEqual, splitLucky } from './split.ts'
 
@@ -29,6 +30,7 @@ export type BatchTerms = {
   greeting: string | null
   clue: string | null
   brand: string | null
+  presence: Presence
   createdAtMs: number
 }
 

@@ -4,6 +4,7 @@ import type { Clock } from '#platform/clock.ts'
 import type { Job } from '#platform/jobs.ts'
 import type { Database, Tx } from '#platform/postgres.ts'
 import type { Random } from '#platform/random.ts'
+import { createSiteCodes } from '../campaigns/site-code.ts'
 import type { Announcer } from '../realtime/announcer.ts'
 import type { NoteAction } from '../operator/action.ts'
 import { closeEnvelope } from './close.ts'
@@ -19,6 +20,9 @@ import type { Budgets, Campaigns, EnvelopeRecord, Exclusions, Merchants } from '
 import type { Positions } from '../positions/positions.ts'
 import type { RunOnce } from '#platform/idempotency.ts'
 import type { Transact } from '#platform/postgres.ts'
+import { createReviewedEnvelopes } from './reviewed.ts'
+import type { ReviewDesk } from '../reviews/desk.ts'
+import type { Subject } from '../reviews/subject.ts'
 import { verifyEnvelope } from './verify.ts'
 
 export type EnvelopePorts = Pick<EndPorts, 'giveBackCoupons'> & {
@@ -31,6 +35,7 @@ export type EnvelopePorts = Pick<EndPorts, 'giveBackCoupons'> & {
   exclusions: Exclusions
   budgets: Budgets
   campaigns: Campaigns
+  reviews: Pick<ReviewDesk, 'submit'>
   noteAction: NoteAction
   announcer: Announcer
   clock: Clock
@@ -54,12 +59,16 @@ export type Envelopes = {
   /** By the operator, inside a transaction; what it returns is announced after the commit. */
   freeze(tx: Tx, order: EnvelopeFreezeOrder): Promise<Moved>
   unfreeze(tx: Tx, order: EnvelopeFreezeOrder): Promise<Moved>
+  /** For the reviewers. */
+  reviewed: Subject
   /** Opening and expiry, for the job runner. */
   jobs: readonly Job[]
 }
 
 export function createEnvelopes({ database, ...ports }: EnvelopePorts): Envelopes {
-  const all = { ...ports, tx: database, transact: database.transact, snapshot: database.snapshot }
+  const { hmacSecret } = ports.settings
+  const siteCodes = createSiteCodes({ hmacSecret, random: ports.random })
+  const all = { ...ports, siteCodes, tx: database, transact: database.transact, snapshot: database.snapshot }
   return {
     hide: request => hideEnvelope(all, request),
     close: request => closeEnvelope(all, request),
@@ -70,6 +79,7 @@ export function createEnvelopes({ database, ...ports }: EnvelopePorts): Envelope
     verify: request => verifyEnvelope(all, request),
     freeze: (tx, order) => freezeEnvelope(all, tx, order),
     unfreeze: (tx, order) => unfreezeEnvelope(all, tx, order),
+    reviewed: createReviewedEnvelopes(all),
     jobs: createEnvelopeJobs(all),
   }
 }

@@ -13,6 +13,9 @@
  *   9 `envelope_refused` audience_unknown       the request alone
  *  10 `insufficient_funds`                      the hider's wallet
  *
+ * What a player writes on it may have to wait for a reviewer; the envelope does not. It is played without its text
+ * until then: the money is there, the hunt is the same for everybody, and a hider who asked for an hour gets it.
+ *
  * Only the eighth depends on what others hid, and on no cell finer than the hint cell: hiding is no way to search.
  */
 import { hideEnvelope as hideOperation, type HiddenEnvelope } from '#protocol/rest/envelopes.ts'
@@ -29,6 +32,7 @@ import { centreOf, coarsen, locateCell } from '../geo/cell.ts'
 import { measureM } from '../geo/distance.ts'
 import { findMisreading } from '../geo/misread.ts'
 import { parsePosition } from '../geo/point.ts'
+import type { SiteCodes } from '../campaigns/site-code.ts'
 import type { LiveEnvelope } from '../hints/live-envelope.ts'
 import type { MerchantCaller, PlayerCaller } from '../players/caller.ts'
 import type { Announcer } from '../realtime/announcer.ts'
@@ -37,6 +41,7 @@ import { commitSplit } from './commitment.ts'
 import { toLiveEnvelope } from './envelope.ts'
 import { fundEscrow } from './escrow.ts'
 import type { Ledger } from '../ledger/transfer.ts'
+import type { ReviewDesk } from '../reviews/desk.ts'
 import type { Budgets, Campaigns, EnvelopeRecord, Exclusions, Merchants } from './ports.ts'
 import type { Positions } from '../positions/positions.ts'
 import type { RunOnce } from '#platform/idempotency.ts'
@@ -54,6 +59,8 @@ export type HidePorts = {
   exclusions: Exclusions
   budgets: Budgets
   campaigns: Campaigns
+  siteCodes: Pick<SiteCodes, 'create'>
+  reviews: Pick<ReviewDesk, 'submit'>
   announcer: Pick<Announcer, 'envelopeOpened'>
   clock: Clock
   random: Random
@@ -88,7 +95,8 @@ export async function hideEnvelope(ports: HidePorts, request: HideRequest): Prom
     if (judged.status === 'refused') return judged
     const refusal = await refuseByRecord(ports, tx, { caller: request.caller, draft: judged.draft, nowMs })
     if (refusal !== undefined) return refusal
-    const envelope = createEnvelope(ports, { caller: request.caller, draft: judged.draft, nowMs })
+    const created = createEnvelope(ports, { caller: request.caller, draft: judged.draft, nowMs })
+    const envelope = { ...created, showsText: await isReleased(ports, tx, created) }
     const unfunded = await keep(ports, tx, envelope)
     if (unfunded !== undefined) return unfunded
     if (envelope.state === 'live') opened = toLiveEnvelope(envelope, envelope.guestIds)
@@ -161,13 +169,14 @@ async function refuseByRecord(
 }
 
 async function refuseStopped(
-  { budgets, campaigns }: HidePorts,
+  { budgets, campaigns, siteCodes }: HidePorts,
   tx: Tx,
-  { caller, draft: { campaignId, currency }, nowMs }: Placing,
+  { caller, draft: { campaignId, currency, presence }, nowMs }: Placing,
 ): Promise<Refusal | undefined> {
   if (campaignId !== null) {
     const isTheirs = await campaigns.take(tx, { id: campaignId, merchantId: caller.id, nowMs })
     if (!isTheirs) return refuse('envelope_refused', { reason: 'campaign_unknown' })
+    if (presence === 'code') await campaigns.openCode(tx, campaignId, siteCodes.create(nowMs))
   }
   const hider = { hiderKind: caller.kind, hiderId: caller.id }
   const isFrozen = await budgets.isFrozen(tx, { ...hider, currency, campaignId: campaignId ?? undefined })
@@ -192,6 +201,15 @@ async function refusePlayer(
   return refuse('place_refused', { reason: 'crowded' })
 }
 
+/** Merchants answer for what they write; players' lines go over the desk. */
+async function isReleased({ reviews }: HidePorts, tx: Tx, envelope: NewEnvelope): Promise<boolean> {
+  const { id: subjectId, hider, greeting, clue, createdAtMs: nowMs } = envelope
+  const lines = [greeting, clue].filter(line => line !== null)
+  if (hider.kind === 'merchant' || lines.length === 0) return true
+  const submitted = { kind: 'envelope', subjectId, authorId: hider.id, lines, nowMs } as const
+  return !(await reviews.submit(tx, submitted)).isHeld
+}
+
 function createEnvelope(
   { clock, random, settings }: Pick<HidePorts, 'clock' | 'random' | 'settings'>,
   { caller, draft, nowMs }: Placing,
@@ -214,6 +232,8 @@ function createEnvelope(
     endedAtMs: null,
     claimedShares: 0,
     claimedMinor: 0n,
+    reports: 0,
+    showsText: true,
     seed,
     amountsMinor,
     guestIds: audience.type === 'players' ? audience.playerIds : [],

@@ -2,6 +2,7 @@
 import type { PageRequest } from '#platform/page.ts'
 import type { Tx } from '#platform/postgres.ts'
 import type { Covered } from '../budgets/budget.ts'
+import type { SiteCode } from '../campaigns/site-code.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Point } from '../geo/point.ts'
 import type { Envelope, Hider } from './envelope.ts'
@@ -65,6 +66,8 @@ export type EnvelopeRecord = {
   openEnvelopes(tx: Tx, ids: readonly string[]): Promise<void>
   /** To a state that is not its last. */
   moveEnvelope(tx: Tx, id: string, state: 'funded' | 'live' | 'frozen'): Promise<void>
+  /** Whether others read what is written on it. */
+  showText(tx: Tx, id: string, showsText: boolean): Promise<void>
   endEnvelopes(tx: Tx, end: { ids: readonly string[]; state: EndedState; endedAtMs: number }): Promise<void>
 
   listGuests(tx: Tx, envelopeIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>
@@ -104,6 +107,8 @@ export type Merchants = {
 export type Budgets = { isFrozen(tx: Tx, covered: Covered): Promise<boolean> }
 
 export type Campaigns = {
+  /** Keeps the on-site code of the campaign, unless it has one. */
+  openCode(tx: Tx, campaignId: string, code: SiteCode): Promise<void>
   /** Makes the campaign the merchant's unless it is another's; whether it is theirs. */
   take(tx: Tx, campaign: { id: string; merchantId: string; nowMs: number }): Promise<boolean>
 }

@@ -31,6 +31,7 @@ const sql = loadStatements(import.meta.url, [
   'lock-due-to-expire',
   'open-envelopes',
   'move-envelope',
+  'show-text',
   'end-envelopes',
   'list-guests',
   'find-guest',
@@ -99,6 +100,10 @@ export const envelopeRecord: EnvelopeRecord = {
     await tx.query(sql['move-envelope'], [id, state])
   },
 
+  async showText(tx, id, showsText) {
+    await tx.query(sql['show-text'], [id, showsText])
+  },
+
   async endEnvelopes(tx, { ids, state, endedAtMs }) {
     await tx.query(sql['end-envelopes'], [ids, state, new Date(endedAtMs)])
   },
@@ -162,7 +167,15 @@ export const droppedRecord: BatchRecord & DroppedRecord & CampaignEnvelopes = {
     const owner = [merchantId, campaignId, dropId, claimRadiusM, currency, totalMinor, shareCount, split]
     const texts = [terms.greeting, terms.clue, terms.brand]
     const times = [terms.opensAtMs, terms.expiresAtMs, terms.createdAtMs].map(ms => new Date(ms))
-    await tx.query(sql['insert-batch'], [ids, ...places, ...proofs, ...owner, ...texts, ...times])
+    await tx.query(sql['insert-batch'], [
+      ids,
+      ...places,
+      ...proofs,
+      ...owner,
+      ...texts,
+      ...times,
+      terms.presence,
+    ])
     const amounts = batch.flatMap(({ amountsMinor }) => amountsMinor)
     await tx.query(sql['insert-batch-shares'], [ids, shareCount, amounts, couponIds])
   },
@@ -202,7 +215,8 @@ async function insertEnvelope(
   const money = [currency, totalMinor, shareCount, split, shareCapMinor, seed, Buffer.from(commitment, 'hex')]
   const shown = [audience, passphraseMac, greeting, clue, brand, envelope.campaignId]
   const times = [envelope.opensAtMs, envelope.expiresAtMs, envelope.createdAtMs].map(ms => new Date(ms))
-  const params = [id, hider.kind, hider.id, ...where, ...money, ...shown, state, ...times]
+  const settings = [envelope.presence, envelope.showsText]
+  const params = [id, hider.kind, hider.id, ...where, ...money, ...shown, state, ...times, ...settings]
   await tx.query(sql['insert-envelope'], params)
   await tx.query(sql['insert-shares'], [id, amountsMinor])
   if (guestIds.length === 0) return { status: 'inserted' }

@@ -1,7 +1,7 @@
 /** The rows of envelopes, of their lists and endings, as values. */
 import type { Row } from '#platform/postgres.ts'
 import { fromBigInt } from '../geo/cell.ts'
-import type { AudienceKind, Envelope, HiderKind, SplitKind } from './envelope.ts'
+import type { AudienceKind, Envelope, HiderKind, Presence, SplitKind } from './envelope.ts'
 import type { Entry, Win } from './ports.ts'
 import type { EndedState, EnvelopeState } from './state.ts'
 import type { Ending } from './tell-end.ts'
@@ -24,6 +24,7 @@ export type EnvelopeRow = Row & {
   greeting: string | null
   clue: string | null
   brand: string | null
+  shows_text: boolean
   campaign_id: string | null
   drop_id: string | null
   state: EnvelopeState
@@ -34,6 +35,8 @@ export type EnvelopeRow = Row & {
   ended_at: Date | null
   claimed_shares: number
   claimed_amount: bigint
+  presence: Presence
+  reports: number
 }
 
 export const toEnvelope = (row: EnvelopeRow): Envelope => ({
@@ -52,6 +55,7 @@ export const toEnvelope = (row: EnvelopeRow): Envelope => ({
   greeting: row.greeting,
   clue: row.clue,
   brand: row.brand,
+  showsText: row.shows_text,
   campaignId: row.campaign_id,
   dropId: row.drop_id,
   state: row.state,
@@ -62,6 +66,8 @@ export const toEnvelope = (row: EnvelopeRow): Envelope => ({
   endedAtMs: row.ended_at?.getTime() ?? null,
   claimedShares: row.claimed_shares,
   claimedMinor: row.claimed_amount,
+  presence: row.presence,
+  reports: row.reports,
 })
 
 export type WinRow = Row & {

@@ -7,7 +7,7 @@ import type { Audience, HideBody } from '#protocol/rest/envelopes.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import { toWgs84 } from '../geo/datum.ts'
 import { parsePoint, parsePosition, type Point } from '../geo/point.ts'
-import type { HiderKind, SplitKind } from './envelope.ts'
+import type { HiderKind, Presence, SplitKind } from './envelope.ts'
 import { checkText } from './text.ts'
 
 const rules = limits.envelope
@@ -29,6 +29,7 @@ export type HideDraft = {
   clue: string | null
   brand: string | null
   campaignId: string | null
+  presence: Presence
 }
 
 export type HideContext = {
@@ -70,6 +71,7 @@ export function judgeHide(body: HideBody, context: HideContext): Judged<{ draft:
     audience: body.audience ?? { type: 'anyone' as const },
     claimRadiusM: body.claimRadiusM ?? rules.claimRadiusM.default,
     campaignId: body.campaignId ?? null,
+    presence: body.presence ?? ('gps' as const),
   }
   return { status: 'ok', draft }
 }
@@ -84,6 +86,10 @@ function refuseMisplaced(body: HideBody, hiderKind: HiderKind): Refusal | undefi
   if (hiderKind === 'player' && body.brand !== undefined) return invalid('/body/brand', 'is for merchants')
   if (hiderKind === 'player' && body.campaignId !== undefined) {
     return invalid('/body/campaignId', 'is for merchants')
+  }
+  if (hiderKind === 'player' && body.presence === 'code') return invalid('/body/presence', 'is for merchants')
+  if (body.presence === 'code' && body.campaignId === undefined) {
+    return invalid('/body/campaignId', 'is whose code counts')
   }
   if (hiderKind === 'merchant' && body.fix !== undefined) return invalid('/body/fix', 'is for players')
   return undefined

@@ -5,7 +5,7 @@
 import type { Envelope as EnvelopeAnswer } from '#protocol/rest/envelopes.ts'
 import { type Cell, coarsen } from '../geo/cell.ts'
 import { bandOf } from '../hints/band.ts'
-import { type Envelope, escrowMinorOf, hasOpened } from './envelope.ts'
+import { type Envelope, escrowMinorOf, hasOpened, shownText } from './envelope.ts'
 import { isEnded } from './state.ts'
 import { holdsCoupons } from './envelope.ts'
 
@@ -14,7 +14,8 @@ export type Viewer = { kind: 'hider' } | { kind: 'other'; cell?: Cell | undefine
 
 export function viewEnvelope(envelope: Envelope, viewer: Viewer, nowMs: number): EnvelopeAnswer {
   const isHider = viewer.kind === 'hider'
-  const { greeting, brand, clue, endedAtMs } = envelope
+  const { brand, endedAtMs } = envelope
+  const { greeting, clue } = isHider ? envelope : shownText(envelope)
   const isOfCoupons = holdsCoupons(envelope)
   const showsClue = isHider || isNear(envelope, viewer.cell)
   return {
@@ -25,6 +26,7 @@ export function viewEnvelope(envelope: Envelope, viewer: Viewer, nowMs: number):
     audience: envelope.audience,
     ...(isOfCoupons && { content: 'coupon' as const }),
     shares: envelope.shareCount,
+    presence: envelope.presence,
     claimRadiusM: envelope.claimRadiusM,
     ...(greeting !== null && { greeting }),
     ...(brand !== null && { brand }),
@@ -43,7 +45,7 @@ const isNear = (envelope: Envelope, cell: Cell | undefined): boolean =>
   cell !== undefined && bandOf(coarsen(cell, 10), coarsen(envelope.cell, 10)) !== undefined
 
 function viewOwn(envelope: Envelope): NonNullable<EnvelopeAnswer['own']> {
-  const { place, currency, campaignId } = envelope
+  const { place, currency, campaignId, showsText } = envelope
   return {
     place: { type: 'Point', coordinates: [place.lng, place.lat] },
     createdAt: toTimestamp(envelope.createdAtMs),
@@ -51,6 +53,8 @@ function viewOwn(envelope: Envelope): NonNullable<EnvelopeAnswer['own']> {
     claimed: toMoney(envelope.claimedMinor, currency),
     escrow: toMoney(escrowMinorOf(envelope), currency),
     ...(campaignId !== null && { campaignId }),
+    reports: envelope.reports,
+    ...(!showsText && { textIsHidden: true }),
   }
 }
 

@@ -2,7 +2,8 @@
  * The envelopes of the res-7 cells that somebody watches, as messages and reads of the record leave them. Both are late
  * in their own way: a read shows the record as it was when it began, and messages may overtake each other. So every
  * entry and every end is stamped with a moment of this process, and a read changes nothing that a message said after
- * it began. An end is final, except `frozen`.
+ * it began. An end is final, except `frozen`. What is written on an envelope may come and go while it lives: then it is
+ * another entry, and who sees it is told.
  */
 import assert from 'node:assert/strict'
 import { LRUCache } from 'lru-cache'
@@ -94,7 +95,7 @@ function openEnvelope(memory: Memory, envelope: LiveEnvelope): void {
   const content = memory.cells.get(envelope.cell7)
   if (content === undefined) return
   const known = content.entries.get(envelope.id)
-  if (known !== undefined) known.since = ++memory.moment
+  if (known !== undefined) renewEntry(memory, content, { known, envelope, since: ++memory.moment })
   else addEntry(memory, content, { envelope, since: ++memory.moment })
 }
 
@@ -115,10 +116,30 @@ function replaceCell(memory: Memory, cell7: Cell, { envelopes, ends, readAt }: R
   }
   for (const envelope of envelopes) {
     const hasEndedSince = (memory.ends.get(envelope.id)?.at ?? 0) > readAt
-    if (hasEndedSince || content.entries.has(envelope.id)) continue
+    if (hasEndedSince) continue
+    const known = content.entries.get(envelope.id)
+    if (known !== undefined) {
+      if (known.since <= readAt) renewEntry(memory, content, { known, envelope, since: known.since })
+      continue
+    }
     memory.ends.delete(envelope.id)
     addEntry(memory, content, { envelope, since: readAt })
   }
+}
+
+const readsTheSame = (one: LiveEnvelope, other: LiveEnvelope): boolean =>
+  one.greeting === other.greeting && one.clue === other.clue && one.isReported === other.isReported
+
+type Renewal = { known: Entry; envelope: LiveEnvelope; since: Moment }
+
+function renewEntry(memory: Memory, content: CellContent, { known, envelope, since }: Renewal): void {
+  if (readsTheSame(known.envelope, envelope)) {
+    known.since = since
+    return
+  }
+  removeEntry(memory, known)
+  memory.onChange({ type: 'removed', envelope: known.envelope })
+  addEntry(memory, content, { envelope, since })
 }
 
 function addEntry(memory: Memory, content: CellContent, entry: Entry): void {

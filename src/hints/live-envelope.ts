@@ -12,6 +12,9 @@ export type LiveEnvelope = {
   audience: 'anyone' | 'players' | 'passphrase'
   /** For audience `players`: who may see it. */
   guestIds?: readonly string[]
+  presence?: 'code'
+  /** Several players reported it: it is shown last in its band. */
+  isReported?: true
   greeting?: string
   brand?: string
   clue?: string

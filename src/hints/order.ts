@@ -1,14 +1,19 @@
 /**
  * Which hints a player is shown, and in what order. Any order by distance, age or id says more than the band does; an
  * order by a keyed hash says nothing, stays the same from one tick to the next, and differs between players, so that a
- * crowd in one place does not run to the same envelope.
+ * crowd in one place does not run to the same envelope. What several players reported comes last in its band: that it
+ * was reported says nothing of where in its cell it lies, because who may report is judged between hint cells.
  */
 import { createHmac } from 'node:crypto'
 import { limits } from '#protocol/limits.ts'
 import { LRUCache } from 'lru-cache'
 import { type Band, BANDS } from './band.ts'
 
-export type HintCandidate = { readonly envelopeId: string; readonly band: Band }
+export type HintCandidate = {
+  readonly envelopeId: string
+  readonly band: Band
+  readonly envelope?: { readonly isReported?: boolean }
+}
 
 export type SelectHints = <Candidate extends HintCandidate>(
   candidates: readonly Candidate[],
@@ -17,6 +22,8 @@ export type SelectHints = <Candidate extends HintCandidate>(
 
 /** 50,000 ranks are about 8 MB, and spare a hash per envelope and tick while a player walks. */
 const RANKS_REMEMBERED = 50_000
+/** Behind every rank, whose letters are those of base64url. */
+const LAST = '~'
 
 /**
  * A function that returns at most `limit` (50) candidates, nearest band first, inside a band by HMAC-SHA256(secret,
@@ -36,11 +43,12 @@ export function createHintSelector(secret: Uint8Array | string): SelectHints {
 
   return (candidates, { playerId, limit = limits.hint.perSnapshot }) => {
     const selected: (typeof candidates)[number][] = []
+    const placeOf = ({ envelopeId, envelope }: HintCandidate) =>
+      `${envelope?.isReported ? LAST : ''}${rankOf(playerId, envelopeId)}`
     for (const band of BANDS) {
       if (selected.length >= limit) break
       const members = candidates.filter(candidate => candidate.band === band)
-      const ranked =
-        members.length > 1 ? sortBy(members, ({ envelopeId }) => rankOf(playerId, envelopeId)) : members
+      const ranked = members.length > 1 ? sortBy(members, placeOf) : members
       selected.push(...ranked.slice(0, limit - selected.length))
     }
     return selected

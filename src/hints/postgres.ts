@@ -1,4 +1,5 @@
 /** What the live index reads of the record. The point is never selected. */
+import { limits } from '#protocol/limits.ts'
 import { loadStatements, type Tx } from '#platform/postgres.ts'
 import { type Cell, fromBigInt, toBigInt } from '../geo/cell.ts'
 import type { EndReason } from '../realtime/announcer.ts'
@@ -14,6 +15,8 @@ type LiveRow = {
   hider_id: string
   audience: LiveEnvelope['audience']
   guests: string[] | null
+  presence: 'gps' | 'code'
+  is_reported: boolean
   greeting: string | null
   brand: string | null
   clue: string | null
@@ -21,7 +24,7 @@ type LiveRow = {
 
 /** The live envelopes of some res-7 cells, in one query. */
 export async function loadLiveEnvelopes(tx: Tx, cells7: readonly Cell[]): Promise<LiveEnvelope[]> {
-  const rows = await tx.query<LiveRow>(sql['live-envelopes'], [cells7.map(toBigInt)])
+  const rows = await tx.query<LiveRow>(sql['live-envelopes'], [cells7.map(toBigInt), limits.report.lowersAt])
   return rows.map(row => ({
     id: row.id,
     cell10: fromBigInt(row.cell_r10),
@@ -30,6 +33,8 @@ export async function loadLiveEnvelopes(tx: Tx, cells7: readonly Cell[]): Promis
     hiderId: row.hider_id,
     audience: row.audience,
     ...(row.guests !== null && { guestIds: row.guests }),
+    ...(row.presence === 'code' && { presence: row.presence }),
+    ...(row.is_reported && { isReported: true as const }),
     ...(row.greeting !== null && { greeting: row.greeting }),
     ...(row.brand !== null && { brand: row.brand }),
     ...(row.clue !== null && { clue: row.clue }),

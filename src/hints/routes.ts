@@ -60,7 +60,7 @@ async function lookAround(
 }
 
 function describeHint({ envelopeId, band, envelope }: Hint): Static<typeof HintFeature> {
-  const { cell10, kind, audience, brand, greeting, clue } = envelope
+  const { cell10, kind, audience, presence, brand, greeting, clue } = envelope
   return {
     type: 'Feature',
     id: envelopeId,
@@ -69,6 +69,7 @@ function describeHint({ envelopeId, band, envelope }: Hint): Static<typeof HintF
       band,
       kind,
       audience,
+      ...(presence !== undefined && { presence }),
       ...(brand !== undefined && { brand }),
       ...(greeting !== undefined && { greeting }),
       ...(clue !== undefined && { clue: { text: clue } }),

@@ -28,7 +28,10 @@ export async function addKey(
   return { apiKey, secret }
 }
 
-/** Adds a key unless two are live. Any scopes: a key that may manage keys may do everything anyway. */
+/** A till's key stays where it is while others are rotated, so the two are counted apart. */
+const isTillKey = ({ scopes }: { scopes: readonly Scope[] }) => scopes.every(scope => scope === 'till')
+
+/** Adds a key unless two are live, or twenty of tills. Any scopes: who may manage keys may do everything anyway. */
 export async function rotateKey(
   ports: KeyPorts,
   tx: Tx,
@@ -37,8 +40,10 @@ export async function rotateKey(
   // The lock and the count are separate statements: the count sees what the lock waited for.
   await ports.merchants.lockKeys(tx, request.merchantId)
   const keys = await ports.merchants.listKeys(tx, request.merchantId)
-  const live = keys.filter(key => key.revokedAtMs === undefined)
-  if (live.length >= limits.merchant.liveKeys) return refuse('key_limit')
+  const { liveKeys, tillKeys } = limits.merchant
+  const isTill = isTillKey(request)
+  const live = keys.filter(key => key.revokedAtMs === undefined && isTillKey(key) === isTill)
+  if (live.length >= (isTill ? tillKeys : liveKeys)) return refuse('key_limit')
   return { status: 'created', ...(await addKey(ports, tx, request)) }
 }
 

@@ -1,4 +1,7 @@
-/** What the operator did, or what happened in their place when a cap was reached: added once, never changed. */
+/**
+ * What the operator did, or what happened in their place when a cap was reached or players reported an envelope: added
+ * once, never changed.
+ */
 import type { Tx } from '#platform/postgres.ts'
 
 export type ActionKind =
@@ -14,10 +17,11 @@ export type ActionKind =
   | 'split_request'
   | 'exclude'
   | 'lift_exclusion'
+  | 'close_reported'
   | 'read_chat'
 
 export type Action = {
-  actor: 'operator' | 'cap'
+  actor: 'operator' | 'cap' | 'reports'
   action: ActionKind
   target: object
   reason: string

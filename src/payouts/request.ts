@@ -27,17 +27,19 @@ export type PayoutOrder = {
   amountMinor: bigint
   currency: string
   destination?: string | undefined
+  isMinor?: boolean
 }
 
 /**
- * Refusals in this order: `payout_refused` currency_unknown, too_small, too_large; the destination is no plain text
- * (`bad_request`); `insufficient_funds`, which leaves the transaction to be rolled back.
+ * Refusals in this order: `minors_mode`; `payout_refused` currency_unknown, too_small, too_large; the
+ * destination is no plain text (`bad_request`); `insufficient_funds`, which leaves the transaction to be rolled back.
  */
 export async function requestPayout(
   ports: RequestPorts,
   tx: Tx,
-  { owner, amountMinor, currency, destination }: PayoutOrder,
+  { owner, amountMinor, currency, destination, isMinor = false }: PayoutOrder,
 ): Promise<{ status: 'reserved'; payout: Payout } | Refusal> {
+  if (isMinor) return refuse('minors_mode', { reason: 'cash' })
   const { minMinor, maxMinor, destinationChars: maxChars } = limits.payout
   if (!ports.currencies.has(currency)) return refuse('payout_refused', { reason: 'currency_unknown' })
   if (amountMinor < minMinor) return refuse('payout_refused', { reason: 'too_small' })

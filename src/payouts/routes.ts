@@ -49,7 +49,8 @@ function bindOwners(bind: Bind<Caller>, ports: PayoutRoutePorts): void {
     const request = { tenant: `${kind}:${id}`, operation: requestOperation.id, key: idempotencyKey, body }
     return runOnce(database, { ...request, nowMs: ports.clock.nowMs() }, async tx => {
       const amountMinor = BigInt(amount.amountMinor)
-      const order = { owner: { kind, id }, amountMinor, currency: amount.currency, destination }
+      const isMinor = caller.kind === 'player' && caller.isMinor === true
+      const order = { owner: { kind, id }, amountMinor, currency: amount.currency, destination, isMinor }
       const outcome = await requestPayout(ports, tx, order)
       return isRefusal(outcome) ? outcome : answer(201, describePayout(outcome.payout))
     })

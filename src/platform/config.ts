@@ -67,7 +67,9 @@ export const ConfigSchema = Type.Object({
   HMAC_SECRET: Type.Optional(
     Type.String({
       ...secret,
-      description: 'Orders hints, makes pseudonyms, seals passphrases; never change it while envelopes live.',
+      description:
+        'Orders hints, makes pseudonyms, seals passphrases and secrets of webhooks; ' +
+        'never change it while envelopes live.',
     }),
   ),
   COUPON_KEYS: Type.Optional(

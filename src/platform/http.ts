@@ -10,6 +10,7 @@ import type { CallerKind, Operation } from '#protocol/operation.ts'
 import { limits } from '#protocol/limits.ts'
 import { rawBodyOf, readBounded } from './json-body.ts'
 import { isRefusal, type Refusal, refuse, toProblem } from './problem.ts'
+import { formatWaits, type Waits } from './waits.ts'
 
 type In<S> = S extends TSchema ? Static<S> : undefined
 
@@ -25,6 +26,8 @@ export type Call<O extends Operation, C> = {
   /** The version that the request means to change, where the operation asks for one; 0 is none of ours. */
   ifMatch: number
   requestId: string
+  /** Where the handler may note what it waited for; the sandbox's clients are told. */
+  waits: Waits | undefined
 }
 
 export type Answer<O extends Operation> =
@@ -110,14 +113,17 @@ export function createBinder<C extends { kind: CallerKind }>(
         const body = readBody(operation, request)
         if (isRefused(body)) return sendRefusal(reply, body, ports.sandbox)
         const { params, query, id: requestId } = request
+        const waits: Waits | undefined = ports.sandbox ? {} : undefined
         const seen = {
           caller: callers.get(request),
           idempotencyKey,
           ifMatch: readIfMatch(request),
           requestId,
+          waits,
         }
         const call = { params, query, body: body.value, ...seen }
         const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
+        tellWaits(reply, waits)
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
         reply.code(outcome.status as number)
         if (operation.versioned) reply.header('etag', etagOf(outcome.body as { version: number }))
@@ -129,6 +135,11 @@ export function createBinder<C extends { kind: CallerKind }>(
       },
     })
   }
+}
+
+function tellWaits(reply: FastifyReply, waits: Waits | undefined): void {
+  const timing = waits && formatWaits(waits)
+  if (timing !== undefined) reply.header('server-timing', timing)
 }
 
 /** A header as one string: of a repeated one Node joins the values, which no reader takes for a good one. */

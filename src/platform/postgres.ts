@@ -64,11 +64,10 @@ export function createDatabase(options: DatabaseOptions): Database {
   const locks = createPool(options, lockConnections)
   return {
     query: (statement, params) => runStatement(pool, statement, params),
-    transact: run => transactOn(pool, options, { run }),
-    snapshot: run =>
-      transactOn(pool, options, { run, begin: 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY' }),
+    transact: run => transactOn(pool, { run }),
+    snapshot: run => transactOn(pool, { run, begin: 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY' }),
     withLock: (key, run) =>
-      transactOn(locks, options, {
+      transactOn(locks, {
         run: async tx => {
           const [row] = await tx.query<{ locked: boolean }>(sql['try-lock'], [lockNumber(key)])
           return row?.locked ? { status: 'ran' as const, value: await run() } : { status: 'busy' as const }
@@ -93,21 +92,17 @@ function createPool(options: DatabaseOptions, max: number): Pool {
     ...(options.role === undefined ? {} : { options: `-c role=${options.role}` }),
   })
   pool.on('error', options.onIdleError)
-
+  // Between hands nobody listens: an error that arrives with the very bytes that free a connection would end the
+  // process. Whoever has the connection next hears of it from their first statement.
+  pool.on('connect', client => client.on('error', () => {}))
   return pool
 }
 
 type Transaction<T> = { run: (tx: Tx) => Promise<T>; begin?: string }
 
-async function transactOn<T>(
-  pool: Pool,
-  { onIdleError }: DatabaseOptions,
-  { run, begin = 'BEGIN' }: Transaction<T>,
-): Promise<T> {
+async function transactOn<T>(pool: Pool, { run, begin = 'BEGIN' }: Transaction<T>): Promise<T> {
   const client = await pool.connect()
   let fault: Error | undefined
-  // Between two statements nobody but us would hear that the connection died, and an unheard error ends the process.
-  client.on('error', onIdleError)
   try {
     await client.query(begin)
     const value = await run(inside(client))
@@ -124,7 +119,6 @@ async function transactOn<T>(
     }
     throw error
   } finally {
-    client.off('error', onIdleError)
     client.release(fault)
   }
 }

@@ -112,7 +112,7 @@ function createPlayerAuthentication(
     const bansBefore = bans
     const verdict = await verifyToken(token)
     if (verdict.status === 'invalid') return refuse('unauthorized', { detail: verdict.detail })
-    const { expiresAtMs, deviceId } = verdict.claims
+    const { expiresAtMs, deviceId, isMinor = false } = verdict.claims
     const first = { id: createId(ports), nowMs }
     const { id, timeScale, ban } = await ports.players.findOrAdd(ports.database, verdict.claims, first)
     if (ban !== undefined) return refuse('banned')
@@ -121,6 +121,7 @@ function createPlayerAuthentication(
       id,
       timeScale,
       ...(deviceId === undefined ? {} : { deviceId: deviceIdOf('token', deviceId) }),
+      ...(isMinor && { isMinor }),
     }
     const untilMs = Math.min(expiresAtMs, nowMs + rememberedForMs)
     if (bans === bansBefore) remembered.set(digest, { player, untilMs })

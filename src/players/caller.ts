@@ -8,6 +8,8 @@ export type PlayerCaller = {
   timeScale: number
   /** The device that the token or the client names, where one does; a hash of the name. */
   deviceId?: string
+  /** Under age, as the token says: no cash, and nothing of strangers' errands. */
+  isMinor?: boolean
 }
 export type MerchantCaller = { kind: 'merchant'; id: string; keyId: string; scopes: readonly Scope[] }
 export type OperatorCaller = { kind: 'operator'; id: 'operator' }

@@ -14,7 +14,10 @@ import { type SignUpPorts, signUpPlayer } from './sign-up.ts'
 
 export function registerPlayerRoutes(bind: Bind<Caller>, ports: SignUpPorts): void {
   bind(signUpPlayerOperation, async ({ body }) => {
-    const outcome = await signUpPlayer(ports, { timeScale: body.timeScale ?? 1 })
+    const outcome = await signUpPlayer(ports, {
+      timeScale: body.timeScale ?? 1,
+      isMinor: body.minor ?? false,
+    })
     if (isRefusal(outcome)) return outcome
     const { player, token, expiresAtMs } = outcome
     const expiresAt = new Date(expiresAtMs).toISOString()

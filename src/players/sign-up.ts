@@ -29,7 +29,7 @@ export type SignedUp = { status: 'signed-up'; player: Player; token: string; exp
 /** Refuses with `not_found` where tokens come from an identity provider: then there is no sign-up here to be found. */
 export async function signUpPlayer(
   ports: SignUpPorts,
-  { timeScale }: { timeScale: number },
+  { timeScale, isMinor }: { timeScale: number; isMinor: boolean },
 ): Promise<SignedUp | Refusal> {
   const { issueToken, issuer } = ports
   if (issueToken === undefined) {
@@ -44,5 +44,5 @@ export async function signUpPlayer(
     await grantTestMoney(ports, tx, { ownerId: id, amountMinor: limits.sandbox.playerTestMinor })
     return added
   })
-  return { status: 'signed-up', player, ...(await issueToken(player)) }
+  return { status: 'signed-up', player, ...(await issueToken({ id, isMinor })) }
 }

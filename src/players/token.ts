@@ -21,6 +21,8 @@ export type Claims = {
   expiresAtMs: number
   /** The `did` claim, where the identity provider names the device. */
   deviceId?: string
+  /** The `minor` claim: the player is under age. */
+  isMinor?: boolean
 }
 
 export type TokenVerdict = { status: 'valid'; claims: Claims } | { status: 'invalid'; detail: string }
@@ -66,10 +68,15 @@ function keySource({ secret, jwksUrl }: TokenSettings): { key: JWTVerifyGetKey; 
 }
 
 /** The provider's signature covers the claims, but not that they are of any use to us. */
-function readClaims({ sub, exp, did }: JWTPayload, issuer: string): TokenVerdict {
+function readClaims({ sub, exp, did, minor }: JWTPayload, issuer: string): TokenVerdict {
   if (!isName(sub)) return { status: 'invalid', detail: 'The token names no usable subject.' }
   if (typeof exp !== 'number') return { status: 'invalid', detail: 'The token does not expire.' }
-  const claims = { issuer, subject: sub, expiresAtMs: exp * 1_000 }
+  // Whatever else it says, somebody who meant to protect a child would rather be told.
+  if (minor !== undefined && typeof minor !== 'boolean') {
+    return { status: 'invalid', detail: 'The claim `minor` of the token is neither true nor false.' }
+  }
+  const isMinor = minor === true
+  const claims = { issuer, subject: sub, expiresAtMs: exp * 1_000, ...(isMinor && { isMinor }) }
   if (did === undefined) return { status: 'valid', claims }
   if (!isName(did)) return { status: 'invalid', detail: 'The token names no usable device.' }
   return { status: 'valid', claims: { ...claims, deviceId: did } }
@@ -90,7 +97,10 @@ function judgeFault(error: unknown): TokenVerdict {
   return { status: 'invalid', detail: 'The token is not valid.' }
 }
 
-export type IssueToken = (player: { id: string }) => Promise<{ token: string; expiresAtMs: number }>
+export type IssueToken = (player: {
+  id: string
+  isMinor?: boolean
+}) => Promise<{ token: string; expiresAtMs: number }>
 
 const issuedForMs = 30 * 86_400_000
 
@@ -101,10 +111,10 @@ export function createTokenIssuer(
 ): IssueToken | undefined {
   if (secret === undefined) return undefined
   const key = new TextEncoder().encode(secret)
-  return async ({ id }) => {
+  return async ({ id, isMinor = false }) => {
     const issuedAtS = Math.floor(clock.nowMs() / 1_000)
     const expiresAtS = issuedAtS + issuedForMs / 1_000
-    const token = await new SignJWT()
+    const token = await new SignJWT(isMinor ? { minor: true } : {})
       .setProtectedHeader({ alg: 'HS256' })
       .setIssuer(issuer)
       .setAudience(audience)

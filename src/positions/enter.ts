@@ -4,6 +4,7 @@
  * that earns it.
  */
 import type { Logger } from 'pino'
+import { limits } from '#protocol/limits.ts'
 import { isRefusal } from '#platform/problem.ts'
 import { judgeConduct, type Sign } from './conduct.ts'
 import { type Admission, type Entry, type EntryPlace, type EntryVerdict } from './entry.ts'
@@ -29,7 +30,7 @@ export type EnterPorts = {
 export type StrikeDue = Sign & { playerId: string; timeScale: number }
 
 /** The fix of a try: as the rules know it, and as the score of walks does. */
-export type Tried = { reported: ReportedFix; sample: Sample }
+export type Tried = { reported: ReportedFix; sample: Sample; bringsCode: boolean }
 
 export function createEnter({ judging, walks, spotsOf, giveStrike, log }: EnterPorts) {
   async function strike(player: Walker, sign: Sign): Promise<void> {
@@ -47,11 +48,11 @@ export function createEnter({ judging, walks, spotsOf, giveStrike, log }: EnterP
     player: Walker,
     { envelopeId, tried, place }: { envelopeId: string; tried: Tried; place: EntryPlace | undefined },
   ): Promise<EntryVerdict> {
-    const { reported: fix, sample } = tried
+    const { reported: fix, sample, bringsCode } = tried
     const { answer, device } = await judging.judge<Entry & { sign?: Sign }>(
       player,
       (standing, { owner, pace, device: phone }) => {
-        const request = { envelopeId, fix, place, spots: spotsOf(owner, fix), device: phone }
+        const request = { envelopeId, fix, bringsCode, place, spots: spotsOf(owner, fix), device: phone }
         const judge = () => judgeEntry(standing, request, pace)
         return owner.kind === 'device' ? judge() : judgeConduct(standing, judge, pace)
       },
@@ -97,6 +98,8 @@ export function noteWalk(
   { id }: Pick<Walker, 'id'>,
   { verdict, sample }: { verdict: EntryVerdict; sample: Sample },
 ): void {
+  // A coarse fix, which only a claim with a code may bring, says nothing of how somebody walks.
+  if (sample.accuracyM > limits.position.worstAccuracyM) return
   if (verdict.status === 'entered' || verdict.code === 'out_of_reach') walks.add(id, sample)
   if (isRefusal(verdict) && verdict.reason === 'speed') walks.forget(id)
 }

@@ -5,16 +5,19 @@
  *
  * A device is judged first, by the same rules, and its account then follows. Whichever refuses, the order holds.
  */
+import { limits } from '#protocol/limits.ts'
 import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Spots } from './cells.ts'
 import type { ReportedFix } from './fix.ts'
 import type { Pace } from './pace.ts'
-import { judgeCooldown, judgePresence, measureReach, type PresenceRefusal, rewardAt } from './presence.ts'
+import { judgeCooldown, judgePresence, type PresenceRefusal, rewardAt } from './presence.ts'
+import { measureCodeReach, measureReach } from './presence.ts'
 import { countFailedTry, judgeTry, takePermit } from './quotas.ts'
 import type { Judged, Pause, Standing } from './standing.ts'
 import { arrive } from './step.ts'
 import type { Figures } from './track.ts'
+import { useCode } from './used-codes.ts'
 
 /** What of an envelope decides whether this player may enter it; `undefined` where there is no such envelope. */
 export type EntryPlace = {
@@ -23,6 +26,8 @@ export type EntryPlace = {
   /** Audience, passphrase and opening time say yes. */
   isOpenToPlayer: boolean
   permit: Permit
+  /** Where it asks for an on-site code: the step of the one that was sent, if that counts. */
+  code?: { campaignId: string; step: number | undefined }
 }
 
 /** Whether a share may be reserved, which takes a permit of the day, and whether that is what the player came for. */
@@ -32,6 +37,8 @@ export type EntryRequest = {
   envelopeId: string
   fix: ReportedFix
   place: EntryPlace | undefined
+  /** An on-site code came along, whatever it is worth: then the fix may be a coarse one. */
+  bringsCode?: boolean | undefined
   /** Of the fix's hint cell, in the owner's filter. */
   spots: Spots
   /** What the device was answered, where there is one. */
@@ -55,19 +62,36 @@ export function judgeEntry(standing: Standing, request: EntryRequest, pace: Pace
   if (refusal?.code === 'too_many_tries') return end(standing, refusal)
   if (refusal?.code === 'position_refused') return end(failed(standing), refusal)
 
-  const presence = judgePresence(standing.track, fix, pace)
-  const { track } = presence
+  const worstAccuracyM = request.bringsCode ? limits.code.worstAccuracyM : limits.position.worstAccuracyM
+  const presence = judgePresence(standing.track, fix, pace, worstAccuracyM)
+  // A coarse fix is judged by the track and no part of it: it moves nobody, and hints stay where they were.
+  const isCoarse = fix.accuracyM > limits.position.worstAccuracyM
+  const track = isCoarse ? standing.track : presence.track
   if (presence.status === 'refused') {
     const { reason } = presence
-    const isAccepted = reason === 'speed' || reason === 'cooldown'
+    const isAccepted = !isCoarse && (reason === 'speed' || reason === 'cooldown')
     const next = isAccepted ? arriveAt({ ...standing, track }, request, reason === 'speed', pace) : standing
     return end(failed({ ...next, track }), refusePosition(presence))
   }
-  const present = arriveAt({ ...standing, track }, request, false, pace)
+  const present = isCoarse ? standing : arriveAt({ ...standing, track }, request, false, pace)
   const figures = findDistance(fix, place)
   if (figures !== undefined) return end(failed(present), refuse('out_of_reach', { figures }))
-  if (refusal !== undefined) return end(present, refusal)
-  return givePermit(present, { cell: fix.cell, permit: place?.permit ?? 'not_needed' }, pace)
+  const entered = withCode(present, request)
+  if (entered === undefined) return end(failed(present), refuse('out_of_reach', { figures: {} }))
+  if (refusal !== undefined) return end(refusal.code === 'out_of_reach' ? failed(present) : present, refusal)
+  return givePermit(entered, { cell: fix.cell, permit: place?.permit ?? 'not_needed' }, pace)
+}
+
+/**
+ * The standing with the code used; nothing where it let its owner in to another envelope before. Where there is nothing
+ * to win, the code stays good for the next envelope.
+ */
+function withCode(standing: Standing, { envelopeId, place }: EntryRequest): Standing | undefined {
+  if (place?.code?.step === undefined) return standing
+  const { campaignId, step } = place.code
+  const codes = useCode(standing.codes, { campaignId, step, envelopeId })
+  if (codes === undefined) return undefined
+  return place.permit === 'not_needed' ? standing : { ...standing, codes }
 }
 
 /** `device` is what the device was answered, where there is one. */
@@ -117,7 +141,12 @@ const arriveAt = (standing: Standing, { spots, device }: EntryRequest, tooFast: 
 /** The figures behind an `out_of_reach`, or nothing when the player is within reach. */
 function findDistance(fix: ReportedFix, place: EntryPlace | undefined): Figures | undefined {
   if (place === undefined || !place.isOpenToPlayer) return {}
-  const { cell12: envelopeCell, claimRadiusM: radiusM } = place
+  const { cell12: envelopeCell, claimRadiusM: radiusM, code } = place
+  if (code !== undefined) {
+    if (code.step === undefined) return {}
+    const reach = measureCodeReach({ fixCell: fix.cell, envelopeCell })
+    return reach.isWithin ? undefined : { distanceM: reach.distanceM, limitM: limits.code.reachM }
+  }
   const { isWithin, distanceM } = measureReach({ fixCell: fix.cell, envelopeCell, radiusM })
   if (!isWithin) return { distanceM, limitM: radiusM }
   return fix.accuracyM > radiusM ? { accuracyM: fix.accuracyM, limitM: radiusM } : undefined

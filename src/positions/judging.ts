@@ -5,7 +5,7 @@ import type { Pace } from './pace.ts'
 import { freshStanding, type Judged, type Owner, type Standing, type StandingStore } from './standing.ts'
 
 /** Whose position it is; `timeScale` runs a sandbox player's limits faster. The device is judged like the player. */
-export type Walker = { id: string; timeScale: number; deviceId?: string }
+export type Walker = { id: string; timeScale: number; deviceId?: string; isMinor?: boolean }
 
 export type JudgingPorts = {
   store: StandingStore

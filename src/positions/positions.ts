@@ -42,6 +42,7 @@ export type Positions = {
     envelopeId: string,
     fix: WireFix,
     place: EntryPlace | undefined,
+    more?: { bringsCode: boolean },
   ): Promise<EntryVerdict>
   /** The same for a claim whose ticket was given in this cell; notes the reward together with the permit. */
   admit(player: Walker, admission: Omit<Admission, 'device'>): Promise<EntryVerdict>
@@ -97,8 +98,8 @@ export function createPositions({ hmacSecret, giveStrike, log, ...ports }: Posit
       return recent === undefined ? refuse('position_needed') : { status: 'ok', cell: recent.cell }
     },
 
-    enter(player, envelopeId, fix, place) {
-      const tried = { reported: reportFix(fix), sample: sampleOf(fix, clock.nowMs()) }
+    enter(player, envelopeId, fix, place, { bringsCode } = { bringsCode: false }) {
+      const tried = { reported: reportFix(fix), sample: sampleOf(fix, clock.nowMs()), bringsCode }
       return enter(player, { envelopeId, tried, place })
     },
 

@@ -3,7 +3,8 @@
  * that depends on the envelope, so that these refusals can say why without telling where an envelope is. The order of
  * the reasons is part of the contract: accuracy, stale, jump, speed, cooldown.
  */
-import { type Cell, centreOf } from '../geo/cell.ts'
+import { limits } from '#protocol/limits.ts'
+import { type Cell, centreOf, coarsen } from '../geo/cell.ts'
 import { measureM } from '../geo/distance.ts'
 import { findCooldown } from './cooldown.ts'
 import type { ReportedFix } from './fix.ts'
@@ -21,8 +22,13 @@ export type PresenceVerdict =
   | ({ status: 'refused'; track: Track } & PresenceRefusal)
 
 /** Judges the fix of a claim or reveal. */
-export function judgePresence(track: Track, fix: ReportedFix, pace: Pace): PresenceVerdict {
-  const verdict = judgeFix(track, fix, pace)
+export function judgePresence(
+  track: Track,
+  fix: ReportedFix,
+  pace: Pace,
+  worstAccuracyM?: number,
+): PresenceVerdict {
+  const verdict = judgeFix(track, fix, pace, worstAccuracyM)
   if (verdict.status === 'refused') return verdict
 
   const { track: next, speedMps, tooFast } = verdict
@@ -58,6 +64,12 @@ export function measureReach(places: { fixCell: Cell; envelopeCell: Cell; radius
   const { fixCell, envelopeCell, radiusM } = places
   const distanceM = measureM(centreOf(fixCell), centreOf(envelopeCell))
   return { isWithin: distanceM <= radiusM, distanceM: roundTenth(distanceM) }
+}
+
+/** With an on-site code: between the centres of the two hint cells, so that a try tells no more than a hint. */
+export function measureCodeReach({ fixCell, envelopeCell }: { fixCell: Cell; envelopeCell: Cell }): Reach {
+  const distanceM = measureM(centreOf(coarsen(fixCell, 10)), centreOf(coarsen(envelopeCell, 10)))
+  return { isWithin: distanceM <= limits.code.reachM, distanceM: roundTenth(distanceM) }
 }
 
 function roundTenth(value: number): number {

@@ -5,6 +5,7 @@
  */
 import type { CellQuota } from './cells.ts'
 import type { Pace } from './pace.ts'
+import type { UsedCode } from './used-codes.ts'
 import { type Quotas, type QuotaWindow, reseedPermits, unusedQuotas } from './quotas.ts'
 import { emptyTrack, type Track } from './track.ts'
 
@@ -17,6 +18,8 @@ export type Standing = {
   cells?: CellQuota
   /** Hints pause where the last accepted fix is. */
   paused?: Pause
+  /** On-site codes that let the owner in, while they may still count. */
+  codes?: readonly UsedCode[]
   /** Tries of this hour from implausibly far away; of an account only. */
   jumps?: QuotaWindow
   /** Strikes pause rewards until then; of an account only. The record is PostgreSQL. */

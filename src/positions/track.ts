@@ -65,13 +65,18 @@ export function lastFixOf(track: Track): Fix | undefined {
  * Judges one fix, in this order: `accuracy` (worse than 120 m), `stale` (its `at` is older than the last
  * accepted one's; an equal one is a retry), `jump`. The speed is that of the last 30 s, or since the last
  * accepted fix where that is longer ago; too fast is no refusal here: the fix counts, hints pause and a claim
- * is refused.
+ * is refused. A claim with an on-site code may bring a coarser fix, whose track is not kept.
  */
-export function judgeFix(track: Track, reported: ReportedFix, pace: Pace): FixVerdict {
+export function judgeFix(
+  track: Track,
+  reported: ReportedFix,
+  pace: Pace,
+  worstAccuracyM: number = WORST_ACCURACY_M,
+): FixVerdict {
   const fix: Fix = { ...reported, receivedAtMs: pace.nowMs }
   const last = lastFixOf(track)
-  if (!(fix.accuracyM <= WORST_ACCURACY_M)) {
-    const figures = { accuracyM: fix.accuracyM, limitM: WORST_ACCURACY_M }
+  if (!(fix.accuracyM <= worstAccuracyM)) {
+    const figures = { accuracyM: fix.accuracyM, limitM: worstAccuracyM }
     return { status: 'refused', reason: 'accuracy', track, figures }
   }
   if (!last) return accept(track, { ...fix, isFirst: true }, pace)

@@ -8,13 +8,17 @@ import type { LiveEnvelope } from '../hints/live-envelope.ts'
 import type { LiveRequest } from '../requests/live-request.ts'
 
 export type EndReason = 'empty' | 'expired' | 'closed' | 'frozen'
-type EnvelopeFrame = 'envelope.found' | 'envelope.ended' | 'envelope.thanked'
+type EnvelopeFrame = 'envelope.found' | 'envelope.ended' | 'envelope.thanked' | 'envelope.reported'
 type RequestFrame = 'request.state' | 'request.waiting'
 type OfferFrame = 'offer.made' | 'offer.withdrawn' | 'offer.accepted' | 'offer.declined' | 'offer.renewed'
 type ChatFrame = 'chat.message' | 'chat.seen'
 type MoneyFrame = 'claim.settled' | 'wallet.changed'
+type OwnFrame = 'watching' | 'review.changed'
 export type PlayerFrame = Unnumbered<
-  Extract<ServerFrame, { type: EnvelopeFrame | RequestFrame | OfferFrame | ChatFrame | MoneyFrame }>
+  Extract<
+    ServerFrame,
+    { type: EnvelopeFrame | RequestFrame | OfferFrame | ChatFrame | MoneyFrame | OwnFrame }
+  >
 >
 
 export type Announcer = {

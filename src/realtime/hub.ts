@@ -32,6 +32,7 @@ export type HubPorts = {
   forgetTokens(playerId: string): void
   positions: ReceptionPorts['positions']
   claims: ReceptionPorts['claims']
+  duties: ReceptionPorts['duties']
   chats: ReceptionPorts['chats']
 }
 

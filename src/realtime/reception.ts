@@ -13,7 +13,7 @@ import type { Connection } from './connection.ts'
 import { describeRefusal } from './error-frame.ts'
 import type { Notices } from './redis.ts'
 import type { Roster } from './roster.ts'
-import { createSession, type Session, type SessionPorts } from './session.ts'
+import { createSession, type Duty, type Session, type SessionPorts } from './session.ts'
 import { type Authenticate, type Credential, keepVigil } from './vigil.ts'
 
 export type ReceptionPorts = SessionPorts & {
@@ -28,6 +28,7 @@ export type ReceptionPorts = SessionPorts & {
     /** The live envelopes that a player has won a share of. */
     claimedIds(playerId: string): Promise<readonly string[]>
   }
+  duties: SessionPorts['duties'] & { find(player: PlayerCaller): Promise<Duty> }
   log: Pick<Logger, 'error'>
 }
 
@@ -49,6 +50,17 @@ const CLOSED_ON_PURPOSE = 1000
 /** Whose network failed or who read too slowly comes back; who left, or was sent away, does not. */
 const mayComeBack = (theirs: number, ours: number | undefined): boolean =>
   theirs !== CLOSED_ON_PURPOSE && (ours === undefined || ours === closeCodes.tooSlow)
+
+/** With what is on record of the player. */
+async function createNew(
+  ports: ReceptionPorts,
+  player: PlayerCaller,
+  connection: Connection,
+): Promise<Session> {
+  const claimedIds = await ports.claims.claimedIds(player.id)
+  const duty = await ports.duties.find(player)
+  return createSession({ id: createId(ports), player, connection, claimedIds, duty }, ports)
+}
 
 export function createReception(
   connection: Connection,
@@ -84,8 +96,7 @@ export function createReception(
 
   async function openNew(caller: PlayerCaller, ref: string | undefined): Promise<Session | undefined> {
     const cell = await ports.positions.lastCell(caller.id)
-    const claimedIds = await ports.claims.claimedIds(caller.id)
-    const session = createSession({ id: createId(ports), player: caller, connection, claimedIds }, ports)
+    const session = await createNew(ports, caller, connection)
     await ports.roster.join(session)
     if (isEnded) {
       ports.roster.leave(session)

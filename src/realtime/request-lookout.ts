@@ -26,6 +26,7 @@ export type Watching = { category?: RequestItem['category'] }
 export type RequestLookout = {
   /** From now on, or not any more: then nothing is told, and the client forgets what it was told. */
   watch(watching: Watching | undefined): void
+  watching(): Watching | undefined
   place(cell: Cell): void
   pause(isPaused: boolean): void
   wake(): void
@@ -114,6 +115,7 @@ export function createRequestLookout(
       if (wanted === undefined) requestCrowd.leave(ticking)
       else follow()
     },
+    watching: () => watching,
     place(cell) {
       cell9 = coarsen(cell, 9)
       follow()

@@ -26,7 +26,12 @@ import { describeRefusal, refer } from './error-frame.ts'
 import { createLine, type Line } from './line.ts'
 import { createLookout, type Lookout, type LookoutPorts } from './lookout.ts'
 import { createTalk, type Talk, type TalkPorts } from './talk.ts'
-import { createRequestLookout, type RequestLookout, type RequestLookoutPorts } from './request-lookout.ts'
+import {
+  createRequestLookout,
+  type RequestLookout,
+  type RequestLookoutPorts,
+  type Watching,
+} from './request-lookout.ts'
 
 export type ClaimRequest = { envelopeId: string } & ClaimBody
 export type RevealRequest = { envelopeId: string } & RevealBody
@@ -38,10 +43,14 @@ export type ClaimAnswer =
 
 export type RevealAnswer = { status: 200; body: RevealedAnswer | Static<typeof ClaimedAnswer> } | Refusal
 
+/** Whether service requests are to be told, and which. */
+export type Duty = { isOnDuty: boolean; category?: NonNullable<Watching['category']> }
+
 export type SessionPorts = LookoutPorts &
   RequestLookoutPorts &
   TalkPorts & {
     log: Pick<Logger, 'error'>
+    duties: { set(player: PlayerCaller, duty: Duty): Promise<{ status: 'set' } | Refusal> }
     positions: { move(player: PlayerCaller, fix: Fix): Promise<MoveAnswer> }
     claims: {
       claim(player: PlayerCaller, request: ClaimRequest): Promise<ClaimAnswer>
@@ -51,6 +60,7 @@ export type SessionPorts = LookoutPorts &
 
 /** What a client says once the session is open. */
 export type SessionFrame = Exclude<ClientFrame, { type: 'hello' }>
+type WatchFrame = Extract<ClientFrame, { type: 'watch' }>
 
 export type Session = {
   readonly id: string
@@ -80,12 +90,16 @@ export type Opening = {
   connection: Connection
   /** Live envelopes that the player has a share of. */
   claimedIds: Iterable<string>
+  /** As the player left it. */
+  duty: Duty
 }
 
-export function createSession({ id, player, connection, claimedIds }: Opening, ports: SessionPorts): Session {
+export function createSession(opening: Opening, ports: SessionPorts): Session {
+  const { id, player, connection, claimedIds } = opening
   const line = createLine(connection)
   const lookout = createLookout({ player, line, claimedIds: new Set(claimedIds) }, ports)
   const requests = createRequestLookout({ playerId: player.id, line, tickMs: lookout.tickMs }, ports)
+  follow(requests, opening.duty)
   const serverTime = () => new Date(ports.clock.nowMs()).toISOString()
   const talk = createTalk({ player, line }, ports)
   const answer = createAnswering({ player, line, lookout, requests, talk, serverTime }, ports)
@@ -110,7 +124,11 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
       lookout.end()
       requests.end()
     },
-    welcome: ref => line.send(describe(ref)),
+    welcome(ref) {
+      line.send(describe(ref))
+      const { isOnDuty: serviceRequests, ...watching } = opening.duty
+      if (serviceRequests) line.send({ type: 'watching', serviceRequests, ...watching })
+    },
     leadsTo: line.leadsTo,
     cut: line.cut,
     resume(next, seq, ref) {
@@ -131,6 +149,7 @@ export function createSession({ id, player, connection, claimedIds }: Opening, p
     },
     deliver(frame, json) {
       if (talk.isEcho(frame)) return
+      if (frame.type === 'watching' && !follow(requests, dutyOf(frame))) return
       line.sendJson(json)
       const wonId = wonIdOf(frame)
       if (wonId !== undefined) lookout.addClaimed(wonId)
@@ -157,7 +176,7 @@ function createAnswering(
   { player, line, lookout, requests, talk, serverTime }: Standing,
   ports: SessionPorts,
 ): (frame: SessionFrame) => Promise<void> {
-  let lastMove: Promise<void> = Promise.resolve()
+  const [moves, watches] = [createTurns(), createTurns()]
 
   async function move(ref: string | undefined, fix: Fix): Promise<void> {
     const answer = await ports.positions.move(player, fix)
@@ -183,14 +202,20 @@ function createAnswering(
     line.send({ type: 'reveal.result', ...refer(ref), result: answer.body })
   }
 
+  /** Kept first; then here, from its beginning whatever was told before. The player's other sessions follow. */
+  async function watch(ref: string | undefined, duty: Duty): Promise<void> {
+    const set = await ports.duties.set(player, duty)
+    if (isRefusal(set)) return line.send(describeRefusal(set, ref, ports))
+    const { isOnDuty: serviceRequests, ...watching } = duty
+    line.send({ type: 'watching', ...refer(ref), serviceRequests, ...watching })
+    requests.watch(serviceRequests ? watching : undefined)
+  }
+
   return async frame => {
     switch (frame.type) {
-      case 'position': {
-        // One after the other: the order of fixes is what their plausibility is judged by.
-        const moved = lastMove.then(() => move(frame.id, frame.fix))
-        lastMove = moved.catch(() => undefined)
-        return moved
-      }
+      case 'position':
+        // The order of fixes is what their plausibility is judged by.
+        return moves(() => move(frame.id, frame.fix))
       case 'reveal': {
         const { type: _, id, ...request } = frame
         return reveal(id, request)
@@ -199,12 +224,8 @@ function createAnswering(
         const { type: _, id, ...request } = frame
         return claim(id, request)
       }
-      case 'watch': {
-        const { serviceRequests, category } = frame
-        const watching = { ...(category !== undefined && { category }) }
-        line.send({ type: 'watching', ...refer(frame.id), serviceRequests, ...watching })
-        return requests.watch(serviceRequests ? watching : undefined)
-      }
+      case 'watch':
+        return watches(() => watch(frame.id, dutyOf(frame)))
       case 'chat.send':
       case 'chat.read':
         return talk.answer(frame)
@@ -212,6 +233,31 @@ function createAnswering(
         return line.send({ type: 'pong', ...refer(frame.id), serverTime: serverTime() })
     }
   }
+}
+
+/** One after the other, as they come; what fails does not stop the next. */
+function createTurns(): (work: () => Promise<void>) => Promise<void> {
+  let last: Promise<void> = Promise.resolve()
+  return work => {
+    const done = last.then(work)
+    last = done.catch(() => undefined)
+    return done
+  }
+}
+
+const dutyOf = ({ serviceRequests, category }: Pick<WatchFrame, 'serviceRequests' | 'category'>): Duty => ({
+  isOnDuty: serviceRequests,
+  ...(serviceRequests && category !== undefined && { category }),
+})
+
+/** Whether it was otherwise before. */
+function follow(requests: RequestLookout, { isOnDuty, ...wanted }: Duty): boolean {
+  const watching = requests.watching()
+  const isSame = isOnDuty
+    ? watching !== undefined && watching.category === wanted.category
+    : watching === undefined
+  if (!isSame) requests.watch(isOnDuty ? wanted : undefined)
+  return !isSame
 }
 
 /** The envelope of which the frame announces a win. */

@@ -29,7 +29,7 @@ const HEAD_BYTES = 64
 
 export function createView(): View {
   /** Undefined before the snapshot. */
-  let bands: Map<string, Band> | undefined
+  let told: Map<string, Told> | undefined
   let warmth: Warmth | undefined
   const zonesSent = new LRUCache<Cell, true>({ max: ZONES_REMEMBERED })
 
@@ -40,7 +40,7 @@ export function createView(): View {
     for (const hint of hints) {
       const { cell10 } = hint.envelope
       const item = serialiseItem(hint, !zonesSent.has(cell10))
-      bytes += item.bytes + (bands === undefined ? 1 : HEAD_BYTES)
+      bytes += item.bytes + (told === undefined ? 1 : HEAD_BYTES)
       if (bytes > limits.hint.bytesPerTick && items.length > 0) break
       zonesSent.set(cell10, true)
       items.push(item.json)
@@ -49,24 +49,24 @@ export function createView(): View {
   }
 
   function tellHints(hints: readonly Hint[], reasonOf: (envelopeId: string) => GoneReason): Update {
-    const before = bands ?? new Map<string, Band>()
-    const changed = hints.filter(({ envelopeId, band }) => before.get(envelopeId) !== band)
+    const before = told ?? new Map<string, Told>()
+    const changed = hints.filter(hint => isNews(hint, before.get(hint.envelopeId)))
     const items = serialiseSome(changed)
     const late = new Set(changed.slice(items.length).map(({ envelopeId }) => envelopeId))
-    const now = new Map<string, Band>()
-    for (const { envelopeId, band } of hints) {
-      const told = late.has(envelopeId) ? before.get(envelopeId) : band
-      if (told !== undefined) now.set(envelopeId, told)
+    const now = new Map<string, Told>()
+    for (const { envelopeId, band, envelope } of hints) {
+      const known = late.has(envelopeId) ? before.get(envelopeId) : { band, ...textOf(envelope) }
+      if (known !== undefined) now.set(envelopeId, known)
     }
     const gone = [...before.keys()].filter(envelopeId => !now.has(envelopeId))
     const frames =
-      bands === undefined
+      told === undefined
         ? [`{"type":"snapshot","hints":[${items.join()}]}`]
         : [
             ...gone.map(envelopeId => serialise({ type: 'gone', envelopeId, reason: reasonOf(envelopeId) })),
             ...items.map(item => `{"type":"hint",${item.slice(1)}`),
           ]
-    bands = now
+    told = now
     return { frames, isComplete: late.size === 0 }
   }
 
@@ -83,6 +83,17 @@ export function createView(): View {
     },
   }
 }
+
+/** What a client knows of an envelope; its text may come later, or go. */
+type Told = { band: Band; greeting: string | undefined; clue: string | undefined }
+
+const textOf = ({ greeting, clue }: Hint['envelope']) => ({ greeting, clue })
+
+const isNews = ({ band, envelope }: Hint, known: Told | undefined): boolean =>
+  known === undefined ||
+  known.band !== band ||
+  known.greeting !== envelope.greeting ||
+  known.clue !== envelope.clue
 
 const serialise = (frame: Unnumbered): string => JSON.stringify(frame)
 
@@ -102,13 +113,14 @@ function serialiseItem(hint: Hint, withZone: boolean): Item {
 }
 
 function describeHint({ envelopeId, band, envelope }: Hint, withZone: boolean): HintItem {
-  const { cell10, kind, audience, brand, greeting, clue } = envelope
+  const { cell10, kind, audience, presence, brand, greeting, clue } = envelope
   return {
     envelopeId,
     band,
     cell: cell10,
     kind,
     audience,
+    ...(presence !== undefined && { presence }),
     ...(withZone && { zone: zoneOf(cell10) }),
     ...(brand !== undefined && { brand }),
     ...(greeting !== undefined && { greeting }),

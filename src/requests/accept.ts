@@ -8,21 +8,20 @@ import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import { type Changed, type ChangePorts, change } from './change.ts'
 import type { Pair, Players, RequestSettings, TakeGate } from './ports.ts'
-import { refuseProvider } from './provider.ts'
+import { refuseMinor, refuseProvider, refuseUntrusted, type TrustingPorts } from './provider.ts'
 import type { AskState } from './taken.ts'
 import { acceptBy, actorOf, offerIdOf } from './request.ts'
 import { viewRequest } from './view.ts'
 
-export type AcceptPorts = ChangePorts & {
-  players: Players
-  gate: TakeGate
-  askState: AskState
-  settings: RequestSettings
-}
+export type AcceptPorts = ChangePorts &
+  TrustingPorts & { players: Players; gate: TakeGate; askState: AskState; settings: RequestSettings }
 
 export type Answered = { status: 200; body: RequestAnswer } | Refusal
 
-/** The poster's: what the table refuses, `offer_gone` where the offer does not stand, or its provider may not now. */
+/**
+ * The poster's: what the table refuses, `offer_gone` where the offer does not stand, or its provider may not now;
+ * `own_request` for an offer that was made on the poster's device.
+ */
 export async function acceptOffer(
   ports: AcceptPorts,
   { caller, id, offerId }: { caller: PlayerCaller; id: string; offerId: string },
@@ -37,6 +36,7 @@ export async function acceptOffer(
       const { providerId } = offer
       const isBanned = (await players.findBanned(tx, [providerId])).has(providerId)
       if (offer.withdrawnAtMs !== null || isBanned) return refuse('offer_gone', { reason: 'withdrawn' })
+      if (offer.deviceId !== null && offer.deviceId === caller.deviceId) return refuse('own_request')
       const timeScale = (await players.find(tx, providerId))?.timeScale ?? 1
       const refusal = await refuseProvider(ports, tx, {
         provider: { id: providerId, timeScale },
@@ -67,6 +67,8 @@ export async function takeRequest(
   ports: AcceptPorts,
   { caller, id }: { caller: PlayerCaller; id: string },
 ): Promise<Answered> {
+  const minor = refuseMinor(caller)
+  if (minor !== undefined) return minor
   const pair = { requestId: id, providerId: caller.id }
   const turnedAway = await enterGate(ports, pair)
   if (turnedAway !== undefined) return turnedAway
@@ -102,7 +104,10 @@ function take(ports: AcceptPorts, caller: PlayerCaller, id: string): Promise<Cha
   return change(ports, {
     ...{ id, action: 'take', actorOf: request => actorOf(request, caller.id) },
     apply: async (tx, request) => {
-      const refusal = await refuseProvider(ports, tx, { provider: caller, request, nowMs })
+      const { priceMinor } = request
+      const refusal =
+        (await refuseUntrusted(ports, tx, { playerId: caller.id, priceMinor, nowMs })) ??
+        (await refuseProvider(ports, tx, { provider: caller, request, nowMs }))
       if (refusal !== undefined) return refusal
       const isBanned = (await players.findBanned(tx, [caller.id])).has(caller.id)
       if (isBanned) return refuse('banned')

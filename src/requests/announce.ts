@@ -6,7 +6,7 @@ import { toMoney } from '../envelopes/view.ts'
 import type { RequestAnnouncer } from '../realtime/announcer.ts'
 import { toLiveRequest } from './live-request.ts'
 import { type Offer, refundMinorOf, type ServiceRequest } from './request.ts'
-import { isEnded, isPublic } from './state.ts'
+import { isEnded, isPublic, keepsOffers } from './state.ts'
 
 export type Change = {
   before: ServiceRequest
@@ -42,7 +42,7 @@ function tellThoseOffering(announcer: RequestAnnouncer, { after, standing = [] }
   const { id: serviceRequestId, state } = after
   for (const { id: offerId, providerId } of standing) {
     const offer = { serviceRequestId, offerId }
-    if (isPublic(state)) announcer.toPlayer(providerId, { type: 'offer.renewed', ...offer })
+    if (keepsOffers(state)) announcer.toPlayer(providerId, { type: 'offer.renewed', ...offer })
     else if (state === 'accepted' || state === 'cancelled' || state === 'expired')
       announcer.toPlayer(providerId, { type: 'offer.declined', ...offer, reason: state })
   }

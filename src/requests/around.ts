@@ -6,6 +6,7 @@ import { toMoney, toTimestamp } from '../envelopes/view.ts'
 import { type Cell, coarsen } from '../geo/cell.ts'
 import { zoneOf } from '../hints/zone.ts'
 import type { PlayerCaller } from '../players/caller.ts'
+import { refuseMinor } from './provider.ts'
 import type { LiveRequests } from './live-requests.ts'
 import type { Nearby, NearRequest } from './nearby.ts'
 import type { Positions } from '../positions/positions.ts'
@@ -24,6 +25,8 @@ export async function listAround(
   { live, nearby, positions }: AroundPorts,
   { caller, category }: { caller: PlayerCaller; category?: RequestCategory },
 ): Promise<{ status: 200; body: Answer } | Refusal> {
+  const minor = refuseMinor(caller)
+  if (minor !== undefined) return minor
   const cell = await positions.lastCell(caller.id)
   if (cell === undefined) return refuse('position_needed')
   const cell9 = coarsen(cell, 9)

@@ -1,7 +1,7 @@
 /**
  * Every change of a service request: lock its row, decide by the table, replace it, and move the money that goes with
  * its new state, in one transaction. Whoever comes second sees the first, so of two accepts, or a confirm and a
- * dispute, exactly one happens. The lock order is request, player, accounts.
+ * dispute, exactly one happens. The lock order is request, player, review, accounts.
  */
 import type { Clock } from '#platform/clock.ts'
 import type { Tx } from '#platform/postgres.ts'
@@ -11,14 +11,17 @@ import { announceChange, type Change } from './announce.ts'
 import type { Ledger } from '../ledger/transfer.ts'
 import type { Transact } from '#platform/postgres.ts'
 import type { Budgets, RequestRecord } from './ports.ts'
+import type { ReviewDesk } from '../reviews/desk.ts'
 import { releaseEscrow, type ServiceRequest } from './request.ts'
-import { type Action, type Actor, decide, isEnded, isPublic, type RequestState } from './state.ts'
+import { type Action, type Actor, decide, isEnded, keepsOffers, type RequestState } from './state.ts'
 
 export type ChangePorts = {
   transact: Transact
   record: RequestRecord
   ledger: Ledger
   budgets: Budgets
+  /** Nobody needs to judge what is over. */
+  reviews: Pick<ReviewDesk, 'withdraw'>
   announcer: RequestAnnouncer
   clock: Clock
 }
@@ -43,7 +46,7 @@ export async function change(ports: ChangePorts, order: ChangeOrder): Promise<Ch
 
 /** `not_found`, what the table refuses, what `apply` refuses, `frozen` where it would pay. */
 export async function changeIn(
-  { record, ledger, budgets }: Pick<ChangePorts, 'record' | 'ledger' | 'budgets'>,
+  { record, ledger, budgets, reviews }: Pick<ChangePorts, 'record' | 'ledger' | 'budgets' | 'reviews'>,
   tx: Tx,
   { id, action, actorOf, apply }: ChangeOrder,
 ): Promise<Changed> {
@@ -58,8 +61,11 @@ export async function changeIn(
   if ('status' in next) return next
   if ((next.paidMinor ?? 0n) > 0n && (await isFrozen(budgets, tx, next))) return refuse('frozen')
   const after = { ...next, version: await record.store(tx, before, next) }
-  if (isEnded(after.state)) await ledger.post(tx, releaseEscrow(after))
-  const concernsOffers = after.offers > 0 && isPublic(before.state) !== isPublic(after.state)
+  if (isEnded(after.state)) {
+    await reviews.withdraw(tx, { kind: 'service_request', subjectId: id, nowMs: after.endedAtMs ?? 0 })
+    await ledger.post(tx, releaseEscrow(after))
+  }
+  const concernsOffers = after.offers > 0 && keepsOffers(before.state) !== keepsOffers(after.state)
   const standing = concernsOffers ? await record.listStanding(tx, after) : []
   return { status: 'changed', before, after, standing }
 }

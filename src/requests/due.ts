@@ -27,11 +27,16 @@ const batch = 100
 const putOffMs = 60_000
 
 const actionOf: Partial<Record<RequestState, Action>> = {
+  draft: 'expire',
+  review: 'expire',
   open: 'expire',
   offered: 'expire',
   accepted: 'lapse',
   delivered: 'confirm',
 }
+
+/** The states that end, or go back, when their time is over; a delivery is confirmed then. */
+export const expiring: readonly RequestState[] = ['draft', 'review', 'open', 'offered', 'accepted']
 
 /** One batch; `more` when it was full. */
 export async function actOnDue(ports: DuePorts, states: readonly RequestState[]): Promise<{ more: boolean }> {
@@ -114,7 +119,7 @@ export function suggestPrice({ priceMinor }: Pick<ServiceRequest, 'priceMinor'>)
 }
 
 export const createRequestJobs = (ports: DuePorts): Job[] => [
-  { name: 'expire-requests', everyMs, run: () => actOnDue(ports, ['open', 'offered', 'accepted']) },
+  { name: 'expire-requests', everyMs, run: () => actOnDue(ports, expiring) },
   { name: 'confirm-requests', everyMs, run: () => actOnDue(ports, ['delivered']) },
   { name: 'widen-requests', everyMs, run: () => widenDue(ports) },
 ]

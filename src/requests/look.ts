@@ -18,6 +18,7 @@ import { type Refusal, refuse } from '#platform/problem.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { Answered } from './accept.ts'
 import type { Reputations, RequestRecord, RequestSettings } from './ports.ts'
+import { refuseMinor } from './provider.ts'
 import type { ServiceRequest } from './request.ts'
 import { isPublic, type RequestState } from './state.ts'
 import { roleOf, viewForOperator, viewOffer, viewRequest } from './view.ts'
@@ -34,7 +35,7 @@ type Query = { limit?: string; cursor?: string }
 type Listed<I> = { status: 200; body: ReturnType<typeof toPage<unknown, I>> } | Refusal
 type Asked = { caller: PlayerCaller; query: Query }
 
-/** `not_found` to others once it is not open any more: an id alone tells nothing. */
+/** `not_found` to others once it is not open any more: an id alone tells nothing; `minors_mode` while it is. */
 export async function getRequest(
   { tx, record, reputations, clock, settings }: LookPorts,
   { caller, id }: { caller: PlayerCaller; id: string },
@@ -42,7 +43,11 @@ export async function getRequest(
   const request = await record.find(tx, id)
   if (request === undefined) return refuse('not_found')
   const role = roleOf(request, caller.id)
-  if (role === 'other' && !isPublic(request.state)) return refuse('not_found')
+  if (role === 'other') {
+    if (!isPublic(request.state)) return refuse('not_found')
+    const minor = refuseMinor(caller)
+    if (minor !== undefined) return minor
+  }
   const rated = async (as: 'poster' | 'provider', playerId: string) =>
     (await reputations.summarise(tx, { playerIds: [playerId], as, nowMs: clock.nowMs() })).get(playerId)
   const { posterId, providerId } = request

@@ -7,25 +7,28 @@ import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import { type ChangePorts, change } from './change.ts'
 import type { RequestSettings } from './ports.ts'
-import { refuseProvider } from './provider.ts'
+import { refuseMinor, refuseProvider, refuseUntrusted, type TrustingPorts } from './provider.ts'
 import { actorOf, type Offer, offerIdOf } from './request.ts'
 import { readText } from './rules.ts'
 import { nameProvider, viewOffer } from './view.ts'
 
-export type OfferPorts = ChangePorts & { settings: RequestSettings }
+export type OfferPorts = ChangePorts & TrustingPorts & { settings: RequestSettings }
 
 type Answered = { status: 200; body: Static<typeof OfferAnswer> } | Refusal
 type OfferRequest = { caller: PlayerCaller; id: string; note: string | undefined }
 
 /**
- * `request_refused` text_refused, what the table refuses, `own_request` from the poster's device, `offer_gone` where
- * it was withdrawn or the request dropped before, `daily_limit`, `request_limit` offers.
+ * `minors_mode`, `request_refused` text_refused, what the table refuses, `trust_needed`, `own_request` from the
+ * poster's device, `offer_gone` where it was withdrawn or the request dropped before, `daily_limit`, `request_limit`
+ * offers.
  */
 export async function makeOffer(
   ports: OfferPorts,
   { caller, id, note: raw }: OfferRequest,
 ): Promise<Answered> {
   const { record, clock, settings, announcer } = ports
+  const minor = refuseMinor(caller)
+  if (minor !== undefined) return minor
   const note = readText('note', raw)
   if (isRefusal(note)) return note
   const nowMs = clock.nowMs()
@@ -39,13 +42,16 @@ export async function makeOffer(
         outcome.offer = known
         return known.withdrawnAtMs === null ? request : refuse('offer_gone', { reason: 'withdrawn' })
       }
-      const refusal = await refuseProvider(ports, tx, { provider: caller, request, nowMs })
+      const { priceMinor } = request
+      const refusal =
+        (await refuseUntrusted(ports, tx, { playerId: caller.id, priceMinor, nowMs })) ??
+        (await refuseProvider(ports, tx, { provider: caller, request, nowMs }))
       if (refusal !== undefined) return refusal
       if (request.offers >= limits.serviceRequest.offers) return refuse('request_limit', { reason: 'offers' })
       outcome.isNew = true
       outcome.offer = await record.offer(tx, {
         ...{ id: offerId, requestId: id, providerId: caller.id, note: note.text ?? null },
-        ...{ createdAtMs: nowMs, withdrawnAtMs: null },
+        ...{ deviceId: caller.deviceId ?? null, createdAtMs: nowMs, withdrawnAtMs: null },
       })
       return { ...request, state: to, offers: request.offers + 1 }
     },

@@ -3,6 +3,7 @@ import type { Reputation } from '#protocol/scalars.ts'
 import type { PageRequest } from '#platform/page.ts'
 import type { Tx } from '#platform/postgres.ts'
 import type { Covered } from '../budgets/budget.ts'
+import type { Trust } from '../trust/trust.ts'
 import type { Offer, ServiceRequest } from './request.ts'
 import type { RequestState } from './state.ts'
 
@@ -83,6 +84,9 @@ export type TakeGate = {
   release(pair: Pair): Promise<void>
 }
 
+/** Reads what somebody has done so far, and what that is worth. */
+export type TrustOf = (tx: Tx, who: { playerId: string; nowMs: number }) => Promise<Trust>
+
 /** How others rate people, by what they were rated as; ratings that are not told yet do not count. */
 export type Reputations = {
   summarise(
@@ -92,6 +96,8 @@ export type Reputations = {
 }
 
 export type RequestSettings = {
+  /** There everybody is trusted. */
+  isSandbox: boolean
   currencies: ReadonlyMap<string, number>
   dayZone: string
   hmacSecret: string

@@ -1,13 +1,15 @@
 /**
- * Posting: one transaction inserts the request and moves its price into escrow; only then can anybody see it. Refusals,
- * in order, none of which depends on what others have posted:
+ * Posting: one transaction inserts the request and moves its price into escrow; only then can anybody see it, and only
+ * where its text need not wait for a reviewer. A draft is kept without its money and without a position, and posted
+ * later. Refusals, in order, none of which depends on what others have posted:
  *
- *   1 `bad_request`, `request_refused`         the request alone (rules.ts)
- *   2 `position_needed`, `position_refused`    the player alone
- *   3 `request_refused` too_far                the player and the place
- *   4 `frozen`                                 the platform
- *   5 `request_limit` unended, `daily_limit`   the player alone
- *   6 `insufficient_funds`                     the player's wallet
+ *   1 `minors_mode`                            the player alone
+ *   2 `bad_request`, `request_refused`         the request alone (rules.ts)
+ *   3 `position_needed`, `position_refused`    the player alone
+ *   4 `request_refused` too_far                the player and the place
+ *   5 `frozen`                                 the platform
+ *   6 `request_limit` unended, `daily_limit`   the player alone
+ *   7 `insufficient_funds`                     the player's wallet
  */
 import { limits } from '#protocol/limits.ts'
 import {
@@ -23,6 +25,7 @@ import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
 import { centreOf, locateCell } from '../geo/cell.ts'
 import { measureM } from '../geo/distance.ts'
+import type { Point } from '../geo/point.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { RequestAnnouncer } from '../realtime/announcer.ts'
 import { isFrozen } from './change.ts'
@@ -31,7 +34,8 @@ import type { Ledger } from '../ledger/transfer.ts'
 import type { Positions } from '../positions/positions.ts'
 import type { RunOnce } from '#platform/idempotency.ts'
 import type { Budgets, RequestRecord, RequestSettings } from './ports.ts'
-import { fundRequest, type ServiceRequest, showAgain } from './request.ts'
+import type { ReviewDesk } from '../reviews/desk.ts'
+import { fundRequest, publish, type ServiceRequest } from './request.ts'
 import { broken, judgePost, type PostDraft } from './rules.ts'
 import { viewRequest } from './view.ts'
 
@@ -41,6 +45,7 @@ export type PostPorts = {
   ledger: Ledger
   positions: Pick<Positions, 'standing'>
   budgets: Budgets
+  reviews: Pick<ReviewDesk, 'submit'>
   announcer: RequestAnnouncer
   clock: Clock
   random: Random
@@ -63,17 +68,37 @@ export async function postRequest(ports: PostPorts, { caller, body, idempotencyK
   }
   const answer = await ports.runOnce<Posted>(request, async tx => {
     if (judged.status === 'refused') return judged
-    const posted = createRequest(ports, { caller, draft: judged.draft, nowMs })
-    const refusal = await refuseByRecord(ports, tx, { caller, request: posted })
+    const { expiresAtMs } = judged.draft
+    const draft = createDraft(ports, { caller, draft: judged.draft, nowMs })
+    const refusal = await refuseByRecord(ports, tx, { caller, request: draft })
     if (refusal !== undefined) return refusal
+    const posted =
+      body.draft === true
+        ? draft
+        : publish(draft, { to: await submit(ports, tx, draft, nowMs), expiresAtMs, nowMs })
     await record.insert(tx, posted)
-    const unfunded = await fund(ports.ledger, () => ports.ledger.post(tx, [fundRequest(posted)]))
+    const unfunded =
+      posted.fundedAtMs === null
+        ? undefined
+        : await fund(ports.ledger, () => ports.ledger.post(tx, [fundRequest(posted)]))
     if (unfunded !== undefined) return unfunded
     opened = posted
     return { status: 201, body: viewRequest(posted, 'poster', settings.hmacSecret) }
   })
-  if (opened !== undefined && !isRefusal(answer)) announcer.requestOpened(toLiveRequest(opened))
+  if (opened?.state === 'open' && !isRefusal(answer)) announcer.requestOpened(toLiveRequest(opened))
   return answer
+}
+
+/** Hands the text to the reviewers; where the request goes from there. */
+export async function submit(
+  { reviews }: Pick<PostPorts, 'reviews'>,
+  tx: Tx,
+  { id, posterId, text }: ServiceRequest,
+  nowMs: number,
+): Promise<'review' | 'open'> {
+  const draft = { kind: 'service_request', subjectId: id, authorId: posterId, lines: [text] } as const
+  const { isHeld } = await reviews.submit(tx, { ...draft, nowMs })
+  return isHeld ? 'review' : 'open'
 }
 
 /** Posts what leaves a wallet; undefined when it was there. */
@@ -92,14 +117,24 @@ export async function fund(
 
 type Judging = { caller: PlayerCaller; body: PostBody; nowMs: number }
 
-async function judge({ settings, positions }: PostPorts, { caller, body, nowMs }: Judging) {
-  const judged = judgePost(body, { currencies: settings.currencies, nowMs })
-  if (judged.status === 'refused') return judged
-  const standing = await positions.standing(caller, body.fix)
+async function judge(ports: PostPorts, { caller, body, nowMs }: Judging) {
+  if (caller.isMinor === true) return refuse('minors_mode', { reason: 'strangers' })
+  const judged = judgePost(body, { currencies: ports.settings.currencies, nowMs })
+  if (judged.status === 'refused' || body.draft === true) return judged
+  return (await refuseFar(ports, caller, { fix: body.fix, place: judged.draft.place })) ?? judged
+}
+
+/** Whoever posts is near the place, or was a moment ago. */
+export async function refuseFar(
+  { positions }: Pick<PostPorts, 'positions'>,
+  caller: PlayerCaller,
+  { fix, place }: { fix: PostBody['fix']; place: Point },
+): Promise<Refusal | undefined> {
+  const standing = await positions.standing(caller, fix)
   if (standing.status === 'refused') return standing
-  const distanceM = measureM(judged.draft.place, centreOf(standing.cell))
+  const distanceM = measureM(place, centreOf(standing.cell))
   const limitM = limits.serviceRequest.postReachM
-  if (distanceM <= limitM) return judged
+  if (distanceM <= limitM) return undefined
   return broken('too_far', { figures: { distanceM: Math.round(distanceM), limitM } })
 }
 
@@ -129,7 +164,7 @@ export function isToday(
   return atMs !== undefined && dayOf(atMs * timeScale, zone) === dayOf(nowMs * timeScale, zone)
 }
 
-function createRequest(
+function createDraft(
   ports: { clock: Clock; random: Random },
   { caller, draft, nowMs }: { caller: PlayerCaller; draft: PostDraft; nowMs: number },
 ): ServiceRequest {
@@ -139,8 +174,9 @@ function createRequest(
     posterId: caller.id,
     deviceId: caller.deviceId ?? null,
     cell: locateCell(draft.place),
-    ...{ state: 'open', version: 1n, topUps: 0, offers: 0, providerId: null, ...showAgain(nowMs) },
-    ...{ createdAtMs: nowMs, dueAtMs: draft.expiresAtMs },
+    ...{ state: 'draft', version: 1n, topUps: 0, offers: 0, providerId: null },
+    ...{ reachM: limits.serviceRequest.reachesM[0], widensAtMs: null },
+    ...{ createdAtMs: nowMs, fundedAtMs: null, dueAtMs: draft.expiresAtMs },
     ...{ acceptedAtMs: null, deliveredAtMs: null, disputeReason: null, endedAtMs: null, paidMinor: null },
   }
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { keysetParams } from '#platform/page.ts'
 import { loadStatements, lockNumber, type Row, type Statement, type Tx } from '#platform/postgres.ts'
 import { type Cell, fromBigInt, toBigInt } from '../geo/cell.ts'
+import type { DutyRecord } from './duty.ts'
 import type { LiveRequest } from './live-request.ts'
 import type { AcceptanceRecord, RequestRecord } from './ports.ts'
 import type { Offer, RequestCategory, ServiceRequest } from './request.ts'
@@ -13,6 +14,7 @@ const sql = loadStatements(import.meta.url, [
   ...(['list-taken-requests', 'list-requests-by-state', 'list-due-requests'] as const),
   ...(['list-widening-requests', 'lock-player-count', 'count-unended', 'find-nth-post'] as const),
   ...(['find-nth-place', 'find-nth-drop', 'add-offer', 'find-offer', 'withdraw-offer'] as const),
+  ...(['find-duty', 'set-duty'] as const),
   ...(['hold-request', 'list-acceptances', 'find-states', 'list-standing-offers'] as const),
   ...(['list-offers', 'add-acceptance', 'drop-acceptance', 'find-drop', 'live-requests'] as const),
 ])
@@ -27,8 +29,8 @@ export const requestRecord: RequestRecord = {
     const where = [place.lng, place.lat, toBigInt(cell)]
     const money = [request.currency, request.priceMinor, request.reachM]
     const times = [toDate(request.widensAtMs), toDate(request.dueAtMs), request.deliverWithinS]
-    const life = [toDate(request.createdAtMs), toDate(request.expiresAtMs)]
-    await tx.query(sql['insert-request'], [...what, ...where, ...money, ...times, ...life])
+    const life = [request.createdAtMs, request.expiresAtMs, request.fundedAtMs].map(toDate)
+    await tx.query(sql['insert-request'], [...what, ...where, ...money, ...times, ...life, request.state])
   },
 
   find: async (tx, id) => (await findRequests(tx, [id]))[0],
@@ -46,6 +48,7 @@ export const requestRecord: RequestRecord = {
       ...[before.id, before.state, before.version],
       ...[priceMinor, topUps, state, offers, providerId, reachM, ...times],
       ...[after.disputeReason, toDate(after.endedAtMs), after.paidMinor],
+      ...[toDate(after.expiresAtMs), toDate(after.fundedAtMs), after.deviceId],
     ])
     assert(row, 'a locked request is as it was read')
     return row.version
@@ -76,8 +79,8 @@ export const requestRecord: RequestRecord = {
   findNthNewestDropMs: (tx, which) => findNthMs(tx, sql['find-nth-drop'], which),
 
   async offer(tx, offer) {
-    const { id, requestId, providerId, note, createdAtMs } = offer
-    await tx.query(sql['add-offer'], [id, requestId, providerId, note, new Date(createdAtMs)])
+    const { id, requestId, providerId, note, deviceId, createdAtMs } = offer
+    await tx.query(sql['add-offer'], [id, requestId, providerId, note, deviceId, new Date(createdAtMs)])
     return offer
   },
 
@@ -108,6 +111,18 @@ export const requestRecord: RequestRecord = {
 
   hasDropped: async (tx, { requestId, providerId }) =>
     (await tx.query(sql['find-drop'], [requestId, providerId])).length > 0,
+}
+
+export const dutyRecord: DutyRecord = {
+  async find(tx, playerId) {
+    type DutyRow = { is_on_duty: boolean; category: RequestCategory | null }
+    const [row] = await tx.query<DutyRow>(sql['find-duty'], [playerId])
+    return row && { isOnDuty: row.is_on_duty, ...(row.category !== null && { category: row.category }) }
+  },
+
+  async set(tx, { playerId, isOnDuty, category, nowMs }) {
+    await tx.query(sql['set-duty'], [playerId, isOnDuty, category ?? null, new Date(nowMs)])
+  },
 }
 
 type AcceptanceRow = Row & { provider_id: string; accepted_at: Date; dropped_at: Date | null }
@@ -170,6 +185,7 @@ type RequestRow = Row & {
   due_at: Date | null
   deliver_within_s: number
   created_at: Date
+  funded_at: Date | null
   expires_at: Date
   accepted_at: Date | null
   delivered_at: Date | null
@@ -186,7 +202,7 @@ const toRequest = (row: RequestRow): ServiceRequest => ({
   ...{ currency: row.currency, priceMinor: row.price, topUps: row.top_ups, state: row.state },
   ...{ version: row.version, offers: row.offers, providerId: row.provider_id, reachM: row.reach_m },
   ...{ widensAtMs: toMs(row.widens_at), dueAtMs: toMs(row.due_at), deliverWithinS: row.deliver_within_s },
-  createdAtMs: row.created_at.getTime(),
+  ...{ createdAtMs: row.created_at.getTime(), fundedAtMs: toMs(row.funded_at) },
   expiresAtMs: row.expires_at.getTime(),
   ...{ acceptedAtMs: toMs(row.accepted_at), deliveredAtMs: toMs(row.delivered_at) },
   ...{ disputeReason: row.dispute_reason, endedAtMs: toMs(row.ended_at), paidMinor: row.paid },
@@ -197,12 +213,14 @@ type OfferRow = Row & {
   request_id: string
   provider_id: string
   note: string | null
+  device_id: string | null
   created_at: Date
   withdrawn_at: Date | null
 }
 
 const toOffer = (row: OfferRow): Offer => ({
   ...{ id: row.id, requestId: row.request_id, providerId: row.provider_id, note: row.note },
+  deviceId: row.device_id,
   createdAtMs: row.created_at.getTime(),
   withdrawnAtMs: toMs(row.withdrawn_at),
 })

@@ -38,6 +38,9 @@ export type ServiceRequest = {
   dueAtMs: number | null
   deliverWithinS: number
   createdAtMs: number
+  /** When its price went into escrow; a draft has none there. */
+  fundedAtMs: number | null
+  /** Of a draft: when it is forgotten. */
   expiresAtMs: number
   acceptedAtMs: number | null
   deliveredAtMs: number | null
@@ -52,6 +55,8 @@ export type Offer = {
   requestId: string
   providerId: string
   note: string | null
+  /** That it was made on, where the token named one. */
+  deviceId: string | null
   createdAtMs: number
   withdrawnAtMs: number | null
 }
@@ -75,6 +80,22 @@ export function widen(request: ServiceRequest, nowMs: number): ServiceRequest {
   const isWidest = nextReachM(reachM) === undefined
   return { ...request, reachM, widensAtMs: isWidest ? null : nowMs + widenEveryMs }
 }
+
+/** Paid for; seen by others now, or once its text is released. */
+export const publish = (
+  request: ServiceRequest,
+  { to, expiresAtMs, nowMs }: { to: RequestState; expiresAtMs: number; nowMs: number },
+): ServiceRequest => ({
+  ...request,
+  ...(to === 'open' ? showAgain(nowMs) : { widensAtMs: null }),
+  ...{ state: to, fundedAtMs: nowMs, expiresAtMs, dueAtMs: expiresAtMs },
+})
+
+/** Nobody sees it until its text is judged; offers stand meanwhile. */
+export const hold = (request: ServiceRequest): ServiceRequest => ({
+  ...request,
+  ...{ state: 'review', widensAtMs: null },
+})
 
 /** In somebody's hands: from here on its place is known to two. */
 export const acceptBy = (request: ServiceRequest, providerId: string, nowMs: number): ServiceRequest => ({
@@ -114,12 +135,12 @@ export const topUp = (request: ServiceRequest, amountMinor: bigint): ServiceRequ
 })
 
 /** What the escrow holds: the whole price until the end. */
-export const escrowMinorOf = ({ state, priceMinor }: ServiceRequest): bigint =>
-  isEnded(state) ? 0n : priceMinor
+export const escrowMinorOf = ({ state, priceMinor, fundedAtMs }: ServiceRequest): bigint =>
+  isEnded(state) || fundedAtMs === null ? 0n : priceMinor
 
 /** What goes back to the poster at the end. */
-export const refundMinorOf = ({ priceMinor, paidMinor }: ServiceRequest): bigint =>
-  paidMinor === null ? 0n : priceMinor - paidMinor
+export const refundMinorOf = ({ priceMinor, paidMinor, fundedAtMs }: ServiceRequest): bigint =>
+  paidMinor === null || fundedAtMs === null ? 0n : priceMinor - paidMinor
 
 type Kind = 'request_escrow' | 'request_top_up' | 'request_pay' | 'request_refund'
 type Movement = {
@@ -143,12 +164,15 @@ const move = (
 const posterWallet = ({ posterId, currency }: ServiceRequest): AccountRef => walletOf(posterId, currency)
 const held = ({ id, currency }: ServiceRequest): AccountRef => escrowOf(id, currency)
 
-/** Wallet to escrow: the price of a new request. */
-export const fundRequest = (request: ServiceRequest): Transfer =>
-  move(request, {
+/** Wallet to escrow: the price of a request that is posted. */
+export function fundRequest(request: ServiceRequest): Transfer {
+  const { priceMinor: amountMinor, fundedAtMs: atMs } = request
+  assert(atMs !== null, 'a draft is not paid for')
+  return move(request, {
     ...{ name: 'escrow', kind: 'request_escrow', debit: posterWallet(request), credit: held(request) },
-    ...{ amountMinor: request.priceMinor, atMs: request.createdAtMs },
+    ...{ amountMinor, atMs },
   })
+}
 
 /** Wallet to escrow: what {@link topUp} has added. */
 export const fundTopUp = (request: ServiceRequest, amountMinor: bigint, atMs: number): Transfer =>

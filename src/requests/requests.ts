@@ -17,8 +17,13 @@ import type { Positions } from '../positions/positions.ts'
 import type { Budgets, Players, RequestRecord } from './ports.ts'
 import type { RunOnce } from '#platform/idempotency.ts'
 import type { Transact } from '#platform/postgres.ts'
-import type { Reputations, RequestSettings, TakeGate } from './ports.ts'
+import type { Reputations, RequestSettings, TakeGate, TrustOf } from './ports.ts'
 import { postRequest } from './post.ts'
+import { postDraft } from './draft.ts'
+import { type DutyRecord, findDuty, setDuty } from './duty.ts'
+import { createReviewedRequests } from './reviewed.ts'
+import type { ReviewDesk } from '../reviews/desk.ts'
+import type { Subject } from '../reviews/subject.ts'
 import { createStateAsking } from './taken.ts'
 import { topUpRequest } from './top-up.ts'
 
@@ -30,6 +35,9 @@ export type ServiceRequestPorts = {
   positions: Pick<Positions, 'standing' | 'lastCell'>
   budgets: Budgets
   players: Players
+  duties: DutyRecord
+  trustOf: TrustOf
+  reviews: ReviewDesk
   gate: TakeGate
   reputations: Reputations
   noteAction: NoteAction
@@ -47,6 +55,7 @@ type Bound<V> = V extends (ports: never, request: infer R) => infer A ? (request
 
 export type ServiceRequests = {
   post: Bound<typeof postRequest>
+  postDraft: Bound<typeof postDraft>
   offer: Bound<typeof makeOffer>
   withdraw: Bound<typeof withdrawOffer>
   accept: Bound<typeof acceptOffer>
@@ -63,6 +72,10 @@ export type ServiceRequests = {
   listTaken: Bound<typeof listTakenRequests>
   listOffers: Bound<typeof listOffers>
   listByState: Bound<typeof listByState>
+  setDuty: Bound<typeof setDuty>
+  findDuty: Bound<typeof findDuty>
+  /** For the reviewers. */
+  reviewed: Subject
   /** Expiry, lapse, silence and the widening circle, for the job runner. */
   jobs: readonly Job[]
 }
@@ -74,6 +87,7 @@ export function createServiceRequests({ database, ...ports }: ServiceRequestPort
   }
   return {
     post: request => postRequest(all, request),
+    postDraft: request => postDraft(all, request),
     offer: request => makeOffer(all, request),
     withdraw: request => withdrawOffer(all, request),
     accept: request => acceptOffer(all, request),
@@ -90,6 +104,9 @@ export function createServiceRequests({ database, ...ports }: ServiceRequestPort
     listTaken: request => listTakenRequests(all, request),
     listOffers: request => listOffers(all, request),
     listByState: request => listByState(all, request),
+    setDuty: request => setDuty(all, request),
+    findDuty: caller => findDuty(all, caller),
+    reviewed: createReviewedRequests(all),
     jobs: createRequestJobs(all),
   }
 }

@@ -8,6 +8,7 @@ import {
   listOffers,
   listServiceRequestsByState,
   offerOnServiceRequest,
+  postDraft,
   removeServiceRequest,
   splitServiceRequest,
   takeServiceRequest,
@@ -21,9 +22,12 @@ import {
   listTakenServiceRequests,
   postServiceRequest,
 } from '#protocol/rest/service-requests.ts'
-import type { Bind } from '#platform/http.ts'
+import { getDuty, setDuty } from '#protocol/rest/duty.ts'
+import { answer, type Bind } from '#platform/http.ts'
+import { isRefusal } from '#platform/problem.ts'
 import type { Caller } from '../players/caller.ts'
 import { type AroundPorts, listAround } from './around.ts'
+import type { Duty } from './duty.ts'
 import type { ServiceRequests } from './requests.ts'
 
 export function registerServiceRequestRoutes(
@@ -47,7 +51,14 @@ export function registerServiceRequestRoutes(
   bind(removeServiceRequest, ({ params, body }) => requests.remove({ id: params.id, reason: body.reason }))
 }
 
+const describeDuty = ({ isOnDuty: onDuty, ...more }: Duty) => ({ onDuty, ...more })
+
 function bindProviders(bind: Bind<Caller>, requests: ServiceRequests): void {
+  bind(getDuty, async ({ caller }) => answer(200, describeDuty(await requests.findDuty(caller))))
+  bind(setDuty, async ({ caller, body: { onDuty: isOnDuty, ...more } }) => {
+    const set = await requests.setDuty({ caller, duty: { isOnDuty, ...more } })
+    return isRefusal(set) ? set : answer(200, describeDuty(set.duty))
+  })
   bind(offerOnServiceRequest, ({ caller, params, body }) =>
     requests.offer({ caller, id: params.id, note: body.note }),
   )
@@ -64,6 +75,9 @@ function bindPosters(bind: Bind<Caller>, requests: ServiceRequests): void {
   bind(confirmServiceRequest, ({ caller, params }) => requests.confirm({ caller, id: params.id }))
   bind(disputeServiceRequest, ({ caller, params, body }) =>
     requests.dispute({ caller, id: params.id, reason: body.reason }),
+  )
+  bind(postDraft, ({ caller, params, body, idempotencyKey }) =>
+    requests.postDraft({ caller, id: params.id, body, idempotencyKey }),
   )
   bind(cancelServiceRequest, ({ caller, params }) => requests.cancel({ caller, id: params.id }))
   bind(topUpServiceRequest, ({ caller, params, body, idempotencyKey }) =>

@@ -42,16 +42,19 @@ export function judgePost(
   const sent = parsePosition(body.place.coordinates)
   const place = sent && parsePoint(toWgs84(sent, body.crs ?? 'wgs84'))
   if (place === undefined) return invalid('/body/place', 'is not on Earth')
-  const expiresAtMs =
-    body.expiresAt === undefined ? nowMs + rules.lifetimeMs.default : Date.parse(body.expiresAt)
-  // RFC 3339 knows leap seconds, Date does not.
-  if (Number.isNaN(expiresAtMs)) return invalid('/body/expiresAt', 'is not a time')
+  const isDraft = body.draft === true
+  if (isDraft && body.expiresAt !== undefined) return invalid('/body/expiresAt', 'is told when it is posted')
+  const expiry = isDraft
+    ? ({ status: 'ok', expiresAtMs: nowMs + rules.draftMs } as const)
+    : judgeExpiry(body.expiresAt, nowMs)
+  if (expiry.status === 'refused' && expiry.code === 'bad_request') return expiry
 
   const { amountMinor, currency } = body.price
   if (!currencies.has(currency)) return broken('currency_unknown')
   const priceMinor = BigInt(amountMinor)
-  const refusal = refusePrice(priceMinor) ?? refuseExpiry(expiresAtMs - nowMs)
+  const refusal = refusePrice(priceMinor)
   if (refusal !== undefined) return refusal
+  if (expiry.status === 'refused') return expiry
 
   const text = readText('text', body.text)
   if (text.status === 'refused') return text
@@ -60,7 +63,7 @@ export function judgePost(
   if (instructions.status === 'refused') return instructions
   const draft = {
     ...{ place, mode: body.mode, category: body.category, text: text.text ?? '', currency, priceMinor },
-    ...{ instructions: instructions.text ?? null, expiresAtMs },
+    ...{ instructions: instructions.text ?? null, expiresAtMs: expiry.expiresAtMs },
     deliverWithinS: body.deliverWithinS ?? rules.deliverWithinS.default,
   }
   return { status: 'ok', draft }
@@ -74,13 +77,22 @@ export function refusePrice(priceMinor: bigint): Refusal | undefined {
   return undefined
 }
 
-function refuseExpiry(lifetimeMs: number): Refusal | undefined {
-  const { min, max } = rules.lifetimeMs
+/** When a request that is posted now is over. */
+export function judgeExpiry(
+  expiresAt: string | undefined,
+  nowMs: number,
+): { status: 'ok'; expiresAtMs: number } | Refusal {
+  const { min, max, default: usual } = rules.lifetimeMs
+  const expiresAtMs = expiresAt === undefined ? nowMs + usual : Date.parse(expiresAt)
+  // RFC 3339 knows leap seconds, Date does not.
+  if (Number.isNaN(expiresAtMs)) return invalid('/body/expiresAt', 'is not a time')
+  const lifetimeMs = expiresAtMs - nowMs
   if (lifetimeMs < min) return broken('expiry_past', { figures: { limitMs: min } })
-  return lifetimeMs > max ? broken('expiry_too_far', { figures: { limitMs: max } }) : undefined
+  if (lifetimeMs > max) return broken('expiry_too_far', { figures: { limitMs: max } })
+  return { status: 'ok', expiresAtMs }
 }
 
-/** Plain text where there is any; contact details in what strangers read are refused. */
+/** Plain text where there is any; contact details in what strangers read are masked. */
 export function readText(
   name: string,
   raw: string | undefined,

@@ -82,6 +82,10 @@ const operate = (what: string, body: unknown, as: Sending['as'] = 'operator'): S
 const capOf = (change: object): Sending =>
   operate('caps', { target: { platform: true }, currency: 'CNY', reason: 'x', ...change })
 const freezeOf = (target: object): Sending => operate('freezes', { target, reason: 'x' })
+const listenAt = (change: object, as: Sending['as'] = 'merchant'): Sending => ({
+  ...{ method: 'POST', path: '/v1/webhook-endpoints', as },
+  body: { url: 'https://hooks.example/', types: ['envelope.claimed'], ...change },
+})
 const get = (path: string, more: Partial<Sending> = {}): Sending => ({ path, ...more })
 const total = (amountMinor: unknown): Sending => hide({ total: { amountMinor, currency: 'CNY' } })
 const place = (coordinates: unknown): Sending => hide({ place: { type: 'Point', coordinates } })
@@ -140,6 +144,11 @@ const fields: Bad[] = [
   ['a cap of a half', capOf({ perHourMinor: '0.5' }), '400 bad_request /body/perHourMinor'],
   ['a cap in beans', capOf({ currency: 'XXX' }), '400 bad_request /body/currency'],
   ['a cap without a reason', capOf({ reason: '' }), '400 bad_request /body/reason'],
+  ['a webhook to a cloud', listenAt({ url: 'http://169.254.169.254/' }), '422 endpoint_refused address'],
+  ['a webhook to a file', listenAt({ url: 'file:///etc/passwd' }), '422 endpoint_refused url_invalid'],
+  ['a webhook of nothing', listenAt({ types: [] }), '400 bad_request /body/types'],
+  ["a merchant's errands", listenAt({ types: ['request.opened'] }), '422 endpoint_refused type'],
+  ["a player's webhook", listenAt({}, 'player'), '403 forbidden'],
   ['a freeze of nobody', freezeOf({ merchantId: envelopeId }), '404 not_found'],
   ['a freeze of no envelope', freezeOf({ envelopeId: envelopeId.replace(/^./, 'f') }), '404 not_found'],
   [

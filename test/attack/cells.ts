@@ -2,7 +2,7 @@
 import { getPentagons, gridDisk } from 'h3-js'
 import { travelFrom } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
-import type { Dice } from '../chaos/dice.ts'
+import type { Dice } from '../../src/bin/play/dice.ts'
 import { cellAt, centreOf } from './hypothesis.ts'
 
 const lat = (latDeg: number, lng: number): Point => ({ lat: latDeg, lng })

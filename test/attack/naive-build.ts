@@ -3,7 +3,7 @@
  * succeed: one that fails here proves nothing by failing elsewhere.
  */
 import { measureM } from '../../src/geo/distance.ts'
-import type { Dice } from '../chaos/dice.ts'
+import type { Dice } from '../../src/bin/play/dice.ts'
 import type { Build, Look } from './oracle.ts'
 
 /** How its hints tell how far it is. */

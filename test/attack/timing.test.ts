@@ -5,7 +5,7 @@
  */
 import t from 'tap'
 import { cellToBoundary } from 'h3-js'
-import { createDice } from '../chaos/dice.ts'
+import { createDice } from '../../src/bin/play/dice.ts'
 import { measureM, travelFrom } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { cellAt, centreOf } from './hypothesis.ts'

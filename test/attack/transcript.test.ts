@@ -6,7 +6,7 @@
 import { cellToCenterChild, cellToChildren } from 'h3-js'
 import t, { type Test } from 'tap'
 import type { Point } from '../../src/geo/point.ts'
-import { createDice } from '../chaos/dice.ts'
+import { createDice } from '../../src/bin/play/dice.ts'
 import { chooseCells, fillCell } from './cells.ts'
 import { listPlaces } from './places-told.ts'
 import { createTranscriptStage } from './transcript-stage.ts'

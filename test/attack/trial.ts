@@ -1,5 +1,5 @@
 /** Every attack, on the naive build that it is made for and on a game, over each wire that it can use. */
-import { createDice } from '../chaos/dice.ts'
+import { createDice } from '../../src/bin/play/dice.ts'
 import { type Attack, attacks } from './attacks.ts'
 import { type Finding, runAttack } from './finding.ts'
 import type { Game } from './game.ts'

@@ -5,13 +5,15 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
+import { claims } from './claims.ts'
 import { type Bench, formatFigure, isKept, type Settings } from './figures.ts'
 import { hints } from './hints.ts'
 import { live } from './live.ts'
 import { describeMachine } from './machine.ts'
 import { requests } from './requests.ts'
+import { sockets } from './sockets.ts'
 
-const benches: Readonly<Record<string, Bench>> = { live, hints, requests }
+const benches: Readonly<Record<string, Bench>> = { claims, sockets, live, hints, requests }
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

@@ -3,12 +3,8 @@
  * servers as processes, all of them in one town with players on each, and events at a steady rate that are written to
  * the record, committed, and announced as `src/envelopes` announces them.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { Client } from 'pg'
 import { createPassword } from '#platform/embedded/run-file.ts'
 import { createLogger } from '#platform/logger.ts'
@@ -17,13 +13,12 @@ import { travelFrom } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { bandsAround } from '../../src/hints/band.ts'
 import { createAnnouncer } from '../../src/realtime/redis.ts'
-import { awaitLiveness, findFreePort } from '../chaos/game-servers.ts'
 import { gatherCrowd, type Onlooker } from './crowd.ts'
 import { type Bench, quantile, type Settings } from './figures.ts'
 import { close, envelopeAt, plant, type Planted } from './planting.ts'
+import { readCpuS, startServers } from './processes.ts'
 import { type Stores, withStores } from './stores.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const centre: Point = { lat: 31.2304, lng: 121.4737 }
 
 const settings = {
@@ -58,7 +53,8 @@ async function run(stores: Stores, given: LiveSettings, say: (line: string) => v
     envelopeAt(somewhere(given.halfSideM)),
   )
   await plant(client, town)
-  const servers = await startServers(stores, given.servers, { DATABASE_URL: url, JWT_SECRET: jwtSecret })
+  const env = { DATABASE_URL: url, JWT_SECRET: jwtSecret }
+  const servers = await startServers(stores, given.servers, { env })
   say(`${servers.length} servers; ${given.players} players come`)
   const heard = createEars()
   const crowd = await gatherCrowd({
@@ -110,32 +106,6 @@ async function run(stores: Stores, given: LiveSettings, say: (line: string) => v
     ],
     notes: [await stores.describe(client)],
   }
-}
-
-type Running = { child: ChildProcess; url: string }
-
-function startServers(stores: Stores, count: number, env: Record<string, string>): Promise<Running[]> {
-  const secrets = { OPERATOR_KEY: `hbo_${createPassword()}${createPassword()}`, HMAC_SECRET: 'h'.repeat(40) }
-  return Promise.all(
-    Array.from({ length: count }, async () => {
-      const port = await findFreePort()
-      const child = spawn(process.execPath, ['--import', 'tsx', 'src/bin/server.ts'], {
-        cwd: root,
-        env: {
-          ...{ PATH: process.env.PATH, PORT: String(port), MODE: 'sandbox', LOG_LEVEL: 'warn' },
-          ...{ ...secrets, ...env, REDIS_URL: stores.redisUrl },
-        },
-        stdio: ['ignore', 'inherit', 'inherit'],
-      })
-      stores.undo(async () => {
-        child.kill('SIGTERM')
-        if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-      })
-      const url = `http://127.0.0.1:${port}`
-      if (!(await awaitLiveness(url, child))) throw new Error('a server did not start')
-      return { child, url }
-    }),
-  )
 }
 
 /** When something was announced, and how much later who heard of it. */
@@ -239,14 +209,4 @@ function countAstray(crowd: readonly Onlooker[], town: readonly Planted[]): numb
     const there = [...bandsAround(cell10).keys()].flatMap(cell => byCell.get(cell) ?? [])
     return there.length <= 50 && (there.length !== known.size || !there.every(id => known.has(id)))
   }).length
-}
-
-/** Seconds of processor time so far; nothing where /proc does not tell. */
-async function readCpuS({ pid }: ChildProcess): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  const [user = '0', system = '0'] = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .slice(11, 13)
-  return (Number(user) + Number(system)) / 100
 }

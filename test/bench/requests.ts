@@ -16,13 +16,18 @@ import type { Point } from '../../src/geo/point.ts'
 import { isInsufficientFunds, postTransfers } from '../../src/ledger/postgres.ts'
 import { playerRecord } from '../../src/players/postgres.ts'
 import { ratingRecord } from '../../src/ratings/postgres.ts'
-import { actOnDue, widenDue } from '../../src/requests/due.ts'
+import { actOnDue, expiring, widenDue } from '../../src/requests/due.ts'
 import { createLiveRequests } from '../../src/requests/live-requests.ts'
 import { createNearby } from '../../src/requests/nearby.ts'
-import { loadLiveRequests, requestRecord } from '../../src/requests/postgres.ts'
+import { dutyRecord, loadLiveRequests, requestRecord } from '../../src/requests/postgres.ts'
 import { createTakeGate } from '../../src/requests/redis.ts'
 import { offerIdOf } from '../../src/requests/request.ts'
 import { createServiceRequests } from '../../src/requests/requests.ts'
+import type { TrustOf } from '../../src/requests/ports.ts'
+import { createReviewDesk } from '../../src/reviews/desk.ts'
+import { reviewRecord } from '../../src/reviews/postgres.ts'
+import { readTrustFacts } from '../../src/trust/postgres.ts'
+import { trust } from '../../src/trust/trust.ts'
 import { addPlayer } from '../helpers/people.ts'
 import type { World } from '../helpers/world.ts'
 import { type Bench, type Figure, median, quantile } from './figures.ts'
@@ -132,10 +137,10 @@ async function fill(client: Client, places: readonly Neighbourhood[], open: numb
 }
 
 const plantText = `insert into service_requests (id, poster_id, mode, category, text, instructions, place, cell_r12,
-    currency, price, state, reach_m, due_at, deliver_within_s, created_at, expires_at)
+    currency, price, state, reach_m, due_at, deliver_within_s, created_at, funded_at, expires_at)
   select gen_random_uuid(), gen_random_uuid(), 'choose', 'queueing', 'Queue for me at the tea house, half an hour',
     'Table for Lin, number 44', st_makepoint(lng, lat)::geography, cell, 'CNY', 3000, 'open', 3000,
-    now() + interval '1 day', 21600, now(), now() + interval '1 day'
+    now() + interval '1 day', 21600, now(), now(), now() + interval '1 day'
   from unnest($1::float8[], $2::float8[], $3::bigint[]) as places (lng, lat, cell)`
 
 async function plant(client: Client, points: readonly Point[]): Promise<void> {
@@ -150,11 +155,14 @@ async function plant(client: Client, points: readonly Point[]): Promise<void> {
 function openVerbs({ redis }: Stores, database: Database, prefix: string) {
   const [clock, random] = [systemClock, systemRandom]
   const at = { cell: locateCell({ lat: 0, lng: 0 }) }
+  const trustOf: TrustOf = async (tx, who) => trust(await readTrustFacts(tx, who))
   const ports = {
     ...{ clock, random, isRowError, log, record: requestRecord, players: playerRecord },
     gate: createTakeGate({ redis, runner: createScriptRunner(redis), prefix }),
     ledger: { post: postTransfers, isInsufficientFunds },
     ...{ budgets: { isFrozen: async () => false }, reputations: ratingRecord },
+    ...{ trustOf, duties: dutyRecord },
+    reviews: createReviewDesk({ record: reviewRecord, trustOf, isSandbox: true }),
     noteAction: async () => undefined,
     announcer: {
       requestOpened: () => undefined,
@@ -170,6 +178,7 @@ function openVerbs({ redis }: Stores, database: Database, prefix: string) {
     },
     runOnce: (request, act) => runOnce(database, request, act),
     settings: {
+      isSandbox: true,
       currencies: new Map([['CNY', 2]]),
       ...{ dayZone: 'UTC', hmacSecret: 'h'.repeat(32), cancelFeePercent: 0 },
     },
@@ -202,7 +211,7 @@ function openVerbs({ redis }: Stores, database: Database, prefix: string) {
     },
     async turn(): Promise<number> {
       const startedMs = performance.now()
-      await actOnDue(due, ['open', 'offered', 'accepted'])
+      await actOnDue(due, expiring)
       await actOnDue(due, ['delivered'])
       await widenDue(due)
       return performance.now() - startedMs

@@ -3,7 +3,7 @@ import t from 'tap'
 import { createBinder } from '#platform/http.ts'
 import { campaignOperations } from '#protocol/rest/campaigns.ts'
 import { addExclusionArea, exclusionOperations } from '#protocol/rest/areas.ts'
-import type { Operation } from '#protocol/operation.ts'
+import { type Operation, scopes } from '#protocol/operation.ts'
 import { examples } from '#protocol/examples/operations.ts'
 import { areaRecord } from '../../src/areas/postgres.ts'
 import { registerAreaRoutes } from '../../src/areas/routes.ts'
@@ -69,7 +69,7 @@ t.test('every route of campaigns × every caller', async t => {
   const { secret } = await makeMerchant()
   const other = await makeMerchant()
   const player = String((await send({ method: 'POST', url: '/v1/players', body: {} })).body.token)
-  const { body } = await post(secret, '/v1/campaigns', planOf())
+  const { body } = await post(secret, '/v1/campaigns', planOf({ presence: 'code' }))
   const campaignId = String(body.id)
   await post(secret, `/v1/campaigns/${campaignId}/launch`)
   const dropped = await post(secret, `/v1/campaigns/${campaignId}/drop`, orderOf())
@@ -90,7 +90,7 @@ t.test('every route of campaigns × every caller', async t => {
     }
   }
   t.same((await send({ url: '/v1/campaigns', credential: other.secret })).body.items, [], 'nor in their list')
-  for (const scope of ['read', 'campaigns', 'finance', 'admin'] as const) {
+  for (const scope of scopes) {
     await withKey(secret, [scope], async credential => {
       // Closing comes last: everything else needs a campaign that is not over.
       const inOrder = [...campaignOperations].sort(

@@ -9,12 +9,13 @@ import { isFrozen } from '../../src/budgets/postgres.ts'
 import { createCampaigns } from '../../src/campaigns/campaigns.ts'
 import type { FillPorts } from '../../src/campaigns/fill.ts'
 import type { CampaignPorts } from '../../src/campaigns/ports.ts'
-import { campaignRecord } from '../../src/campaigns/postgres.ts'
+import { createSiteCodes } from '../../src/campaigns/site-code.ts'
+import { campaignRecord, codeRecord } from '../../src/campaigns/postgres.ts'
 import { couponStock } from '../../src/coupons/postgres.ts'
 import { droppedRecord, envelopeRecord } from '../../src/envelopes/postgres.ts'
 import { balanceOf, isInsufficientFunds, postTransfers } from '../../src/ledger/postgres.ts'
 import type { MerchantCaller } from '../../src/players/caller.ts'
-import { createClaimStage } from '../claims/stage.ts'
+import { createClaimStage, hmacSecret } from '../claims/stage.ts'
 import { testCurrencies } from '../helpers/people.ts'
 
 /** Around People's Square: 400 m by 380 m. */
@@ -51,6 +52,8 @@ function compose({ world, announcer }: ClaimStage, isSandbox: boolean) {
     runOnce: (request, act) => runOnce(database, request, act),
     ledger,
     coupons: couponStock,
+    codes: codeRecord,
+    siteCodes: createSiteCodes({ hmacSecret, random }),
     budgets: { isFrozen, announce: () => {} },
     envelopes: droppedRecord,
     dropped: {

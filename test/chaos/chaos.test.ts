@@ -28,7 +28,8 @@ t.test('every kind of fault, once', async t => {
   t.same(verdict.odd, [])
   t.ok(verdict.reconciled, verdict.reconciliation)
   t.ok(verdict.wins > 20, 'people won meanwhile')
-  t.ok(verdict.errands.ended > 10, 'and service requests went their way')
+  t.ok(verdict.webhooks > 0, 'and merchants heard of it')
+  t.ok(verdict.errands.ended > 0, 'and service requests went their way')
   const kinds = [...verdict.struck].filter(([, { struck }]) => struck > 0).length
   t.ok(kinds > chosen.length / 2, `${kinds} of ${chosen.length} kinds struck`)
 })

@@ -6,7 +6,7 @@
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
-import { createDice } from './dice.ts'
+import { createDice } from '../../src/bin/play/dice.ts'
 import { drawFaults, planCrashes } from './faults/unleash.ts'
 import { formatVerdict, toJson } from './report.ts'
 import { runTrial } from './trial.ts'

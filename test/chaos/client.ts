@@ -4,7 +4,7 @@
  */
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Dice } from './dice.ts'
+import type { Dice } from '../../src/bin/play/dice.ts'
 import type { GameServer } from './game-servers.ts'
 
 export type Call = {

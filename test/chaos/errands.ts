@@ -20,7 +20,7 @@ import {
 import { postServiceRequest } from '#protocol/rest/service-requests.ts'
 import { randomUUID } from 'node:crypto'
 import type { Answer, Client } from './client.ts'
-import type { Dice } from './dice.ts'
+import type { Dice } from '../../src/bin/play/dice.ts'
 import type { Claimant, Square } from './people.ts'
 import type { Promises } from './promises.ts'
 

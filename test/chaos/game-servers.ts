@@ -4,13 +4,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { open } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { readLogTail } from '#platform/embedded/log-file.ts'
 import { getLiveness } from '#protocol/rest/health.ts'
 import { createFaultProxy, type FaultProxy } from './fault-proxy.ts'
 import { watchPostgres } from './postgres-wire.ts'
@@ -44,6 +43,7 @@ export type ServerOptions = {
 
 type Armed = { spec: string; done: (died: boolean) => void }
 
+const lastLines = 20
 const backoffMs = { first: 50, longest: 1_000 }
 
 export async function startGameServer(options: ServerOptions): Promise<GameServer> {
@@ -139,10 +139,13 @@ function startLives({ name, onOwnDeath }: ServerOptions, { url, logFile, logFd, 
   }
 }
 
-/** What it said for people, which is why it left; what it logged is for machines. */
+/** What it said for people, which is why it left; what it logged, also after that, is for machines. */
 async function readLastWords(logFile: string): Promise<string> {
-  const lines = (await readLogTail(logFile)).split('\n')
-  return lines.filter(line => !line.startsWith('{')).join('\n')
+  const lines = (await readFile(logFile, 'utf8')).split('\n')
+  return lines
+    .filter(line => line !== '' && !line.startsWith('{'))
+    .slice(-lastLines)
+    .join('\n')
 }
 
 export async function awaitLiveness(url: string, child: ChildProcess): Promise<boolean> {

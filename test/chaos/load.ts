@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { claimEnvelope } from '#protocol/rest/claims.ts'
 import { closeEnvelope, hideEnvelope } from '#protocol/rest/envelopes.ts'
 import type { Answer, Client } from './client.ts'
-import type { Dice } from './dice.ts'
+import type { Dice } from '../../src/bin/play/dice.ts'
 import type { Claimant, Hider, Square } from './people.ts'
 import type { Promises } from './promises.ts'
 

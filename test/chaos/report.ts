@@ -23,7 +23,8 @@ export function formatVerdict(verdict: Verdict): string {
     '',
     `${sum} faults in ${seconds(tookMs.faults)}, all answered ${seconds(tookMs.healing)} later, then ` +
       `${seconds(tookMs.quiet)} of quiet`,
-    `${verdict.attempts} claim attempts, ${verdict.wins} wins, ${verdict.hides} hides, ${verdict.closes} closes`,
+    `${verdict.attempts} claim attempts, ${verdict.wins} wins, ${verdict.hides} hides, ${verdict.closes} closes, ` +
+      `${verdict.webhooks} webhooks`,
     `${verdict.errands.posted} service requests, ${verdict.errands.ended} of them ended`,
     '',
     ...table(

@@ -7,10 +7,11 @@ import { Client } from 'pg'
 import { runTool } from '../bin/run-tool.ts'
 import { audit, type Findings, listStuck } from './audit.ts'
 import { createClient, nobody } from './client.ts'
-import { createDice } from './dice.ts'
+import { createDice } from '../../src/bin/play/dice.ts'
 import type { Fault } from './faults/fault.ts'
 import { type Errands, startErrands } from './errands.ts'
 import { type Struck, unleash } from './faults/unleash.ts'
+import { type Listener, startListener } from './listener.ts'
 import { type Load, startLoad } from './load.ts'
 import { gatherPeople } from './people.ts'
 import { createPromises, type Promised } from './promises.ts'
@@ -45,6 +46,7 @@ export type Verdict = {
   answers: ReadonlyMap<string, number>
   attempts: number
   wins: number
+  webhooks: number
   hides: number
   closes: number
   /** Service requests that were posted, and whose end was told. */
@@ -83,6 +85,9 @@ async function play(
     ...{ url: first?.url ?? '', databaseUrl: rig.databaseUrl(), ...rig.secrets },
     ...{ squares: 6, crowd: 400 },
   })
+  const merchants = squares.flatMap(({ hiders }) => hiders.filter(({ kind }) => kind === 'merchant'))
+  const credentials = merchants.map(({ credential }) => credential)
+  const listener = await startListener({ url: first?.url ?? '', credentials })
   if (isForgetful) await makeForgetful(rig)
   const client = createClient({ servers: rig.servers, dice: dice.fork() })
   const load = startLoad({ client, squares, promises, dice: dice.fork(), rate, envelopes: 16 })
@@ -104,11 +109,14 @@ async function play(
   const quietFromMs = Date.now()
   recovery.end()
   progress('quiet')
-  await beQuiet(rig, quietMs)
+  await beQuiet(rig, listener, quietMs)
   const doneMs = Date.now()
 
   const place = { databaseUrl: rig.databaseUrl(), askRedis: rig.redis.ask }
   const findings = await audit(place, promises)
+  findings.missing.push(...(await listener.listWrong(place.databaseUrl)))
+  findings.stuck.push(...(await listener.listWaiting(place.databaseUrl)))
+  listener.close()
   const env = { DATABASE_URL: rig.databaseUrl(), REDIS_URL: rig.redis.url() }
   const { code, stdout, stderr } = await runTool('reconcile', ['--json'], env)
   const odd = [
@@ -120,6 +128,7 @@ async function play(
   const attempts = tried.reduce((sum, [, n]) => sum + n, 0)
   return {
     ...{ seed, struck, answers: client.answers, attempts, findings, odd, recoveredMs: recovery.longest },
+    ...{ webhooks: listener.messages() },
     ...{ wins: promises.wins.size, hides: promises.hides.size, closes: promises.closes.size },
     errands: countErrands(promises),
     tookMs: { faults: healingMs - startMs, healing: quietFromMs - healingMs, quiet: doneMs - quietFromMs },
@@ -170,9 +179,15 @@ async function answerAll(load: Load, errands: Errands): Promise<boolean> {
   return await Promise.race([answering, sleep(answerWithinMs, false, { ref: false })])
 }
 
-async function beQuiet(rig: Rig, { least, most }: TrialOptions['quietMs']): Promise<void> {
+async function beQuiet(
+  rig: Rig,
+  listener: Listener,
+  { least, most }: TrialOptions['quietMs'],
+): Promise<void> {
   const startMs = Date.now()
   await sleep(least)
   const place = { databaseUrl: rig.databaseUrl(), askRedis: rig.redis.ask }
-  while (Date.now() - startMs < most && (await listStuck(place)).length > 0) await sleep(1_000)
+  const isStuck = async () =>
+    (await listStuck(place)).length > 0 || (await listener.listWaiting(place.databaseUrl)).length > 0
+  while (Date.now() - startMs < most && (await isStuck())) await sleep(1_000)
 }

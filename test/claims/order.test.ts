@@ -69,6 +69,15 @@ t.test('order', async t => {
     throw new Error('nobody waits for the row')
   }
 
+  await t.test('who is under age wins no cash, and keeps what they won before', async t => {
+    const { id, players } = await begin()
+    const [winner, other] = players
+    const refused = { status: 'refused', code: 'minors_mode', reason: 'cash' }
+    t.match(await claim({ ...other, isMinor: true }, id), refused)
+    t.equal(outcomeOf(await claim({ ...winner, isMinor: true }, id)), 'claimed', 'the same win')
+    t.equal(outcomeOf(await claim(other, id)), 'claimed', 'nothing was reserved, counted or noted')
+  })
+
   await t.test('a settlement that waited for the row knows what was recorded meanwhile', async t => {
     const { id, players, free, epoch } = await begin()
     const letGo = await holdAndClaim(id, players[1].id, free)

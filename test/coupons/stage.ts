@@ -4,11 +4,13 @@ import { runOnce } from '#platform/idempotency.ts'
 import { createBinder } from '#platform/http.ts'
 import { createCoupons } from '../../src/coupons/coupons.ts'
 import { couponRecord } from '../../src/coupons/postgres.ts'
-import type { CouponPorts, Redeemed } from '../../src/coupons/ports.ts'
+import type { CouponPorts } from '../../src/coupons/ports.ts'
+import { type Redeemed, toEvent } from '../../src/coupons/redeemed.ts'
 import { registerCouponRoutes } from '../../src/coupons/routes.ts'
 import { createVault } from '../../src/coupons/vault.ts'
 import { createWrongCodes } from '../../src/coupons/wrong-codes.ts'
 import type { Caller, MerchantCaller, PlayerCaller } from '../../src/players/caller.ts'
+import { webhookRecord } from '../../src/webhooks/postgres.ts'
 import { createCampaignStage, must } from '../campaigns/stage.ts'
 import { createAccountApp, hmacSecret } from '../helpers/account-app.ts'
 
@@ -25,7 +27,10 @@ async function compose(t: Test, { world, clock }: CampaignStage) {
     ...{ database, record: couponRecord, clock, random, wrongCodes: createWrongCodes(clock) },
     runOnce: (request, act) => runOnce(database, request, act),
     vault: createVault({ keys: new Map([['k1', keyOf(1)]]), hmacSecret, random }),
-    onRedeemed: async (_tx, one) => void redeemed.push(one),
+    async onRedeemed(tx, one) {
+      redeemed.push(one)
+      await webhookRecord.noteEvent(tx, toEvent(one))
+    },
   }
   const coupons = createCoupons(ports)
   const { app, authenticator, send } = await createAccountApp(t, world)

@@ -100,7 +100,7 @@ t.test('the limits are those of the protocol', async t => {
 })
 
 /** One after the other, with the same shell. */
-const played = ['Play a round', 'Ask for a hand']
+const played = ['Play a round', 'Ask for a hand', 'What others read', 'Webhooks', 'Show a code at the till']
 
 t.test('the round of the README', { timeout: 100_000 }, async t => {
   const blocks = readme.blocks.filter(({ section }) => played.includes(section))
@@ -109,7 +109,7 @@ t.test('the round of the README', { timeout: 100_000 }, async t => {
   const server = await startServer(t, { dataDir, command: npmStart })
   const { url } = server.banner
   const shell = openShell(t)
-  await shell.run(`${opening?.text ?? ''}\nURL=${url}`)
+  await shell.run(`${opening?.text ?? ''}\nURL=${url}\nKEY=${server.banner.merchantKey}`)
 
   let printed = ''
   const script = await saveScript(t, rest.find(({ info }) => info === 'js')?.text ?? '')

@@ -45,8 +45,8 @@ t.test('others see neither place nor cell nor money while it is open', async t =
   const stranger = await createPlayer({ at: null })
   const seen = await look(stranger, id)
   t.same(Object.keys(seen).sort(), [
-    ...['audience', 'claimRadiusM', 'commitment', 'expiresAt', 'greeting', 'id', 'kind', 'opensAt', 'shares'],
-    ...['split', 'state'],
+    ...['audience', 'claimRadiusM', 'commitment', 'expiresAt', 'greeting', 'id', 'kind', 'opensAt'],
+    ...['presence', 'shares', 'split', 'state'],
   ])
   const own = await look(hider, id)
   t.match(own, { total: { amountMinor: '1000' }, clue: { text: 'third lamp' }, own: { place: pointOf(at) } })

@@ -79,7 +79,7 @@ t.test('every rule, at its edge', async t => {
     ['expiry_too_far', { opensAt: at(-hour), expiresAt: at(72 * hour + 1) }],
     ['ok', { expiresAt: at(30 * day) }, 'merchant'],
     ['expiry_too_far', { expiresAt: at(30 * day + 1) }, 'merchant'],
-    ['text_refused', { greeting: '加微信13800138000' }],
+    ['ok', { greeting: '加微信13800138000' }],
     ['ok', { greeting: '加微信13800138000' }, 'merchant'],
     ['text_refused', { clue: { text: ' \n ' } }],
   ]
@@ -171,13 +171,50 @@ t.test('public text', async t => {
     '(010)8888-6666',
     '１３８００１３８０００',
     'me@example.com',
-    'see www.example.com',
+    'www.example.com/a?b',
+    'HTTPS://x.cn',
+    '微@信.中国',
+    '1 3 8 0 0 1 3 8 0 0 0',
+    '１３８　００１３　８０００',
+    '138 – 0013 – 8000',
+    '①③⑧⓪⓪①③⑧⓪⓪⓪',
+    '1\ufe0f\u20e33\ufe0f\u20e38\ufe0f\u20e30013800',
+    '一三八零零幺三八零零零',
+    '壹叁捌 零零壹叁 捌零零零',
+    'taobao.com/item?id=7',
+    't.me/lin',
+    'QQ 12345678',
+    '微信号：lin_88',
+    'wx abc-123',
+    '@lin.wei88',
   ]
-  for (const contact of [...contacts, 'HTTPS://x.cn']) t.equal(check(contact), 'has contact details', contact)
+  for (const contact of contacts) {
+    const masked = check(`call ${contact} now`, 60)
+    t.match(masked, /^call \(?\*\*\* now$/, contact)
+  }
+  t.equal(check('打给我13800138000或者me@example.com谢谢', 60), '打给我***或者***谢谢', 'only what it is')
+  t.equal(check('去www.example.com看看', 60), '去***看看')
+  t.equal(check('a@b.cc@d.ee'), '***')
+  t.equal(check('26日13800138000或@me88888在t.me/a一起', 60), '26日***或@me88888在***一起', 'only what it is')
+  const harmless = [
+    'on 2026-11-26 18:30, or 2026.11.27 9:00',
+    'the 3rd of 12, at 1,500 yuan. Then 20 more',
+    '2026年11月26日 18:30 到 20:00',
+    '一二三四五六七八',
+    'wechat pay or cash, see you @ the gate',
+    'Look up. Come on in, e.g. at 10.30',
+  ]
+  for (const text of harmless) t.equal(check(text, 60), text)
+  t.equal(checkText('138 0013 8000', { maxChars: 20, allowContact: true }).status, 'ok')
+  t.match(checkText('138 0013 8000', { maxChars: 20, allowContact: true }), { text: '138 0013 8000' })
 })
 
 t.test('text that passed passes again, unchanged', async () => {
-  const text = fc.string({ unit: 'binary', maxLength: 60 })
+  const telling = fc.constantFrom(...Array.from('1３一 -.@:/aw微信号#'), 'www.', 'qq', '.com', '2026-11-26')
+  const text = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 60 }),
+    fc.string({ unit: telling, maxLength: 40 }),
+  )
   fc.assert(
     fc.property(text, raw => {
       const once = checkText(raw, { maxChars: 40 })

@@ -22,8 +22,15 @@ import { merchantRecord } from '../../src/merchants/postgres.ts'
 import { createActionLog } from '../../src/operator/postgres.ts'
 import type { MerchantCaller, PlayerCaller } from '../../src/players/caller.ts'
 import type { Announcer } from '../../src/realtime/announcer.ts'
+import { createReviewDesk } from '../../src/reviews/desk.ts'
+import { reviewRecord } from '../../src/reviews/postgres.ts'
+import { readTrustFacts } from '../../src/trust/postgres.ts'
+import { type Trust, trust } from '../../src/trust/trust.ts'
 import { addMerchant, addPlayer, testCurrencies } from '../helpers/people.ts'
 import { createWorld, type World } from '../helpers/world.ts'
+
+const trustOf = async (tx: Tx, who: { playerId: string; nowMs: number }): Promise<Trust> =>
+  trust(await readTrustFacts(tx, who))
 
 /** People's Square, Shanghai. */
 export const square: Point = { lat: 31.2304, lng: 121.4737 }
@@ -51,6 +58,7 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
   const { standing, positions } = createStanding()
   const { announced, announcer } = createRecorder()
   const { logged, log } = createLogRecorder()
+  const { isSandbox = true } = options
   const envelopes = createEnvelopes({
     database,
     runOnce: (request, act) => runOnce(database, request, act),
@@ -61,6 +69,7 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
     budgets: { isFrozen },
     exclusions: areaRecord,
     campaigns: campaignLabels,
+    reviews: createReviewDesk({ record: reviewRecord, trustOf, isSandbox }),
     noteAction: createActionLog(world),
     giveBackCoupons: couponStock.giveBack,
     announcer,
@@ -69,7 +78,7 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
     log,
     isRowError,
     settings: {
-      isSandbox: options.isSandbox ?? true,
+      isSandbox,
       currencies: testCurrencies,
       dayZone: 'Asia/Shanghai',
       hmacSecret: 'a secret for tests, long enough.',

@@ -86,6 +86,38 @@ t.test('what is unfrozen while a read finds it frozen stays', async t => {
   stage.index.close()
 })
 
+t.test(
+  'what is written on an envelope comes and goes, by message or by read, the later one counts',
+  async t => {
+    const stage = createIndexStage()
+    const plain = envelopeAt(square)
+    stage.open(plain)
+    stage.index.watch([plain.cell7])
+    await stage.index.whenLoaded([plain.cell7])
+    const changes: string[] = []
+    stage.index.onChange(({ type }) => changes.push(type))
+    const greetings = () => stage.index.envelopesAt(plain.cell10).map(({ greeting }) => greeting)
+    const told = stage.open({ ...plain, greeting: 'Hello' })
+    stage.index.apply(told)
+    t.same([greetings(), changes], [['Hello'], ['removed', 'added']])
+    stage.index.apply(told)
+    t.equal(changes.length, 2, 'the same again is nothing new')
+    let answer = () => {}
+    stage.gate.beforeAnswer = () => new Promise(resolve => (answer = resolve))
+    const read = stage.index.reread()
+    const hidden = stage.open(plain)
+    stage.index.apply(hidden)
+    answer()
+    await read
+    t.same(greetings(), [undefined], 'a read that began before does not bring it back')
+    stage.gate.beforeAnswer = () => Promise.resolve()
+    stage.open({ ...plain, greeting: 'Again' })
+    await stage.index.reread()
+    t.same(greetings(), ['Again'])
+    stage.index.close()
+  },
+)
+
 t.test('missed messages are repaired by the re-read after 12 s, with the reason of the end', async t => {
   const stage = createIndexStage()
   const [lost, gone] = [envelopeAt(square), envelopeAt(square)]

@@ -1,5 +1,6 @@
 /** Merchants: their keys from birth to revocation, the operator who makes them, the area where they may hide. */
 import t from 'tap'
+import { limits } from '#protocol/limits.ts'
 import { merchantRecord } from '../../src/merchants/postgres.ts'
 import { createAccountApp, operatorKey } from '../helpers/account-app.ts'
 import { assertBooks } from '../helpers/books.ts'
@@ -31,7 +32,7 @@ t.test('a new merchant has a key for everything and, in the sandbox, test money'
   t.equal(status, 201)
   t.match(body, {
     merchant: { name: '茶馆 Tel 12345678901', createdAt: '2026-03-01T08:00:00.000Z' },
-    apiKey: { scopes: ['read', 'campaigns', 'finance', 'admin'], prefix: /^hbk_test_.{6}$/ },
+    apiKey: { scopes: ['read', 'campaigns', 'finance', 'admin', 'till'], prefix: /^hbk_test_.{6}$/ },
     secret: /^hbk_test_[\w-]{43}$/,
   })
   const credential = String(body.secret)
@@ -160,6 +161,19 @@ t.test('two live keys at most, however many are asked for at once', async t => {
   const list = await send({ url: '/v1/api-keys', credential: secret })
   t.equal((list.body.items as unknown[]).length, 2)
   t.notMatch(JSON.stringify(list.body), new RegExp(secret.slice(20)))
+})
+
+t.test('keys of tills are counted apart, and show codes only', async t => {
+  const { secret } = await makeKeyHolder()
+  t.equal((await createKey(secret, ['read'])).status, 201)
+  const made = []
+  for (let i = 0; i <= limits.merchant.tillKeys; i++) made.push(await createKey(secret, ['till']))
+  t.match(made.pop(), { status: 409, body: { code: 'key_limit' } })
+  t.ok(made.every(({ status }) => status === 201))
+  t.equal((await createKey(secret, ['till', 'read'])).status, 409, 'with another scope it is no till')
+  const till = String(made[0]?.body.secret)
+  for (const url of ['/v1/wallet', '/v1/api-keys', '/v1/merchant'])
+    t.match(await send({ url, credential: till }), { status: 403, body: { code: 'forbidden' } }, url)
 })
 
 t.test('a revoked key is dead within five seconds on every server', async t => {

@@ -102,6 +102,11 @@ export const mutants: readonly Mutant[] = [
     caughtBy: test('test/attack/transcript.test.ts', 'all points of a claim cell'),
   },
   {
+    name: 'code-from-claim-cell',
+    what: 'with an on-site code, reach is measured to the cell of resolution 12',
+    caughtBy: test('test/campaigns/codes.test.ts', 'all points of the hint cell'),
+  },
+  {
     name: 'no-failed-tries',
     what: 'failed tries are not counted',
     caughtBy: attacks,

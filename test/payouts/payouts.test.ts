@@ -127,6 +127,12 @@ t.test('what is refused, in this order, and changes nothing', async t => {
   ]
   for (const [name, body, expected] of table)
     t.match(await ask(ada.credential, '1', { body }), expected, name)
+  const child = await send({ method: 'POST', url: '/v1/players', body: { minor: true } })
+  t.match(
+    await ask(String(child.body.token), '500'),
+    { status: 403, body: { code: 'minors_mode', reason: 'cash' } },
+    'under age',
+  )
   const key = 'kept-not'
   t.equal((await ask(ada.credential, String(wallet + 1n), { key })).status, 409)
   t.equal((await ask(ada.credential, String(wallet), { key })).status, 201, 'a refusal is not kept')

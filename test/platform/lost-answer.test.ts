@@ -98,7 +98,7 @@ const cases: Case[] = [
 
 t.test('every operation that must have a key is tried here, or shares its path', async t => {
   // These need a world around them, or move no money; they go through the same `runOnce`.
-  const requests = ['postServiceRequest', 'splitServiceRequest', 'topUpServiceRequest']
+  const requests = ['postServiceRequest', 'postDraft', 'splitServiceRequest', 'topUpServiceRequest']
   const campaigns = ['createCampaign', 'launchCampaign', 'dropEnvelopes', 'addExclusionArea']
   const operator = ['freeze', 'replayDeadLetters', 'setCap', 'unfreeze']
   // A redemption is its own kept answer; test/coupons/coupons.test.ts asks for it again.
@@ -113,7 +113,13 @@ t.test('a POST without a kept answer is safe to repeat, or refuses a key', async
     ({ method, idempotencyKey }) => method === 'POST' && idempotencyKey !== 'required',
   )
   const refusing = posts.filter(({ idempotencyKey }) => idempotencyKey === 'refused').map(({ id }) => id)
-  t.same(refusing.sort(), ['createApiKey', 'signUpPlayer'])
+  const webhooks = [
+    'createWebhookEndpoint',
+    'createWebhookInbox',
+    'rotateWebhookSecret',
+    'testWebhookEndpoint',
+  ]
+  t.same(refusing.sort(), ['createApiKey', ...webhooks, 'signUpPlayer'].sort())
   const safe = posts.filter(({ idempotencyKey }) => idempotencyKey === undefined).map(({ id }) => id)
   // Each is tried twice in test/requests/requests.test.ts.
   const steps = ['acceptOffer', 'offerOnServiceRequest', 'removeServiceRequest'].concat(
@@ -129,8 +135,13 @@ t.test('a POST without a kept answer is safe to repeat, or refuses a key', async
     'sendMessage',
     'readMessages',
   ]
+  // Each is tried twice in test/reviews/reviews.test.ts.
+  const reviews = ['appealReview', 'rejectText', 'releaseText', 'reportText', 'setDuty']
   const others = ['banPlayer', 'claimEnvelope', 'revealEnvelope', 'reportPayout', 'sendPosition']
-  t.same(safe.sort(), [...steps, ...campaigns, ...coupons, ...saidOnce, ...others].sort())
+  // A replay sends the same message again, which its receiver knows by its id.
+  const replays = ['replayWebhookDelivery', 'replayWebhookDeliveries']
+  const all = [...steps, ...campaigns, ...coupons, ...saidOnce, ...reviews, ...others, ...replays]
+  t.same(safe.sort(), all.sort())
 })
 
 t.test(`${rounds} lost answers`, { timeout: 600_000 }, async t => {

@@ -1,6 +1,8 @@
 /** The edge to PostgreSQL: transactions that end well, badly or unknown, and every statement file. */
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import t from 'tap'
+import { type AddressInfo, createServer } from 'node:net'
+import t, { type Test } from 'tap'
 import {
   CommitUnknown,
   createDatabase,
@@ -53,14 +55,30 @@ t.test('nobody goes on after a statement failed', async t => {
   t.same(await numbers(), [1n])
 })
 
+/** A PostgreSQL that shuts down at the moment at which it is ready, and says both in one packet. */
+async function startBrief(t: Test): Promise<number> {
+  const say = (type: string, body: string) => {
+    const message = Buffer.from(`${type}    ${body}`, 'latin1')
+    message.writeInt32BE(message.length - 1, 1)
+    return message
+  }
+  const authenticated = say('R', '\0\0\0\0')
+  const ready = say('Z', 'I')
+  const shutDown = say('E', 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0')
+  const server = createServer(socket => {
+    socket.once('data', () => socket.end(Buffer.concat([authenticated, ready, shutDown])))
+    socket.on('error', () => {})
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
 t.test('a connection that dies', async t => {
   const kill = (tx: Tx, pid: unknown) => ask(tx, 'select pg_terminate_backend($1)', [pid])
-  const errors: Error[] = []
-  const fragile = createDatabase({
-    url: world.databaseUrl,
-    connections: 1,
-    onIdleError: error => errors.push(error),
-  })
+  const isAlive = async (pid: unknown) =>
+    (await ask(ownerDatabase, 'select from pg_stat_activity where pid = $1', [pid])).length > 0
+  const fragile = createDatabase({ url: world.databaseUrl, connections: 1, onIdleError: () => {} })
   t.teardown(() => fragile.close())
 
   await t.test('between two statements fails its transaction and not the process', async t => {
@@ -68,7 +86,7 @@ t.test('a connection that dies', async t => {
       await add(tx, 4)
       const [row] = await ask(tx, 'select pg_backend_pid() as pid')
       await kill(ownerDatabase, row?.pid)
-      while (errors.length === 0) await world.clock.sleep(5)
+      while (await isAlive(row?.pid)) await world.clock.sleep(5)
       await add(tx, 5)
     })
     const error: unknown = await lost.catch((error: unknown) => error)
@@ -92,6 +110,19 @@ t.test('a connection that dies', async t => {
     t.ok(error instanceof CommitUnknown)
     t.ok(isDatabaseDown(error))
     await ask(ownerDatabase, 'drop trigger die on numbers')
+  })
+
+  await t.test('with the very bytes that free it', async t => {
+    const port = await startBrief(t)
+    const idleErrors: Error[] = []
+    const brief = createDatabase({
+      ...{ url: `postgres://anybody@127.0.0.1:${port}/any`, connections: 1 },
+      onIdleError: error => idleErrors.push(error),
+    })
+    t.teardown(() => brief.close())
+    const error: unknown = await brief.transact(async () => 'never').catch((error: unknown) => error)
+    t.ok(isDatabaseDown(error), String(error))
+    t.same(idleErrors, [], 'whoever holds it hears of it')
   })
   t.same(await numbers(), [1n])
 })

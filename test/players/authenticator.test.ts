@@ -40,6 +40,11 @@ function forge({
 t.test('a good token', async t => {
   const caller = await authenticator.authenticatePlayerToken(forge({ claims: { did: 'phone-1' } }))
   t.match(caller, { kind: 'player', timeScale: 1, deviceId: deviceIdOf('token', 'phone-1') })
+  t.notOk('isMinor' in caller)
+  const child = (minor: unknown) => authenticator.authenticatePlayerToken(forge({ claims: { minor } }))
+  t.match(await child(true), { kind: 'player', isMinor: true })
+  t.notOk('isMinor' in (await child(false)))
+  t.match(await child('yes'), { code: 'unauthorized' }, 'a claim that is neither is not taken for no')
 })
 
 t.test('forged tokens', async t => {
@@ -209,6 +214,8 @@ t.test('sandbox sign-up', async t => {
   const movements = await send({ url: '/v1/wallet/transfers', credential })
   t.match(movements.body, { numberReturned: 1, items: [{ kind: 'test_money', direction: 'in' }] })
   t.match(await send({ method: 'POST', url: '/v1/players', body: { timeScale: 121 } }), { status: 400 })
+  const child = await send({ method: 'POST', url: '/v1/players', body: { minor: true } })
+  t.match(await authenticator.authenticatePlayerToken(String(child.body.token)), { isMinor: true })
 
   const production = await createAccountApp(t, world, { sandbox: false })
   t.match(await production.send({ method: 'POST', url: '/v1/players', body: {} }), { status: 404 })

@@ -56,7 +56,8 @@ t.test('told when both are in, and not a byte before', async t => {
     { body: { items: [{ by: 'poster', stars: 4 }], toldAt: String } },
     "one's own",
   )
-  t.match(await rate(mei, id, 5), { body: { by: 'provider', stars: 5 } })
+  const masked = { body: { by: 'provider', stars: 5, text: 'ring ***' } }
+  for (let turn = 0; turn < 2; turn++) t.match(await rate(mei, id, 5, 'ring 138 0013 8000'), masked)
   for (const caller of [lin, mei])
     t.match(await listRatings(caller, id), { body: { items: [{ stars: 4, text: 'on time' }, { stars: 5 }] } })
   t.match(await reputationOf(mei), { body: { asPoster: { count: 0 }, asProvider: { count: 1, mean: 4 } } })
@@ -105,7 +106,7 @@ t.test('once, for good, by the two, after an end that was paid', async t => {
   await requests.dispute({ caller: lin, id, reason: 'no' })
   t.equal(codeOf(await rate(lin, id, 1)), 'wrong_state disputed')
   await split(id, '100')
-  for (const text of ['a\u202eb', 'a\nb', ' ', 'ring 13800138000', 'see www.a.cn'])
+  for (const text of ['a\u202eb', 'a\nb', ' ', 'x'.repeat(281)])
     t.equal(codeOf(await rate(lin, id, 1, text)), 'rating_refused text_refused', JSON.stringify(text))
   const answers = await Promise.all([1, 2, 3, 4, 5, 1, 2].map(stars => rate(lin, id, stars)))
   const stars = answers.flatMap(answer => (answer.status === 200 ? [answer.body.stars] : []))

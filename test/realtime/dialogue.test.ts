@@ -38,6 +38,11 @@ function openNoRequests() {
   return { live, nearby: createNearby(live) }
 }
 
+const duties = {
+  find: async () => ({ isOnDuty: false }),
+  set: async () => ({ status: 'set' }) as const,
+}
+
 const noChats = { send: async () => refuse('not_found'), read: async () => refuse('not_found') }
 
 function createHubStage() {
@@ -59,7 +64,7 @@ function createHubStage() {
     random: { ...systemRandom, fraction: () => 0.5 },
     log: { error: (...fault: unknown[]) => void faults.push(fault) },
     ...{ isSandbox: false, around, index },
-    requests: openNoRequests(),
+    ...{ requests: openNoRequests(), duties },
     channels: {
       ...{ ...silent, requests: silent },
       followPlayer: async id => void followed.add(id),

@@ -10,6 +10,7 @@ import { systemRandom } from '#platform/random.ts'
 import { createApp } from '../../src/app.ts'
 import { travelFrom } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
+import { reviewIdOf } from '../../src/reviews/review.ts'
 import { eventually } from '../acceptance/eventually.ts'
 import { createWorld } from '../helpers/world.ts'
 import { type Client, openClient } from './client.ts'
@@ -126,4 +127,23 @@ t.test('a freeze and its end', async () => {
   await seeGone(id, 'frozen')
   await one.send('POST', '/v1/operator/unfreezes', operatorKey, target)
   await seeHint(id, 2)
+})
+
+t.test('a text that people report away, and that a reviewer brings back', async () => {
+  const { id } = await hide({ greeting: 'Look behind the lion' })
+  await seeHint(id)
+  const latest = async (greeting: string | undefined) => {
+    for (const { frames } of onlookers)
+      await eventually('the text as it is', () => {
+        const hint = frames.findLast(frame => frame.type === 'hint' && frame.envelopeId === id)
+        return hint?.type === 'hint' && hint.greeting === greeting ? hint : undefined
+      })
+  }
+  await latest('Look behind the lion')
+  const report = { kind: 'envelope', id, reason: 'private_place' }
+  for (let i = 0; i < 3; i++) await one.send('POST', '/v1/reports', await signUp(), report)
+  await latest(undefined)
+  const review = reviewIdOf({ kind: 'envelope', subjectId: id })
+  await one.send('POST', `/v1/operator/reviews/${review}/release`, operatorKey, { reviewer: 'wang' })
+  await latest('Look behind the lion')
 })

@@ -28,10 +28,11 @@ import { createAdmission } from '../../src/realtime/admission.ts'
 import { createLiveRequests } from '../../src/requests/live-requests.ts'
 import { createNearby } from '../../src/requests/nearby.ts'
 import { acceptanceRecord, loadLiveRequests } from '../../src/requests/postgres.ts'
-import { createHub } from '../../src/realtime/hub.ts'
+import { createHub, type HubPorts } from '../../src/realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from '../../src/realtime/redis.ts'
 import type { MoveAnswer, Viewpoint } from '../../src/positions/positions.ts'
 import type { ClaimAnswer, ClaimRequest, RevealAnswer, RevealRequest } from '../../src/realtime/session.ts'
+import { type Duty, type DutyRecord, findDuty, setDuty } from '../../src/requests/duty.ts'
 import { registerPlaySocket } from '../../src/realtime/socket.ts'
 import { addPlayer } from '../helpers/people.ts'
 import { createWorld, type World } from '../helpers/world.ts'
@@ -64,6 +65,7 @@ export async function createPlayStage(t: Test) {
     banned: people.banned,
     notices: createNotices(world.redis, { prefix: world.redisPrefix, log }),
     signUp: people.signUp,
+    duties: people.duties,
     startServer: (options: ServerOptions = {}) => startServer(t, world, people, options),
     plant: (where: Point | Cell, more?: Partial<LiveEnvelope>) => plantEnvelope(world, where, more),
     endInRecord: (id: string, reason: EndReason) => endPlanted(world, id, reason),
@@ -90,6 +92,7 @@ function createPeople(world: World) {
   return {
     rules,
     claimed,
+    duties: createDuties(),
     /** The new player's id, which is the token too. */
     async signUp(timeScale = 1): Promise<string> {
       const player = await addPlayer(world, { timeScale })
@@ -119,6 +122,25 @@ function createPeople(world: World) {
       reveal: (player: PlayerCaller, request: RevealRequest) => rules.reveal(player, request),
       claimedIds: async (playerId: string) => claimed.get(playerId) ?? [],
     },
+  }
+}
+
+/** Kept here like everything about the players, so that a welcome waits for no database. */
+function createDuties(): DutyRecord {
+  const kept = new Map<string, Duty>()
+  return {
+    find: async (_tx, playerId) => kept.get(playerId),
+    set: async (_tx, { playerId, isOnDuty, category }) =>
+      void kept.set(playerId, { isOnDuty, ...(category !== undefined && { category }) }),
+  }
+}
+
+function bindDuties({ world, people }: { world: World; people: People }): HubPorts['duties'] {
+  const announcer = createAnnouncer(world.redis, { prefix: world.redisPrefix, log })
+  const ports = { duties: people.duties, tx: world.database, clock: systemClock, announcer }
+  return {
+    find: caller => findDuty(ports, caller),
+    set: (caller, duty) => setDuty(ports, { caller, duty }),
   }
 }
 
@@ -160,6 +182,7 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   const hub = createHub({
     ...{ clock: options.hubClock ?? systemClock, random: options.random ?? random },
     ...{ log, isSandbox: true, ...seen },
+    duties: bindDuties({ world, people }),
   })
   const app = Fastify()
   handleFaults(app, { sandbox: true })

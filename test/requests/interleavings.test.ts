@@ -1,15 +1,16 @@
 /**
  * Five actors who know nothing of each other do whatever they can, at once and in any order: the poster, the provider,
- * a rival, the operator, and the clock on two servers. Each request has a course that its people keep to most of the
- * time, so that every end is reached often and by every way, and all of them talk, pay more and rate each other
- * meanwhile. Whatever comes of it, each request ends in exactly one state, nobody was told another one, its escrow is
- * empty, the money is where the state says, and nothing was said or rated by whom or when it may not.
- * `INTERLEAVINGS=10000` for more of them (`npm run soak -- errands`), `SEED` for others.
+ * a rival, the operator with the reviewers, and the clock on two servers; many begin as drafts. Each request has a
+ * course that its people keep to most of the time, so that every end is reached often and by every way, and all of
+ * them talk, pay more and rate each other meanwhile. Whatever comes of it, each request ends in exactly one state,
+ * nobody was told another one, its escrow is empty, the money is where the state says, and nothing was said or rated
+ * by whom or when it may not. `INTERLEAVINGS=10000` for more of them (`npm run soak -- errands`), `SEED` for others.
  */
 import t, { type Test } from 'tap'
 import type { Row } from '#platform/postgres.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import { offerIdOf, type ServiceRequest } from '../../src/requests/request.ts'
+import type { Fate } from '../../src/reviews/subject.ts'
 import { isEnded, type RequestState } from '../../src/requests/state.ts'
 import { openTalk } from '../chats/stage.ts'
 import { assertBooks } from '../helpers/books.ts'
@@ -61,12 +62,23 @@ function draw({ id, poster, provider, rival }: Played): Act {
     () => topUp(poster, id, '150'),
     () => split(id, String(dice.between(0, 3_000))),
     () => requests.confirm({ caller: rival, id }),
+    () => requests.postDraft({ caller: poster, id, body: {}, idempotencyKey: `post-${id}` }),
+    () => judge(id, dice.pick(['shown', 'hidden', 'rejected'] as const)),
     () => (dice.chance(0.15) ? requests.remove({ id, reason: 'r' }) : Promise.resolve(undefined)),
     () => say(dice.pick([poster, provider, rival]), id),
     () => chats.read({ caller: dice.pick([poster, provider]), id, no: dice.between(1, 9) }),
     () => give(dice.pick([poster, provider, rival]), id),
   ]
   return dice.pick(acts)
+}
+
+/** A reviewer who does not look. */
+async function judge(id: string, fate: Fate): Promise<undefined> {
+  if (fate === 'rejected' && dice.chance(0.7)) return undefined
+  const nowMs = world.clock.nowMs()
+  const tell = await world.database.transact(tx => requests.reviewed.become(tx, { id, fate, nowMs }))
+  tell()
+  return undefined
 }
 
 /** What brings it nearer to where its course leads. */
@@ -119,7 +131,10 @@ async function begin(): Promise<Played> {
   const others = people.filter(person => person !== poster)
   const provider = dice.pick(others)
   const rival = dice.pick(others.filter(person => person !== provider))
-  const id = await open(poster, { mode: dice.chance(0.5) ? 'choose' : 'first_taker' })
+  const draft = dice.chance(0.5)
+  const id = await open(poster, { mode: dice.chance(0.5) ? 'choose' : 'first_taker', draft })
+  if (draft && dice.chance(0.7))
+    await requests.postDraft({ caller: poster, id, body: {}, idempotencyKey: `post-${id}` })
   return { id, course: dice.pick([...courses]), poster, provider, rival, said: new Set() }
 }
 

@@ -11,6 +11,7 @@ import { listAround } from '../../src/requests/around.ts'
 import { type LiveRequest, toLiveRequest } from '../../src/requests/live-request.ts'
 import { createLiveRequests } from '../../src/requests/live-requests.ts'
 import { circleOf, createNearby } from '../../src/requests/nearby.ts'
+import { setDuty } from '../../src/requests/duty.ts'
 import { requestRecord } from '../../src/requests/postgres.ts'
 import { fundTopUp, topUp } from '../../src/requests/request.ts'
 import { postTransfers } from '../../src/ledger/postgres.ts'
@@ -242,6 +243,38 @@ t.test('a provider on duty hears of what opens, changes and goes, on any server'
   announcer.requestOpened(toLiveRequest(pets))
   await client.frame('request.opened', ({ serviceRequestId }) => serviceRequestId === pets.id)
   t.notMatch(client.texts.slice(from).join(), /repair/, 'of one category')
+  await Promise.all([first.close(), second.close()])
+})
+
+t.test('duty is one switch, for every socket and for the next session', async t => {
+  const [first, second] = [await stage.startServer(), await stage.startServer()]
+  const mei = await stage.signUp(120)
+  const [phone, tablet] = [openClient(t, first, { playerId: mei }), openClient(t, second, { playerId: mei })]
+  await Promise.all([phone.frame('welcome'), tablet.frame('welcome')])
+  phone.send({ type: 'watch', id: 'w', serviceRequests: true, category: 'pets' })
+  await phone.frame('watching', ({ ref }) => ref === 'w')
+  t.match(await tablet.frame('watching'), { serviceRequests: true, category: 'pets' })
+  t.notOk('ref' in (await tablet.frame('watching')))
+  await tablet.stand(place)
+  const pets = await plantRequest(world, square, { category: 'pets' })
+  announcer.requestOpened(toLiveRequest(pets))
+  await tablet.frame('request.opened', ({ serviceRequestId }) => serviceRequestId === pets.id)
+  t.equal(phone.frames.filter(({ type }) => type === 'watching').length, 1, 'who turned it is told once')
+
+  const next = openClient(t, second, { playerId: mei })
+  t.match(await next.frame('watching'), { serviceRequests: true, category: 'pets' })
+  const caller: PlayerCaller = { kind: 'player', id: mei, timeScale: 120 }
+  const ports = { duties: stage.duties, tx: world.database, announcer, clock: world.clock }
+  await setDuty(ports, { caller, duty: { isOnDuty: false } })
+  for (const { frame } of [phone, tablet, next])
+    t.match(await frame('watching', ({ serviceRequests }) => !serviceRequests), { type: 'watching' })
+  const from = tablet.frames.length
+  announcer.requestOpened(toLiveRequest(await plantRequest(world, square, { category: 'pets' })))
+  await tablet.stand(place)
+  t.notOk(tablet.frames.slice(from).some(isNear), 'off duty')
+
+  const child: PlayerCaller = { ...caller, isMinor: true }
+  t.match(await setDuty(ports, { caller: child, duty: { isOnDuty: true } }), { code: 'minors_mode' })
   await Promise.all([first.close(), second.close()])
 })
 

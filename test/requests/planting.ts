@@ -20,6 +20,7 @@ export async function plantRequest(
     ...{ text: 'Queue for me', instructions: 'Door 7', place: centreOf(cell), cell, currency: 'CNY' },
     ...{ priceMinor: 3_000n, topUps: 0, state: 'open', version: 1n, offers: 0, providerId: null },
     ...{ ...showAgain(nowMs), dueAtMs: nowMs + 86_400_000, deliverWithinS: 21_600, createdAtMs: nowMs },
+    fundedAtMs: nowMs,
     ...{ expiresAtMs: nowMs + 86_400_000, acceptedAtMs: null, deliveredAtMs: null, disputeReason: null },
     ...{ endedAtMs: null, paidMinor: null },
     ...more,

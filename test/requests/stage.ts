@@ -12,19 +12,26 @@ import type { PlayerCaller } from '../../src/players/caller.ts'
 import { playerRecord } from '../../src/players/postgres.ts'
 import { ratingRecord } from '../../src/ratings/postgres.ts'
 import type { PlayerFrame } from '../../src/realtime/announcer.ts'
-import { actOnDue, widenDue } from '../../src/requests/due.ts'
+import { actOnDue, expiring, widenDue } from '../../src/requests/due.ts'
 import type { LiveRequest } from '../../src/requests/live-request.ts'
-import { requestRecord } from '../../src/requests/postgres.ts'
+import { dutyRecord, requestRecord } from '../../src/requests/postgres.ts'
 import { createTakeGate } from '../../src/requests/redis.ts'
 import { createServiceRequests } from '../../src/requests/requests.ts'
+import type { TrustOf } from '../../src/requests/ports.ts'
+import { createReviewDesk } from '../../src/reviews/desk.ts'
+import { reviewRecord } from '../../src/reviews/postgres.ts'
+import { readTrustFacts } from '../../src/trust/postgres.ts'
+import { trust } from '../../src/trust/trust.ts'
 import { addPlayer } from '../helpers/people.ts'
 import { createWorld } from '../helpers/world.ts'
 
 export const place = { lat: 31.2304, lng: 121.4737 }
 export const hour = 3_600_000
 
+const trustOf: TrustOf = async (tx, who) => trust(await readTrustFacts(tx, who))
+
 /** The ports of the verbs, and what a test may turn on them. */
-async function openPorts(t: Test) {
+async function openPorts(t: Test, isSandbox: boolean) {
   const world = await createWorld(t, { connections: 16 })
   const { clock, random, redisUrl, redisPrefix } = world
   const onError = (error: Error) => t.comment(error.message)
@@ -36,6 +43,7 @@ async function openPorts(t: Test) {
   const gate = createTakeGate({ redis, runner: createScriptRunner(redis), prefix: redisPrefix })
   const ports = {
     ...{ clock, random, isRowError, gate, record: requestRecord, players: playerRecord },
+    ...{ duties: dutyRecord, trustOf },
     ledger: { post: postTransfers, isInsufficientFunds },
     budgets: { isFrozen: async () => stops.isFrozen },
     noteAction: createActionLog({ clock, random }),
@@ -46,6 +54,12 @@ async function openPorts(t: Test) {
     },
     reputations: ratingRecord,
     log: createLogger('silent'),
+    reviews: createReviewDesk({ record: reviewRecord, trustOf, isSandbox }),
+    /** Everybody stands on the square. */
+    positions: {
+      standing: async () => ({ status: 'ok', cell: locateCell(place) }) as const,
+      lastCell: async () => locateCell(place),
+    },
   }
   return { world, ports, told, near, stops, gate }
 }
@@ -58,19 +72,19 @@ const bodyOf = (more: Partial<PostBody>): PostBody => ({
   ...more,
 })
 
-export async function createRequestStage(t: Test, options: { cancelFeePercent?: number } = {}) {
-  const opened = await openPorts(t)
+export async function createRequestStage(
+  t: Test,
+  options: { cancelFeePercent?: number; isSandbox?: boolean } = {},
+) {
+  const { isSandbox = true } = options
+  const opened = await openPorts(t, isSandbox)
   const { world, ports } = opened
   const { database } = world
-  /** Everybody stands on the square. */
-  const positions = {
-    standing: async () => ({ status: 'ok', cell: locateCell(place) }) as const,
-    lastCell: async () => locateCell(place),
-  }
   const requests = createServiceRequests({
-    ...{ ...ports, database, positions },
+    ...{ ...ports, database },
     runOnce: (request, act) => runOnce(database, request, act),
     settings: {
+      isSandbox,
       currencies: new Map([['CNY', 2]]),
       dayZone: 'UTC',
       hmacSecret: 'h'.repeat(40),
@@ -105,7 +119,7 @@ export async function createRequestStage(t: Test, options: { cancelFeePercent?: 
   const due = { ...ports, transact: database.transact }
   /** Everything that the clock does by now. */
   async function tick(): Promise<void> {
-    await actOnDue(due, ['open', 'offered', 'accepted'])
+    await actOnDue(due, expiring)
     await actOnDue(due, ['delivered'])
     await widenDue(due)
   }
@@ -125,6 +139,6 @@ export async function createRequestStage(t: Test, options: { cancelFeePercent?: 
 
   return {
     ...{ ...opened, requests, post, open, openAccepted, topUp, split, tick },
-    ...{ find, balanceOf, add, due },
+    ...{ find, balanceOf, add, due, ports, trustOf },
   }
 }

@@ -148,10 +148,12 @@ export function createMemoryRecordHouse(nowMs: () => number): RecordHouse {
       const row = {
         ...{ id, hider, place: square, cell, claimRadiusM: 60, currency: 'CNY', totalMinor },
         ...{ shareCount: shares, split: 'equal' as const, shareCapMinor: null, audience: 'anyone' as const },
+        ...{ presence: 'gps' as const, reports: 0 },
         ...{
           greeting: null,
           clue: null,
           brand: null,
+          showsText: true,
           campaignId: null,
           dropId: null,
           commitment: '',

@@ -151,10 +151,12 @@ function plantEnvelope(
       claimRadiusM: 60,
     },
     ...{ currency: 'CNY', totalMinor, shareCount, split: 'lucky', shareCapMinor: null, audience: 'anyone' },
+    ...{ presence: 'gps', reports: 0 },
     ...{
       greeting: null,
       clue: null,
       brand: null,
+      showsText: true,
       campaignId: null,
       dropId: null,
       commitment: '',

@@ -34,18 +34,15 @@ function tellFrame(frame: ServerFrame): string {
       )
     case 'envelope.thanked':
       return `${frame.envelopeId} ${frame.winner}: "${frame.text}"`
+    case 'envelope.reported':
+      return `${frame.envelopeId} ${frame.reason}, ${frame.reports} reports`
     case 'wallet.changed':
       return `${frame.kind} of ${tellMoney(frame)} from ${frame.envelopeId ?? frame.payoutId ?? frame.serviceRequestId}`
     case 'watching':
       return frame.serviceRequests ? 'service requests' : 'no service requests'
     case 'request.opened':
     case 'request.changed':
-      return tellParts(
-        frame.serviceRequestId,
-        `within ${frame.withinM} m`,
-        tellMoney({ amount: frame.price }),
-        frame.text,
-      )
+      return tellRequest(frame)
     case 'request.gone':
       return frame.serviceRequestId
     case 'request.state':
@@ -55,6 +52,8 @@ function tellFrame(frame: ServerFrame): string {
         `${frame.serviceRequestId} is shown within ${frame.reachM} m`,
         frame.suggestedPrice && `try ${tellMoney({ amount: frame.suggestedPrice })}`,
       )
+    case 'review.changed':
+      return tellParts(`${frame.kind} ${frame.subjectId} ${frame.state}`, frame.reason)
     case 'offer.made':
       return tellParts(`${frame.serviceRequestId} by ${frame.provider}`, frame.note)
     case 'offer.withdrawn':
@@ -74,6 +73,11 @@ function tellFrame(frame: ServerFrame): string {
       return frame.serverTime
   }
 }
+
+type SeenFrame = Extract<ServerFrame, { type: 'request.opened' | 'request.changed' }>
+
+const tellRequest = ({ serviceRequestId, withinM, price, text }: SeenFrame): string =>
+  tellParts(serviceRequestId, `within ${withinM} m`, tellMoney({ amount: price }), text)
 
 type OfferFrame = Extract<ServerFrame, { offerId: string; provider?: never }>
 

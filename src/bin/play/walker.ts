@@ -132,11 +132,11 @@ export function createWalker({ accuracyM }: { accuracyM: number }): Walker {
   }
 }
 
-function createSight({ band, cell, audience }: HintItem): Sight {
+function createSight({ band, cell, audience, presence }: HintItem): Sight {
   return {
     band,
-    // Nobody told this player a passphrase.
-    isOpenToMe: audience !== 'passphrase',
+    // Nobody told this player a passphrase, or showed them a code.
+    isOpenToMe: audience !== 'passphrase' && presence !== 'code',
     isOver: false,
     search: createSearch(readCell(cell)),
     radiusM: limits.envelope.claimRadiusM.default,

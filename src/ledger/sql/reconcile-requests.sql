@@ -1,5 +1,5 @@
 -- Service requests whose transfers are not what their state says, or whose escrow holds anything but their price before
--- the end and nothing after it; and money of requests that are not on record.
+-- the end and nothing after it, or in a draft; and money of requests that are not on record.
 -- Params: none
 -- Returns: service_request, state, price, funded, paid, refunded, held; found = how many in all
 with moved as (
@@ -9,7 +9,8 @@ with moved as (
     sum(amount) filter (where kind = 'request_refund') as refunded
   from transfers where service_request_id is not null group by service_request_id, currency
 ), sums as (
-  select coalesce(r.id, m.service_request_id) as service_request, r.state, coalesce(r.price, 0) as price,
+  select coalesce(r.id, m.service_request_id) as service_request, r.state,
+    coalesce(case when r.funded_at is not null then r.price end, 0) as price,
     r.ended_at is not null as is_ended, coalesce(r.paid, 0) as due, coalesce(m.funded, 0) as funded,
     coalesce(m.paid, 0) as paid, coalesce(m.refunded, 0) as refunded, coalesce(a.credits - a.debits, 0) as held
   from service_requests r

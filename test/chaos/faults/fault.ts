@@ -1,5 +1,5 @@
 /** What a fault is: it happens, lasts, and ends by itself, and says whether it took place at all. */
-import type { Dice } from '../dice.ts'
+import type { Dice } from '../../../src/bin/play/dice.ts'
 import type { Rig } from '../rig.ts'
 
 export type Fault = {

@@ -1,6 +1,6 @@
 /** Single keys and fields that disappear or are overwritten, as by an operator's slip. */
 import type { Redis } from 'ioredis'
-import type { Dice } from '../dice.ts'
+import type { Dice } from '../../../src/bin/play/dice.ts'
 import type { Fault } from './fault.ts'
 import { lastBetween } from './processes.ts'
 

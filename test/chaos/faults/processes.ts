@@ -1,7 +1,7 @@
 /** `kill -9` and SIGSTOP of everything that runs, and game servers that die at a failpoint. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { failpoints } from '../../../src/claims/failpoints.ts'
-import type { Dice } from '../dice.ts'
+import type { Dice } from '../../../src/bin/play/dice.ts'
 import type { Rig } from '../rig.ts'
 import type { Fault } from './fault.ts'
 

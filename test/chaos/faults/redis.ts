@@ -1,6 +1,6 @@
 /** What Redis as a whole goes through: crashes that forget, flushes, failovers to an older copy, no room. */
 import { cutAppendOnlyFile, openDisk } from '../redis-pair.ts'
-import type { Dice } from '../dice.ts'
+import type { Dice } from '../../../src/bin/play/dice.ts'
 import type { Rig } from '../rig.ts'
 import type { Fault } from './fault.ts'
 import { lastBetween } from './processes.ts'

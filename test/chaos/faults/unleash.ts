@@ -1,6 +1,6 @@
 /** Which faults happen when: drawn from the seed by weight, or each failpoint in turn, spread evenly, overlapping. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Dice } from '../dice.ts'
+import type { Dice } from '../../../src/bin/play/dice.ts'
 import type { Rig } from '../rig.ts'
 import type { Fault } from './fault.ts'
 import { keyFaults } from './keys.ts'

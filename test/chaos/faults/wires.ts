@@ -1,5 +1,5 @@
 /** Connections that are slow, break, or break at the worst moment. */
-import type { Dice } from '../dice.ts'
+import type { Dice } from '../../../src/bin/play/dice.ts'
 import type { FaultProxy, Trick } from '../fault-proxy.ts'
 import type { Rig } from '../rig.ts'
 import type { Fault } from './fault.ts'

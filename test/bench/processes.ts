@@ -1,0 +1,91 @@
+/** The processes of a bench: servers as they ship, and those of its own, which talk with it over IPC. */
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { createPassword } from '#platform/embedded/run-file.ts'
+import { awaitLiveness, findFreePort } from '../chaos/game-servers.ts'
+import type { Stores } from './stores.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+export type Running = { child: ChildProcess; url: string }
+
+type Options = { env: Record<string, string>; nodeArgs?: readonly string[] }
+
+export function startServers(stores: Stores, count: number, options: Options): Promise<Running[]> {
+  const secrets = { OPERATOR_KEY: `hbo_${createPassword()}${createPassword()}`, HMAC_SECRET: 'h'.repeat(40) }
+  return Promise.all(
+    Array.from({ length: count }, async () => {
+      const port = await findFreePort()
+      const args = [...(options.nodeArgs ?? []), '--import', 'tsx', 'src/bin/server.ts']
+      const child = spawn(process.execPath, args, {
+        cwd: root,
+        env: {
+          ...{ PATH: process.env.PATH, PORT: String(port), MODE: 'sandbox', LOG_LEVEL: 'warn' },
+          ...{ ...secrets, ...options.env, REDIS_URL: stores.redisUrl },
+        },
+        stdio: ['ignore', 'inherit', 'inherit'],
+      })
+      stores.undo(() => stop(child))
+      const url = `http://127.0.0.1:${port}`
+      if (!(await awaitLiveness(url, child))) throw new Error('a server did not start')
+      return { child, url }
+    }),
+  )
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  child.kill('SIGTERM')
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+}
+
+/** A file of this folder as a process: each message is answered with one, in order. */
+export type Worker = { child: ChildProcess; ask<A>(message: object): Promise<A> }
+
+export function startWorker(stores: Stores, file: string, options: Partial<Options> = {}): Worker {
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), {
+    cwd: root,
+    env: { PATH: process.env.PATH, ...options.env },
+    execArgv: [...(options.nodeArgs ?? []), '--import', 'tsx'],
+    serialization: 'advanced',
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  stores.undo(() => stop(child))
+  return {
+    child,
+    ask: message =>
+      new Promise((resolve, reject) => {
+        const onExit = () => reject(new Error(`${file} ended`))
+        child.once('exit', onExit)
+        child.once('message', (answer: { fault?: string; value: never }) => {
+          child.off('exit', onExit)
+          if (answer.fault === undefined) resolve(answer.value)
+          else reject(new Error(answer.fault))
+        })
+        child.send(message)
+      }),
+  }
+}
+
+/** The other end of a worker. */
+export function answerQuestions(answer: (question: object) => unknown): void {
+  process.on('message', (question: object) => {
+    void Promise.resolve()
+      .then(() => answer(question))
+      .then(
+        value => process.send?.({ value }),
+        (error: Error) => process.send?.({ fault: error.stack ?? error.message }),
+      )
+  })
+}
+
+/** Seconds of processor time so far; nothing where /proc does not tell. */
+export async function readCpuS({ pid }: ChildProcess): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  const [user = '0', system = '0'] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+  return (Number(user) + Number(system)) / 100
+}
