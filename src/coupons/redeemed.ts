@@ -1,4 +1,4 @@
-/** What the redemption of a coupon means to others, and the event that tells its merchant; no player and no code in it. */
+/** What the redemption of a coupon means to others, and the event that tells its merchant: no player and no code. */
 import { toTimestamp } from '../envelopes/view.ts'
 import type { NewEvent } from '../webhooks/event.ts'
 

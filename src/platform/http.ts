@@ -114,14 +114,8 @@ export function createBinder<C extends { kind: CallerKind }>(
         if (isRefused(body)) return sendRefusal(reply, body, ports.sandbox)
         const { params, query, id: requestId } = request
         const waits: Waits | undefined = ports.sandbox ? {} : undefined
-        const seen = {
-          caller: callers.get(request),
-          idempotencyKey,
-          ifMatch: readIfMatch(request),
-          requestId,
-          waits,
-        }
-        const call = { params, query, body: body.value, ...seen }
+        const seen = { caller: callers.get(request), ifMatch: readIfMatch(request), requestId, waits }
+        const call = { params, query, body: body.value, idempotencyKey, ...seen }
         const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
         tellWaits(reply, waits)
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
