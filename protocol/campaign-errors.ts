@@ -18,7 +18,8 @@ export const campaignErrors = {
     title: 'The campaign breaks a rule',
     help:
       'area_…: rings are closed, outer ones counter-clockwise, cut at the antimeridian, in your verified area. ' +
-      'schedule_…: see the limits. too_late: the last minute has begun. The others: as they say.',
+      'schedule_…: see the limits. too_late: the last minute has begun. coupons_expire: before the campaign ends. ' +
+      'The others: as they say.',
     reasons: [
       'area_open',
       'area_vertices',
@@ -39,6 +40,9 @@ export const campaignErrors = {
       'window_empty',
       'currency_unknown',
       'text_refused',
+      'pool_unknown',
+      'pool_void',
+      'coupons_expire',
     ],
   }),
   drop_refused: entry({
@@ -46,7 +50,8 @@ export const campaignErrors = {
     title: 'The drop cannot be made like that',
     help:
       'points_refused: errors[] names each point that lies outside, in an exclusion area or too near another. ' +
-      'too_many_cells: take coarser ones. too_many_drops: wait until one is live. The others: as they say.',
+      'too_many_cells: take coarser ones. too_many_drops: wait until one is live. coupons_short: upload more. The ' +
+      'others: as they say.',
     reasons: [
       'no_room',
       'spacing_impossible',
@@ -56,6 +61,10 @@ export const campaignErrors = {
       'too_many_drops',
       'too_expensive',
       'shares_exceed_total',
+      'pool_unknown',
+      'pool_void',
+      'coupons_expire',
+      'coupons_short',
     ],
   }),
   upload_refused: entry({

@@ -3,6 +3,7 @@
  * the same codes; each has a page at /problems/<code>. Nothing else is ever sent as an error.
  */
 import { campaignErrors } from './campaign-errors.ts'
+import { couponErrors } from './coupon-errors.ts'
 import { entry } from './error-entry.ts'
 import { requestErrors } from './request-errors.ts'
 import { webhookErrors } from './webhook-errors.ts'
@@ -275,6 +276,7 @@ export const errors = {
   }),
   ...requestErrors,
   ...campaignErrors,
+  ...couponErrors,
   ...webhookErrors,
 } as const
 

@@ -21,7 +21,8 @@ export const Timestamp = Type.String({
 
 export const Currency = Type.String({
   pattern: '^[A-Z]{3}$',
-  description: 'A code from the configured CURRENCIES.',
+  description:
+    'A code from the configured CURRENCIES; XXX, which ISO 4217 has for none, where there are coupons.',
 })
 
 /** Money that comes in: 1 to 10^13 - 1 minor units, as a decimal string. */

@@ -1,4 +1,4 @@
-/** The part of the composition root that concerns campaigns: the other half of app.ts, which would be too long. */
+/** The part of the composition root that concerns campaigns and coupons: the other half of app.ts. */
 import type { Logger } from 'pino'
 import type { Clock } from '#platform/clock.ts'
 import type { ReadyConfig } from '#platform/config.ts'
@@ -17,6 +17,12 @@ import type { Placed, PlaceRequest } from './campaigns/placing.ts'
 import { createSiteCodes } from './campaigns/site-code.ts'
 import { registerCampaignRoutes } from './campaigns/routes.ts'
 import type { SettledBatch } from './claims/settle.ts'
+import { createCoupons } from './coupons/coupons.ts'
+import { couponRecord, couponStock } from './coupons/postgres.ts'
+import { registerCouponRoutes } from './coupons/routes.ts'
+import { createVault } from './coupons/vault.ts'
+import { toEvent } from './coupons/redeemed.ts'
+import { createWrongCodes } from './coupons/wrong-codes.ts'
 import { droppedRecord, envelopeRecord } from './envelopes/postgres.ts'
 import { createFigures } from './figures/figures.ts'
 import { figuresRecord } from './figures/postgres.ts'
@@ -31,9 +37,10 @@ import type { Announcer } from './realtime/announcer.ts'
 import { uploadRecord } from './uploads/postgres.ts'
 import { registerUploadRoutes } from './uploads/routes.ts'
 import { createUploadVerb } from './uploads/upload-points.ts'
+import type { NoteEvent } from './webhooks/event.ts'
 
 export type CampaignParts = {
-  config: Pick<ReadyConfig, 'isSandbox' | 'currencies' | 'areaVertices' | 'hmacSecret'>
+  config: Pick<ReadyConfig, 'isSandbox' | 'currencies' | 'areaVertices' | 'hmacSecret' | 'couponKeys'>
   database: Database
   clock: Clock
   random: Random
@@ -41,6 +48,7 @@ export type CampaignParts = {
   postTransfers: PostTransfers
   announcer: Announcer
   noteAction: NoteAction
+  noteEvent: NoteEvent
   /** Other servers read again what is stopped. */
   announceStops: () => void
 }
@@ -104,10 +112,21 @@ export function composeCampaigns(parts: CampaignParts) {
     siteCodes: createSiteCodes({ hmacSecret: config.hmacSecret, random }),
     runOnce: (request, act) => runOnce(database, request, act),
     budgets: { isFrozen, announce: parts.announceStops },
-    dropped: { transact: database.transact, record, ledger, announcer },
+    coupons: couponStock,
+    dropped: {
+      ...{ transact: database.transact, record, ledger, announcer },
+      giveBackCoupons: couponStock.giveBack,
+    },
     settings: {
       ...{ isSandbox: config.isSandbox, currencies: config.currencies, vertices: config.areaVertices },
     },
+  })
+  const coupons = createCoupons({
+    ...{ database, clock, random, record: couponRecord },
+    runOnce: (request, act) => runOnce(database, request, act),
+    vault: createVault({ keys: config.couponKeys, hmacSecret: config.hmacSecret, random }),
+    wrongCodes: createWrongCodes(clock),
+    onRedeemed: (tx, redeemed) => parts.noteEvent(tx, toEvent(redeemed)),
   })
   return {
     jobs: campaigns.jobs,
@@ -123,6 +142,7 @@ export function composeCampaigns(parts: CampaignParts) {
         record: uploadRecord,
       }
       registerUploadRoutes(bind, createUploadVerb(uploading))
+      registerCouponRoutes(bind, { coupons })
       registerAreaRoutes(bind, { database, clock, random, noteAction, areas: areaRecord })
     },
   }

@@ -42,6 +42,7 @@ import { describeVerbs } from './claims/describe.ts'
 import { countClaimsSince, createClaimRecord, deadLetterRecord, listClaimedLive } from './claims/postgres.ts'
 import { createClaimGate } from './claims/redis.ts'
 import { registerClaimRoutes, registerDeadLetterRoutes } from './claims/routes.ts'
+import { couponStock } from './coupons/postgres.ts'
 import { createEnvelopes } from './envelopes/envelopes.ts'
 import { envelopeRecord, listEnds } from './envelopes/postgres.ts'
 import { registerEnvelopeRoutes } from './envelopes/routes.ts'
@@ -188,7 +189,7 @@ export async function createApp({
   // Claims: Redis reserves, PostgreSQL decides
   const createGate = (connection: typeof redis, scripts: typeof runner) =>
     createClaimGate({ redis: connection, runner: scripts, prefix: redisPrefix, nowMs: () => clock.nowMs() })
-  const record = createClaimRecord({ database, postTransfers })
+  const record = createClaimRecord({ database, postTransfers, giveCoupons: couponStock.give })
   const claims = createClaims<Tx>({
     gate: createGate(redis, runner),
     sweepGate: createGate(sweepRedis, createScriptRunner(sweepRedis)),
@@ -217,13 +218,18 @@ export async function createApp({
     ...{ positions, merchants: merchantRecord, budgets: { isFrozen } },
     ...{ exclusions: areaRecord, campaigns: campaignLabels },
     ...{ reviews, noteAction },
+    giveBackCoupons: couponStock.giveBack,
     ...{ announcer, clock, random, log, isRowError },
     settings: { isSandbox, currencies, dayZone, hmacSecret },
   })
 
   // Campaigns and their drops
   const parts = { config, database, clock, random, log, postTransfers, announcer, noteAction }
-  const campaigns = composeCampaigns({ ...parts, announceStops: budgets.announce })
+  const campaigns = composeCampaigns({
+    ...parts,
+    announceStops: budgets.announce,
+    noteEvent: webhooks.noteEvent,
+  })
 
   // Service requests
   const requests = createServiceRequests({

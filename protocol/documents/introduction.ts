@@ -13,6 +13,7 @@ export const tags: Record<string, string> = {
     'What somebody needs at a place, with the pay in escrow: post, take on, talk, deliver, confirm, rate.',
   reviews: 'What players write for others: report it, see what became of yours, appeal.',
   claims: 'Grab a share, look back.',
+  coupons: 'Given out in envelopes, redeemed once at the till.',
   campaigns: 'Plans of many envelopes: launched, dropped on the map, paused, ended.',
   figures: 'What became of a campaign: counters, live and over time, by cell, and as rows.',
   merchants: 'The merchant behind a key, and its keys.',
@@ -25,7 +26,7 @@ const restLimits = [
   ...(['money', 'envelope', 'serviceRequest', 'chat', 'rating', 'review', 'trust', 'claim'] as const),
   ...(['code', 'report'] as const),
   ...(['position', 'strike', 'device', 'hint', 'http', 'idempotency'] as const),
-  ...(['payout', 'statement', 'figures', 'merchant', 'webhook', 'sandbox'] as const),
+  ...(['payout', 'statement', 'figures', 'coupon', 'merchant', 'webhook', 'sandbox'] as const),
 ]
 
 export const restIntroduction = `Hide money at real places, walk, get warmer and colder hints, claim exactly once.

@@ -1,5 +1,5 @@
 /** The OpenAPI document of the REST operations, made from the objects that the server validates with. */
-import type { TObject } from 'typebox'
+import type { TSchema } from 'typebox'
 import { type ErrorCode, errorCodes, errors } from '../errors.ts'
 import { Problem } from '../problem.ts'
 import { examples } from '../examples/operations.ts'
@@ -112,7 +112,7 @@ function describeParameters(place: 'path' | 'query', operation: Operation, print
   }))
 }
 
-const describeBody = (operation: Operation, body: TObject, printer: Printer): JsonObject => ({
+const describeBody = (operation: Operation, body: TSchema, printer: Printer): JsonObject => ({
   required: true,
   content: {
     'application/json': {

@@ -8,7 +8,7 @@ type Part<Name extends string, S> = S extends TSchema ? { [K in Name]: Of<S> } :
 export type ExampleOf<O extends Operation> = Part<'params', O['params']> &
   Part<'body', O['body']> & {
     query?: Of<O['query']>
-    files?: Readonly<Record<UploadType, string>>
+    files?: Readonly<Partial<Record<UploadType, string>>>
     answers: { [S in keyof O['answers']]: Of<O['answers'][S]> }
   }
 
@@ -18,7 +18,7 @@ export type Example = {
   query?: Record<string, unknown> | undefined
   body?: unknown
   /** A file of each type that the operation takes. */
-  files?: Readonly<Record<UploadType, string>>
+  files?: Readonly<Partial<Record<UploadType, string>>>
   answers: Readonly<Record<number, unknown>>
 }
 

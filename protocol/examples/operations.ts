@@ -3,6 +3,7 @@ import { getLiveness, getReadiness } from '../rest/health.ts'
 import { campaignExamples, exclusionExamples } from './campaigns.ts'
 import { chatExamples } from './chats.ts'
 import { claimExamples } from './claims.ts'
+import { couponExamples } from './coupons.ts'
 import { envelopeExamples } from './envelopes.ts'
 import { type Example, exampleOf } from './example.ts'
 import { figureExamples } from './figures.ts'
@@ -32,6 +33,7 @@ export const examples: ReadonlyMap<string, Example> = new Map(
     ...reviewExamples,
     ...campaignExamples,
     ...figureExamples,
+    ...couponExamples,
     ...chatExamples,
     ...ratingExamples,
     ...merchantExamples,

@@ -33,6 +33,7 @@ const problemOf = (code: ErrorCode): Problem => ({
   status: errors[code].status,
   code,
   ...detailsOf(code),
+  ...(code === 'already_redeemed' ? { at: '2026-02-18T03:20:44.030Z' } : {}),
 })
 
 export const problemExamples: ReadonlyMap<ErrorCode, Problem> = new Map(

@@ -23,6 +23,8 @@ const inboxId = '019c6a41-07e0-7d0e-8f7c-0f4b7d1c9a21'
 const serviceRequestId = '019c6a44-5b10-7f2a-9c3e-7a1d5e0b6c42'
 const campaignId = '019c6a46-0a20-7b13-8d5e-3c9f6a7b1d20'
 const dropId = '019c6a47-3c51-7e02-9b44-5d2e8f0a1c33'
+const poolId = '019c6a31-4c02-7d19-8a6e-5b1c0f2e7d44'
+const couponId = '019c6a31-7b60-7e21-9c0d-2f64a1b8c3d9'
 const url = 'https://hooks.lotus-tea.example/hexbao'
 const [createdAt, claimedAt, endedAt] = [
   '2026-02-17T06:40:00.000Z',
@@ -77,6 +79,9 @@ function dataOf(type: string): object {
   if (type === 'envelope.claimed') return claimed
   if (type === 'envelope.ended') return ended
   if (type === 'webhook.test') return { endpointId }
+  if (type === 'coupon.redeemed') {
+    return { couponId, poolId, envelopeId, claimId, till: 'counter-2', redeemedAt: claimedAt }
+  }
   if (type.startsWith('campaign.drop')) {
     return { campaignId, dropId, envelopes: 500, cost: cny('50000') }
   }

@@ -38,7 +38,13 @@ export type Schedule = Static<typeof Schedule>
 const plan = {
   name: Text(rules.nameChars),
   area: Area,
-  budget: Amount,
+  content: Type.Optional(
+    Type.Union([
+      Shape({ type: Type.Literal('cash') }),
+      Shape({ type: Type.Literal('coupon'), poolId: Uuid }),
+    ]),
+  ),
+  budget: Type.Optional(Amount),
   schedule: Schedule,
   winsPerPlayer: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 10_000, description: 'The most that one player wins in it.' }),
@@ -79,7 +85,7 @@ export const createCampaign = operation({
   summary: 'Plan a campaign',
   description:
     'A draft: nothing is paid and nothing is seen. The area lies in the one that the operator verified; in the ' +
-    'sandbox anywhere.',
+    'sandbox anywhere. `content` is money, which is a `budget`, unless it names a pool of coupons.',
   callers: ['merchant'],
   scope: 'campaigns',
   idempotencyKey: 'required',

@@ -23,11 +23,14 @@ export const ClaimBody = Shape(
 )
 export type ClaimBody = Static<typeof ClaimBody>
 
+/** What the share was worth: money, or a coupon, which GET /v1/coupons/{id} shows to its winner. One of both. */
+const worth = { amount: Type.Optional(Amount), couponId: Type.Optional(Uuid) }
+
 export const ClaimedAnswer = Shape({
   claimId: Uuid,
   envelopeId: Uuid,
   status: Type.Literal('claimed'),
-  amount: Amount,
+  ...worth,
   claimedAt: Timestamp,
 })
 export type ClaimedAnswer = Static<typeof ClaimedAnswer>
@@ -113,7 +116,7 @@ export const Claim = Shape({
   claimId: Uuid,
   envelopeId: Uuid,
   status: Type.Literal('claimed'),
-  amount: Amount,
+  ...worth,
   claimedAt: Timestamp,
   place: GeoPoint,
   greeting: Type.Optional(Type.String()),

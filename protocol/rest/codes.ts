@@ -24,8 +24,8 @@ export const showCampaignCode = operation({
   summary: 'The code for the till to show now',
   description:
     'Six digits by RFC 6238 (TOTP, HMAC-SHA-256, steps of 30 s). A claim may bring the code of this step, the one ' +
-    'before or the next. A till needs a key with the scope `till`, which may do nothing else. 404 where no envelope ' +
-    'asks for a code.',
+    'before or the next. A till needs a key with the scope `till`, which redeems coupons as well and does nothing ' +
+    'else. 404 where no envelope asks for a code.',
   callers: ['merchant'],
   scope: 'till',
   params: id,

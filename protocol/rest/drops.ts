@@ -37,9 +37,14 @@ export const DropOrder = Shape({
   spacingM: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 1_000, description: 'Between any two of yours.' }),
   ),
-  amountMinor: Type.String({ pattern: '^[1-9][0-9]{0,12}$', description: 'Of each envelope.' }),
+  amountMinor: Type.Optional(
+    Type.String({
+      pattern: '^[1-9][0-9]{0,12}$',
+      description: 'Of each envelope; of a campaign with coupons, none.',
+    }),
+  ),
   shares: Type.Integer({ minimum: 1, maximum: limits.envelope.merchantShares }),
-  split: Split,
+  split: Type.Optional(Split),
   claimRadiusM: Type.Optional(
     Type.Integer({ minimum: limits.envelope.claimRadiusM.min, maximum: limits.envelope.claimRadiusM.max }),
   ),
@@ -47,7 +52,10 @@ export const DropOrder = Shape({
 export type DropOrder = Static<typeof DropOrder>
 
 export const Warning = Shape({
-  code: Type.Enum(['cells_without_room', 'spacing_impossible', 'radius_below_accuracy', 'budget_exceeded']),
+  code: Type.Enum([
+    ...(['cells_without_room', 'spacing_impossible', 'radius_below_accuracy'] as const),
+    ...(['budget_exceeded', 'coupons_short'] as const),
+  ]),
   detail: Type.String(),
 })
 
@@ -55,6 +63,9 @@ export const Preview = Shape({
   seed: Type.String({ description: 'Drop with it, and the places are these.' }),
   envelopes: Type.Integer(),
   cost: Balance,
+  coupons: Type.Optional(
+    Type.Integer({ minimum: 1, description: 'Taken out of the pool; the cost is 0 then.' }),
+  ),
   areaM2: Type.Number({ description: 'Of the campaign, without the exclusion areas.' }),
   perKm2: Type.Number({ description: 'Envelopes on a square kilometre of it.' }),
   cells: Type.Array(Shape({ hex_id: Type.String(), envelopes: Type.Integer() }), {
@@ -90,6 +101,9 @@ export const Drop = Shape({
   placed: Type.Integer({ description: 'Made so far; nobody sees any before all are.' }),
   isOpened: Type.Boolean({ description: 'Players see every one of them.' }),
   cost: Balance,
+  coupons: Type.Optional(
+    Type.Integer({ minimum: 1, description: 'Taken out of the pool; the cost is 0 then.' }),
+  ),
   fault: Type.Optional(Type.String({ description: 'Why it is undone.' })),
   createdAt: Timestamp,
 })

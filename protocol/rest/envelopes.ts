@@ -56,6 +56,7 @@ export const Envelope = Shape({
   state: EnvelopeState,
   split: Split,
   audience: Type.Enum(['anyone', 'players', 'passphrase']),
+  content: Type.Optional(Type.Literal('coupon', { description: 'A coupon in each share; absent: money.' })),
   shares: Type.Integer(),
   presence: Presence,
   claimRadiusM: Type.Integer(),
@@ -203,7 +204,7 @@ export const EnvelopeWin = Shape({
   winner: Type.String({
     description: 'A pseudonym, the same for one winner within this envelope or merchant.',
   }),
-  amount: Amount,
+  amount: Type.Optional(Amount),
   bestLuck: Type.Boolean({
     description: 'Largest share of a lucky split, the earliest of equals; false until it ended.',
   }),
@@ -282,7 +283,7 @@ export const getEnvelopeLedger = operation({
       envelopeId: Uuid,
       state: EnvelopeState,
       sums: Shape({
-        total: Amount,
+        total: Balance,
         funded: Balance,
         claimed: Balance,
         refunded: Balance,

@@ -14,6 +14,7 @@ import {
   listOwnEnvelopes,
   verifyEnvelope,
 } from './envelopes.ts'
+import { couponOperations, ownCouponOperations } from './coupons.ts'
 import { figureOperations } from './figures.ts'
 import { getLiveness, getReadiness } from './health.ts'
 import { createApiKey, createMerchant, deposit, getChainHead } from './merchants.ts'
@@ -112,6 +113,7 @@ export const operations: readonly Operation[] = [
   listClaims,
   thankHider,
   reportEnvelope,
+  ...ownCouponOperations,
   postServiceRequest,
   listServiceRequests,
   listOwnServiceRequests,
@@ -145,6 +147,7 @@ export const operations: readonly Operation[] = [
   listApiKeys,
   revokeApiKey,
   ...campaignOperations,
+  ...couponOperations,
   ...webhookOperations,
   ...webhookInboxOperations,
   ...figureOperations,

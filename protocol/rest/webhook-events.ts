@@ -71,6 +71,13 @@ export const webhookEvents = {
     'A drop failed: nobody saw any of its envelopes, and their cost is back in the budget.',
     DropData,
   ),
+  'coupon.redeemed': merchantEvent(
+    'A coupon was redeemed at a till.',
+    Shape({
+      ...{ couponId: Uuid, poolId: Uuid, envelopeId: Uuid, claimId: Uuid },
+      ...{ till: Type.String(), redeemedAt: Timestamp },
+    }),
+  ),
   'request.opened': requestEvent('A service request opened, or opened again.'),
   'request.accepted': requestEvent('A service request is in the hands of a provider.'),
   'request.delivered': requestEvent('Its provider says that it is done.'),

@@ -14,6 +14,7 @@ import { listServers } from '#platform/servers.ts'
 import { createPayoutGuard } from '../budgets/guard.ts'
 import { budgetRecord } from '../budgets/postgres.ts'
 import { winLimits } from '../campaigns/postgres.ts'
+import { couponStock } from '../coupons/postgres.ts'
 import { createClaimRecord } from '../claims/postgres.ts'
 import { recoverClaims, type RecoverPorts } from '../claims/recover.ts'
 import { createClaimGate, createKeptGates } from '../claims/redis.ts'
@@ -72,7 +73,7 @@ function compose(database: Database, redis: Redis): RecoverPorts<Tx> {
   return {
     gate: createClaimGate({ redis, runner, prefix, nowMs }),
     kept: createKeptGates({ redis, prefix }),
-    record: createClaimRecord({ database, postTransfers }),
+    record: createClaimRecord({ database, postTransfers, giveCoupons: couponStock.give }),
     budgets: createPayoutGuard({ record: budgetRecord, noteAction, onFrozen: () => {} }),
     openEnvelopes: envelopeRecord.openEnvelopes,
     isRowError,

@@ -11,7 +11,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findMoneyFaults, formatMoneyFaults, runChecks } from '#platform/checks.ts'
 import { systemClock } from '#platform/clock.ts'
-import { type Config, loadConfig, type ReadyConfig, requireReady } from '#platform/config.ts'
+import { type Config, loadConfig, makeCouponKeys, type ReadyConfig, requireReady } from '#platform/config.ts'
 import { chooseInstallMode } from '#platform/embedded/install.ts'
 import { createPassword, keepSecret } from '#platform/embedded/run-file.ts'
 import { joinServices } from '#platform/embedded/services.ts'
@@ -70,6 +70,7 @@ async function provide(config: Config): Promise<ReadyConfig> {
   const { databaseUrl, redisUrl } = services
   const secret =
     config.jwt.jwksUrl === undefined ? (config.jwt.secret ?? (await keep('jwtSecret'))) : undefined
+  const hmacSecret = config.hmacSecret ?? (await keep('hmacSecret'))
   return requireReady({
     ...config,
     dataDir,
@@ -77,7 +78,8 @@ async function provide(config: Config): Promise<ReadyConfig> {
     redisUrl,
     jwt: { ...config.jwt, secret },
     operatorKey: config.operatorKey ?? `hbo_${await keep('operatorKey')}`,
-    hmacSecret: config.hmacSecret ?? (await keep('hmacSecret')),
+    hmacSecret,
+    couponKeys: config.couponKeys ?? makeCouponKeys(hmacSecret),
   })
 }
 

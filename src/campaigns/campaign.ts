@@ -9,7 +9,9 @@ export type Plan = {
   name: string
   area: Area
   currency: string
+  /** 0 where it gives out coupons. */
   budgetMinor: bigint
+  couponPoolId: string | null
   winsPerPlayer: number | null
   schedule: Schedule
   presence: Presence

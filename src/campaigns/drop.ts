@@ -5,6 +5,7 @@
 import type { Places } from '../geo/places.ts'
 
 export type DropTerms = {
+  /** Of each envelope; 0 where they hold coupons, one in each share. */
   amountMinor: bigint
   shares: number
   split: 'equal' | 'lucky'
@@ -32,3 +33,9 @@ export type Drop = {
 }
 
 export type NewDrop = Drop & Places
+
+/** What a drop of coupons takes out of its pool, and how many of them are in envelopes by now. */
+export const couponsOf = ({ envelopes, terms }: Pick<Drop, 'envelopes' | 'terms'>): number =>
+  terms.amountMinor === 0n ? envelopes * terms.shares : 0
+export const placedCouponsOf = ({ placed, terms }: Pick<Drop, 'placed' | 'terms'>): number =>
+  placed * terms.shares

@@ -12,6 +12,7 @@ import { createId } from '#platform/id.ts'
 import type { Tx } from '#platform/postgres.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import { refuseGeometry } from '../areas/area.ts'
+import { refuseStock } from '../coupons/stock.ts'
 import type { MerchantCaller } from '../players/caller.ts'
 import type { Campaign, Plan } from './campaign.ts'
 import { fundCampaign } from './money.ts'
@@ -63,7 +64,7 @@ export function editCampaign(
     if (campaign.state !== 'draft') return refuse('campaign_state', { reason: campaign.state })
     const judged = await judge(ports, tx, {
       ...{ merchantId: caller.id, nowMs },
-      body: { ...describePlan(campaign), ...body },
+      body: layOver(describePlan(campaign), body),
     })
     if (judged.status === 'refused') return judged
     const edited = { ...campaign, ...judged.plan, version: version + 1 }
@@ -71,6 +72,13 @@ export function editCampaign(
     await openCode(ports, tx, { campaign: edited, nowMs })
     return { status: 200, body: viewCampaign(edited, 0n) }
   })
+}
+
+/** What is sent over what there is; who changes the content says what the new one needs. */
+function layOver({ budget, content, ...plan }: CampaignPlan, body: Partial<CampaignPlan>): CampaignPlan {
+  const isOther = body.content !== undefined && body.content.type !== (content?.type ?? 'cash')
+  const worth = { ...(budget !== undefined && { budget }), ...(content !== undefined && { content }) }
+  return { ...plan, ...(!isOther && worth), ...body }
 }
 
 /** A campaign whose envelopes ask for a code has one from its first draft on. */
@@ -83,14 +91,19 @@ async function openCode(
 }
 
 async function judge(
-  { settings, areas }: CampaignPorts,
+  { settings, areas, coupons }: CampaignPorts,
   tx: Tx,
   { merchantId, body, nowMs }: { merchantId: string; body: CampaignPlan; nowMs: number },
 ): Promise<{ status: 'ok'; plan: Plan } | Refusal> {
   const { currencies, vertices, isSandbox } = settings
   const judged = judgePlan(body, { currencies, vertices, nowMs })
   if (judged.status === 'refused') return judged
-  const { area } = judged.plan
+  const { area, couponPoolId, schedule } = judged.plan
+  if (couponPoolId !== null) {
+    const pool = await coupons.findPool(tx, couponPoolId)
+    const reason = refuseStock(pool, { merchantId, untilMs: schedule.endsAtMs, nowMs })
+    if (reason !== undefined) return refuse('campaign_refused', { reason })
+  }
   const within = isSandbox ? undefined : merchantId
   return (await refuseGeometry(areas, tx, { area, merchantId: within })) ?? judged
 }
@@ -117,13 +130,16 @@ export async function launchCampaign(
     const hasBegun = schedule.startsAtMs <= nowMs
     const live = { state: 'live', isStopped: !isInWindow(schedule, nowMs), endedAtMs: null } as const
     if (hasBegun) await record.storeStanding(tx, id, live)
+    const moved = hasBegun ? live : scheduled
+    // Coupons are taken out of their pool by the drops.
+    if (budgetMinor === 0n) return { status: 200, body: viewCampaign({ ...campaign, ...moved }, 0n) }
     try {
       await ledger.post(tx, [fundCampaign(campaign, { amountMinor: budgetMinor, atMs: nowMs })])
     } catch (error) {
       if (ledger.isInsufficientFunds(error)) return refuse('insufficient_funds')
       throw error
     }
-    return { status: 200, body: viewCampaign({ ...campaign, ...(hasBegun ? live : scheduled) }, budgetMinor) }
+    return { status: 200, body: viewCampaign({ ...campaign, ...moved }, budgetMinor) }
   })
   budgets.announce()
   return outcome

@@ -18,12 +18,12 @@ import {
 import { closeSome, type DroppedPorts, openSome } from '../envelopes/dropped.ts'
 import { campaignOf, dropOf } from '../ledger/account.ts'
 import type { Campaign } from './campaign.ts'
-import type { Drop } from './drop.ts'
+import { couponsOf, type Drop, placedCouponsOf } from './drop.ts'
 import { refundCampaign, returnDrop } from './money.ts'
 import type { CampaignPorts } from './ports.ts'
 import type { NextIds } from './turns.ts'
 
-export type FillPorts = Pick<CampaignPorts, 'database' | 'record' | 'ledger' | 'uploads'> & {
+export type FillPorts = Pick<CampaignPorts, 'database' | 'record' | 'ledger' | 'uploads' | 'coupons'> & {
   /** The envelopes of campaigns. */
   dropped: DroppedPorts
   batches: BatchRecord
@@ -80,11 +80,24 @@ async function fill(ports: FillPorts, drop: Drop): Promise<void> {
   await database.transact(async tx => {
     const locked = await record.lockDrop(tx, drop.id)
     if (locked?.state !== 'filling' || locked.placed !== drop.placed) return
-    await insertBatch({ record: ports.batches, ledger: ports.ledger }, tx, { terms, envelopes })
+    const couponIds = await placeCoupons(ports, tx, { campaign, drop, envelopes })
+    const ofBatch = { record: ports.batches, ledger: ports.ledger }
+    await insertBatch(ofBatch, tx, { terms, envelopes, couponIds })
     const placed = drop.placed + envelopes.length
     const state = placed === drop.envelopes ? 'live' : 'filling'
     await record.storeDrop(tx, { ...locked, placed, state })
   })
+}
+
+async function placeCoupons(
+  { coupons }: Pick<FillPorts, 'coupons'>,
+  tx: Tx,
+  { campaign, drop, envelopes }: { campaign: Campaign; drop: Drop; envelopes: readonly BatchEnvelope[] },
+): Promise<string[] | undefined> {
+  const { couponPoolId: poolId } = campaign
+  if (poolId === null) return undefined
+  const envelopeIds = envelopes.map(({ id }) => id)
+  return coupons.place(tx, { poolId, envelopeIds, shareCount: drop.terms.shares })
 }
 
 function termsOf(campaign: Campaign, drop: Drop, nowMs: number): BatchTerms {
@@ -103,7 +116,7 @@ function termsOf(campaign: Campaign, drop: Drop, nowMs: number): BatchTerms {
 
 /** Closes what was made; when nothing is left, the money goes back. */
 async function undo(ports: FillPorts, { id: dropId, campaignId }: Drop): Promise<boolean> {
-  const { database, record, ledger, dropped } = ports
+  const { database, record, ledger, coupons, dropped } = ports
   const nowMs = ports.clock.nowMs()
   if ((await closeSome(dropped, { campaignId, dropId, nowMs })) > 0) return true
   return database.transact(async tx => {
@@ -114,6 +127,9 @@ async function undo(ports: FillPorts, { id: dropId, campaignId }: Drop): Promise
     if ((await dropped.record.countOfCampaign(tx, { campaignId, dropId })) > 0) return false
     const amountMinor = await ledger.balanceOf(tx, dropOf(dropId, drop.currency))
     if (amountMinor > 0n) await ledger.post(tx, [returnDrop(campaign, { dropId, amountMinor, atMs: nowMs })])
+    const { couponPoolId: poolId } = campaign
+    if (poolId !== null)
+      await coupons.putBack(tx, { poolId, coupons: couponsOf(drop) - placedCouponsOf(drop) })
     await record.storeDrop(tx, { ...drop, state: 'undone', endedAtMs: nowMs })
     return true
   })

@@ -10,9 +10,10 @@ import { createId } from '#platform/id.ts'
 import type { Tx } from '#platform/postgres.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import { campaignOf } from '../ledger/account.ts'
+import { takeForDrop } from '../coupons/stock.ts'
 import type { MerchantCaller } from '../players/caller.ts'
 import type { Campaign } from './campaign.ts'
-import type { NewDrop } from './drop.ts'
+import { couponsOf, type NewDrop } from './drop.ts'
 import { fundDrop } from './money.ts'
 import { describeDropPlan, type DropPlan, planDrop } from './plan-drop.ts'
 import type { CampaignPorts } from './ports.ts'
@@ -25,15 +26,17 @@ export async function previewDrop(
   ports: CampaignPorts,
   { caller, id, body }: Order,
 ): Promise<{ status: 200; body: Static<typeof Preview> } | Refusal> {
-  const { database, record, ledger } = ports
+  const { database, record, ledger, coupons } = ports
   const campaign = await record.find(database, id)
   if (campaign?.merchantId !== caller.id) return refuse('not_found')
   const planned = await planDrop(ports, database, { campaign, order: body })
   if (planned.status === 'refused') return planned
-  const { currency, presence, state, budgetMinor } = campaign
+  const { currency, presence, state, budgetMinor, couponPoolId } = campaign
+  const pool = couponPoolId === null ? undefined : await coupons.findPool(database, couponPoolId)
   const held = await ledger.balanceOf(database, campaignOf(id, currency))
   const availableMinor = state === 'draft' ? budgetMinor : held
-  return { status: 200, body: describeDropPlan(planned.plan, { currency, presence, availableMinor }) }
+  const available = { currency, presence, availableMinor, freeCoupons: pool?.free ?? 0 }
+  return { status: 200, body: describeDropPlan(planned.plan, available) }
 }
 
 type Ordered = { status: 202; body: Static<typeof DropSchema> }
@@ -85,6 +88,14 @@ async function keep(
     ...{ envelopes: lngs.length, costMinor: plan.costMinor, fault: null, isOpened: false },
     ...{ createdAtMs: nowMs, endedAtMs: null, expiresAtMs: campaign.schedule.endsAtMs },
     ...{ lngs, lats },
+  }
+  if (campaign.couponPoolId !== null) {
+    const until = { untilMs: campaign.schedule.endsAtMs, nowMs }
+    const asked = { poolId: campaign.couponPoolId, merchantId, ...until, coupons: couponsOf(drop) }
+    const refusal = await takeForDrop(ports.coupons, tx, asked)
+    if (refusal !== undefined) return refusal
+    await record.insertDrop(tx, drop)
+    return { status: 202, body: viewDrop(drop) }
   }
   await record.insertDrop(tx, drop)
   try {

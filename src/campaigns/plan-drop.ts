@@ -14,7 +14,7 @@ import type { Polygons } from '../geo/spread.ts'
 import { type Fault, findMisplaced, listFaults } from '../uploads/misplaced.ts'
 import { pointerOf } from '../uploads/upload.ts'
 import type { Campaign } from './campaign.ts'
-import type { DropTerms } from './drop.ts'
+import { couponsOf, type DropTerms } from './drop.ts'
 import type { Placed, PlaceRequest } from './placing.ts'
 import type { CampaignPorts } from './ports.ts'
 
@@ -43,9 +43,9 @@ export async function planDrop(
   tx: Tx,
   { campaign, order }: { campaign: Campaign; order: DropOrder },
 ): Promise<{ status: 'ok'; plan: DropPlan } | Refusal> {
-  const { spacingM, shares, split } = order
-  const amountMinor = BigInt(order.amountMinor)
-  if (BigInt(shares) > amountMinor) return broken('shares_exceed_total')
+  const { spacingM } = order
+  const worth = judgeWorth(campaign, order)
+  if (worth.status === 'refused') return worth
   const wanted = await readStrategy(ports, tx, { campaign, order })
   if (isRefusal(wanted)) return wanted
   const { area, areaM2 } = await ports.areas.subtractExclusions(tx, campaign.area)
@@ -62,11 +62,31 @@ export async function planDrop(
     const refusal = await refusePlaces(ports, tx, { campaign, placed, pointer: wanted.pointer })
     if (refusal !== undefined) return refusal
   }
-  const costMinor = amountMinor * BigInt(envelopes)
+  const costMinor = worth.amountMinor * BigInt(envelopes)
   if (costMinor > limits.money.maxMinor) return broken('too_expensive')
   const claimRadiusM = order.claimRadiusM ?? limits.envelope.claimRadiusM.default
-  const terms = { amountMinor, shares, split, claimRadiusM }
+  const { amountMinor, split } = worth
+  const terms = { amountMinor, shares: order.shares, split, claimRadiusM }
   return { status: 'ok', plan: { seed, terms, placed, costMinor, areaM2 } }
+}
+
+type Worth = { status: 'ok' } & Pick<DropTerms, 'amountMinor' | 'split'>
+
+/** Money is split as the order says; of coupons each share has one, and there is nothing to say. */
+function judgeWorth({ couponPoolId }: Campaign, { amountMinor, split, shares }: DropOrder): Worth | Refusal {
+  const wrong = (name: string, message: string) =>
+    refuse('bad_request', { errors: [{ pointer: `/body/${name}`, message }] })
+  if (couponPoolId !== null) {
+    if (amountMinor !== undefined) return wrong('amountMinor', 'is for money')
+    if (split !== undefined) return wrong('split', 'is for money')
+    const { sharesPerEnvelope } = limits.coupon
+    if (shares > sharesPerEnvelope) return wrong('shares', `must be <= ${sharesPerEnvelope}`)
+    return { status: 'ok', amountMinor: 0n, split: 'equal' }
+  }
+  if (amountMinor === undefined) return wrong('amountMinor', 'is what each envelope holds')
+  if (split === undefined) return wrong('split', 'is how it is shared out')
+  if (BigInt(shares) > BigInt(amountMinor)) return broken('shares_exceed_total')
+  return { status: 'ok', amountMinor: BigInt(amountMinor), split }
 }
 
 type Wanted = { status: 'ok'; strategy: PlaceRequest['strategy']; pointer: (index: number) => string }
@@ -136,7 +156,8 @@ export function describeDropPlan(
     currency,
     presence,
     availableMinor,
-  }: Pick<Campaign, 'currency' | 'presence'> & { availableMinor: bigint },
+    freeCoupons,
+  }: Pick<Campaign, 'currency' | 'presence'> & { availableMinor: bigint; freeCoupons: number },
 ): Static<typeof PreviewSchema> {
   const { missing, cellsWithoutRoom, cells } = placed
   const { lngs, lats } = placed.places
@@ -159,10 +180,15 @@ export function describeDropPlan(
   if (costMinor > availableMinor) {
     warnings.push({ code: 'budget_exceeded', detail: `${availableMinor} minor units are available` })
   }
+  const coupons = couponsOf({ envelopes, terms })
+  if (coupons > freeCoupons) {
+    warnings.push({ code: 'coupons_short', detail: `${freeCoupons} of ${coupons} coupons are free` })
+  }
   return {
     seed,
     envelopes,
     cost: toMoney(costMinor, currency),
+    ...(coupons > 0 && { coupons }),
     areaM2: Math.round(areaM2),
     perKm2: Math.round((envelopes / areaM2) * 1_000_000),
     cells,

@@ -21,21 +21,54 @@ export function judgePlan(
   sent: CampaignPlan,
   { currencies, vertices, nowMs }: PlanContext,
 ): { status: 'ok'; plan: Plan } | Refusal {
-  const { area, budget, winsPerPlayer, presence = 'gps' } = sent
+  const { area, winsPerPlayer, presence = 'gps' } = sent
   const shape = refuseShape(area, { vertices })
   if (shape !== undefined) return shape
   const judged = judgeSchedule(sent.schedule, nowMs)
   if (judged.status === 'refused') return judged
-  if (!currencies.has(budget.currency)) return broken('currency_unknown')
+  const content = judgeContent(sent, currencies)
+  if (content.status === 'refused') return content
   const texts = judgeTexts(sent)
   if (texts.status === 'refused') return texts
-  const money = { currency: budget.currency, budgetMinor: BigInt(budget.amountMinor) }
   const { schedule } = judged
   return {
     status: 'ok',
-    plan: { ...texts.texts, area, ...money, winsPerPlayer: winsPerPlayer ?? null, presence, schedule },
+    plan: {
+      ...texts.texts,
+      area,
+      ...content.content,
+      winsPerPlayer: winsPerPlayer ?? null,
+      presence,
+      schedule,
+    },
   }
 }
+
+/** What ISO 4217 has for no currency at all. */
+const noCurrency = 'XXX'
+
+type Content = Pick<Plan, 'currency' | 'budgetMinor' | 'couponPoolId'>
+
+/** Money out of a budget, or coupons out of a pool; whose pool it is, the record knows. */
+function judgeContent(
+  { content, budget }: CampaignPlan,
+  currencies: PlanContext['currencies'],
+): { status: 'ok'; content: Content } | Refusal {
+  if (content?.type === 'coupon') {
+    if (budget !== undefined) return misplaced('is for money')
+    return {
+      status: 'ok',
+      content: { currency: noCurrency, budgetMinor: 0n, couponPoolId: content.poolId },
+    }
+  }
+  if (budget === undefined) return misplaced('is what the envelopes hold')
+  const { currency, amountMinor } = budget
+  if (!currencies.has(currency)) return broken('currency_unknown')
+  return { status: 'ok', content: { currency, budgetMinor: BigInt(amountMinor), couponPoolId: null } }
+}
+
+const misplaced = (message: string): Refusal =>
+  refuse('bad_request', { errors: [{ pointer: '/body/budget', message }] })
 
 type Texts = Pick<Plan, 'name' | 'greeting' | 'clue' | 'brand'>
 
@@ -60,7 +93,9 @@ function judgeTexts({ name, greeting, clue, brand }: CampaignPlan): { status: 'o
 export const describePlan = (plan: Plan): CampaignPlan => ({
   name: plan.name,
   area: plan.area,
-  budget: { amountMinor: String(plan.budgetMinor), currency: plan.currency },
+  ...(plan.couponPoolId === null
+    ? { budget: { amountMinor: String(plan.budgetMinor), currency: plan.currency } }
+    : { content: { type: 'coupon', poolId: plan.couponPoolId } }),
   schedule: describeSchedule(plan.schedule),
   ...(plan.winsPerPlayer !== null && { winsPerPlayer: plan.winsPerPlayer }),
   ...(plan.presence === 'code' && { presence: plan.presence }),

@@ -7,6 +7,7 @@ import type { Random } from '#platform/random.ts'
 import type { AreaRecord } from '../areas/area.ts'
 import type { ExclusionRecord } from '../areas/exclusion.ts'
 import type { Covered } from '../budgets/budget.ts'
+import type { CouponStock } from '../coupons/stock.ts'
 import type { AccountRef } from '../ledger/account.ts'
 import type { Box } from '../geo/box.ts'
 import type { Ledger } from '../ledger/transfer.ts'
@@ -67,6 +68,7 @@ export type CampaignPorts = {
   codes: CodeRecord
   siteCodes: SiteCodes
   ledger: Ledger & { balanceOf(tx: Tx, account: AccountRef): Promise<bigint> }
+  coupons: Pick<CouponStock, 'findPool' | 'lockPool' | 'take' | 'putBack' | 'place'>
   budgets: {
     isFrozen(tx: Tx, covered: Covered): Promise<boolean>
     /** Other servers read again what is stopped. */

@@ -211,7 +211,7 @@ const planParams = (plan: Campaign): unknown[] => {
   return [
     ...[plan.name, JSON.stringify(plan.area), plan.currency, plan.budgetMinor, plan.winsPerPlayer],
     ...[new Date(startsAtMs), new Date(endsAtMs), timeZone, JSON.stringify(windows)],
-    ...[plan.greeting, plan.clue, plan.brand, plan.presence],
+    ...[plan.greeting, plan.clue, plan.brand, plan.presence, plan.couponPoolId],
   ]
 }
 
@@ -238,6 +238,7 @@ type CampaignRow = ScheduleRow & {
   greeting: string | null
   clue: string | null
   brand: string | null
+  coupon_pool_id: string | null
   presence: Presence
   created_at: Date
   ended_at: Date | null
@@ -257,6 +258,7 @@ async function readCampaigns(tx: Tx, ids: readonly string[]): Promise<Campaign[]
     ...{ isStopped: row.is_stopped, name: row.name, area: row.area, currency: row.currency },
     ...{ budgetMinor: row.budget, winsPerPlayer: row.wins_per_player, schedule: toSchedule(row) },
     ...{ greeting: row.greeting, clue: row.clue, brand: row.brand, presence: row.presence },
+    couponPoolId: row.coupon_pool_id,
     createdAtMs: row.created_at.getTime(),
     endedAtMs: row.ended_at?.getTime() ?? null,
     settledAtMs: row.settled_at?.getTime() ?? null,

@@ -4,7 +4,7 @@ import type { Drop as DropSchema } from '#protocol/rest/drops.ts'
 import type { Static } from 'typebox'
 import { toMoney, toTimestamp } from '../envelopes/view.ts'
 import type { Campaign } from './campaign.ts'
-import type { Drop } from './drop.ts'
+import { couponsOf, type Drop } from './drop.ts'
 import { describePlan } from './plan.ts'
 
 export const viewCampaign = (campaign: Campaign, availableMinor: bigint): Static<typeof CampaignSchema> => ({
@@ -27,6 +27,7 @@ export const viewDrop = (drop: Drop): Static<typeof DropSchema> => ({
   placed: drop.placed,
   isOpened: drop.isOpened,
   cost: toMoney(drop.costMinor, drop.currency),
+  ...(drop.costMinor === 0n && { coupons: couponsOf(drop) }),
   ...(drop.fault !== null && { fault: drop.fault }),
   createdAt: toTimestamp(drop.createdAtMs),
 })

@@ -20,8 +20,10 @@ export function createSettledAnnouncer({
       envelope.sharesLeft--
       const { envelopeId, playerId } = claim
       const { amount } = describeWin(claim)
-      announcer.toPlayer(playerId, { type: 'wallet.changed', kind: 'claim', amount, envelopeId })
-      if (envelope.hiderKind === 'player') {
+      if (amount !== undefined) {
+        announcer.toPlayer(playerId, { type: 'wallet.changed', kind: 'claim', amount, envelopeId })
+      }
+      if (amount !== undefined && envelope.hiderKind === 'player') {
         const hider = { kind: envelope.hiderKind, id: envelope.hiderId }
         const winner = pseudonymOf(hmacSecret, { envelopeId, hider, playerId })
         const { sharesLeft } = envelope

@@ -15,7 +15,9 @@ export const describeWin = (claim: Omit<Claim, 'playerId' | 'shareNo'>): Claimed
   claimId: claim.id,
   envelopeId: claim.envelopeId,
   status: 'claimed',
-  amount: { amountMinor: claim.amountMinor.toString(), currency: claim.currency },
+  ...(claim.couponId === undefined
+    ? { amount: { amountMinor: claim.amountMinor.toString(), currency: claim.currency } }
+    : { couponId: claim.couponId }),
   claimedAt: new Date(claim.claimedAtMs).toISOString(),
 })
 

@@ -1,6 +1,8 @@
 /** The record on PostgreSQL. Owns `claims`, `thanks`, `outbox_cursors`, `dead_letters`; locks and counts envelopes. */
+import assert from 'node:assert/strict'
 import type { Database, Tx } from '#platform/postgres.ts'
 import { loadStatements } from '#platform/postgres.ts'
+import type { WonCoupon } from '../coupons/stock.ts'
 import { escrowOf, walletOf } from '../ledger/account.ts'
 import type { Transfer } from '../ledger/transfer.ts'
 import type { Keyset } from '#platform/page.ts'
@@ -57,9 +59,11 @@ const sql = loadStatements(import.meta.url, [
 export type RecordPorts = {
   database: Database
   postTransfers: (tx: Tx, transfers: readonly Transfer[]) => Promise<void>
+  /** To those who won the shares that they lie in; absent where nothing is settled. */
+  giveCoupons?: ((tx: Tx, won: readonly WonCoupon[]) => Promise<void>) | undefined
 }
 
-export function createClaimRecord({ database, postTransfers }: RecordPorts): ClaimRecord<Tx> {
+export function createClaimRecord({ database, postTransfers, giveCoupons }: RecordPorts): ClaimRecord<Tx> {
   return {
     transact: database.transact,
     withLock: (scope, id, run) => database.withLock({ scope, id }, run),
@@ -101,14 +105,9 @@ export function createClaimRecord({ database, postTransfers }: RecordPorts): Cla
       ]
       return (await tx.query<ClaimRow>(sql['insert-claims'], columns)).map(readClaim)
     },
-    pay: (tx, claims) => postTransfers(tx, claims.map(payment)),
+    pay: (tx, claims) => handOver({ postTransfers, giveCoupons }, tx, claims),
     count: async (tx, claims, nowMs) => {
-      const won = new Map<string, { shares: number; amount: bigint; firstMs: number }>()
-      for (const { envelopeId, amountMinor, claimedAtMs } of claims) {
-        const sum = won.get(envelopeId) ?? { shares: 0, amount: 0n, firstMs: claimedAtMs }
-        const firstMs = Math.min(sum.firstMs, claimedAtMs)
-        won.set(envelopeId, { shares: sum.shares + 1, amount: sum.amount + amountMinor, firstMs })
-      }
+      const won = sumByEnvelope(claims)
       const sums = [...won.values()]
       const columns = [[...won.keys()], sums.map(s => s.shares), sums.map(s => s.amount)]
       const firsts = sums.map(s => new Date(s.firstMs))
@@ -129,6 +128,16 @@ export function createClaimRecord({ database, postTransfers }: RecordPorts): Cla
 
     ...sweeping(database),
   }
+}
+
+function sumByEnvelope(claims: readonly Claim[]) {
+  const won = new Map<string, { shares: number; amount: bigint; firstMs: number }>()
+  for (const { envelopeId, amountMinor, claimedAtMs } of claims) {
+    const sum = won.get(envelopeId) ?? { shares: 0, amount: 0n, firstMs: claimedAtMs }
+    const firstMs = Math.min(sum.firstMs, claimedAtMs)
+    won.set(envelopeId, { shares: sum.shares + 1, amount: sum.amount + amountMinor, firstMs })
+  }
+  return won
 }
 
 /** The part that only the sweeper asks for. */
@@ -210,6 +219,22 @@ export const thanksRecord: ThanksRecord = {
   async insertThanks(tx, { claimId, text, saidAtMs }) {
     return (await tx.query(sql['insert-thanks'], [claimId, text, new Date(saidAtMs)])).length > 0
   },
+}
+
+/** Nearly always all claims are of one kind: what there is none of costs no statement. */
+async function handOver(
+  { postTransfers, giveCoupons }: Omit<RecordPorts, 'database'>,
+  tx: Tx,
+  claims: readonly Claim[],
+): Promise<void> {
+  const cash = claims.filter(({ couponId }) => couponId === undefined)
+  if (cash.length > 0) await postTransfers(tx, cash.map(payment))
+  const coupons = claims.flatMap(({ couponId, ...claim }) =>
+    couponId === undefined ? [] : [{ ...claim, couponId }],
+  )
+  if (coupons.length === 0) return
+  assert(giveCoupons, 'who settles can give coupons')
+  await giveCoupons(tx, coupons)
 }
 
 /** A cash claim is one transfer, and its id is the claim's. */

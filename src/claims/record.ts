@@ -14,8 +14,10 @@ export type Claim = {
   envelopeId: string
   playerId: string
   shareNo: number
+  /** 0 where the share is a coupon. */
   amountMinor: bigint
   currency: string
+  couponId?: string
   claimedAtMs: number
 }
 
@@ -72,7 +74,7 @@ export type GatedEnvelope = {
   openedAtMs: number | undefined
 }
 
-export type UnsettledClaim = Omit<Claim, 'amountMinor' | 'currency'>
+export type UnsettledClaim = Omit<Claim, 'amountMinor' | 'currency' | 'couponId'>
 
 export type ClaimRecord<T> = {
   transact<V>(run: (tx: T) => Promise<V>): Promise<V>
@@ -96,9 +98,12 @@ export type ClaimRecord<T> = {
   ): Promise<{ claims: Claim[]; stopped: ReadonlySet<string> }>
   /** What their shares are worth; nothing for a share that does not exist. */
   findAmounts(tx: T, claims: readonly UnsettledClaim[]): Promise<bigint[]>
-  /** Adds claims with the amounts of their shares. */
+  /** Adds claims with what their shares are worth. */
   insertClaims(tx: T, claims: readonly UnsettledClaim[]): Promise<Claim[]>
-  /** Moves each amount from the envelope's escrow to the player's wallet; the transfer's id is the claim's. */
+  /**
+   * Hands over what was won: each amount moves from the envelope's escrow to the player's wallet, by a transfer with
+   * the claim's id; a coupon becomes the player's.
+   */
   pay(tx: T, claims: readonly Claim[]): Promise<void>
   /** Adds to the counters; an envelope whose last share went becomes empty, with epoch + 1. */
   count(tx: T, claims: readonly Claim[], nowMs: number): Promise<void>

@@ -12,8 +12,9 @@ export type ClaimRow = Row & {
   envelope_id: string
   player_id: string
   share_no: number
-  amount: bigint
+  amount: bigint | null
   currency: string
+  coupon_id: string | null
   claimed_at: Date
 }
 
@@ -22,8 +23,9 @@ export const readClaim = (row: ClaimRow): Claim => ({
   envelopeId: row.envelope_id,
   playerId: row.player_id,
   shareNo: row.share_no,
-  amountMinor: row.amount,
+  amountMinor: row.amount ?? 0n,
   currency: row.currency,
+  ...(row.coupon_id !== null && { couponId: row.coupon_id }),
   claimedAtMs: row.claimed_at.getTime(),
 })
 
@@ -140,14 +142,15 @@ export const readLetter = (row: LetterRow): DeadLetter => ({
 })
 
 export type RememberedRow = Row &
-  Pick<ClaimRow, 'id' | 'envelope_id' | 'amount' | 'currency' | 'claimed_at'> &
+  Pick<ClaimRow, 'id' | 'envelope_id' | 'amount' | 'currency' | 'coupon_id' | 'claimed_at'> &
   Pick<RememberedClaim, 'lat' | 'lng' | 'greeting' | 'thanks'>
 
 export const readRemembered = (row: RememberedRow): RememberedClaim => ({
   id: row.id,
   envelopeId: row.envelope_id,
-  amountMinor: row.amount,
+  amountMinor: row.amount ?? 0n,
   currency: row.currency,
+  ...(row.coupon_id !== null && { couponId: row.coupon_id }),
   claimedAtMs: row.claimed_at.getTime(),
   lat: row.lat,
   lng: row.lng,

@@ -41,12 +41,17 @@ export type BatchEnvelope = {
   cell: Cell
   seed: Uint8Array
   commitment: string
-  /** By share number, from 1. */
+  /** By share number, from 1; none where the shares are coupons. */
   amountsMinor: readonly bigint[]
 }
 
 export type BatchRecord = {
-  insertBatch(tx: Tx, terms: BatchTerms, envelopes: readonly BatchEnvelope[]): Promise<void>
+  /** `couponIds`: one for each share, in the order of the envelopes; none where there is money in them. */
+  insertBatch(
+    tx: Tx,
+    terms: BatchTerms,
+    content: { envelopes: readonly BatchEnvelope[]; couponIds: readonly string[] },
+  ): Promise<void>
 }
 
 export type BatchPorts = { record: BatchRecord; ledger: Pick<Ledger, 'post'>; clock: Clock; random: Random }
@@ -59,22 +64,34 @@ export function drawBatch(
 ): BatchEnvelope[] {
   return places.map(place => {
     const seed = ports.random.bytes(SEED_BYTES)
-    const amountsMinor =
-      split === 'equal'
-        ? splitEqual(totalMinor, shareCount)
-        : splitLucky({ total: totalMinor, shares: shareCount, seed })
+    const amountsMinor = drawAmounts({ totalMinor, shareCount, split }, seed)
     const commitment = commitSplit({ seed, amounts: amountsMinor })
     return { id: createId(ports), place, cell: locateCell(place), seed, commitment, amountsMinor }
   })
 }
 
+function drawAmounts(
+  { totalMinor, shareCount, split }: Pick<BatchTerms, 'totalMinor' | 'shareCount' | 'split'>,
+  seed: Uint8Array,
+): bigint[] {
+  if (totalMinor === 0n) return []
+  return split === 'equal'
+    ? splitEqual(totalMinor, shareCount)
+    : splitLucky({ total: totalMinor, shares: shareCount, seed })
+}
+
 export async function insertBatch(
   { record, ledger }: Pick<BatchPorts, 'record' | 'ledger'>,
   tx: Tx,
-  { terms, envelopes }: { terms: BatchTerms; envelopes: readonly BatchEnvelope[] },
+  {
+    terms,
+    envelopes,
+    couponIds = [],
+  }: { terms: BatchTerms; envelopes: readonly BatchEnvelope[]; couponIds?: readonly string[] | undefined },
 ): Promise<void> {
-  await record.insertBatch(tx, terms, envelopes)
+  await record.insertBatch(tx, terms, { envelopes, couponIds })
   const { merchantId, dropId, currency, totalMinor, createdAtMs } = terms
+  if (totalMinor === 0n) return
   const source = dropOf(dropId, currency)
   const funded = envelopes.map(({ id }) => ({
     id,

@@ -6,7 +6,7 @@
 import type { Transact, Tx } from '#platform/postgres.ts'
 import { type Cell, coarsen } from '../geo/cell.ts'
 import type { Announcer } from '../realtime/announcer.ts'
-import { endLocked, type EndPorts } from './end.ts'
+import { endLocked, type EndPorts, takeEndable } from './end.ts'
 import type { Envelope } from './envelope.ts'
 import { isVisible } from './state.ts'
 
@@ -24,7 +24,7 @@ export type DroppedRecord = {
   listCellsOfDrop(tx: Tx, dropId: string): Promise<Cell[]>
 }
 
-export type DroppedPorts = {
+export type DroppedPorts = Pick<EndPorts, 'giveBackCoupons'> & {
   transact: Transact
   record: DroppedRecord & EndPorts['record']
   ledger: EndPorts['ledger']
@@ -40,7 +40,7 @@ export async function closeSome(
 ): Promise<number> {
   const { transact, record, announcer } = ports
   const closed = await transact(async tx => {
-    const envelopes = await record.lockOfCampaign(tx, { ...which, limit: batchSize })
+    const envelopes = takeEndable(await record.lockOfCampaign(tx, { ...which, limit: batchSize }))
     await endLocked(ports, tx, envelopes, { state: 'closed', nowMs: which.nowMs })
     return envelopes
   })

@@ -54,6 +54,9 @@ export type Envelope = EnvelopeTerms & {
   reports: number
 }
 
+/** An envelope without money holds coupons, one in each share; only drops of a campaign make any. */
+export const holdsCoupons = ({ totalMinor }: Pick<EnvelopeTerms, 'totalMinor'>): boolean => totalMinor === 0n
+
 /** Minor units still in escrow: all that was not claimed, until the end, which refunds it. */
 export const escrowMinorOf = (envelope: Envelope): bigint =>
   envelope.state === 'draft' || isEnded(envelope.state) ? 0n : envelope.totalMinor - envelope.claimedMinor

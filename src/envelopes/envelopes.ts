@@ -8,6 +8,7 @@ import { createSiteCodes } from '../campaigns/site-code.ts'
 import type { Announcer } from '../realtime/announcer.ts'
 import type { NoteAction } from '../operator/action.ts'
 import { closeEnvelope } from './close.ts'
+import type { EndPorts } from './end.ts'
 import { type EnvelopeFreezeOrder, freezeEnvelope, type Moved, unfreezeEnvelope } from './freeze.ts'
 import { getEnvelope } from './get.ts'
 import { hideEnvelope, type HideSettings } from './hide.ts'
@@ -24,7 +25,7 @@ import type { ReviewDesk } from '../reviews/desk.ts'
 import type { Subject } from '../reviews/subject.ts'
 import { verifyEnvelope } from './verify.ts'
 
-export type EnvelopePorts = {
+export type EnvelopePorts = Pick<EndPorts, 'giveBackCoupons'> & {
   database: Tx & { transact: Transact } & Pick<Database, 'snapshot'>
   runOnce: RunOnce
   record: EnvelopeRecord

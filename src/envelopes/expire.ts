@@ -6,7 +6,7 @@
  */
 import type { Logger } from 'pino'
 import { halve } from '#platform/halve.ts'
-import { announceEnds, type EndPorts, endLocked } from './end.ts'
+import { announceEnds, type EndPorts, endLocked, takeEndable } from './end.ts'
 import type { Transact } from '#platform/postgres.ts'
 import type { EnvelopeRecord } from './ports.ts'
 import { canMove } from './state.ts'
@@ -37,7 +37,7 @@ export async function expireDue(
 async function expireTogether(ports: ExpirePorts, ids: readonly string[], nowMs: number): Promise<string[]> {
   const end = { state: 'expired', nowMs } as const
   const expired = await ports.transact(async tx => {
-    const due = await ports.record.lockDueToExpire(tx, { nowMs, ids })
+    const due = takeEndable(await ports.record.lockDueToExpire(tx, { nowMs, ids }))
     await endLocked(ports, tx, due, end)
     return due
   })

@@ -76,7 +76,7 @@ export async function listWins(
 const viewWin = (win: Win, { envelope, isHider }: Found, hmacSecret: string): WinAnswer => ({
   claimId: win.claimId,
   winner: pseudonymOf(hmacSecret, { envelopeId: envelope.id, hider: envelope.hider, playerId: win.playerId }),
-  amount: toMoney(win.amountMinor, win.currency),
+  ...(win.amountMinor !== null && { amount: toMoney(win.amountMinor, win.currency) }),
   bestLuck: win.isLargest && envelope.split === 'lucky' && isEnded(envelope.state),
   claimedAt: toTimestamp(win.claimedAtMs),
   ...(isHider && win.thanks !== undefined && { thanks: win.thanks }),

@@ -21,7 +21,8 @@ export type NewEnvelope = Envelope & {
 export type Win = {
   claimId: string
   playerId: string
-  amountMinor: bigint
+  /** Nothing where it is a coupon. */
+  amountMinor: bigint | null
   currency: string
   claimedAtMs: number
   /** The largest win of the envelope so far, the earliest of equals. */

@@ -146,8 +146,8 @@ export const envelopeRecord: EnvelopeRecord = {
   },
 
   async listShares(tx, envelopeId) {
-    const rows = await tx.query<{ amount: bigint }>(sql['list-shares'], [envelopeId])
-    return rows.map(row => row.amount)
+    const rows = await tx.query<{ amount: bigint | null }>(sql['list-shares'], [envelopeId])
+    return rows.map(row => row.amount ?? 0n)
   },
 }
 
@@ -158,7 +158,7 @@ export async function listEnds(tx: Tx, ids: readonly string[]): Promise<Ending[]
 
 /** The envelopes of campaigns, by the hundred. */
 export const droppedRecord: BatchRecord & DroppedRecord & CampaignEnvelopes = {
-  async insertBatch(tx, terms, batch) {
+  async insertBatch(tx, terms, { envelopes: batch, couponIds }) {
     const { merchantId, campaignId, dropId, claimRadiusM, currency, totalMinor, shareCount, split } = terms
     const ids = batch.map(({ id }) => id)
     const places = [
@@ -180,7 +180,7 @@ export const droppedRecord: BatchRecord & DroppedRecord & CampaignEnvelopes = {
       terms.presence,
     ])
     const amounts = batch.flatMap(({ amountsMinor }) => amountsMinor)
-    await tx.query(sql['insert-batch-shares'], [ids, shareCount, amounts])
+    await tx.query(sql['insert-batch-shares'], [ids, shareCount, amounts, couponIds])
   },
 
   lockOfCampaign: (tx, { campaignId, dropId, limit }) =>

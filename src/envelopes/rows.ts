@@ -73,7 +73,7 @@ export const toEnvelope = (row: EnvelopeRow): Envelope => ({
 export type WinRow = Row & {
   id: string
   player_id: string
-  amount: bigint
+  amount: bigint | null
   currency: string
   claimed_at: Date
   is_largest: boolean

@@ -8,6 +8,7 @@ import type { Clock } from '#platform/clock.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { MerchantCaller, PlayerCaller } from '../players/caller.ts'
 import { type SplitVerdict, verifySplit } from './commitment.ts'
+import { holdsCoupons } from './envelope.ts'
 import { type FindPorts, findVisible } from './get.ts'
 import type { EnvelopeRecord } from './ports.ts'
 import { isEnded } from './state.ts'
@@ -28,6 +29,8 @@ export async function verifyEnvelope(
   const found = await findVisible(ports, { caller, id, nowMs: ports.clock.nowMs() })
   if (found === undefined || !isEnded(found.envelope.state)) return refuse('not_found')
   const { envelope } = found
+  // One coupon is worth as much as another: nothing was drawn.
+  if (holdsCoupons(envelope)) return refuse('not_found')
   const seed = await ports.record.findSeed(ports.tx, id)
   if (seed === undefined) return refuse('not_found')
   const amountsMinor = await ports.record.listShares(ports.tx, id)

@@ -7,6 +7,7 @@ import { type Cell, coarsen } from '../geo/cell.ts'
 import { bandOf } from '../hints/band.ts'
 import { type Envelope, escrowMinorOf, hasOpened, shownText } from './envelope.ts'
 import { isEnded } from './state.ts'
+import { holdsCoupons } from './envelope.ts'
 
 /** The hider, or someone else who stands in a res-12 cell or nowhere known. */
 export type Viewer = { kind: 'hider' } | { kind: 'other'; cell?: Cell | undefined }
@@ -15,6 +16,7 @@ export function viewEnvelope(envelope: Envelope, viewer: Viewer, nowMs: number):
   const isHider = viewer.kind === 'hider'
   const { brand, endedAtMs } = envelope
   const { greeting, clue } = isHider ? envelope : shownText(envelope)
+  const isOfCoupons = holdsCoupons(envelope)
   const showsClue = isHider || isNear(envelope, viewer.cell)
   return {
     id: envelope.id,
@@ -22,6 +24,7 @@ export function viewEnvelope(envelope: Envelope, viewer: Viewer, nowMs: number):
     state: envelope.state,
     split: envelope.split,
     audience: envelope.audience,
+    ...(isOfCoupons && { content: 'coupon' as const }),
     shares: envelope.shareCount,
     presence: envelope.presence,
     claimRadiusM: envelope.claimRadiusM,
@@ -30,9 +33,10 @@ export function viewEnvelope(envelope: Envelope, viewer: Viewer, nowMs: number):
     ...(clue !== null && showsClue && { clue: { text: clue } }),
     opensAt: toTimestamp(envelope.opensAtMs),
     expiresAt: toTimestamp(envelope.expiresAtMs),
-    ...(hasOpened(envelope, nowMs) && { commitment: envelope.commitment }),
+    ...(hasOpened(envelope, nowMs) && !isOfCoupons && { commitment: envelope.commitment }),
     ...(endedAtMs !== null && { endedAt: toTimestamp(endedAtMs) }),
-    ...((isHider || isEnded(envelope.state)) && { total: toMoney(envelope.totalMinor, envelope.currency) }),
+    ...((isHider || isEnded(envelope.state)) &&
+      !isOfCoupons && { total: toMoney(envelope.totalMinor, envelope.currency) }),
     ...(isHider && { own: viewOwn(envelope) }),
   }
 }

@@ -26,6 +26,7 @@ const sql = loadStatements(import.meta.url, [
   'list-statement',
   'reconcile-budgets',
   'reconcile-campaigns',
+  'reconcile-coupons',
   'count-reconciled',
 ])
 
@@ -148,7 +149,7 @@ const toStatementRow = (row: StatementRowOf): StatementRow => ({
 
 export const reconcileRecord: ReconcileRecord = {
   async check(tx, name, envelopeId) {
-    const isOfAll = ['currencies', 'payouts', 'requests', 'budgets', 'campaigns'].includes(name)
+    const isOfAll = ['currencies', 'payouts', 'requests', 'budgets', 'campaigns', 'coupons'].includes(name)
     const params = isOfAll ? [] : [envelopeId ?? null]
     const rows = await tx.query<FigureRow>(sql[`reconcile-${name}`], params)
     return { name, differences: Number(rows[0]?.found ?? 0), examples: rows.map(toFigures) }

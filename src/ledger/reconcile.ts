@@ -18,6 +18,7 @@ export type CheckName =
   | 'requests'
   | 'budgets'
   | 'campaigns'
+  | 'coupons'
 
 export const checkTitles: Record<CheckName, string> = {
   currencies: 'all accounts of a currency add up to zero',
@@ -30,6 +31,8 @@ export const checkTitles: Record<CheckName, string> = {
   payouts: 'payouts hold what is on its way, and their transfers are those of their state',
   requests: 'service requests hold their price until they end, and nothing afterwards',
   budgets: 'what is used of a cap was won under it',
+  coupons:
+    'coupons are in their pool, in an envelope or with the winner of their share, and redeemed once at most',
   campaigns: 'the budget of a campaign was won, came home, or is held by it, its drops and their envelopes',
 }
 
@@ -54,7 +57,7 @@ export type ReconcilePorts = {
 const ofEnvelopes: readonly CheckName[] = ['accounts', 'totals', 'claims', 'counters', 'shares', 'ended']
 const ofEverything: readonly CheckName[] = [
   ...(['currencies', ...ofEnvelopes] as const),
-  ...(['payouts', 'requests', 'budgets', 'campaigns'] as const),
+  ...(['payouts', 'requests', 'budgets', 'campaigns', 'coupons'] as const),
 ]
 
 /** Checks everything, or one envelope with its escrow. */

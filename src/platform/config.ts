@@ -2,6 +2,7 @@
  * The configuration: every variable is described here, once; `.env.example`, the README table and `npm run doctor` are
  * made from it. Validated at start; production refuses defaults and missing secrets.
  */
+import { hkdfSync } from 'node:crypto'
 import { envSchema } from 'env-schema'
 import Type, { type Static } from 'typebox'
 
@@ -71,6 +72,14 @@ export const ConfigSchema = Type.Object({
         'never change it while envelopes live.',
     }),
   ),
+  COUPON_KEYS: Type.Optional(
+    Type.String({
+      pattern: '^[a-z0-9-]{1,32}:[A-Za-z0-9+/]{43}=(,[a-z0-9-]{1,32}:[A-Za-z0-9+/]{43}=)*$',
+      description:
+        'Keys that coupons are kept under, name:base64 of 32 bytes, comma-separated: the first closes, all open. ' +
+        'Sandbox and npm start make one from HMAC_SECRET.',
+    }),
+  ),
   PAYOUT_CALLBACK_SECRET: Type.Optional(
     Type.String({
       ...secret,
@@ -135,6 +144,8 @@ export type Config = {
   jwt: { secret: string | undefined; jwksUrl: string | undefined; issuer: string; audience: string }
   operatorKey: string | undefined
   hmacSecret: string | undefined
+  /** By name, the one that closes first. */
+  couponKeys: ReadonlyMap<string, Uint8Array> | undefined
   payoutCallbackSecret: string | undefined
   currencies: Currencies
   cancelFeePercent: number
@@ -170,6 +181,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     },
     operatorKey: raw.OPERATOR_KEY,
     hmacSecret: raw.HMAC_SECRET,
+    couponKeys: raw.COUPON_KEYS === undefined ? undefined : readKeys(raw.COUPON_KEYS),
     payoutCallbackSecret: raw.PAYOUT_CALLBACK_SECRET,
     currencies: new Map(raw.CURRENCIES.split(',').map(pair => [pair.slice(0, 3), Number(pair.slice(4))])),
     cancelFeePercent: raw.CANCEL_FEE_PERCENT,
@@ -193,6 +205,7 @@ export type ReadyConfig = Config & {
   redisUrl: string
   operatorKey: string
   hmacSecret: string
+  couponKeys: ReadonlyMap<string, Uint8Array>
 }
 
 /** Refuses to start without what `npm start` generates in the sandbox. */
@@ -205,8 +218,24 @@ export function requireReady(config: Config): ReadyConfig {
   if (redisUrl === undefined) throw new ConfigFault('REDIS_URL must be set')
   if (operatorKey === undefined) throw new ConfigFault('OPERATOR_KEY must be set')
   if (hmacSecret === undefined) throw new ConfigFault('HMAC_SECRET must be set')
-  return { ...config, databaseUrl, redisUrl, operatorKey, hmacSecret }
+  const couponKeys = config.couponKeys ?? (config.isSandbox ? makeCouponKeys(hmacSecret) : undefined)
+  if (couponKeys === undefined) throw new ConfigFault('COUPON_KEYS must be set')
+  return { ...config, databaseUrl, redisUrl, operatorKey, hmacSecret, couponKeys }
 }
+
+function readKeys(list: string): ReadonlyMap<string, Uint8Array> {
+  const pairs = list.split(',').map(pair => {
+    const [name = '', key = ''] = pair.split(':')
+    return [name, Buffer.from(key, 'base64')] as const
+  })
+  const keys = new Map(pairs)
+  if (keys.size < pairs.length) throw new ConfigFault('COUPON_KEYS names two keys alike')
+  return keys
+}
+
+/** Where all secrets lie in one place anyway. */
+export const makeCouponKeys = (hmacSecret: string): ReadonlyMap<string, Uint8Array> =>
+  new Map([['derived', Buffer.from(hkdfSync('sha256', hmacSecret, '', 'hexbao sandbox coupons', 32))]])
 
 function parse(env: NodeJS.ProcessEnv): Raw {
   try {

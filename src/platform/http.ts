@@ -122,14 +122,10 @@ export function createBinder<C extends { kind: CallerKind }>(
       handler: async (request: FastifyRequest, reply: FastifyReply) => {
         const idempotencyKey = readIdempotencyKey(operation, request)
         if (typeof idempotencyKey === 'object') return sendRefusal(reply, idempotencyKey, ports.sandbox)
-        if (operation.ifMatch === 'required' && request.headers['if-match'] === undefined) {
-          return sendRefusal(reply, refuse('if_match_missing'), ports.sandbox)
-        }
+        const stop = refuseIncomplete(operation, request)
+        if (stop !== undefined) return sendRefusal(reply, stop, ports.sandbox)
         const { params, query, body, id: requestId } = request
         const waits: Waits | undefined = ports.sandbox ? {} : undefined
-        if (operation.consumes && body === undefined) {
-          return sendRefusal(reply, refuse('unsupported_media_type'), ports.sandbox)
-        }
         const seen = {
           caller: callers.get(request),
           idempotencyKey,
@@ -196,6 +192,14 @@ const etagOf = ({ version }: { version: number }): string => `"${version}"`
 const readIfMatch = ({ headers }: FastifyRequest): number =>
   Number(/^"([1-9]\d{0,8})"$/.exec(headers['if-match'] ?? '')?.[1] ?? 0)
 
+function refuseIncomplete(
+  { ifMatch, consumes }: Operation,
+  { headers, body }: FastifyRequest,
+): Refusal | undefined {
+  if (ifMatch === 'required' && headers['if-match'] === undefined) return refuse('if_match_missing')
+  return consumes && body === undefined ? refuse('unsupported_media_type') : undefined
+}
+
 const printable = /^[\x21-\x7e]+$/
 
 function readIdempotencyKey(operation: Operation, request: FastifyRequest): string | undefined | Refusal {
@@ -214,7 +218,7 @@ function routeSchema(operation: Operation) {
     operationId: operation.id,
     ...(operation.params === undefined ? {} : { params: operation.params }),
     querystring: operation.query ?? { type: 'object', additionalProperties: false },
-    ...(operation.body === undefined ? {} : { body: operation.body }),
+    ...(operation.body === undefined || operation.consumes !== undefined ? {} : { body: operation.body }),
     ...(operation.produces === undefined ? { response: operation.answers } : {}),
   }
 }

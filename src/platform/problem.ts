@@ -7,6 +7,8 @@ export type Refusal = {
   code: ErrorCode
   reason?: string
   detail?: string
+  /** When what is in the way happened; RFC 3339. */
+  at?: string
   retryAfterMs?: number
   /** The numbers behind the refusal; only the sandbox sends them. */
   figures?: Record<string, number>
@@ -40,6 +42,7 @@ export function toProblem(refusal: Refusal, sandbox: boolean): Problem {
     status,
     code: refusal.code,
     ...(refusal.reason === undefined ? {} : { reason: refusal.reason }),
+    ...(refusal.at === undefined ? {} : { at: refusal.at }),
     ...(refusal.detail === undefined ? {} : { detail: refusal.detail }),
     ...(refusal.retryAfterMs === undefined ? {} : { retryAfterMs: refusal.retryAfterMs }),
     ...(refusal.figures === undefined || !sandbox ? {} : { figures: refusal.figures }),

@@ -1,6 +1,7 @@
 /**
- * Sealed text: AES-256-GCM under a key derived from HMAC_SECRET. For what has to be given out again and must not be
- * readable in a dump of the database, such as the new API key inside the kept answer of an idempotent request.
+ * Sealed text: AES-256-GCM, under a key derived from HMAC_SECRET or another one. For what has to be given out again and
+ * must not be readable in a dump of the database, such as the new API key inside the kept answer of an idempotent
+ * request.
  */
 import assert from 'node:assert/strict'
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
@@ -20,19 +21,30 @@ const tagBytes = 16
 export function createSeal(secret: string, { purpose, random }: { purpose: string; random: Random }): Seal {
   const key = Buffer.from(hkdfSync('sha256', secret, '', `hexbao seal: ${purpose}`, 32))
   return {
-    close(text) {
-      const nonce = random.bytes(nonceBytes)
-      const sealing = createCipheriv(cipher, key, nonce)
-      const sealed = Buffer.concat([sealing.update(text, 'utf8'), sealing.final()])
-      return Buffer.concat([nonce, sealing.getAuthTag(), sealed]).toString('base64url')
-    },
-    open(sealed) {
-      const bytes = Buffer.from(sealed, 'base64url')
-      assert(bytes.length >= nonceBytes + tagBytes, 'sealed text has a nonce and a tag')
-      const opening = createDecipheriv(cipher, key, bytes.subarray(0, nonceBytes))
-      opening.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes))
-      const text = opening.update(bytes.subarray(nonceBytes + tagBytes))
-      return Buffer.concat([text, opening.final()]).toString('utf8')
-    },
+    close: text => closeWith({ key, random }, text).toString('base64url'),
+    open: sealed => openWith({ key }, Buffer.from(sealed, 'base64url')),
   }
+}
+
+type Key = {
+  /** 32 bytes. */
+  key: Uint8Array
+  /** What it belongs to: it does not open as anything else's. */
+  boundTo?: string
+}
+
+/** Nonce, tag and text. */
+export function closeWith({ key, boundTo = '', random }: Key & { random: Random }, text: string): Buffer {
+  const nonce = random.bytes(nonceBytes)
+  const sealing = createCipheriv(cipher, key, nonce).setAAD(Buffer.from(boundTo))
+  const sealed = Buffer.concat([sealing.update(text, 'utf8'), sealing.final()])
+  return Buffer.concat([nonce, sealing.getAuthTag(), sealed])
+}
+
+export function openWith({ key, boundTo = '' }: Key, sealed: Buffer): string {
+  assert(sealed.length >= nonceBytes + tagBytes, 'sealed text has a nonce and a tag')
+  const opening = createDecipheriv(cipher, key, sealed.subarray(0, nonceBytes)).setAAD(Buffer.from(boundTo))
+  opening.setAuthTag(sealed.subarray(nonceBytes, nonceBytes + tagBytes))
+  const text = opening.update(sealed.subarray(nonceBytes + tagBytes))
+  return Buffer.concat([text, opening.final()]).toString('utf8')
 }

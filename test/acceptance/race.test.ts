@@ -216,7 +216,7 @@ t.test(`${PLAYERS} players, ${SERVERS} servers, ${SHARES} shares`, async t => {
     [],
     'who asks more than once at a time hears the same win each time',
   )
-  const sum = wins.reduce((sum, { claim }) => sum + BigInt(claim?.amount.amountMinor ?? 0), 0n)
+  const sum = wins.reduce((sum, { claim }) => sum + BigInt(claim?.amount?.amountMinor ?? 0), 0n)
   t.equal(sum, TOTAL, 'they win the total')
   t.equal(new Set(wins.map(({ claim }) => claim?.claimId)).size, SHARES)
 

@@ -44,6 +44,7 @@ export async function createTranscriptStage(t: Test): Promise<TranscriptStage> {
     loadConfig({
       ...{ MODE: 'production', DATABASE_URL: world.databaseUrl, REDIS_URL: world.redisUrl },
       ...{ JWT_SECRET: jwtSecret, HMAC_SECRET: hmacSecret, OPERATOR_KEY: `hbo_${'o'.repeat(40)}` },
+      COUPON_KEYS: `k1:${Buffer.alloc(32, 1).toString('base64')}`,
       ...{ LOG_LEVEL: 'trace', TRUST_PROXY: '127.0.0.1' },
     }),
   )

@@ -29,6 +29,7 @@ const secrets = {
   JWT_SECRET: 'a secret for tests, long enough.',
   OPERATOR_KEY: 'hbo_a_secret_for_tests_long_enough',
   HMAC_SECRET: 'a secret for tests, long enough.',
+  COUPON_KEYS: `k1:${Buffer.alloc(32, 1).toString('base64')}`,
 }
 
 t.test('services', async t => {

@@ -129,6 +129,7 @@ const createSecrets = () => ({
   JWT_SECRET: secret(),
   OPERATOR_KEY: `hbo_${secret()}`,
   HMAC_SECRET: secret(),
+  COUPON_KEYS: `k1:${randomBytes(32).toString('base64')}`,
 })
 
 type Started = { argv: string[]; cwd: string; env: Record<string, string> }
@@ -179,7 +180,7 @@ t.test('the image starts, is healthy, and stops', async t => {
 t.test('production does not start with a secret missing', async t => {
   const urls = { DATABASE_URL: 'postgres://127.0.0.1:1/none', REDIS_URL: 'redis://127.0.0.1:1' }
   const whole = { MODE: 'production', ...urls, ...createSecrets() }
-  for (const name of ['JWT_SECRET', 'OPERATOR_KEY', 'HMAC_SECRET'] as const) {
+  for (const name of ['JWT_SECRET', 'OPERATOR_KEY', 'HMAC_SECRET', 'COUPON_KEYS'] as const) {
     const { [name]: _, ...env } = whole
     t.throws(() => requireReady(loadConfig(env)), { message: new RegExp(`${name}.* must be set`) })
   }
@@ -223,7 +224,7 @@ t.test('compose publishes the server only and keeps what Redis and PostgreSQL ho
 type Variable = { description: string; default?: string | number }
 
 /** What has no default and must be there before a production server starts. */
-const filledIn = ['JWT_SECRET', 'OPERATOR_KEY', 'HMAC_SECRET']
+const filledIn = ['JWT_SECRET', 'OPERATOR_KEY', 'HMAC_SECRET', 'COUPON_KEYS']
 
 function describeVariable(name: string, { description, default: standard }: Variable): string {
   const assignment = `${name}=${standard ?? ''}`

@@ -2,8 +2,8 @@
  * A merchant, players, the schedule and two servers that do the work of drops, none of whom know of the others, do
  * whatever they can at once: dropping, topping up, extending, pausing, resuming, closing, claiming, filling, opening,
  * expiring. Whatever comes of it, the books balance after every step; in the end each drop was all or nothing, every
- * account of a campaign is empty, and what left the merchants' wallets is what the players won. `INTERLEAVINGS` for more
- * of them, `SEED` for others.
+ * account of a campaign is empty, and what left the merchants' wallets is what the players won.
+ * `INTERLEAVINGS` for more of them, `SEED` for others.
  */
 import t, { type Test } from 'tap'
 import type { MerchantCaller } from '../../src/players/caller.ts'

@@ -11,6 +11,7 @@ import type { FillPorts } from '../../src/campaigns/fill.ts'
 import type { CampaignPorts } from '../../src/campaigns/ports.ts'
 import { createSiteCodes } from '../../src/campaigns/site-code.ts'
 import { campaignRecord, codeRecord } from '../../src/campaigns/postgres.ts'
+import { couponStock } from '../../src/coupons/postgres.ts'
 import { droppedRecord, envelopeRecord } from '../../src/envelopes/postgres.ts'
 import { balanceOf, isInsufficientFunds, postTransfers } from '../../src/ledger/postgres.ts'
 import type { MerchantCaller } from '../../src/players/caller.ts'
@@ -54,6 +55,7 @@ function compose({ world, announcer }: ClaimStage, isSandbox: boolean) {
     log: { error: (fields: object) => void logged.push(fields) } as never,
     runOnce: (request, act) => runOnce(database, request, act),
     ledger,
+    coupons: couponStock,
     codes: codeRecord,
     siteCodes: createSiteCodes({ hmacSecret, random }),
     budgets: { isFrozen, announce: () => {} },
@@ -64,6 +66,7 @@ function compose({ world, announcer }: ClaimStage, isSandbox: boolean) {
       transact: database.transact,
       record: { ...droppedRecord, endEnvelopes: envelopeRecord.endEnvelopes },
       ledger,
+      giveBackCoupons: couponStock.giveBack,
       announcer,
     },
     settings: { isSandbox, currencies: testCurrencies, vertices: 200 },

@@ -20,6 +20,7 @@ import { createClaimGate } from '../../src/claims/redis.ts'
 import { partitionOf } from '../../src/claims/reservation.ts'
 import type { RevealAnswer } from '../../src/claims/reveal.ts'
 import { sweepLimits } from '../../src/claims/sweep.ts'
+import { couponStock } from '../../src/coupons/postgres.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { postTransfers } from '../../src/ledger/postgres.ts'
 import { createActionLog } from '../../src/operator/postgres.ts'
@@ -54,7 +55,7 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel, cou
   const runner = createScriptRunner(redis)
   const nowMs = () => clock.nowMs()
   const gate = createClaimGate({ redis, runner, prefix, nowMs })
-  const record = createClaimRecord({ database, postTransfers })
+  const record = createClaimRecord({ database, postTransfers, giveCoupons: couponStock.give })
   const store = createStandingStore({ redis, runner, prefix })
   const log = createLogger('silent')
   const positions = createPositions({

@@ -9,6 +9,7 @@ import { refuse } from '#platform/problem.ts'
 import { isFrozen } from '../../src/budgets/postgres.ts'
 import { areaRecord } from '../../src/areas/postgres.ts'
 import { campaignLabels } from '../../src/campaigns/postgres.ts'
+import { couponStock } from '../../src/coupons/postgres.ts'
 import { createEnvelopes } from '../../src/envelopes/envelopes.ts'
 import type { Positions } from '../../src/positions/positions.ts'
 import { envelopeRecord } from '../../src/envelopes/postgres.ts'
@@ -70,6 +71,7 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
     campaigns: campaignLabels,
     reviews: createReviewDesk({ record: reviewRecord, trustOf, isSandbox }),
     noteAction: createActionLog(world),
+    giveBackCoupons: couponStock.giveBack,
     announcer,
     clock,
     random,

@@ -15,6 +15,7 @@ const ready = {
   JWT_SECRET: secret,
   OPERATOR_KEY: `hbo_${secret}`,
   HMAC_SECRET: secret,
+  COUPON_KEYS: `k1:${Buffer.alloc(32, 1).toString('base64')}`,
 }
 
 t.test('defaults', async t => {
@@ -60,6 +61,8 @@ t.test('what is refused, by the name of the variable', async t => {
     ['OPERATOR_KEY', 'x'.repeat(40)],
     ['OPERATOR_KEY', 'hbo_short'],
     ['HMAC_SECRET', 'x'.repeat(31)],
+    ['COUPON_KEYS', 'k1:short'],
+    ['COUPON_KEYS', `K1:${Buffer.alloc(32).toString('base64')}`],
     ['CURRENCIES', ''],
     ['CURRENCIES', 'cny:2'],
     ['CURRENCIES', 'CNY'],
@@ -81,6 +84,15 @@ t.test('a server needs its services and secrets', async t => {
     const config = loadConfig({ ...ready, [name]: undefined })
     t.throws(() => requireReady(config), new RegExp(`${name}.* must be set`), name)
   }
+  const key = Buffer.alloc(32, 2).toString('base64')
+  const both = requireReady(loadConfig({ ...ready, COUPON_KEYS: `k2:${key},${ready.COUPON_KEYS}` }))
+  t.same([...both.couponKeys.keys()], ['k2', 'k1'], 'the first one closes')
+  t.throws(
+    () => loadConfig({ ...ready, COUPON_KEYS: `k1:${key},${ready.COUPON_KEYS}` }),
+    /COUPON_KEYS names two/,
+  )
+  const { COUPON_KEYS: _1, ...sandbox } = { ...ready, MODE: 'sandbox' }
+  t.equal(requireReady(loadConfig(sandbox)).couponKeys.size, 1, 'a sandbox makes its own')
   const { JWT_SECRET: _, ...others } = ready
   t.doesNotThrow(() => requireReady(loadConfig({ ...others, JWKS_URL: 'https://id.example/keys' })))
 })

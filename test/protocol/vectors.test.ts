@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { envelopeId, mei, claimId } from '#protocol/examples/story.ts'
+import { checkCharacterOf, couponAlphabet, readCouponCode, writeCouponCode } from '#protocol/coupon-code.ts'
 import { claimIdOf, claimNamespace } from '../../src/claims/reservation.ts'
 import { commitSplit, verifySplit } from '../../src/envelopes/commitment.ts'
 import { splitEqual, splitLucky } from '../../src/envelopes/split.ts'
@@ -54,4 +55,15 @@ t.test('claim ids', async t => {
   t.equal(namespace, claimNamespace)
   for (const vector of vectors) t.equal(claimIdOf(vector.envelopeId, vector.playerId), vector.claimId)
   t.equal(claimIdOf(envelopeId, mei), claimId, 'the story of the examples is true')
+})
+
+t.test('codes of coupons', async t => {
+  type CodeVectors = { alphabet: string; checked: string[]; typed: { text: string; code: string | null }[] }
+  const { alphabet, checked, typed } = read('coupon-code') as CodeVectors
+  t.equal(couponAlphabet, alphabet)
+  for (const text of checked) t.equal(checkCharacterOf(text.slice(0, -1)), text.at(-1), text)
+  for (const { text, code } of typed) {
+    t.equal(readCouponCode(text) ?? null, code, text)
+    if (code !== null) t.equal(writeCouponCode(code), text.trim().toUpperCase().replaceAll(' ', '-'))
+  }
 })

@@ -25,7 +25,9 @@ export function createPromises(): Promises {
   const blame = (fault: string) => faults.length < MOST_FAULTS && faults.push(fault)
 
   return {
-    noteWin(player, { claimId, envelopeId, amount: { amountMinor } }) {
+    noteWin(player, { claimId, envelopeId, amount }) {
+      // A crowd claims money; a coupon would be worth none.
+      const { amountMinor } = amount ?? { amountMinor: '0' }
       const pair = `${player} of ${envelopeId}`
       const known = wins.get(pair)
       if (known?.claimId === claimId && known.amountMinor === amountMinor) return

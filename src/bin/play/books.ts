@@ -36,6 +36,8 @@ export const readPurse = (
 export function checkWallet(before: Purse, wins: readonly Win[], after: Purse): WalletCheck[] {
   const won = new Map<string, bigint>()
   for (const { amount } of wins) {
+    // A coupon is in no wallet.
+    if (amount === undefined) continue
     won.set(amount.currency, (won.get(amount.currency) ?? 0n) + BigInt(amount.amountMinor))
   }
   return [...new Set([...before.keys(), ...won.keys(), ...after.keys()])].map(currency => {

@@ -48,10 +48,11 @@ export function createClaimant({ request, client, speed, tell, conclude }: Claim
   const claim = (envelopeId: string, fix: WireFix) => askForShare(request, { envelopeId, fix })
 
   /** Notes a win once; answers whether it is new. */
-  function take({ claimId, envelopeId, amount, claimedAt }: Static<typeof ClaimedAnswer>): boolean {
+  function take({ claimId, envelopeId, amount, couponId, claimedAt }: Static<typeof ClaimedAnswer>): boolean {
     pending.delete(envelopeId)
     if (wins.has(claimId)) return false
-    wins.set(claimId, { claimId, envelopeId, amount, claimedAt })
+    const worth = { ...(amount !== undefined && { amount }), ...(couponId !== undefined && { couponId }) }
+    wins.set(claimId, { claimId, envelopeId, ...worth, claimedAt })
     return true
   }
 

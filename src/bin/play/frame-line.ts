@@ -21,9 +21,9 @@ function tellFrame(frame: ServerFrame): string {
     case 'reveal.result':
       return `${frame.result.envelopeId} ${tellSeen(frame.result)}`
     case 'claim.result':
-      return `${frame.result.envelopeId} ${'amount' in frame.result ? tellMoney(frame.result) : 'pending'}`
+      return `${frame.result.envelopeId} ${frame.result.status === 'claimed' ? tellWorth(frame.result) : 'pending'}`
     case 'claim.settled':
-      return `${frame.envelopeId} ${tellMoney(frame)}`
+      return `${frame.envelopeId} ${tellWorth(frame)}`
     case 'envelope.found':
       return `${frame.envelopeId} ${tellMoney(frame)} by ${frame.winner}, ${frame.sharesLeft} shares left`
     case 'envelope.ended':
@@ -90,7 +90,10 @@ function tellHint({ band, envelopeId, brand, greeting, clue }: HintItem): string
 }
 
 const tellSeen = (seen: Extract<ServerFrame, { type: 'reveal.result' }>['result']): string =>
-  'anchor' in seen ? `to be drawn at ${seen.anchor.lat}, ${seen.anchor.lng}` : tellMoney(seen)
+  'anchor' in seen ? `to be drawn at ${seen.anchor.lat}, ${seen.anchor.lng}` : tellWorth(seen)
+
+const tellWorth = ({ amount }: { amount?: { amountMinor: string; currency: string } }): string =>
+  amount === undefined ? 'a coupon' : tellMoney({ amount })
 
 const tellMoney = ({ amount }: { amount: { amountMinor: string; currency: string } }): string =>
   formatMoney(BigInt(amount.amountMinor), amount.currency)

@@ -55,7 +55,8 @@ function tellEvent(event: WalkEvent, nameOf: (envelopeId: string) => string): st
     case 'won': {
       const { envelopeId, amount, place, greeting } = event.win
       const where = place === undefined ? '' : ` at ${place.coordinates[1]}, ${place.coordinates[0]}`
-      const money = formatMoney(BigInt(amount.amountMinor), amount.currency)
+      const money =
+        amount === undefined ? 'a coupon' : formatMoney(BigInt(amount.amountMinor), amount.currency)
       return `${nameOf(envelopeId)} WON ${money}${where}${greeting === undefined ? '' : `: ${greeting}`}`
     }
   }

@@ -4,13 +4,13 @@
 -- Params: $1 envelope ids, $2 player ids, $3 share numbers
 -- Returns: claims; and for each stopped envelope a row with its envelope_id alone
 with asked as (select * from unnest($1::uuid[], $2::uuid[], $3::int[]) as a (envelope_id, player_id, share_no))
-select c.id, c.envelope_id, c.player_id, c.share_no, c.amount, c.currency, c.claimed_at
+select c.id, c.envelope_id, c.player_id, c.share_no, c.amount, c.currency, c.coupon_id, c.claimed_at
 from asked join claims c using (envelope_id, player_id)
 union
-select c.id, c.envelope_id, c.player_id, c.share_no, c.amount, c.currency, c.claimed_at
+select c.id, c.envelope_id, c.player_id, c.share_no, c.amount, c.currency, c.coupon_id, c.claimed_at
 from asked join claims c using (envelope_id, share_no)
 union all
-select null, e.id, null, null, null, null, null
+select null, e.id, null, null, null, null, null, null
 from envelopes e left join campaigns c on c.id = e.campaign_id
 where e.id = any($1::uuid[]) and (c.is_stopped or exists (
   select from budgets b

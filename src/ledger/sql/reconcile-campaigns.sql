@@ -35,6 +35,7 @@ with moved as (
 select campaign, state, budget::text, funded::text, won::text, refunded::text, held::text, wrong_drops,
   count(*) over () as found
 from sums
-where funded not in (0, budget) or (funded = 0) <> (state = 'draft' or (state = 'ended' and held + won + refunded = 0))
+where funded not in (0, budget)
+  or (budget > 0 and (funded = 0) <> (state = 'draft' or (state = 'ended' and held + won + refunded = 0)))
   or funded <> won + refunded + held or (settled_at is not null and held <> 0) or wrong_drops > 0
 order by campaign limit 10

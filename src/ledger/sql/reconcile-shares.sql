@@ -6,7 +6,8 @@ select e.id as envelope, e.share_count, e.total, coalesce(s.shares, 0) as shares
 from envelopes e
 left join (
   select envelope_id, count(*) as shares, sum(share.amount) as sum,
-    count(*) filter (where claim.amount <> share.amount) as wrong_claims
+    count(*) filter (where claim.id is not null
+      and (claim.amount, claim.coupon_id) is distinct from (share.amount, share.coupon_id)) as wrong_claims
   from envelope_shares share left join claims claim using (envelope_id, share_no)
   where $1::uuid is null or envelope_id = $1 group by envelope_id
 ) s on s.envelope_id = e.id

@@ -1,4 +1,5 @@
--- Envelopes that were not funded once with their total, or whose total is not claims + refund + escrow.
+-- Envelopes that were not funded once with their total (never, where they hold coupons), or whose total is not claims +
+-- refund + escrow.
 -- Params: $1 envelope or null
 -- Returns: envelope, state, total, funded, claimed, refunded, held; found = how many in all
 with moved as (
@@ -21,5 +22,6 @@ with moved as (
   where state <> 'draft' and ($1::uuid is null or id = $1)
 )
 select envelope, state, total, funded::text, claimed::text, refunded::text, held::text, count(*) over () as found
-from sums where fundings <> 1 or funded <> total or total <> claimed + refunded + held
+from sums
+where fundings <> case when total = 0 then 0 else 1 end or funded <> total or total <> claimed + refunded + held
 order by envelope limit 10
