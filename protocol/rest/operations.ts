@@ -16,7 +16,8 @@ import {
 } from './envelopes.ts'
 import { getLiveness, getReadiness } from './health.ts'
 import { createApiKey, createMerchant, deposit, getChainHead } from './merchants.ts'
-import { getMerchant, listApiKeys, revokeApiKey } from './merchants.ts'
+import { getMerchant, listApiKeys, listMerchantActions, revokeApiKey } from './merchants.ts'
+import { merchantCareOperations } from './operator-merchants.ts'
 import {
   freeze,
   listActions,
@@ -120,8 +121,10 @@ export const operations: readonly Operation[] = [
   createApiKey,
   listApiKeys,
   revokeApiKey,
+  listMerchantActions,
   ...campaignOperations,
   createMerchant,
+  ...merchantCareOperations,
   deposit,
   banPlayer,
   liftBan,

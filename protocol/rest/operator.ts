@@ -116,6 +116,7 @@ export const Action = Shape({
   action: Type.Enum([
     ...(['set_cap', 'freeze', 'unfreeze', 'replay', 'ban', 'lift_ban', 'exclude', 'lift_exclusion'] as const),
     ...(['uphold_appeal', 'reject_appeal', 'cancel_request', 'split_request', 'read_chat'] as const),
+    ...(['set_area', 'replace_keys'] as const),
   ]),
   target: Type.Record(Type.String(), Type.Unknown()),
   reason: Type.String(),

@@ -15,6 +15,8 @@ export type ActionKind =
   | 'exclude'
   | 'lift_exclusion'
   | 'read_chat'
+  | 'set_area'
+  | 'replace_keys'
 
 export type Action = {
   actor: 'operator' | 'cap'

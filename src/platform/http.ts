@@ -53,9 +53,11 @@ export type BinderPorts<C extends { kind: CallerKind }> = {
     operation: Operation,
     device: string | undefined,
   ) => Promise<C | Refusal> | C | Refusal
-  /** Takes one request from the address's budget, without a caller, or from the caller's; see the limiter. */
   /** Judges the signature of an operation that is signed, before its body is; without it, none counts. */
   verifySignature?: (headers: FastifyRequest['headers'], body: Uint8Array) => Refusal | undefined
+  /** Runs what a handler does in the name of its caller. */
+  actAs?: <T>(caller: C, request: { operation: Operation; params: unknown }, run: () => T) => T
+  /** Takes one request from the address's budget, without a caller, or from the caller's; see the limiter. */
   admit?: (request: FastifyRequest, reply: FastifyReply, caller: C | undefined) => Refusal | undefined
 }
 
@@ -81,6 +83,14 @@ export function createBinder<C extends { kind: CallerKind }>(
     if (isRefused(caller)) return caller
     callers.set(request, caller)
     return ports.admit?.(request, reply, caller)
+  }
+
+  /** Runs `run` in the name of whoever sent the request. */
+  function actFor(operation: Operation, request: FastifyRequest): <T>(run: () => T) => T {
+    const caller = callers.get(request)
+    if (caller === undefined || ports.actAs === undefined) return run => run()
+    const { actAs } = ports
+    return run => actAs(caller, { operation, params: request.params }, run)
   }
 
   async function checkSignature(request: FastifyRequest, reply: FastifyReply): Promise<void> {
@@ -113,7 +123,8 @@ export function createBinder<C extends { kind: CallerKind }>(
           requestId,
         }
         const call = { params, query, body, ...seen }
-        const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
+        const act = actFor(operation, request)
+        const outcome = await act(() => handle(call as unknown as Parameters<typeof handle>[0]))
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
         reply.code(outcome.status as number)
         if (operation.versioned) reply.header('etag', etagOf(outcome.body as { version: number }))
@@ -121,7 +132,7 @@ export function createBinder<C extends { kind: CallerKind }>(
         return reply
           .type(`${operation.produces}; charset=utf-8`)
           .header('content-disposition', 'attachment')
-          .send(Readable.from(outcome.body as AsyncIterable<string>, streaming))
+          .send(Readable.from(readWith(act, outcome.body as AsyncIterable<string>), streaming))
       },
     })
   }
@@ -130,6 +141,17 @@ export function createBinder<C extends { kind: CallerKind }>(
 /** A header as one string: of a repeated one Node joins the values, which no reader takes for a good one. */
 export const headerOf = (request: FastifyRequest, name: string): string | undefined =>
   request.headers[name.toLowerCase()]?.toString()
+
+/** A stream reads on after its handler has answered, driven by the client's socket: each piece by `act` as well. */
+const readWith = <I>(act: <T>(run: () => T) => T, body: AsyncIterable<I>): AsyncIterable<I> => ({
+  [Symbol.asyncIterator]() {
+    const pieces = body[Symbol.asyncIterator]()
+    return {
+      next: () => act(() => pieces.next()),
+      return: async () => act(async () => (await pieces.return?.()) ?? { done: true, value: undefined }),
+    }
+  },
+})
 
 /** Bytes rather than pieces are counted, so that little is read ahead of a slow client. */
 const streaming = { objectMode: false, highWaterMark: 64 * 1024 }

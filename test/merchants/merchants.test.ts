@@ -250,22 +250,33 @@ t.test('where a merchant may hide', async t => {
   const islands = {
     name: 'Fiji',
     area: {
-      type: 'Polygon',
+      type: 'MultiPolygon',
       coordinates: [
         [
-          [179, -17],
-          [-179, -17],
-          [-179, -16],
-          [179, -16],
-          [179, -17],
+          [
+            [179.9, -16.6],
+            [180, -16.6],
+            [180, -16.5],
+            [179.9, -16.5],
+            [179.9, -16.6],
+          ],
+        ],
+        [
+          [
+            [-180, -16.6],
+            [-179.9, -16.6],
+            [-179.9, -16.5],
+            [-180, -16.5],
+            [-180, -16.6],
+          ],
         ],
       ],
     },
   }
   const fiji = (await makeMerchant(islands)).body.merchant as { id: string }
   t.ok(
-    await merchantRecord.coversPlace(database, fiji.id, { lat: -16.5, lng: -179.9 }),
+    await merchantRecord.coversPlace(database, fiji.id, { lat: -16.55, lng: -179.95 }),
     'across the antimeridian',
   )
-  t.notOk(await merchantRecord.coversPlace(database, fiji.id, { lat: -16.5, lng: 0 }))
+  t.notOk(await merchantRecord.coversPlace(database, fiji.id, { lat: -16.55, lng: 0 }))
 })
