@@ -14,7 +14,8 @@ create function current_merchant() returns uuid language sql stable parallel saf
   return nullif(current_setting('hexbao.merchant', true), '')::uuid;
 
 -- Keeps a table's rows apart by merchant. `belongs` says which rows are the current merchant's; a subquery in it sees
--- that merchant's rows of the other table alone. `may` is what a merchant's requests do there at all. The game itself
+-- that merchant's rows of the other table alone (name the columns of `of_table` by it: an inner table may have the
+-- same). `may` is what a merchant's requests do there at all. The game itself
 -- (players, the operator, jobs) sees every row; nobody else does, not even the owner of the table.
 create function keep_apart(of_table regclass, belongs text default 'merchant_id = current_merchant()',
   may text default 'select') returns void language plpgsql set search_path = public, pg_temp as $$
@@ -48,24 +49,29 @@ select keep_apart('merchant_actions', may => 'select, insert');
 select keep_apart('idempotent_answers', $$tenant = 'merchant:' || current_merchant()$$, 'select, insert');
 select keep_apart('campaigns', may => 'select, insert, update (name, state, version, area, currency, budget,
   wins_per_player, starts_at, ends_at, time_zone, windows, greeting, clue, brand, is_stopped, ended_at)');
-select keep_apart('drops', 'exists (select from campaigns c where c.id = campaign_id)',
+select keep_apart('drops', 'exists (select from campaigns c where c.id = drops.campaign_id)',
   'select, insert, update (state, fault)');
-select keep_apart('campaign_players', 'exists (select from campaigns c where c.id = campaign_id)');
+select keep_apart('campaign_players', 'exists (select from campaigns c where c.id = campaign_players.campaign_id)');
 select keep_apart('budgets', $$kind = 'platform' or (kind = 'merchant' and owner_id = current_merchant())
-  or (kind = 'campaign' and exists (select from campaigns c where c.id = owner_id))$$);
+  or (kind = 'campaign' and exists (select from campaigns c where c.id = budgets.owner_id))$$);
 select keep_apart('envelopes', $$hider_kind = 'merchant' and hider_id = current_merchant()$$,
   'select, insert, update (state, epoch, ended_at)');
-select keep_apart('envelope_guests', 'exists (select from envelopes e where e.id = envelope_id)', 'select, insert');
-select keep_apart('envelope_shares', 'exists (select from envelopes e where e.id = envelope_id)', 'select, insert');
-select keep_apart('claims', 'exists (select from envelopes e where e.id = envelope_id)');
-select keep_apart('thanks', 'exists (select from claims c where c.id = claim_id)');
+-- A foreign key would be content with the campaign of another merchant.
+alter policy merchant on envelopes with check (hider_kind = 'merchant' and hider_id = current_merchant()
+  and (campaign_id is null or exists (select from campaigns c where c.id = envelopes.campaign_id)));
+select keep_apart('envelope_guests', 'exists (select from envelopes e where e.id = envelope_guests.envelope_id)',
+  'select, insert');
+select keep_apart('envelope_shares', 'exists (select from envelopes e where e.id = envelope_shares.envelope_id)',
+  'select, insert');
+select keep_apart('claims', 'exists (select from envelopes e where e.id = claims.envelope_id)');
+select keep_apart('thanks', 'exists (select from claims c where c.id = thanks.claim_id)');
 select keep_apart('payouts', $$owner_kind = 'merchant' and owner_id = current_merchant()$$, 'select, insert');
 select keep_apart('accounts', $$case kind
   when 'wallet' then owner_id = current_merchant()
-  when 'escrow' then exists (select from envelopes e where e.id = owner_id)
-  when 'campaign' then exists (select from campaigns c where c.id = owner_id)
-  when 'drop' then exists (select from drops d where d.id = owner_id)
-  when 'payout' then exists (select from payouts p where p.id = owner_id)
+  when 'escrow' then exists (select from envelopes e where e.id = accounts.owner_id)
+  when 'campaign' then exists (select from campaigns c where c.id = accounts.owner_id)
+  when 'drop' then exists (select from drops d where d.id = accounts.owner_id)
+  when 'payout' then exists (select from payouts p where p.id = accounts.owner_id)
   else false end$$, 'select, insert (id, kind, owner_id, currency)');
 -- A merchant sees what moved on an account of theirs, and moves money between two of them.
 select keep_apart('transfers', 'exists (select from accounts a where a.id in (debit_account, credit_account))',
