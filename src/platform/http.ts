@@ -85,14 +85,6 @@ export function createBinder<C extends { kind: CallerKind }>(
     return ports.admit?.(request, reply, caller)
   }
 
-  /** Runs `run` in the name of whoever sent the request. */
-  function actFor(operation: Operation, request: FastifyRequest): <T>(run: () => T) => T {
-    const caller = callers.get(request)
-    if (caller === undefined || ports.actAs === undefined) return run => run()
-    const { actAs } = ports
-    return run => actAs(caller, { operation, params: request.params }, run)
-  }
-
   async function checkSignature(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const body = rawBodyOf(request) ?? new Uint8Array()
     const stop = ports.verifySignature
@@ -123,7 +115,7 @@ export function createBinder<C extends { kind: CallerKind }>(
           requestId,
         }
         const call = { params, query, body, ...seen }
-        const act = actFor(operation, request)
+        const act = actFor(ports, callers.get(request), { operation, params })
         const outcome = await act(() => handle(call as unknown as Parameters<typeof handle>[0]))
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
         reply.code(outcome.status as number)
@@ -142,8 +134,19 @@ export function createBinder<C extends { kind: CallerKind }>(
 export const headerOf = (request: FastifyRequest, name: string): string | undefined =>
   request.headers[name.toLowerCase()]?.toString()
 
+type Act = <T>(run: () => T) => T
+
+/** Runs what it is given in the name of whoever sent the request. */
+function actFor<C extends { kind: CallerKind }>(
+  { actAs }: BinderPorts<C>,
+  caller: C | undefined,
+  request: { operation: Operation; params: unknown },
+): Act {
+  return caller === undefined || actAs === undefined ? run => run() : run => actAs(caller, request, run)
+}
+
 /** A stream reads on after its handler has answered, driven by the client's socket: each piece by `act` as well. */
-const readWith = <I>(act: <T>(run: () => T) => T, body: AsyncIterable<I>): AsyncIterable<I> => ({
+const readWith = <I>(act: Act, body: AsyncIterable<I>): AsyncIterable<I> => ({
   [Symbol.asyncIterator]() {
     const pieces = body[Symbol.asyncIterator]()
     return {

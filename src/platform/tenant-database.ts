@@ -1,7 +1,7 @@
 /**
  * The database as a request may see it. In a tenant's name every statement runs on a connection of the tenants' role,
- * inside a transaction that names the tenant; a transaction that names none sees no row of anybody. Without a name it is
- * the game's own. The two have pools of their own, so that tenants never take the game's connections.
+ * inside a transaction that names the tenant; one that names none sees no row of anybody. Without a tenant it is the
+ * game's own. The two have pools of their own, so that tenants never take the game's connections.
  */
 import { type Database, loadStatements, type Tx } from './postgres.ts'
 import { requestUnderWay, type TenantRequest } from './tenant.ts'
