@@ -16,7 +16,7 @@ create function current_merchant() returns uuid language sql stable parallel saf
 -- Keeps a table's rows apart by merchant. `belongs` says which rows are the current merchant's; a subquery in it sees
 -- that merchant's rows of the other table alone (name the columns of `of_table` by it: an inner table may have the
 -- same). `may` is what a merchant's requests do there at all. The game itself
--- (players, the operator, jobs) sees every row; nobody else does, not even the owner of the table.
+-- (players, the operator, jobs) sees every row, and so do owners of the tables who may take its role; nobody else does.
 create function keep_apart(of_table regclass, belongs text default 'merchant_id = current_merchant()',
   may text default 'select') returns void language plpgsql set search_path = public, pg_temp as $$
 begin

@@ -5,10 +5,16 @@
 import assert from 'node:assert/strict'
 import t from 'tap'
 import { scopes } from '#protocol/operation.ts'
-import { attempt, type Row, sqlState, type Tx } from '#platform/postgres.ts'
+import { migrate } from '#platform/migrations.ts'
+import { attempt, createDatabase, type Row, sqlState, type Tx } from '#platform/postgres.ts'
 import { inNameOf } from '#platform/tenant.ts'
+import { followTenants } from '#platform/tenant-database.ts'
+import { isInsufficientFunds, postTransfers } from '../../src/ledger/postgres.ts'
+import { payoutRecord } from '../../src/payouts/postgres.ts'
+import { requestPayout } from '../../src/payouts/request.ts'
 import { assertBooks } from '../helpers/books.ts'
-import { createWorld } from '../helpers/world.ts'
+import { addMerchant, testCurrencies } from '../helpers/people.ts'
+import { createWorld, type World } from '../helpers/world.ts'
 import {
   type Belongings,
   furnish,
@@ -242,18 +248,17 @@ t.test(
   async t => {
     const order = ['revokeApiKey', 'closeEnvelope', 'closeCampaign']
     const inOrder = [...merchantOperations].sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id))
-    // A second key needs room: all but the first and those of the scopes are taken away.
-    const room = `update api_keys set revoked_at = now() where merchant_id = $1 and not (id = any ($2))`
-    const kept = [...mine.only.values(), mine.spare].map(({ id }) => id)
-    await asOwner(room, [mine.id, kept])
+    // A second key needs room, so all but one that may make it are taken away, and given back.
+    const live = async (ids: readonly (string | undefined)[]) => {
+      const text = `update api_keys set revoked_at = case when id = any ($2) then null else now() end where merchant_id = $1`
+      await asOwner(text, [mine.id, ids])
+    }
+    const all = [...mine.only.values(), mine.spare].map(({ id }) => id)
     for (const operation of inOrder) {
       const { id, method, scope } = operation
       assert(scope)
       const key = mine.only.get(scope)
-      if (id === 'createApiKey') {
-        await asOwner(room, [mine.id, [...mine.only.values()].slice(3).map(one => one.id)])
-        await asOwner('update api_keys set revoked_at = null where id = $1', [key?.id])
-      }
+      await live(id === 'createApiKey' ? [key?.id] : all)
       const before = await noted()
       const { status, text } = await ask(operation, my, key?.secret)
       t.notOk([401, 403, 404].includes(status) || status >= 500, `${id}: ${status} ${text.slice(0, 200)}`)
@@ -266,6 +271,12 @@ t.test(
         `${id}: ${status} ${text.slice(0, 200)}`,
       )
     }
+    const before = await noted()
+    const edit = merchantOperations.find(({ id }) => id === 'editCampaign')
+    assert(edit)
+    const stale = { ...requestOf(edit, my), version: '"7"', credential: mine.only.get('campaigns')?.secret }
+    t.match(await server.send({ ...stale, credential: String(stale.credential) }), { status: 412 })
+    t.same(await noted(), before, 'what was refused is not noted, whatever it had locked')
     t.notMatch(JSON.stringify(await noted()), /hbk_/, 'no secret is in the log')
   },
 )
@@ -323,3 +334,70 @@ t.test(
 )
 
 t.test('the books', async t => assertBooks(t, world))
+
+t.test('an owner who is no superuser is held to the policies, too, and money moves', async t => {
+  const url = new URL(world.databaseUrl)
+  const name = url.pathname.slice(1).replace('test', 'owner')
+  await asOwner(`create role ${name} login createrole password 'secret'`)
+  await asOwner(`grant hexbao_game, hexbao_merchant to ${name} with admin option`)
+  await asOwner(`create database ${name} owner ${name}`)
+  url.pathname = `/${name}`
+  const open = (role?: 'hexbao_game' | 'hexbao_merchant') =>
+    createDatabase({
+      ...{ url: url.href, connections: 2, onIdleError: () => {} },
+      ...(role !== undefined && { role }),
+    })
+  const superuser = open()
+  await superuser.query({ name: '', text: 'create extension postgis' })
+  await superuser.close()
+  ;[url.username, url.password] = [name, 'secret']
+  await migrate(url.href)
+  const [owner, database] = [
+    open(),
+    followTenants({ game: open('hexbao_game'), tenants: open('hexbao_merchant') }),
+  ]
+  t.teardown(async () => {
+    await Promise.all([owner.close(), database.close()])
+    await asOwner(`drop database ${name} with (force)`)
+    await asOwner(`drop owned by ${name}`)
+    await asOwner(`drop role ${name}`)
+  })
+  const small: World = { ...world, database, ownerDatabase: owner }
+  const [one, two] = [
+    await addMerchant(small, { walletMinor: 1_000n }),
+    await addMerchant(small, { walletMinor: 1_000n }),
+  ]
+  const ports = {
+    ...small,
+    record: payoutRecord,
+    postTransfers,
+    isInsufficientFunds,
+    currencies: testCurrencies,
+  }
+  const order = { amountMinor: 300n, currency: 'CNY' }
+  const pay = (ownerId: string, { id }: { id: string }) =>
+    inNameOf({ tenantId: id }, () =>
+      database.transact(tx =>
+        requestPayout(ports, tx, { owner: { kind: 'merchant', id: ownerId }, ...order }),
+      ),
+    )
+  t.match(await pay(one.id, one), { status: 'reserved' })
+  await t.rejects(pay(one.id, two), /row-level security/)
+  const count = async (of: Tx, table: string) =>
+    (await of.query<{ n: bigint }>({ name: '', text: `select count(*) as n from ${table}` }))[0]?.n
+  for (const table of ['merchants', 'payouts']) {
+    t.not(await count(database, table), 0n, `the game sees ${table}`)
+    const policy = (using: string) =>
+      owner.query({ name: '', text: `alter policy game on ${table} using (${using})` })
+    t.not(await count(owner, table), 0n, `and so does the owner, who may take its role: ${table}`)
+    await policy('false')
+    t.equal(await count(owner, table), 0n, `but by that policy alone: ${table}`)
+    await policy('true')
+  }
+  t.equal(
+    await inNameOf({ tenantId: two.id }, () => count(database, 'transfers')),
+    1n,
+    'a merchant sees theirs',
+  )
+  await assertBooks(t, small)
+})
