@@ -162,7 +162,11 @@ t.test('plans that break a rule', async t => {
   t.equal(reasonOf(await strict.create(shop, { area: farAway })), 'campaign_refused area_outside')
   const { body: draft } = must(await strict.create(shop))
   await merchantRecord.storeArea(strict.world.database, shop.id, undefined)
-  t.equal(reasonOf(await strict.launch(shop, draft.id)), 'campaign_refused area_outside', 'nor is it launched then')
+  t.equal(
+    reasonOf(await strict.launch(shop, draft.id)),
+    'campaign_refused area_outside',
+    'nor is it launched then',
+  )
 })
 
 t.test('windows by the clock on the wall, over midnight and summer time', async t => {

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import t from 'tap'
 import { scopes } from '#protocol/operation.ts'
+import { operations } from '#protocol/rest/operations.ts'
 import { migrate } from '#platform/migrations.ts'
 import { attempt, createDatabase, type Row, sqlState, type Tx } from '#platform/postgres.ts'
 import { inNameOf } from '#platform/tenant.ts'
@@ -20,6 +21,7 @@ import {
   furnish,
   merchantOperations,
   openShop,
+  operatorKey,
   requestOf,
   type Shop,
   startServer,
@@ -110,6 +112,20 @@ t.test('others, nobody, a revoked key and a key without the scope do nothing, wh
     )
   }
   t.same(await pictureOf(mine), before, 'and nothing of it was changed')
+})
+
+t.test('what is not for merchants is for no key, and what is for them alone for nobody else', async t => {
+  const { token } = await server.must({ method: 'POST', url: '/v1/players', payload: {} })
+  const refused = { status: 403, body: { code: 'forbidden', reason: 'wrong_caller' } }
+  for (const operation of operations.filter(({ callers }) => callers.length > 0)) {
+    const { id, method, callers } = operation
+    const url = operation.path.replaceAll(/\{\w+\}/g, my.campaign)
+    const credentials = { merchant: mine.secret, player: String(token), operator: operatorKey }
+    for (const kind of ['merchant', 'player', 'operator'] as const) {
+      if (callers.includes(kind)) continue
+      t.match(await server.send({ method, url, credential: credentials[kind] }), refused, `${id}: a ${kind}`)
+    }
+  }
 })
 
 t.test('a campaign of another is nothing to hide under', async t => {
@@ -250,7 +266,8 @@ t.test(
     const inOrder = [...merchantOperations].sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id))
     // A second key needs room, so all but one that may make it are taken away, and given back.
     const live = async (ids: readonly (string | undefined)[]) => {
-      const text = `update api_keys set revoked_at = case when id = any ($2) then null else now() end where merchant_id = $1`
+      const text = `update api_keys set revoked_at = case when id = any ($2) then null else now() end
+        where merchant_id = $1`
       await asOwner(text, [mine.id, ids])
     }
     const all = [...mine.only.values(), mine.spare].map(({ id }) => id)

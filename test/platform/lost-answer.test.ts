@@ -111,7 +111,7 @@ t.test('a POST without a kept answer is safe to repeat, or refuses a key', async
     ({ method, idempotencyKey }) => method === 'POST' && idempotencyKey !== 'required',
   )
   const refusing = posts.filter(({ idempotencyKey }) => idempotencyKey === 'refused').map(({ id }) => id)
-  t.same(refusing.sort(), ['createApiKey', 'signUpPlayer'])
+  t.same(refusing.sort(), ['createApiKey', 'replaceApiKeys', 'signUpPlayer'])
   const safe = posts.filter(({ idempotencyKey }) => idempotencyKey === undefined).map(({ id }) => id)
   // Each is tried twice in test/requests/requests.test.ts.
   const steps = ['acceptOffer', 'offerOnServiceRequest', 'removeServiceRequest'].concat(
