@@ -3,8 +3,8 @@
 
 create table webhook_endpoints (
   id uuid primary key,
-  -- `operator`, or `merchant:` and an id; `deleted`: its log goes in batches, and then the row.
-  owner text not null check (owner ~ '^(operator|deleted|merchant:[0-9a-f-]{36})$'),
+  -- `operator`, or `merchant:` and an id; behind `deleted:` its log goes in batches, and then the row.
+  owner text not null check (owner ~ '^(deleted:)?(operator|merchant:[0-9a-f-]{36})$'),
   url text not null check (char_length(url) between 1 and 500),
   types text[] not null check (cardinality(types) > 0),
   description text check (char_length(description) between 1 and 120),
@@ -20,7 +20,7 @@ create table webhook_endpoints (
   created_at timestamptz not null,
   constraint webhook_endpoints_disabled check (
     (state = 'disabled') = (disabled_at is not null) and (state = 'disabled') = (disabled_reason is not null)),
-  constraint webhook_endpoints_deleted check (owner <> 'deleted' or state = 'disabled'),
+  constraint webhook_endpoints_deleted check (owner not like 'deleted:%' or state = 'disabled'),
   constraint webhook_endpoints_rotation check ((previous_secret is null) = (previous_until is null))
 );
 create index webhook_endpoints_by_owner on webhook_endpoints (owner, created_at, id);

@@ -16,3 +16,4 @@ create table campaign_reveals (
   primary key (campaign_id, quarter_at)
 );
 grant select, insert, update (reveals) on campaign_reveals to hexbao_game;
+select keep_apart('campaign_reveals', 'exists (select from campaigns c where c.id = campaign_reveals.campaign_id)');

@@ -13,6 +13,8 @@ create table uploads (
 );
 create index uploads_by_campaign on uploads (campaign_id, created_at desc, id desc);
 grant select, insert, update (created_at), delete on uploads to hexbao_game;
+select keep_apart('uploads', 'exists (select from campaigns c where c.id = uploads.campaign_id)',
+  'select, insert, update (created_at), delete');
 
 -- When the envelopes of a drop expire: with the campaign, or before it while they still have to follow an extension.
 alter table drops add column expires_at timestamptz;

@@ -34,7 +34,10 @@ export const errors = {
   forbidden: entry({
     status: 403,
     title: 'This credential may not do that',
-    help: 'The operation is for another kind of caller, or the merchant key lacks the scope.',
+    help:
+      'wrong_caller: the operation is for another kind of caller. scope_missing: the merchant key lacks the scope ' +
+      'that the operation names; make one that has it.',
+    reasons: ['wrong_caller', 'scope_missing'],
   }),
   banned: entry({
     status: 403,

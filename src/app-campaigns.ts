@@ -54,16 +54,16 @@ export type CampaignParts = {
 }
 
 export type FiguresParts = Parameters<typeof createFiguresChannel>[0] &
-  Pick<CampaignParts, 'database'> & { hmacSecret: string }
+  Pick<CampaignParts, 'database'> & { game: Database; hmacSecret: string }
 
 /** The figures of campaigns, and what claims tell them. */
 export function composeFigures(parts: FiguresParts) {
-  const { database } = parts
+  const { database, game } = parts
   const figures = createFigures({
     ...parts,
     record: figuresRecord,
     channel: createFiguresChannel(parts),
-    listLiveKeys: ids => merchantRecord.listLiveKeys(database, ids),
+    listLiveKeys: ids => merchantRecord.listLiveKeys(game, ids),
   })
   return {
     onSettled: ({ envelopes }: SettledBatch) =>

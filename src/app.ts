@@ -56,8 +56,10 @@ import { isInsufficientFunds, isReferenceUsed, postTransfers as post } from './l
 import { statementRecord, walletRecord } from './ledger/postgres.ts'
 import { createFreshPost } from './ledger/post-fresh.ts'
 import { registerLedgerRoutes } from './ledger/routes.ts'
+import { createActAs } from './merchants/act-as.ts'
 import { createKeyVerifier } from './merchants/keys.ts'
 import { merchantRecord } from './merchants/postgres.ts'
+import { createRevocationChannel } from './merchants/redis.ts'
 import { registerMerchantRoutes } from './merchants/routes.ts'
 import { createActionLog } from './operator/postgres.ts'
 import { registerOperatorRoutes } from './operator/routes.ts'
@@ -142,13 +144,13 @@ export async function createApp({
 
   // Connections
   const connections = await openConnections(config, log)
-  const { database, redis, sweepRedis, subscriber } = connections
+  const { database, game, redis, sweepRedis, subscriber } = connections
   const runner = createScriptRunner(redis)
 
   // What the rest of the game tells the sockets
   const channel = createAnnouncer(redis, { prefix: redisPrefix, log })
   const announcer = tellHiders(channel, {
-    listEnds: ids => listEnds(database, ids),
+    listEnds: ids => listEnds(game, ids),
     ...{ hmacSecret, log },
   })
   const notices = createNotices(redis, { prefix: redisPrefix, log })
@@ -176,7 +178,7 @@ export async function createApp({
   const isMerchant = async (tx: Tx, id: string) => (await merchantRecord.find(tx, id)) !== undefined
   const budgets = createBudgets({
     record: budgetRecord,
-    listFrozen: () => listStops(database),
+    listFrozen: () => listStops(game),
     channel: createFreezeChannel({ redis, subscriber, prefix: redisPrefix, log }),
     isHolder,
     ...{ noteAction, clock, random, log },
@@ -184,7 +186,16 @@ export async function createApp({
   await budgets.start()
 
   // What merchants see of their campaigns
-  const figures = composeFigures({ database, redis, subscriber, prefix: redisPrefix, hmacSecret, clock, log })
+  const figures = composeFigures({
+    database,
+    game,
+    redis,
+    subscriber,
+    prefix: redisPrefix,
+    hmacSecret,
+    clock,
+    log,
+  })
 
   // Claims: Redis reserves, PostgreSQL decides
   const createGate = (connection: typeof redis, scripts: typeof runner) =>
@@ -266,10 +277,19 @@ export async function createApp({
   const around = createAround({ index, selectHints: createHintSelector(hmacSecret) })
 
   // Who is calling
+  const keys = createKeyVerifier({
+    sandbox: isSandbox,
+    merchants: merchantRecord,
+    database: game,
+    clock,
+    log,
+  })
+  const revocations = createRevocationChannel({ redis, subscriber, prefix: redisPrefix, log })
+  revocations.follow({ revoked: keys.forget, missed: keys.forgetAll })
   const authenticator = createAuthenticator({
     jwt: config.jwt,
     operatorKey: config.operatorKey,
-    verifyApiKey: createKeyVerifier({ sandbox: isSandbox, merchants: merchantRecord, database, clock, log }),
+    verifyApiKey: keys.verify,
     players: playerRecord,
     devices: deviceRecord,
     ...{ database, clock, random },
@@ -298,6 +318,7 @@ export async function createApp({
     sandbox: isSandbox,
     authenticate: authenticator.authenticate,
     admit: createLimiter({ clock, sandbox: isSandbox }),
+    actAs: createActAs({ noteAction: merchantRecord.noteAction, clock, random }),
     ...createSignatureCheck({ secret: config.payoutCallbackSecret, clock }),
   })
   const money = { sandbox: isSandbox, database, clock, random, currencies, postTransfers }
@@ -328,8 +349,13 @@ export async function createApp({
   registerPayoutRoutes(bind, payouts)
   registerMerchantRoutes(bind, {
     ...money,
-    merchants: merchantRecord,
+    ...{ merchants: merchantRecord, areas: areaRecord, noteAction },
     seal: createSeal(hmacSecret, { purpose: 'kept answers', random }),
+    onRevoked(keyId) {
+      // Here at once, whether Redis answers or not.
+      keys.forget(keyId)
+      revocations.announce(keyId)
+    },
   })
   registerEnvelopeRoutes(bind, { envelopes })
   campaigns.register(bind)

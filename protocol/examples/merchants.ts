@@ -1,10 +1,26 @@
 /** Examples of merchants, their keys and the operator; the secrets open nothing. */
 import { createApiKey, createMerchant, deposit, getChainHead, getMerchant } from '../rest/merchants.ts'
-import { listApiKeys, revokeApiKey } from '../rest/merchants.ts'
+import { listApiKeys, listMerchantActions, revokeApiKey } from '../rest/merchants.ts'
+import { listMerchants, replaceApiKeys, setMerchantArea } from '../rest/operator-merchants.ts'
 import { exampleOf } from './example.ts'
 import { cny, merchantId } from './story.ts'
 
-const merchant = { id: merchantId, name: 'Lotus Tea House', createdAt: '2026-01-12T01:30:00.000Z' }
+const area = {
+  type: 'Polygon' as const,
+  coordinates: [
+    [
+      [121.47, 31.227],
+      [121.478, 31.227],
+      [121.478, 31.234],
+      [121.47, 31.234],
+      [121.47, 31.227],
+    ] as [number, number][],
+  ],
+}
+const merchant = {
+  ...{ id: merchantId, name: 'Lotus Tea House', area },
+  createdAt: '2026-01-12T01:30:00.000Z',
+}
 const secret = 'hbk_test_ExampleExampleExampleExampleExampleExampleX'
 
 const firstKey = {
@@ -32,23 +48,38 @@ export const merchantExamples = [
     params: { id: firstKey.id },
     answers: { 200: { ...usedKey, revokedAt: '2026-02-17T06:30:00.000Z' } },
   }),
-  exampleOf(createMerchant, {
-    body: {
-      name: merchant.name,
-      area: {
-        type: 'Polygon',
-        coordinates: [
-          [
-            [121.47, 31.227],
-            [121.478, 31.227],
-            [121.478, 31.234],
-            [121.47, 31.234],
-            [121.47, 31.227],
-          ],
+  exampleOf(listMerchantActions, {
+    answers: {
+      200: {
+        items: [
+          {
+            id: '019c6a4a-9a40-7d0c-8e1b-6a2f0c5d7e91',
+            ...{ actor: 'key', keyId: firstKey.id, operation: 'revokeApiKey' },
+            ...{ target: { id: firstKey.id }, at: '2026-02-17T06:30:00.000Z' },
+          },
         ],
+        ...{ numberReturned: 1, links: { self: listMerchantActions.path } },
       },
     },
+  }),
+  exampleOf(createMerchant, {
+    body: { name: merchant.name, area },
     answers: { 201: { merchant, apiKey: firstKey, secret } },
+  }),
+  exampleOf(listMerchants, {
+    answers: {
+      200: { items: [merchant], numberReturned: 1, links: { self: listMerchants.path } },
+    },
+  }),
+  exampleOf(setMerchantArea, {
+    params: { id: merchantId },
+    body: { area, reason: 'Lease of 12 January checked' },
+    answers: { 200: merchant },
+  }),
+  exampleOf(replaceApiKeys, {
+    params: { id: merchantId },
+    body: { reason: 'The key was in a public repository' },
+    answers: { 201: { apiKey: firstKey, secret } },
   }),
   exampleOf(deposit, {
     body: { owner: { merchantId }, amount: cny('5000000'), reference: 'ICBC 2026-02-17 000481' },

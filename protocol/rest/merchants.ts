@@ -1,9 +1,10 @@
-/** Merchants and their keys, and what the operator does for them. */
+/** Merchants and their keys, and how the operator makes and pays them. */
 import { Type } from 'typebox'
 import { limits } from '../limits.ts'
 import { bodyErrors, callerErrors, commonErrors, idempotencyErrors, operation } from '../operation.ts'
 import { scopes } from '../operation.ts'
-import { Amount, Balance, Shape, Text, Timestamp, Uuid } from '../scalars.ts'
+import { Amount, Balance, Page, PageQuery, Shape, Text, Timestamp, Uuid } from '../scalars.ts'
+import { Area } from './areas.ts'
 
 export const KeyScopes = Type.Array(Type.Enum([...scopes]), {
   minItems: 1,
@@ -11,7 +12,12 @@ export const KeyScopes = Type.Array(Type.Enum([...scopes]), {
   uniqueItems: true,
 })
 
-export const Merchant = Shape({ id: Uuid, name: Type.String(), createdAt: Timestamp })
+export const Merchant = Shape({
+  id: Uuid,
+  name: Type.String(),
+  area: Type.Optional(Area),
+  createdAt: Timestamp,
+})
 
 export const ApiKey = Shape({
   id: Uuid,
@@ -22,7 +28,7 @@ export const ApiKey = Shape({
   revokedAt: Type.Optional(Timestamp),
 })
 
-const NewKey = Shape({
+export const NewKey = Shape({
   apiKey: ApiKey,
   secret: Type.String({ description: 'Shown this once; only its hash is stored.' }),
 })
@@ -71,11 +77,39 @@ export const revokeApiKey = operation({
   path: '/v1/api-keys/{id}',
   tag: 'merchants',
   summary: 'Revoke a key; it is dead within 5 s everywhere',
+  description: 'Its own key as well: whoever has no key for `admin` left gets one from the operator.',
   callers: ['merchant'],
   scope: 'admin',
   params: Shape({ id: Uuid }),
   answers: { 200: ApiKey },
   errors: [...commonErrors, ...callerErrors, 'not_found'],
+})
+
+export const MerchantAction = Shape({
+  id: Uuid,
+  actor: Type.Enum(['key', 'operator']),
+  keyId: Type.Optional(Uuid),
+  operation: Type.String({ description: 'The operationId of what was asked.' }),
+  target: Type.Record(Type.String(), Type.Unknown(), {
+    description: 'The ids of the path, and that of what was made.',
+  }),
+  at: Timestamp,
+})
+
+export const listMerchantActions = operation({
+  id: 'listMerchantActions',
+  method: 'GET',
+  path: '/v1/merchant/actions',
+  tag: 'merchants',
+  summary: 'What your keys changed, and the operator of you, newest first',
+  description:
+    'Every request that was accepted and wrote something, with the key that sent it; written in the transaction of ' +
+    'the change, and never altered. A repeated `Idempotency-Key` changes nothing, and is not here.',
+  callers: ['merchant'],
+  scope: 'admin',
+  query: PageQuery,
+  answers: { 200: Page(MerchantAction) },
+  errors: [...commonErrors, ...callerErrors],
 })
 
 export const createMerchant = operation({
@@ -88,24 +122,7 @@ export const createMerchant = operation({
   idempotencyKey: 'required',
   body: Shape({
     name: Text(limits.merchant.nameChars),
-    area: Type.Optional(
-      Shape(
-        {
-          type: Type.Literal('Polygon'),
-          coordinates: Type.Array(
-            Type.Array(
-              Type.Tuple([
-                Type.Number({ minimum: -180, maximum: 180 }),
-                Type.Number({ minimum: -90, maximum: 90 }),
-              ]),
-              { minItems: 4, maxItems: 200 },
-            ),
-            { minItems: 1, maxItems: 1 },
-          ),
-        },
-        { description: 'Where this merchant may hide; in production nowhere without it.' },
-      ),
-    ),
+    area: Type.Optional(Area),
   }),
   answers: { 201: Shape({ merchant: Merchant, apiKey: ApiKey, secret: Type.String() }) },
   errors: [...commonErrors, ...bodyErrors, ...callerErrors, ...idempotencyErrors, 'merchant_refused'],

@@ -18,7 +18,8 @@ import { couponOperations, ownCouponOperations } from './coupons.ts'
 import { figureOperations } from './figures.ts'
 import { getLiveness, getReadiness } from './health.ts'
 import { createApiKey, createMerchant, deposit, getChainHead } from './merchants.ts'
-import { getMerchant, listApiKeys, revokeApiKey } from './merchants.ts'
+import { getMerchant, listApiKeys, listMerchantActions, revokeApiKey } from './merchants.ts'
+import { merchantCareOperations } from './operator-merchants.ts'
 import {
   freeze,
   listActions,
@@ -146,12 +147,14 @@ export const operations: readonly Operation[] = [
   createApiKey,
   listApiKeys,
   revokeApiKey,
+  listMerchantActions,
   ...campaignOperations,
   ...couponOperations,
   ...webhookOperations,
   ...webhookInboxOperations,
   ...figureOperations,
   createMerchant,
+  ...merchantCareOperations,
   deposit,
   banPlayer,
   liftBan,

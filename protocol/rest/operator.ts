@@ -117,6 +117,7 @@ export const Action = Shape({
     ...(['set_cap', 'freeze', 'unfreeze', 'replay', 'ban', 'lift_ban', 'exclude', 'lift_exclusion'] as const),
     ...(['uphold_appeal', 'reject_appeal', 'cancel_request', 'split_request'] as const),
     ...(['read_chat', 'close_reported'] as const),
+    ...(['set_area', 'replace_keys'] as const),
   ]),
   target: Type.Record(Type.String(), Type.Unknown()),
   reason: Type.String(),

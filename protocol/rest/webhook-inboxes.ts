@@ -12,6 +12,7 @@ export const createWebhookInbox = operation({
   method: 'POST',
   path: '/v1/webhook-inboxes',
   summary: 'A URL on this server that keeps what arrives, to try webhooks with',
+  scope: 'admin',
   sandboxOnly: true,
   idempotencyKey: 'refused',
   answers: {
@@ -26,6 +27,7 @@ export const getWebhookInbox = operation({
   method: 'GET',
   path: '/v1/webhook-inboxes/{id}',
   summary: 'What arrived, newest first',
+  scope: 'read',
   sandboxOnly: true,
   params: Shape({ id: Uuid }),
   answers: {

@@ -95,7 +95,7 @@ async function judge(
   tx: Tx,
   { merchantId, body, nowMs }: { merchantId: string; body: CampaignPlan; nowMs: number },
 ): Promise<{ status: 'ok'; plan: Plan } | Refusal> {
-  const { currencies, vertices, isSandbox } = settings
+  const { currencies, vertices } = settings
   const judged = judgePlan(body, { currencies, vertices, nowMs })
   if (judged.status === 'refused') return judged
   const { area, couponPoolId, schedule } = judged.plan
@@ -104,9 +104,16 @@ async function judge(
     const reason = refuseStock(pool, { merchantId, untilMs: schedule.endsAtMs, nowMs })
     if (reason !== undefined) return refuse('campaign_refused', { reason })
   }
-  const within = isSandbox ? undefined : merchantId
-  return (await refuseGeometry(areas, tx, { area, merchantId: within })) ?? judged
+  return (await refusePlace({ settings, areas }, tx, { area, merchantId })) ?? judged
 }
+
+/** Inside of the verified area, outside of the sandbox. */
+const refusePlace = (
+  { settings, areas }: Pick<CampaignPorts, 'settings' | 'areas'>,
+  tx: Tx,
+  { area, merchantId }: Pick<Campaign, 'area' | 'merchantId'>,
+): Promise<Refusal | undefined> =>
+  refuseGeometry(areas, tx, { area, merchantId: settings.isSandbox ? undefined : merchantId })
 
 /** Repeated with its key it is the same launch; with another one, 409: the budget leaves the wallet once. */
 export async function launchCampaign(
@@ -123,6 +130,9 @@ export async function launchCampaign(
     if (campaign.state !== 'draft') return refuse('campaign_state', { reason: campaign.state })
     const { schedule, currency, budgetMinor } = campaign
     if (schedule.endsAtMs <= nowMs) return refuse('campaign_refused', { reason: 'schedule_past' })
+    // The operator may have verified another area since it was planned.
+    const outside = await refusePlace(ports, tx, campaign)
+    if (outside !== undefined) return outside
     const covered = { hiderKind: 'merchant', hiderId: caller.id, currency, campaignId: undefined } as const
     if (await budgets.isFrozen(tx, covered)) return refuse('frozen')
     const scheduled = { state: 'scheduled', isStopped: true, endedAtMs: null } as const

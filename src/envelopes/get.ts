@@ -21,7 +21,10 @@ export type Look = { caller: PlayerCaller | MerchantCaller; id: string; nowMs: n
 
 export type Found = { envelope: Envelope; isHider: boolean }
 
-/** The envelope, if this caller may know of it: the hider always, others once it opened, guests where there are any. */
+/**
+ * The envelope, if this caller may know of it: the hider always, other players once it opened, guests where there are
+ * any. A merchant plays nowhere, and sees what is theirs alone.
+ */
 export async function findVisible(
   { tx, record }: FindPorts,
   { caller, id, nowMs }: Look,
@@ -29,10 +32,9 @@ export async function findVisible(
   const envelope = await record.findEnvelope(tx, id)
   if (envelope === undefined) return undefined
   if (isHiddenBy(envelope, caller)) return { envelope, isHider: true }
-  if (!hasOpened(envelope, nowMs)) return undefined
+  if (caller.kind === 'merchant' || !hasOpened(envelope, nowMs)) return undefined
   if (envelope.audience !== 'players') return { envelope, isHider: false }
-  const isGuest =
-    caller.kind === 'player' && (await record.isGuest(tx, { envelopeId: id, playerId: caller.id }))
+  const isGuest = await record.isGuest(tx, { envelopeId: id, playerId: caller.id })
   return isGuest ? { envelope, isHider: false } : undefined
 }
 

@@ -1,4 +1,5 @@
 /** A new merchant with its first key, which may do everything; in the sandbox, with test money. */
+import type { Area } from '#protocol/rest/areas.ts'
 import { limits } from '#protocol/limits.ts'
 import { scopes } from '#protocol/operation.ts'
 import type { Clock } from '#platform/clock.ts'
@@ -7,16 +8,19 @@ import { createId } from '#platform/id.ts'
 import type { Tx } from '#platform/postgres.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
+import type { AreaRecord } from '../areas/area.ts'
 import { checkText } from '../envelopes/text.ts'
 import { grantTestMoney } from '../ledger/test-money.ts'
 import type { PostTransfers } from '../ledger/transfer.ts'
 import type { ApiKey } from './api-key.ts'
 import { addKey } from './keys.ts'
-import type { Area, Merchant, MerchantRecord } from './merchant.ts'
+import type { Merchant, MerchantRecord } from './merchant.ts'
+import { refuseMerchantArea } from './set-area.ts'
 
 export type CreateMerchantPorts = {
   sandbox: boolean
   merchants: MerchantRecord
+  areas: AreaRecord
   clock: Clock
   random: Random
   currencies: Currencies
@@ -37,11 +41,10 @@ export async function createMerchantWithKey(
   if (text.status === 'refused') {
     return refuse('bad_request', { errors: [{ pointer: '/body/name', message: text.detail }] })
   }
-  if (area !== undefined && !(isClosed(area) && (await merchants.isArea(tx, area)))) {
-    return refuse('merchant_refused', { reason: 'area_invalid' })
-  }
-  const merchant = { id: createId(ports), name: text.text, createdAtMs: clock.nowMs() }
-  await merchants.add(tx, { ...merchant, area })
+  const refusal = area && (await refuseMerchantArea(ports, tx, area))
+  if (refusal !== undefined) return refusal
+  const merchant = { id: createId(ports), name: text.text, area, createdAtMs: clock.nowMs() }
+  await merchants.add(tx, merchant)
   const key = await addKey(ports, tx, { merchantId: merchant.id, scopes })
   if (ports.sandbox) {
     await grantTestMoney(ports, tx, {
@@ -51,10 +54,3 @@ export async function createMerchantWithKey(
   }
   return { status: 'created', merchant, ...key }
 }
-
-/** RFC 7946, 3.1.6: the first and the last position of a ring are the same. */
-const isClosed = ({ coordinates }: Area): boolean =>
-  coordinates.every(ring => {
-    const [first, last] = [ring[0], ring.at(-1)]
-    return first !== undefined && last !== undefined && first[0] === last[0] && first[1] === last[1]
-  })

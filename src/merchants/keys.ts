@@ -1,8 +1,8 @@
-/** Making and verifying API keys. Two live keys are what a rotation needs: add one, move over, revoke the other. */
+/** Making, verifying and revoking API keys. Two live keys are what a rotation needs: add one, move over, revoke one. */
 import { LRUCache } from 'lru-cache'
 import type { Logger } from 'pino'
 import { limits } from '#protocol/limits.ts'
-import type { Scope } from '#protocol/operation.ts'
+import { type Scope, scopes } from '#protocol/operation.ts'
 import type { Clock } from '#platform/clock.ts'
 import { createId } from '#platform/id.ts'
 import type { Tx } from '#platform/postgres.ts'
@@ -20,10 +20,10 @@ export type NewKey = { apiKey: ApiKey; secret: string }
 export async function addKey(
   ports: KeyPorts,
   tx: Tx,
-  { merchantId, scopes }: { merchantId: string; scopes: readonly Scope[] },
+  of: { merchantId: string; scopes: readonly Scope[] },
 ): Promise<NewKey> {
   const { secret, prefix, hash } = createSecret(modeOf(ports), ports.random)
-  const apiKey = { id: createId(ports), merchantId, prefix, scopes, createdAtMs: ports.clock.nowMs() }
+  const apiKey = { ...of, id: createId(ports), prefix, createdAtMs: ports.clock.nowMs() }
   await ports.merchants.addKey(tx, { ...apiKey, hash })
   return { apiKey, secret }
 }
@@ -47,7 +47,28 @@ export async function rotateKey(
   return { status: 'created', ...(await addKey(ports, tx, request)) }
 }
 
-export type VerifyApiKey = (secret: string) => Promise<MerchantCaller | undefined>
+/** Of one merchant, all that live, and a new one for everything: where keys were lost, or leaked. */
+export async function replaceKeys(
+  ports: KeyPorts,
+  tx: Tx,
+  merchantId: string,
+): Promise<{ revokedIds: string[] } & NewKey> {
+  await ports.merchants.lockKeys(tx, merchantId)
+  const keys = await ports.merchants.listKeys(tx, merchantId)
+  const revokedIds = keys.filter(key => key.revokedAtMs === undefined).map(({ id }) => id)
+  const nowMs = ports.clock.nowMs()
+  for (const id of revokedIds) await ports.merchants.revokeKey(tx, { id, merchantId, nowMs })
+  return { revokedIds, ...(await addKey(ports, tx, { merchantId, scopes })) }
+}
+
+export type KeyVerifier = {
+  /** Whose key a secret is, or nothing unless it is live. */
+  verify(secret: string): Promise<MerchantCaller | undefined>
+  /** The key is read again before it is trusted: it was revoked. */
+  forget(keyId: string): void
+  /** Every key is: something may have been missed. */
+  forgetAll(): void
+}
 
 export type VerifierPorts = {
   sandbox: boolean
@@ -57,15 +78,17 @@ export type VerifierPorts = {
   log: Logger
 }
 
-/** A revoked key is dead within 5 s everywhere: no server trusts what it read longer than this. */
+/** A revoked key is dead within 5 s even where nobody heard of it: no server trusts what it read longer than this. */
 const trustedForMs = 3_000
 const trustedKeys = 10_000
 const touchEveryMs = 60_000
 
-/** Says whose key a secret is, or nothing unless it is live; the last use is noted once a minute, behind the answer. */
-export function createKeyVerifier(ports: VerifierPorts): VerifyApiKey {
+/** Says whose key a secret is; its last use is noted once a minute, behind the answer. */
+export function createKeyVerifier(ports: VerifierPorts): KeyVerifier {
   const { merchants, database, clock, log } = ports
   const trusted = new LRUCache<string, { caller: MerchantCaller; untilMs: number }>({ max: trustedKeys })
+  /** What was read before a revocation is not trusted after it. */
+  let revocations = 0
 
   function noteUse({ id, lastUsedAtMs = 0 }: ApiKey, nowMs: number): void {
     if (nowMs - lastUsedAtMs < touchEveryMs) return
@@ -74,13 +97,14 @@ export function createKeyVerifier(ports: VerifierPorts): VerifyApiKey {
     })
   }
 
-  return async secret => {
+  async function verify(secret: string): Promise<MerchantCaller | undefined> {
     if (!isSecretOf(modeOf(ports), secret)) return undefined
     const hash = hashSecret(secret)
     const digest = hash.toString('base64')
     const nowMs = clock.nowMs()
     const known = trusted.get(digest)
     if (known !== undefined && nowMs < known.untilMs) return known.caller
+    const before = revocations
     const key = await merchants.findLiveKey(database, hash)
     if (key === undefined) {
       trusted.delete(digest)
@@ -92,8 +116,20 @@ export function createKeyVerifier(ports: VerifierPorts): VerifyApiKey {
       keyId: key.id,
       scopes: key.scopes,
     }
-    trusted.set(digest, { caller, untilMs: nowMs + trustedForMs })
+    if (before === revocations) trusted.set(digest, { caller, untilMs: nowMs + trustedForMs })
     noteUse(key, nowMs)
     return caller
+  }
+
+  return {
+    verify,
+    forget(keyId) {
+      revocations++
+      for (const [digest, { caller }] of trusted.entries()) if (caller.keyId === keyId) trusted.delete(digest)
+    },
+    forgetAll() {
+      revocations++
+      trusted.clear()
+    },
   }
 }

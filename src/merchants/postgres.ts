@@ -1,13 +1,16 @@
-/** The tables of merchants and their API keys. */
+/** The tables of merchants, their API keys, and what was changed with them. */
 import type { Scope } from '#protocol/operation.ts'
-import { loadStatements, lockNumber } from '#platform/postgres.ts'
+import type { Area } from '#protocol/rest/areas.ts'
+import { keysetParams } from '#platform/page.ts'
+import { loadStatements, lockNumber, type Row } from '#platform/postgres.ts'
 import type { ApiKey } from './api-key.ts'
-import type { MerchantRecord } from './merchant.ts'
+import type { Merchant, MerchantAction, MerchantRecord } from './merchant.ts'
 
 const sql = loadStatements(import.meta.url, [
   'add-merchant',
   'find-merchant',
-  'check-area',
+  'list-merchants',
+  'store-area',
   'covers-place',
   'lock-keys',
   'add-key',
@@ -16,9 +19,11 @@ const sql = loadStatements(import.meta.url, [
   'list-live',
   'revoke-key',
   'touch-key',
+  'note-action',
+  'list-actions',
 ])
 
-type MerchantRow = { id: string; name: string; created_at: Date }
+type MerchantRow = { id: string; name: string; area: Area | null; created_at: Date }
 
 type KeyRow = {
   id: string
@@ -32,18 +37,21 @@ type KeyRow = {
 
 export const merchantRecord: MerchantRecord = {
   async add(tx, { id, name, area, createdAtMs }) {
-    const geometry = area === undefined ? null : JSON.stringify(area)
-    await tx.query(sql['add-merchant'], [id, name, geometry, new Date(createdAtMs)])
+    await tx.query(sql['add-merchant'], [id, name, toJson(area), new Date(createdAtMs)])
   },
 
   async find(tx, id) {
     const [row] = await tx.query<MerchantRow>(sql['find-merchant'], [id])
-    return row && { id: row.id, name: row.name, createdAtMs: row.created_at.getTime() }
+    return row && toMerchant(row)
   },
 
-  async isArea(tx, area) {
-    const [row] = await tx.query<{ is_area: boolean }>(sql['check-area'], [JSON.stringify(area)])
-    return row?.is_area === true
+  async list(tx, page) {
+    return (await tx.query<MerchantRow>(sql['list-merchants'], keysetParams(page))).map(toMerchant)
+  },
+
+  async storeArea(tx, id, area) {
+    const [row] = await tx.query<MerchantRow>(sql['store-area'], [id, toJson(area)])
+    return row && toMerchant(row)
   },
 
   async coversPlace(tx, merchantId, { lat, lng }) {
@@ -80,7 +88,37 @@ export const merchantRecord: MerchantRecord = {
   async touchKey(tx, { id, nowMs }) {
     await tx.query(sql['touch-key'], [id, new Date(nowMs)])
   },
+
+  async noteAction(tx, { id, merchantId, keyId, operation, target, atMs }) {
+    const what = [keyId ?? null, operation, JSON.stringify(target), new Date(atMs)]
+    await tx.query(sql['note-action'], [id, merchantId, ...what])
+  },
+
+  async listActions(tx, merchantId, page) {
+    return (await tx.query<ActionRow>(sql['list-actions'], [merchantId, ...keysetParams(page)])).map(toAction)
+  },
 }
+
+const toJson = (area: Area | undefined): string | null => (area === undefined ? null : JSON.stringify(area))
+
+const toMerchant = ({ id, name, area, created_at }: MerchantRow): Merchant => ({
+  ...{ id, name, area: area ?? undefined },
+  createdAtMs: created_at.getTime(),
+})
+
+type ActionRow = Row & {
+  id: string
+  merchant_id: string
+  key_id: string | null
+  operation: string
+  target: object
+  created_at: Date
+}
+
+const toAction = (row: ActionRow): MerchantAction => ({
+  ...{ id: row.id, merchantId: row.merchant_id, keyId: row.key_id ?? undefined },
+  ...{ operation: row.operation, target: row.target, atMs: row.created_at.getTime() },
+})
 
 const toKey = (row: KeyRow): ApiKey => ({
   id: row.id,

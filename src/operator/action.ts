@@ -19,6 +19,8 @@ export type ActionKind =
   | 'lift_exclusion'
   | 'close_reported'
   | 'read_chat'
+  | 'set_area'
+  | 'replace_keys'
 
 export type Action = {
   actor: 'operator' | 'cap' | 'reports'

@@ -1,12 +1,16 @@
-/** The connections of one server: a pool to PostgreSQL, and three to Redis, so that none of them holds up another. */
+/** The connections of one server: two pools to PostgreSQL, and three to Redis, so that none holds up another. */
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { ReadyConfig } from './config.ts'
 import { createDatabase, type Database } from './postgres.ts'
 import { awaitRedis, closeRedis, connectRedis } from './redis.ts'
+import { followTenants, tenantConnections } from './tenant-database.ts'
 
 export type Connections = {
+  /** As the request under way may see it: a merchant's sees that merchant's rows. */
   database: Database
+  /** As the game itself sees it, whoever asks: for what a server knows and does for all. */
+  game: Database
   /** Commands of players. */
   redis: Redis
   sweepRedis: Redis
@@ -21,18 +25,25 @@ export async function openConnections(
   log: Pick<Logger, 'warn'>,
 ): Promise<Connections> {
   const onError = (error: Error) => log.warn({ err: error }, 'connection')
-  const database = createDatabase({
+  const game = createDatabase({
     url: databaseUrl,
     role: 'hexbao_game',
     connections: databaseConnections,
     onIdleError: onError,
   })
+  const tenants = createDatabase({
+    url: databaseUrl,
+    role: 'hexbao_merchant',
+    connections: tenantConnections,
+    onIdleError: onError,
+  })
+  const database = followTenants({ game, tenants })
   const redis = connectRedis({ url: redisUrl, name: 'commands', onError })
   const sweepRedis = connectRedis({ url: redisUrl, name: 'sweeper', onError })
   const subscriber = connectRedis({ url: redisUrl, name: 'subscriber', onError, subscriber: true })
   await Promise.all([awaitRedis(redis), awaitRedis(sweepRedis)])
   return {
-    ...{ database, redis, sweepRedis, subscriber },
+    ...{ database, game, redis, sweepRedis, subscriber },
     async close() {
       await Promise.all([redis, sweepRedis, subscriber].map(closeRedis))
       await database.close()

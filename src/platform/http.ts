@@ -70,9 +70,11 @@ export type BinderPorts<C extends { kind: CallerKind }> = {
     operation: Operation,
     device: string | undefined,
   ) => Promise<C | Refusal> | C | Refusal
-  /** Takes one request from the address's budget, without a caller, or from the caller's; see the limiter. */
   /** Judges the signature of an operation that is signed, before its body is; without it, none counts. */
   verifySignature?: (headers: FastifyRequest['headers'], body: Uint8Array) => Refusal | undefined
+  /** Runs what a handler does in the name of its caller. */
+  actAs?: <T>(caller: C, request: { operation: Operation; params: unknown }, run: () => T) => T
+  /** Takes one request from the address's budget, without a caller, or from the caller's; see the limiter. */
   admit?: (request: FastifyRequest, reply: FastifyReply, caller: C | undefined) => Refusal | undefined
   /** Shorter in tests. */
   stalledMs?: number
@@ -136,11 +138,13 @@ export function createBinder<C extends { kind: CallerKind }>(
           ...(operation.consumes && { file: { type: typeOf(request), pieces: body } }),
         }
         const call = { params, query, body, ...seen }
-        const outcome = await handle(call as unknown as Parameters<typeof handle>[0])
+        const act = actFor(ports, callers.get(request), { operation, params })
+        const outcome = await act(() => handle(call as unknown as Parameters<typeof handle>[0]))
         tellWaits(reply, waits)
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
         const { stalledMs = limits.http.stalledMs } = ports
-        return sendAnswer(reply, operation, { ...(outcome as { status: number; body: unknown }), stalledMs })
+        const answer = outcome as { status: number; body: unknown }
+        return sendAnswer(reply, operation, { ...answer, act, stalledMs })
       },
     })
   }
@@ -154,26 +158,50 @@ function tellWaits(reply: FastifyReply, waits: Waits | undefined): void {
 function sendAnswer(
   reply: FastifyReply,
   { versioned, produces }: Operation,
-  { status, body, stalledMs }: { status: number; body: unknown; stalledMs: number },
+  { status, body, act, stalledMs }: { status: number; body: unknown; act: Act; stalledMs: number },
 ): FastifyReply {
   reply.code(status)
   if (versioned) reply.header('etag', etagOf(body as { version: number }))
   if (produces === undefined) return reply.send(body)
-  return sendStream(reply, { type: produces, body: body as Streamed, stalledMs })
+  return sendStream(reply, { type: produces, body: body as Streamed, act, stalledMs })
 }
 
 /** A header as one string: of a repeated one Node joins the values, which no reader takes for a good one. */
 export const headerOf = (request: FastifyRequest, name: string): string | undefined =>
   request.headers[name.toLowerCase()]?.toString()
 
+type Act = <T>(run: () => T) => T
+
+/** Runs what it is given in the name of whoever sent the request. */
+function actFor<C extends { kind: CallerKind }>(
+  { actAs }: BinderPorts<C>,
+  caller: C | undefined,
+  request: { operation: Operation; params: unknown },
+): Act {
+  return caller === undefined || actAs === undefined ? run => run() : run => actAs(caller, request, run)
+}
+
+/** A stream reads on after its handler has answered, driven by the client's socket: each piece by `act` as well. */
+const readWith = <I>(act: Act, body: AsyncIterable<I>): AsyncIterable<I> => ({
+  [Symbol.asyncIterator]() {
+    const pieces = body[Symbol.asyncIterator]()
+    return {
+      next: () => act(() => pieces.next()),
+      return: async () => act(async () => (await pieces.return?.()) ?? { done: true, value: undefined }),
+    }
+  },
+})
+
 /** Bytes rather than pieces are counted, so that little is read ahead of a slow client; of events, one. */
 const readAheadBytes = { 'text/csv': 64 * 1_024, 'application/geo+json': 64 * 1_024, 'text/event-stream': 1 }
 
-function sendStream(
-  reply: FastifyReply,
-  { type, body, stalledMs }: { type: NonNullable<Operation['produces']>; body: Streamed; stalledMs: number },
-): FastifyReply {
-  const pieces = Readable.from(body, { objectMode: false, highWaterMark: readAheadBytes[type] })
+type Sending = { type: NonNullable<Operation['produces']>; body: Streamed; act: Act; stalledMs: number }
+
+function sendStream(reply: FastifyReply, { type, body, act, stalledMs }: Sending): FastifyReply {
+  const pieces = Readable.from(readWith(act, body), {
+    objectMode: false,
+    highWaterMark: readAheadBytes[type],
+  })
   if (body.signal !== undefined) addAbortSignal(body.signal, pieces)
   // Node closes a socket on which nothing moves for this long, and sets its own time again for the next request.
   if (reply.raw.socket instanceof Socket) reply.raw.socket.setTimeout(stalledMs)

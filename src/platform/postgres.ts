@@ -39,8 +39,11 @@ export class CommitUnknown extends Error {
 
 export type DatabaseOptions = {
   url: string
-  /** Role taken on every connection; the server runs as `hexbao_game`, which cannot rewrite money. */
-  role?: 'hexbao_game'
+  /**
+   * Role taken on every connection. The server runs as `hexbao_game`, which cannot rewrite money, and requests of
+   * merchants as `hexbao_merchant`, which sees the rows of whoever the transaction names.
+   */
+  role?: 'hexbao_game' | 'hexbao_merchant'
   connections: number
   statementTimeoutMs?: number
   onIdleError: (error: Error) => void

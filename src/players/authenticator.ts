@@ -77,10 +77,11 @@ export function createAuthenticator(ports: AuthenticatorPorts): Authenticator {
 
 function permit(caller: Caller, { callers, scope }: Operation): Caller | Refusal {
   if (!callers.includes(caller.kind)) {
-    return refuse('forbidden', { detail: `This is for a ${callers.join(' or ')}, not for a ${caller.kind}.` })
+    const detail = `This is for a ${callers.join(' or ')}, not for a ${caller.kind}.`
+    return refuse('forbidden', { reason: 'wrong_caller', detail })
   }
   if (caller.kind === 'merchant' && scope !== undefined && !caller.scopes.includes(scope)) {
-    return refuse('forbidden', { detail: `This key lacks the scope ${scope}.` })
+    return refuse('forbidden', { reason: 'scope_missing', detail: `This key lacks the scope ${scope}.` })
   }
   return caller
 }

@@ -60,7 +60,9 @@ t.test('services', async t => {
 
   await t.test('an empty database', async t => {
     const checks = await check()
-    t.same(statusOf(checks), { schema: 'failed', 'role hexbao_game': 'failed' })
+    t.same(statusOf(checks), {
+      ...{ schema: 'failed', 'role hexbao_game': 'failed', 'role hexbao_merchant': 'failed' },
+    })
     t.match(checks.find(({ name }) => name === 'schema')?.detail, 'run npm run migrate')
     const [failing, migrated] = [
       await runTool('doctor', [], { DATA_DIR: dataDir }),
@@ -117,6 +119,16 @@ t.test('services', async t => {
       by: 'alter role hexbao_game superuser',
       back: 'alter role hexbao_game nosuperuser',
       name: 'role hexbao_game',
+    },
+    {
+      by: 'alter role hexbao_merchant bypassrls',
+      back: 'alter role hexbao_merchant nobypassrls',
+      name: 'role hexbao_merchant',
+    },
+    {
+      by: 'alter table payouts no force row level security',
+      back: 'alter table payouts force row level security',
+      name: 'row security',
     },
     {
       by: 'alter table transfers disable trigger transfers_append_only',

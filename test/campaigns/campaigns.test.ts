@@ -7,6 +7,7 @@ import { winLimits } from '../../src/campaigns/postgres.ts'
 import type { Reservation } from '../../src/claims/reservation.ts'
 import { createSettle } from '../../src/claims/settle.ts'
 import { coarsen, locateCell } from '../../src/geo/cell.ts'
+import { merchantRecord } from '../../src/merchants/postgres.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { outcomeOf } from '../claims/stage.ts'
 import { createCampaignStage, must, reasonOf } from './stage.ts'
@@ -159,6 +160,13 @@ t.test('plans that break a rule', async t => {
   t.equal(reasonOf(await strict.create(shop)), '201', 'inside of the verified area')
   const farAway = ring([a, b, c, d, a] as never)
   t.equal(reasonOf(await strict.create(shop, { area: farAway })), 'campaign_refused area_outside')
+  const { body: draft } = must(await strict.create(shop))
+  await merchantRecord.storeArea(strict.world.database, shop.id, undefined)
+  t.equal(
+    reasonOf(await strict.launch(shop, draft.id)),
+    'campaign_refused area_outside',
+    'nor is it launched then',
+  )
 })
 
 t.test('windows by the clock on the wall, over midnight and summer time', async t => {

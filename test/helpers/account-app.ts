@@ -14,9 +14,12 @@ import {
   walletRecord,
 } from '../../src/ledger/postgres.ts'
 import { registerLedgerRoutes } from '../../src/ledger/routes.ts'
+import { areaRecord } from '../../src/areas/postgres.ts'
+import { createActAs } from '../../src/merchants/act-as.ts'
 import { createKeyVerifier } from '../../src/merchants/keys.ts'
 import { merchantRecord } from '../../src/merchants/postgres.ts'
 import { registerMerchantRoutes } from '../../src/merchants/routes.ts'
+import { createActionLog } from '../../src/operator/postgres.ts'
 import { type Authenticator, createAuthenticator } from '../../src/players/authenticator.ts'
 import type { Caller } from '../../src/players/caller.ts'
 import { deviceRecord, playerRecord } from '../../src/players/postgres.ts'
@@ -73,10 +76,11 @@ export async function createAccountApp(
   const { sandbox = true, currencies = new Map([['CNY', 2]]) } = overrides
   const settings = overrides.jwt ?? jwt
   const { database, clock, random } = world
-  const verifyApiKey = createKeyVerifier({
-    ...{ sandbox, merchants: merchantRecord, database, clock },
+  const keys = createKeyVerifier({
+    ...{ sandbox, merchants: merchantRecord, database: world.database, clock },
     log: createLogger('silent'),
   })
+  const verifyApiKey = keys.verify
   const identify = { jwt: settings, operatorKey, verifyApiKey, players: playerRecord, devices: deviceRecord }
   const authenticator = createAuthenticator({ ...identify, database, clock, random })
   const app = Fastify({ ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } })
@@ -84,6 +88,7 @@ export async function createAccountApp(
   const { takesCallbacks = true } = overrides
   const bind = createBinder<Caller>(app, {
     ...{ sandbox, authenticate, admit: createLimiter({ clock, sandbox }) },
+    actAs: createActAs({ noteAction: merchantRecord.noteAction, clock, random }),
     ...(takesCallbacks && {
       verifySignature: (headers, body) =>
         judgeSignature({ secret: callbackSecret, nowMs: clock.nowMs() }, headers, body),
@@ -97,7 +102,10 @@ export async function createAccountApp(
     issueToken: createTokenIssuer(settings, { clock }),
   })
   const seal = createSeal(hmacSecret, { purpose: 'kept answers', random })
-  registerMerchantRoutes(bind, { ...common, merchants: merchantRecord, seal })
+  registerMerchantRoutes(bind, {
+    ...{ ...common, merchants: merchantRecord, areas: areaRecord, seal, onRevoked: keys.forget },
+    noteAction: createActionLog(world),
+  })
   registerLedgerRoutes(bind, {
     ...{ ...common, wallets: walletRecord, statements: statementRecord, isReferenceUsed },
     isPlayer: async (tx, id) => (await playerRecord.find(tx, id)) !== undefined,

@@ -1,7 +1,7 @@
 /** Players and merchants for tests, added as the server adds them. */
 import { createId } from '#platform/id.ts'
 import { merchantRecord } from '../../src/merchants/postgres.ts'
-import type { Area } from '../../src/merchants/merchant.ts'
+import type { Area } from '#protocol/rest/areas.ts'
 import { postTransfers } from '../../src/ledger/postgres.ts'
 import { grantTestMoney } from '../../src/ledger/test-money.ts'
 import type { MerchantCaller, PlayerCaller } from '../../src/players/caller.ts'

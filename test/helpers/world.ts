@@ -8,6 +8,7 @@ import type { Redis } from 'ioredis'
 import type { Test } from 'tap'
 import { startThrowawayServices } from '#platform/embedded/throwaway.ts'
 import { createDatabase, type Database } from '#platform/postgres.ts'
+import { followTenants, tenantConnections } from '#platform/tenant-database.ts'
 import { type Random, systemRandom } from '#platform/random.ts'
 import { awaitRedis, connectRedis } from '#platform/redis.ts'
 import { createTestClock, type TestClock } from './test-clock.ts'
@@ -17,7 +18,7 @@ export type World = {
   databaseUrl: string
   /** As the server connects: with the user that may touch the game's keys only. */
   redisUrl: string
-  /** As the server connects: with the role that cannot rewrite money. */
+  /** As the server connects: with roles that cannot rewrite money, and a merchant's request with the merchant's. */
   database: Database
   /** Without that role: the owner of the tables, to plant what the server could not. */
   ownerDatabase: Database
@@ -44,12 +45,12 @@ export async function createWorld(t: Test, overrides: WorldOverrides = {}): Prom
   const redisPrefix = `hx-${randomBytes(6).toString('hex')}:`
   const redis = connectRedis({ url: services.redisAdminUrl, name: 'test', onError })
   await awaitRedis(redis)
-  const database = createDatabase({
-    url: clone.url,
-    role: 'hexbao_game',
-    connections: overrides.connections ?? 8,
-    onIdleError: onError,
+  const common = { url: clone.url, onIdleError: onError }
+  const game = createDatabase({
+    ...{ ...common, role: 'hexbao_game', connections: overrides.connections ?? 8 },
   })
+  const tenants = createDatabase({ ...common, role: 'hexbao_merchant', connections: tenantConnections })
+  const database = followTenants({ game, tenants })
   const ownerDatabase = createDatabase({ url: clone.url, connections: 2, onIdleError: onError })
   t.teardown(async () => {
     // A transaction that is still open would hold its pool for ever; the clone names it when it is dropped.

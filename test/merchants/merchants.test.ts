@@ -1,7 +1,14 @@
 /** Merchants: their keys from birth to revocation, the operator who makes them, the area where they may hide. */
 import t from 'tap'
 import { limits } from '#protocol/limits.ts'
+import { createLogger } from '#platform/logger.ts'
+import { closeRedis, connectRedis } from '#platform/redis.ts'
+import { addKey, createKeyVerifier, type KeyVerifier } from '../../src/merchants/keys.ts'
+import type { MerchantRecord } from '../../src/merchants/merchant.ts'
 import { merchantRecord } from '../../src/merchants/postgres.ts'
+import { createRevocationChannel } from '../../src/merchants/redis.ts'
+import { eventually } from '../acceptance/eventually.ts'
+import { plaza } from '../campaigns/stage.ts'
 import { createAccountApp, operatorKey } from '../helpers/account-app.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createWorld } from '../helpers/world.ts'
@@ -193,6 +200,71 @@ t.test('a revoked key is dead within five seconds on every server', async t => {
   t.match(await createKey(secret, ['read']), { status: 201 }, 'a revoked key makes room')
 })
 
+t.test(
+  'a revocation is heard everywhere, and what was missed is read again, while the clock stands still',
+  async t => {
+    const { database, clock, redis, redisPrefix } = world
+    const log = createLogger('silent')
+    const { id: merchantId, keyId, secret } = await makeKeyHolder()
+    const verifier = () =>
+      createKeyVerifier({ sandbox: true, merchants: merchantRecord, database, clock, log })
+    const [here, there] = [verifier(), verifier()]
+    const subscriber = connectRedis({ url: world.redisUrl, name: 'ear', onError: () => {}, subscriber: true })
+    t.teardown(() => closeRedis(subscriber))
+    const channel = createRevocationChannel({ redis, subscriber, prefix: redisPrefix, log })
+    let missed = 0
+    channel.follow({
+      revoked: there.forget,
+      missed() {
+        missed++
+        there.forgetAll()
+      },
+    })
+    await eventually('the channel is on', () => missed > 0 || undefined)
+    const revokeKey = (id: string) =>
+      merchantRecord.revokeKey(database, { id, merchantId, nowMs: clock.nowMs() })
+    const isDead = async (credential: string) => (await there.verify(credential)) === undefined || undefined
+
+    for (const one of [here, there]) t.match(await one.verify(secret), { id: merchantId })
+    await revokeKey(keyId)
+    for (const one of [here, there]) t.match(await one.verify(secret), { id: merchantId }, 'nobody has heard')
+    here.forget(keyId)
+    t.equal(await here.verify(secret), undefined, 'at once where it was revoked')
+    channel.announce(keyId)
+    await eventually('the other server hears of it', () => isDead(secret))
+
+    const second = await addKey({ sandbox: true, merchants: merchantRecord, ...world }, database, {
+      ...{ merchantId, scopes: ['read'] },
+    })
+    t.match(await there.verify(second.secret), { keyId: second.apiKey.id })
+    await revokeKey(second.apiKey.id)
+    t.match(await there.verify(second.secret), { keyId: second.apiKey.id }, 'nobody told')
+    subscriber.disconnect(true)
+    await eventually('whoever was away reads again', () => isDead(second.secret))
+  },
+)
+
+t.test('a key that is revoked while it is read is not trusted after', async t => {
+  const { database, clock } = world
+  const { id: merchantId, keyId, secret } = await makeKeyHolder()
+  const revokeKey = () => merchantRecord.revokeKey(database, { id: keyId, merchantId, nowMs: clock.nowMs() })
+  const merchants: MerchantRecord = {
+    ...merchantRecord,
+    async findLiveKey(tx, hash) {
+      const found = await merchantRecord.findLiveKey(tx, hash)
+      if (found?.id === keyId) {
+        await revokeKey()
+        verifier.forget(keyId)
+      }
+      return found
+    },
+  }
+  const log = createLogger('silent')
+  const verifier: KeyVerifier = createKeyVerifier({ sandbox: true, merchants, database, clock, log })
+  t.match(await verifier.verify(secret), { keyId }, 'it was live when it was read')
+  t.equal(await verifier.verify(secret), undefined)
+})
+
 t.test('nobody sees or revokes the keys of others', async t => {
   const [mine, yours] = [await makeKeyHolder(), await makeKeyHolder()]
   t.match(await revoke(mine.secret, yours.keyId), { status: 404, body: { code: 'not_found' } })
@@ -264,22 +336,122 @@ t.test('where a merchant may hide', async t => {
   const islands = {
     name: 'Fiji',
     area: {
-      type: 'Polygon',
+      type: 'MultiPolygon',
       coordinates: [
         [
-          [179, -17],
-          [-179, -17],
-          [-179, -16],
-          [179, -16],
-          [179, -17],
+          [
+            [179.9, -16.6],
+            [180, -16.6],
+            [180, -16.5],
+            [179.9, -16.5],
+            [179.9, -16.6],
+          ],
+        ],
+        [
+          [
+            [-180, -16.6],
+            [-179.9, -16.6],
+            [-179.9, -16.5],
+            [-180, -16.5],
+            [-180, -16.6],
+          ],
         ],
       ],
     },
   }
   const fiji = (await makeMerchant(islands)).body.merchant as { id: string }
   t.ok(
-    await merchantRecord.coversPlace(database, fiji.id, { lat: -16.5, lng: -179.9 }),
+    await merchantRecord.coversPlace(database, fiji.id, { lat: -16.55, lng: -179.95 }),
     'across the antimeridian',
   )
-  t.notOk(await merchantRecord.coversPlace(database, fiji.id, { lat: -16.5, lng: 0 }))
+  t.notOk(await merchantRecord.coversPlace(database, fiji.id, { lat: -16.55, lng: 0 }))
+})
+
+t.test('the operator verifies an area, and takes it away', async t => {
+  world.clock.advance(1)
+  const { id, secret } = await makeKeyHolder()
+  const area = plaza
+  const set = (body: object, credential = operatorKey, of = id) =>
+    send({ method: 'PATCH', url: `/v1/operator/merchants/${of}`, credential, body })
+  const reason = 'lease checked'
+  t.match(await set({ area, reason }), { status: 200, body: { id, area } })
+  t.match((await send({ url: '/v1/merchant', credential: secret })).body, { area })
+  const inside = { lat: 31.23, lng: 121.473 }
+  t.ok(await merchantRecord.coversPlace(world.database, id, inside))
+  const listed = await send({ url: '/v1/operator/merchants?limit=1', credential: operatorKey })
+  t.match(listed.body, { items: [{ id, area }], links: { next: /cursor=/ } })
+
+  const clockwise = { type: 'Polygon', coordinates: [plaza.coordinates[0]?.toReversed()] }
+  t.match(await set({ area: clockwise, reason }), {
+    status: 422,
+    body: { code: 'merchant_refused', reason: 'area_invalid', detail: 'area_clockwise' },
+  })
+  t.match(await set({ area, reason }, secret), { status: 403 }, 'not the merchant')
+  t.match(await set({ area, reason }, operatorKey, '019c6a30-1f40-7c11-b8a2-3f5f6a0e9d17'), { status: 404 })
+  t.match(await set({ reason }), { status: 400 })
+  t.ok(await merchantRecord.coversPlace(world.database, id, inside), 'what is refused changes nothing')
+
+  world.clock.advance(1)
+  t.match(await set({ area: null, reason: 'lease ended' }), { status: 200, body: { area: undefined } })
+  t.notOk(await merchantRecord.coversPlace(world.database, id, inside))
+  const actions = await send({ url: '/v1/merchant/actions', credential: secret })
+  const entry = { actor: 'operator', operation: 'setMerchantArea', target: { merchantId: id } }
+  t.match(actions.body, { items: [entry, entry], numberReturned: 2 })
+  t.notOk(JSON.stringify(actions.body).includes('lease'), 'why is for the log of the operator')
+})
+
+t.test('the operator replaces lost keys', async t => {
+  const { id, secret } = await makeKeyHolder()
+  const second = String((await createKey(secret, ['read'])).body.secret)
+  world.clock.advance(1)
+  const url = `/v1/operator/merchants/${id}/api-keys`
+  const replace = (credential: string, of = url) =>
+    send({ method: 'POST', url: of, credential, body: { reason: 'it was in a repository' } })
+  t.equal((await replace(secret)).status, 403)
+  t.equal((await replace(operatorKey, url.replace(id, '019c6a30-1f40-7c11-b8a2-3f5f6a0e9d17'))).status, 404)
+  t.equal(await statusFor(secret), 200)
+  const replaced = await replace(operatorKey)
+  t.match(replaced, { status: 201, body: { apiKey: { scopes: ['read', 'campaigns', 'finance', 'admin'] } } })
+  for (const old of [secret, second]) t.equal(await statusFor(old), 401, 'at once')
+  const credential = String(replaced.body.secret)
+  t.equal(await statusFor(credential), 200)
+  const { body } = await send({ url: '/v1/merchant/actions', credential })
+  t.match(body.items, [
+    { actor: 'operator', operation: 'replaceApiKeys' },
+    { actor: 'key', operation: 'createApiKey' },
+  ])
+})
+
+t.test('what keys changed, in pages, and never what was only asked again', async t => {
+  const { keyId, secret } = await makeKeyHolder()
+  const made = await createKey(secret, ['read'])
+  const { id } = made.body.apiKey as { id: string }
+  t.match(await createKey(secret, ['read']), { body: { code: 'key_limit' } })
+  world.clock.advance(1)
+  await revoke(secret, id)
+  world.clock.advance(1)
+  const pay = { method: 'POST', url: '/v1/payouts', credential: secret, key: 'once' } as const
+  const body = { amount: { amountMinor: '500', currency: 'CNY' } }
+  const paid = await send({ ...pay, body })
+  t.equal((await send({ ...pay, body })).text, paid.text)
+  t.equal(
+    (await send({ ...pay, key: 'more', body: { amount: { ...body.amount, amountMinor: '1' } } })).status,
+    422,
+  )
+  const seen: unknown[] = []
+  for (let url: string | undefined = '/v1/merchant/actions?limit=2'; url !== undefined; ) {
+    const page = await send({ url, credential: secret })
+    seen.push(...(page.body.items as unknown[]))
+    url = (page.body.links as { next?: string }).next
+  }
+  const by = { actor: 'key', keyId }
+  t.match(seen, [
+    { ...by, operation: 'requestPayout', target: { id: paid.body.id } },
+    { ...by, operation: 'revokeApiKey', target: { id } },
+    { ...by, operation: 'createApiKey', target: { id } },
+  ])
+  t.equal(seen.length, 3)
+  const forge = { name: '', text: `update merchant_actions set operation = 'x'` }
+  await t.rejects(world.database.query(forge), /permission denied/)
+  await t.rejects(world.ownerDatabase.query(forge), /append-only/)
 })

@@ -81,7 +81,7 @@ t.test('over HTTP', async t => {
     t.equal(await operator.refusal(setCap, send({ ...cap, currency: 'XXX' })), 'bad_request')
     const nobody = { merchantId: '01890000-0000-7000-8000-0000000000ff' }
     t.equal(await operator.refusal(setCap, send({ ...cap, target: nobody })), 'not_found')
-    t.equal(await shop.refusal(setCap, send(cap)), 'forbidden')
+    t.equal(await shop.refusal(setCap, send(cap)), 'forbidden wrong_caller')
     const { numberReturned } = await operator.get(listActions)
     t.equal(numberReturned, 1, 'what was refused or repeated is not noted')
 

@@ -1,4 +1,6 @@
 /** The binder and its faults: what reaches a handler, and what an outsider learns when something is wrong. */
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import { Type } from 'typebox'
@@ -10,6 +12,8 @@ import { answer, createBinder } from '#platform/http.ts'
 import { createLimiter } from '#platform/limiter.ts'
 import { CommitUnknown } from '#platform/postgres.ts'
 import { refuse, Unavailable } from '#platform/problem.ts'
+import { inNameOf, requestUnderWay } from '#platform/tenant.ts'
+import { eventually } from '../acceptance/eventually.ts'
 import { createTestClock } from '../helpers/test-clock.ts'
 
 const common = { tag: 'test', summary: 'test', errors: [] } as const
@@ -29,7 +33,7 @@ const echo = operation({
   }),
   answers: { 200: Shape({ seen: Type.String() }) },
 })
-const once = operation({
+const keyed = operation({
   ...common,
   id: 'once',
   method: 'POST',
@@ -55,6 +59,16 @@ const sandboxOnly = operation({
   callers: [],
   sandboxOnly: true,
   answers: { 200: Shape({}) },
+})
+const download = operation({
+  ...common,
+  id: 'download',
+  method: 'GET',
+  path: '/v1/download/{id}',
+  callers: ['player'],
+  params: Shape({ id: Type.String() }),
+  produces: 'text/csv',
+  answers: { 200: Type.String() },
 })
 
 const failures: Record<string, () => Error> = {
@@ -85,7 +99,7 @@ function createTestApp({ sandbox }: { sandbox: boolean }): FastifyInstance {
   bind(echo, async ({ params, query, body, caller }) =>
     answer(200, { seen: JSON.stringify({ params, query, body, caller }) }),
   )
-  bind(once, async ({ idempotencyKey }) => answer(201, { key: idempotencyKey }))
+  bind(keyed, async ({ idempotencyKey }) => answer(201, { key: idempotencyKey }))
   bind(fail, async ({ query }) => {
     const failure = failures[query.how]
     if (failure !== undefined) throw failure()
@@ -248,4 +262,50 @@ t.test('a budget that is used up', async t => {
     'ratelimit-policy': '"default";q=600;w=60',
     ratelimit: '"default";r=0;t=60',
   })
+})
+
+t.test('a handler acts in the name of its caller, and so does a stream long after it', async t => {
+  const app = Fastify()
+  const bind = createBinder<TestCaller>(app, {
+    sandbox: true,
+    authenticate: authorization => ({ kind: 'player', id: String(authorization) }),
+    actAs: ({ id }, { operation, params }, run) =>
+      inNameOf({ tenantId: `${id} ${operation.id} ${(params as { id: string }).id}` }, run),
+  })
+  const names: (string | undefined)[] = []
+  const note = () => names.push(requestUnderWay()?.tenantId)
+  let isOver = false
+  // More than a socket takes at once, so that the client's reading is what asks for the next piece.
+  async function* write() {
+    try {
+      for (let piece = 0; piece < 8; piece++) {
+        note()
+        yield 'x'.repeat(1024 * 1024)
+        note()
+      }
+    } finally {
+      note()
+      isOver = true
+    }
+  }
+  bind(download, async () => {
+    note()
+    return { status: 200 as const, body: write() }
+  })
+  t.teardown(() => app.close())
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  const ask = (id: string) => request(`${url}/v1/download/${id}`, { headers: { authorization: 'ada' } }).end()
+  let bytes = 0
+  const [whole] = (await once(ask('all'), 'response')) as [IncomingMessage]
+  for await (const piece of whole) bytes += (piece as Buffer).length
+  t.equal(bytes, 8 * 1024 * 1024)
+  t.equal(names.length, 18)
+  t.same(new Set(names), new Set(['ada download all']))
+  names.length = 0
+  isOver = false
+  const [part] = (await once(ask('some'), 'response')) as [IncomingMessage]
+  part.destroy()
+  await eventually('the stream is let go', () => isOver || undefined)
+  t.same(new Set(names), new Set(['ada download some']), 'also where the client goes away')
+  t.equal(requestUnderWay(), undefined)
 })

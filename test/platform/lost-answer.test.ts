@@ -99,7 +99,7 @@ const cases: Case[] = [
 t.test('every operation that must have a key is tried here, or shares its path', async t => {
   // These need a world around them, or move no money; they go through the same `runOnce`.
   const requests = ['postServiceRequest', 'postDraft', 'splitServiceRequest', 'topUpServiceRequest']
-  const campaigns = ['createCampaign', 'launchCampaign', 'dropEnvelopes', 'addExclusionArea']
+  const campaigns = ['createCampaign', 'launchCampaign', 'topUpCampaign', 'dropEnvelopes', 'addExclusionArea']
   const operator = ['freeze', 'replayDeadLetters', 'setCap', 'unfreeze']
   // A redemption is its own kept answer; test/coupons/coupons.test.ts asks for it again.
   const coupons = ['createCouponPool', 'redeemCoupon']
@@ -119,13 +119,16 @@ t.test('a POST without a kept answer is safe to repeat, or refuses a key', async
     'rotateWebhookSecret',
     'testWebhookEndpoint',
   ]
-  t.same(refusing.sort(), ['createApiKey', ...webhooks, 'signUpPlayer'].sort())
+  t.same(refusing.sort(), ['createApiKey', 'replaceApiKeys', ...webhooks, 'signUpPlayer'].sort())
   const safe = posts.filter(({ idempotencyKey }) => idempotencyKey === undefined).map(({ id }) => id)
   // Each is tried twice in test/requests/requests.test.ts.
   const steps = ['acceptOffer', 'offerOnServiceRequest', 'removeServiceRequest'].concat(
     ['cancel', 'confirm', 'deliver', 'dispute', 'take'].map(step => `${step}ServiceRequest`),
   )
-  const campaigns = ['pauseCampaign', 'resumeCampaign', 'closeCampaign', 'previewDrop']
+  const campaigns = ['pauseCampaign', 'resumeCampaign', 'closeCampaign', 'previewDrop'].concat(
+    // The same end, and the same points, are the same again.
+    ['extendCampaign', 'uploadPoints'],
+  )
   const coupons = ['uploadCoupons', 'voidCoupon', 'voidCouponPool']
   const saidOnce = [
     'endAppeal',

@@ -48,7 +48,8 @@ async function send(
     },
     ...(payload && { payload }),
   })
-  const { date: _, ratelimit: __, 'content-length': ___, ...headers } = reply.headers
+  // When, and for how long the server waited, is another one each time.
+  const { date, ratelimit, 'content-length': length, 'server-timing': waits, ...headers } = reply.headers
   return { status: reply.statusCode, body: reply.json<Json>(), text: reply.body, headers }
 }
 

@@ -501,8 +501,8 @@ t.test('webhooks', async t => {
     const { id } = await hideWell(shop, { opensAt: new Date(clock.nowMs() + 3_600_000).toISOString() })
     await ask(
       `with one as (
-         insert into drops (id, campaign_id, state, terms, lngs, lats, envelopes, cost, created_at)
-         values ($1, $1, 'filling', '{}', '{121}', '{31}', 1, 1000, now()) returning id)
+         insert into drops (id, campaign_id, state, terms, lngs, lats, envelopes, cost, created_at, expires_at)
+         values ($1, $1, 'filling', '{}', '{121}', '{31}', 1, 1000, now(), now()) returning id)
        update envelopes set campaign_id = $1, drop_id = one.id from one where envelopes.id = $2`,
       [campaignId, id],
     )

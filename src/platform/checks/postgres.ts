@@ -15,11 +15,18 @@ const sql = loadStatements(import.meta.url, [
   'role-rights',
   'disarmed-triggers',
   'unlogged-tables',
+  'open-tables',
 ])
 
-const role = 'hexbao_game'
+/** The game's own, and that of merchants' requests. */
+const roles = ['hexbao_game', 'hexbao_merchant'] as const
+const migrations = readMigrations()
+/** They keep merchants apart: the migrations say so. */
+const apartTables = migrations.flatMap(({ text }) =>
+  [...text.matchAll(/^select keep_apart\('(\w+)'/gm)].map(([, table = '']) => table),
+)
 /** Rows are added here and never touched again: the migrations say so, wherever a trigger is dropped later. */
-const appendOnlyTables = readMigrations().flatMap(({ text }) =>
+const appendOnlyTables = migrations.flatMap(({ text }) =>
   [...text.matchAll(/^create trigger (\w+)_append_only\b/gm)].map(([, table = '']) => table),
 )
 /** Its columns are moved by the trigger of the transfers alone. */
@@ -39,7 +46,11 @@ export async function checkPostgres(options: PostgresOptions): Promise<Check[]> 
   try {
     const [settings] = await query<ServerSettings>(sql['server-settings'])
     if (settings === undefined) throw new Unreachable('PostgreSQL does not say its settings')
-    const [rights] = await query<RoleRights>(sql['role-rights'], [role, recordTables])
+    const rights: Check[] = []
+    for (const role of roles) {
+      rights.push(judgeRole(role, (await query<RoleRights>(sql['role-rights'], [role, recordTables]))[0]))
+    }
+    const open = await query<{ name: string }>(sql['open-tables'], [apartTables])
     const disarmed = await query<{ name: string }>(sql['disarmed-triggers'], [appendOnlyTables])
     const unlogged = await query<{ name: string }>(sql['unlogged-tables'])
     const skewMs = await measureSkew(clock, async () => {
@@ -52,7 +63,8 @@ export async function checkPostgres(options: PostgresOptions): Promise<Check[]> 
       judgeConnections(settings, databaseConnections),
       judgeSkew('PostgreSQL', skewMs),
       schemaFault === undefined ? passed('schema', 'up to date') : failed('schema', schemaFault, nuisance),
-      judgeRole(rights),
+      ...rights,
+      judgeRowSecurity(open.map(({ name }) => name)),
       judgeTriggers(disarmed.map(({ name }) => name)),
       judgeLogging(unlogged.map(({ name }) => name)),
     ]
@@ -192,7 +204,7 @@ type RoleRights = Row & {
   rewritable: string[]
 }
 
-function judgeRole(rights: RoleRights | undefined): Check {
+function judgeRole(role: string, rights: RoleRights | undefined): Check {
   if (rights === undefined) {
     return failed(`role ${role}`, 'does not exist: run npm run migrate', nuisance)
   }
@@ -206,6 +218,12 @@ function judgeRole(rights: RoleRights | undefined): Check {
     return failed(`role ${role}`, `our user may not take it: grant ${role} to that user`, nuisance)
   }
   return passed(`role ${role}`, 'can add to the record of the money and not rewrite it')
+}
+
+function judgeRowSecurity(open: readonly string[]): Check {
+  if (open.length === 0) return passed('row security', 'merchants see their own rows alone')
+  const advice = 'alter table <table> enable row level security, force row level security'
+  return failed('row security', `${open.join(', ')}: merchants see the rows of others. Run ${advice}`, money)
 }
 
 function judgeTriggers(disarmed: readonly string[]): Check {

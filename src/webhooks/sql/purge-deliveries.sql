@@ -3,5 +3,5 @@
 -- Returns: id
 delete from webhook_deliveries where id in (
   select d.id from webhook_endpoints p join webhook_deliveries d on d.endpoint_id = p.id
-  where p.owner = 'deleted' limit $1)
+  where p.owner like 'deleted:%' limit $1)
 returning id

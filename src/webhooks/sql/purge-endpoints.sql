@@ -2,4 +2,4 @@
 -- Params: none
 -- Returns: nothing
 delete from webhook_endpoints p
-where owner = 'deleted' and not exists (select from webhook_deliveries where endpoint_id = p.id)
+where owner like 'deleted:%' and not exists (select from webhook_deliveries where endpoint_id = p.id)
