@@ -18,7 +18,7 @@ import { createSiteCodes } from './campaigns/site-code.ts'
 import { registerCampaignRoutes } from './campaigns/routes.ts'
 import type { SettledBatch } from './claims/settle.ts'
 import { createCoupons } from './coupons/coupons.ts'
-import { couponRecord, couponStock } from './coupons/postgres.ts'
+import { countRedeemed, couponRecord, couponStock } from './coupons/postgres.ts'
 import { registerCouponRoutes } from './coupons/routes.ts'
 import { createVault } from './coupons/vault.ts'
 import { toEvent } from './coupons/redeemed.ts'
@@ -61,7 +61,7 @@ export function composeFigures(parts: FiguresParts) {
   const { database, game } = parts
   const figures = createFigures({
     ...parts,
-    record: figuresRecord,
+    ...{ record: figuresRecord, countRedeemed },
     channel: createFiguresChannel(parts),
     listLiveKeys: ids => merchantRecord.listLiveKeys(game, ids),
   })

@@ -27,14 +27,12 @@ import { budgetRecord, isFrozen } from './budgets/postgres.ts'
 import { createFreezeChannel } from './budgets/redis.ts'
 import { registerBudgetRoutes } from './budgets/routes.ts'
 import { composeCampaigns, composeFigures, isHolder, listStops } from './app-campaigns.ts'
+import { composeRequests } from './app-requests.ts'
 import { areaRecord } from './areas/postgres.ts'
 import { campaignLabels, winLimits } from './campaigns/postgres.ts'
 import { createChainJob } from './chain/extend.ts'
 import { chainRecord } from './chain/postgres.ts'
 import { registerChainRoutes } from './chain/routes.ts'
-import { createChats } from './chats/chats.ts'
-import { chatRecord } from './chats/postgres.ts'
-import { registerChatRoutes } from './chats/routes.ts'
 import { announceLateWin, createSettledAnnouncer } from './claims/announce.ts'
 import { createClaims } from './claims/claims.ts'
 import type { Reach } from './claims/failpoints.ts'
@@ -77,15 +75,7 @@ import { createStandingStore } from './positions/redis.ts'
 import { registerPositionRoutes } from './positions/routes.ts'
 import { reportRecord } from './reports/postgres.ts'
 import { registerReportRoutes } from './reports/routes.ts'
-import { ratingRecord } from './ratings/postgres.ts'
-import { registerRatingRoutes } from './ratings/routes.ts'
-import { createLiveRequests } from './requests/live-requests.ts'
-import { createNearby } from './requests/nearby.ts'
 import type { TrustOf } from './requests/ports.ts'
-import { acceptanceRecord, dutyRecord, loadLiveRequests, requestRecord } from './requests/postgres.ts'
-import { createTakeGate } from './requests/redis.ts'
-import { createServiceRequests } from './requests/requests.ts'
-import { registerServiceRequestRoutes } from './requests/routes.ts'
 import { createReviewDesk } from './reviews/desk.ts'
 import { reviewRecord } from './reviews/postgres.ts'
 import { registerReviewRoutes } from './reviews/routes.ts'
@@ -243,37 +233,18 @@ export async function createApp({
   })
 
   // Service requests
-  const requests = createServiceRequests({
-    database,
-    runOnce: (request, act) => runOnce(database, request, act),
-    record: requestRecord,
-    ledger: { post: postTransfers, isInsufficientFunds },
-    players: playerRecord,
-    ...{ trustOf, reviews, duties: dutyRecord },
-    gate: createTakeGate({ redis, runner, prefix: redisPrefix }),
-    reputations: ratingRecord,
-    budgets: { isFrozen },
-    ...{ positions, noteAction, announcer: channel, clock, random, log, isRowError },
-    settings: { isSandbox, currencies, dayZone, hmacSecret, cancelFeePercent: config.cancelFeePercent },
-  })
-
-  const chats = createChats({
-    ...{ database, record: chatRecord, requests: acceptanceRecord },
-    ...{ noteAction, announcer: channel, clock, settings: { hmacSecret } },
+  const channels = createChannels(subscriber, { prefix: redisPrefix, log })
+  const requests = composeRequests({
+    ...{ ...parts, redis, runner, positions, trustOf, reviews },
+    ...{ prefix: redisPrefix, announcer: channel, feed: channels.requests },
   })
 
   // Hints
-  const channels = createChannels(subscriber, { prefix: redisPrefix, log })
   const index = createLiveIndex({
     loadEnvelopes: cells7 => loadLiveEnvelopes(database, cells7),
     findEnds: ids => findEnds(database, ids),
     ...{ feed: channels, clock, log },
   })
-  const live = createLiveRequests({
-    loadRequests: cells7 => loadLiveRequests(database, cells7),
-    ...{ feed: channels.requests, clock, log },
-  })
-  const nearby = createNearby(live)
   const around = createAround({ index, selectHints: createHintSelector(hmacSecret) })
 
   // Who is calling
@@ -300,11 +271,9 @@ export async function createApp({
   const http = await createHttpServer(config, { log, anyOrigin })
   const hub = createHub({
     ...{ clock, random, log, isSandbox, around, index, channels, notices, positions },
-    requests: { live, nearby },
+    ...requests.forSockets,
     forgetTokens: authenticator.forget,
     claims: { ...describeVerbs(claims), claimedIds },
-    duties: { find: requests.findDuty, set: (caller, duty) => requests.setDuty({ caller, duty }) },
-    chats,
   })
   const perAddress = isSandbox ? Infinity : limits.socket.perAddress
   await registerPlaySocket(http, {
@@ -360,7 +329,7 @@ export async function createApp({
   registerEnvelopeRoutes(bind, { envelopes })
   campaigns.register(bind)
   figures.register(bind)
-  registerServiceRequestRoutes(bind, { requests, live, nearby, positions })
+  requests.register(bind)
   registerReportRoutes(bind, {
     ...{ database, envelopes: envelopeRecord, reports: reportRecord, ledger: { post: postTransfers } },
     ...{ positions, noteAction, announcer, clock, random, dayZone },
@@ -371,8 +340,6 @@ export async function createApp({
     subjects: { service_request: requests.reviewed, envelope: envelopes.reviewed },
   })
   registerTrustRoutes(bind, { database, readFacts: readTrustFacts, clock })
-  registerChatRoutes(bind, { chats })
-  registerRatingRoutes(bind, { tx: database, record: ratingRecord, requests: acceptanceRecord, clock })
   registerHintRoutes(bind, { index, around, positions, claims: { claimedIds } })
   registerClaimRoutes(bind, { ...claims, database, announcer, clock, hmacSecret })
   registerBudgetRoutes(bind, { ...money, record: budgetRecord, isHolder: budgets.isHolder, noteAction })
@@ -424,7 +391,7 @@ export async function createApp({
       const drained = Promise.all([claims.drain(), webhooks.drain(), figures.drain()])
       await Promise.race([drained, clock.sleep(drainMs)])
       index.close()
-      live.close()
+      requests.close()
       budgets.stop()
       await connections.close()
     },

@@ -11,9 +11,15 @@ const sql = loadStatements(import.meta.url, [
   ...(['insert-pool', 'find-pool', 'lock-pool', 'list-pools', 'count-coupons', 'is-in-play'] as const),
   ...(['void-pool', 'add-coupons', 'list-coupons', 'find-coupon', 'void-coupon'] as const),
   ...(['lock-coupon', 'lock-to-redeem'] as const),
-  ...(['find-redemption', 'redeem-coupon', 'list-own', 'find-own'] as const),
+  ...(['count-redeemed', 'find-redemption', 'redeem-coupon', 'list-own', 'find-own'] as const),
   ...(['take-free', 'place-coupons', 'give-coupons', 'give-back'] as const),
 ])
+
+/** For the figures of a campaign; nothing where it gives no coupons. */
+export async function countRedeemed(tx: Tx, campaignId: string): Promise<number | undefined> {
+  const [row] = await tx.query<{ redeemed: number }>(sql['count-redeemed'], [campaignId])
+  return row?.redeemed
+}
 
 export const couponRecord: CouponRecord = {
   async insertPool(tx, { id, merchantId, name, title, terms, expiresAtMs, createdAtMs }) {

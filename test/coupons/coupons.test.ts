@@ -9,6 +9,7 @@ import { createCoupons } from '../../src/coupons/coupons.ts'
 import { drawCode } from '../../src/coupons/draw-code.ts'
 import { transitions } from '../../src/coupons/state.ts'
 import { takeEndable } from '../../src/envelopes/end.ts'
+import { countRedeemed } from '../../src/coupons/postgres.ts'
 import { createVault } from '../../src/coupons/vault.ts'
 import { reconcileRecord } from '../../src/ledger/postgres.ts'
 import { outcomeOf } from '../claims/stage.ts'
@@ -343,7 +344,7 @@ t.test('a campaign limits what one player wins of coupons, too', async t => {
 })
 
 t.test('a till redeems a coupon once, and hears the same when it asks again', async t => {
-  const { merchant, poolId, players, won } = await winMany(3)
+  const { merchant, poolId, id: campaignId, players, won } = await winMany(3)
   const [first, second] = won
   const code = first?.code ?? ''
   const answer = must(await redeem(merchant, ` ${code.toLowerCase().replaceAll('-', ' ')} `, 'till-1', 'k'))
@@ -367,6 +368,7 @@ t.test('a till redeems a coupon once, and hears the same when it asks again', as
   t.match(await redeem(merchant, code, 'till-2', 'k'), { code: 'already_redeemed', at })
   t.match(await redeem(merchant, code, 'till-1', 'other'), { code: 'already_redeemed', at })
   t.equal(redeemed.length, told, 'and others hear of it once')
+  t.equal(await countRedeemed(world.database, campaignId), 1, 'the figures of its campaign count it')
   t.equal(reasonOf(await redeem(merchant, second?.code ?? '')), 'coupon_state expired')
   t.match((await poolOf(merchant, poolId)).coupons, { given: 3, redeemed: 1, unredeemed: 0 })
   t.match(await listOwn(players[0] as never), [{ state: 'redeemed', redeemedAt: at }])

@@ -347,7 +347,8 @@ t.test(
         `select to_jsonb(t)::text as row from ${table} t where ctid = $1::tid`,
         [at],
       )
-      const copy = `insert into ${table} (${names}) overriding system value select ${names} from jsonb_populate_record(null::${table}, $1)`
+      const copy = `insert into ${table} (${names}) overriding system value
+        select ${names} from jsonb_populate_record(null::${table}, $1)`
       t.equal(await tryIt(copy, [row?.row]), denied, `${table}: no row in the name of the other`)
       const column = columns.find(({ is_counted }) => !is_counted)
       const update = `update ${table} set ${column?.name} = ${column?.name} where ctid = $1::tid`

@@ -49,7 +49,7 @@ async function send(
     ...(payload && { payload }),
   })
   // When, and for how long the server waited, is another one each time.
-  const { date, ratelimit, 'content-length': length, 'server-timing': waits, ...headers } = reply.headers
+  const { date: _, ratelimit: __, 'content-length': ___, 'server-timing': ____, ...headers } = reply.headers
   return { status: reply.statusCode, body: reply.json<Json>(), text: reply.body, headers }
 }
 

@@ -12,7 +12,7 @@ export function layerOf(path: string): Layer {
   if (path.startsWith('src/geo/')) return 'geo'
   if (path.startsWith('src/platform/')) return 'platform'
   if (path.startsWith('src/bin/')) return 'bin'
-  if (['src/app.ts', 'src/app-campaigns.ts'].includes(path)) return 'app'
+  if (/^src\/app(?:-[a-z]+)?\.ts$/.test(path)) return 'app'
   if (!path.startsWith('src/')) return 'test'
   if (['postgres.ts', 'redis.ts'].includes(nameOf(path))) return 'adapter'
   const isEdge = path.startsWith('src/realtime/') || ['routes.ts', 'socket.ts'].includes(nameOf(path))
