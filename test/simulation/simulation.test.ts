@@ -1,8 +1,10 @@
-/** The simulation in CI: 10,000 seeds, every kind of fault in them, and the same run from the same seed. */
+/**
+ * The simulation in CI: 10,000 seeds, every kind of fault in them, and the same run from the same seed. The seeds are
+ * in two files, which run side by side: this one and second-half.test.ts.
+ */
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { runSeeds } from './campaign.ts'
-import { faultKinds } from './faults.ts'
+import { breakNothing } from './break-nothing.ts'
 import { runSeed } from './run.ts'
 
 t.setTimeout(300_000)
@@ -32,9 +34,4 @@ t.test('each run is eventful enough to prove something', async t => {
   t.pass('at least 5 faults and 20 calls each')
 })
 
-t.test('10,000 seeds break no invariant, and meet every fault', async t => {
-  const { seeds, failure, faults } = await runSeeds({ seed: 1, seeds: 10_000 })
-  t.equal(failure, undefined, `replay: npm run simulate-faults -- --seeds 1 --seed ${failure?.seed}`)
-  t.equal(seeds, 10_000)
-  for (const kind of faultKinds) t.ok((faults[kind] ?? 0) >= 100, `${kind}: ${faults[kind] ?? 0} times`)
-})
+t.test('half of 10,000 seeds break no invariant, and meet every fault', t => breakNothing(t, 1))
