@@ -38,8 +38,8 @@ export const couponErrors = {
     status: 422,
     title: 'The file of coupons cannot be read to its end',
     help:
-      'not_utf8, header_missing, line_too_long, quote_open: detail names the line. too_many_rows: split the file. ' +
+      'detail names the row. quote_open, behind_quote: a quote is wrong. too_many_rows: split the file. ' +
       'Rows before that are kept; send the whole file again, those are then duplicates.',
-    reasons: ['not_utf8', 'header_missing', 'line_too_long', 'quote_open', 'too_many_rows'],
+    reasons: ['not_utf8', 'header_missing', 'row_too_long', 'quote_open', 'behind_quote', 'too_many_rows'],
   }),
 } as const

@@ -84,8 +84,8 @@ export const UploadReport = Shape({
   added: Type.Integer(),
   duplicates: Type.Integer({ description: 'Uploaded before, to any pool of yours, or twice in the file.' }),
   refused: Type.Integer(),
-  errors: Type.Array(Shape({ line: Type.Integer({ minimum: 1 }), message: Type.String() }), {
-    description: `The first ${rules.uploadErrors} rows that were refused.`,
+  errors: Type.Array(Shape({ row: Type.Integer({ minimum: 1 }), message: Type.String() }), {
+    description: `The first ${rules.uploadErrors} rows that were refused; the header is row 1.`,
   }),
 })
 export type UploadReport = Static<typeof UploadReport>

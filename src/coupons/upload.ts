@@ -35,7 +35,7 @@ export async function uploadCoupons(
   } catch (error) {
     if (!(error instanceof CsvFault)) throw error
     if (error.reason === 'too_large') return refuse('payload_too_large')
-    return refuse('coupon_file_refused', { reason: error.reason, detail: `line ${error.line}` })
+    return refuse('coupon_file_refused', { reason: error.reason, detail: `row ${error.row}` })
   }
 }
 
@@ -61,19 +61,19 @@ async function readRows(
     return undefined
   }
   let hasHeader = false
-  for await (const { line, fields } of readCsv(pieces, fileLimits)) {
+  for await (const { row, fields } of readCsv(pieces, fileLimits)) {
     if (!hasHeader) {
       // Spreadsheets begin UTF-8 with a mark, which the decoder has taken away.
-      if (fields.length !== 1 || fields[0] !== 'code') return refuseFile('header_missing', line)
+      if (fields.length !== 1 || fields[0] !== 'code') return refuseFile('header_missing', row)
       hasHeader = true
       continue
     }
-    if (++report.rows > rules.uploadRows) return refuseFile('too_many_rows', line)
+    if (++report.rows > rules.uploadRows) return refuseFile('too_many_rows', row)
     const read = readPayload(fields)
     if (read.status === 'ok') payloads.push(read.payload)
     else {
       report.refused += 1
-      if (report.errors.length < rules.uploadErrors) report.errors.push({ line, message: read.message })
+      if (report.errors.length < rules.uploadErrors) report.errors.push({ row, message: read.message })
     }
     const refusal = payloads.length === batchRows ? await flush() : undefined
     if (refusal !== undefined) return refusal
@@ -82,8 +82,8 @@ async function readRows(
   return (payloads.length > 0 ? await flush() : undefined) ?? { status: 200, body: report }
 }
 
-const refuseFile = (reason: string, line: number): Refusal =>
-  refuse('coupon_file_refused', { reason, detail: `line ${line}` })
+const refuseFile = (reason: string, row: number): Refusal =>
+  refuse('coupon_file_refused', { reason, detail: `row ${row}` })
 
 function readPayload(
   fields: readonly string[],

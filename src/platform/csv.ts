@@ -1,109 +1,160 @@
 /**
- * Reads CSV by RFC 4180 as it arrives, a row at a time: in UTF-8, quoted or not, whatever ends the lines. What is not
- * read yet stays with the client, and no field grows beyond what its reader wants.
+ * CSV as RFC 4180 has it and spreadsheets write it, read character by character as it comes: quotes with line breaks in
+ * them, CRLF or LF, commas, semicolons or tabs. Memory holds one row, whatever the file does. Rows are counted as a
+ * spreadsheet counts them: the first is 1, and an empty line is a row.
  */
-export type CsvRow = {
-  /** The line that it begins on, from 1. */
-  line: number
-  fields: string[]
+import { readText, TextFault } from './text-file.ts'
+
+export type CsvHandlers = {
+  /** A longer row is a fault. */
+  rowChars: number
+  takeRow(row: number, fields: readonly string[]): void
+  fault(row: number, reason: 'row_too_long' | 'behind_quote'): void
+  /** Nothing more is to be read. */
+  isDone(): boolean
 }
 
-/** Why the text cannot be read any further; what was yielded before stands. */
-export class CsvFault extends Error {
-  override name = 'CsvFault'
-  readonly reason: 'too_large' | 'not_utf8' | 'line_too_long' | 'quote_open'
-  readonly line: number
-  constructor(reason: CsvFault['reason'], line: number) {
-    super(`line ${line}: ${reason}`)
-    this.reason = reason
-    this.line = line
-  }
+export type CsvReader = {
+  push(text: string): void
+  /** Whether the file ends inside of a quote. */
+  end(): boolean
 }
 
-export type CsvLimits = { bytes: number; rowChars: number }
-
-/** Blank lines are no rows. */
-export async function* readCsv(
-  chunks: AsyncIterable<Uint8Array>,
-  { bytes: mostBytes, rowChars }: CsvLimits,
-): AsyncGenerator<CsvRow, void, undefined> {
-  const decoder = new TextDecoder('utf-8', { fatal: true })
-  const parser = createParser(rowChars)
-  const decode = (chunk?: Uint8Array): string => {
-    try {
-      return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true })
-    } catch {
-      throw new CsvFault('not_utf8', parser.line())
-    }
-  }
-  let bytes = 0
-  for await (const chunk of chunks) {
-    bytes += chunk.byteLength
-    if (bytes > mostBytes) throw new CsvFault('too_large', parser.line())
-    yield* parser.read(decode(chunk))
-  }
-  yield* parser.read(decode())
-  yield* parser.end()
+/** Whatever separates most of the first line; names with separators in them are quoted. */
+function findSeparator(line: string): string {
+  const plain = line.replaceAll(/"[^"]*"/g, '')
+  const counts = [',', ';', '\t'].map(separator => ({ separator, count: plain.split(separator).length }))
+  return counts.toSorted((a, b) => b.count - a.count)[0]?.separator ?? ','
 }
 
-/** Where the reader is: outside of a field's quotes, within them, or behind a quote that may end them or be doubled. */
-type Place = 'plain' | 'quoted' | 'behind_quote'
+/** The first line decides what separates, so it is kept until it is whole. */
+export function createCsvReader(handlers: CsvHandlers): CsvReader {
+  const { isDone, rowChars } = handlers
+  let rows: ReturnType<typeof createRows> | undefined
+  let head = ''
 
-function createParser(rowChars: number) {
-  let place: Place = 'plain'
-  let line = 1
-  let field = ''
-  let row: CsvRow = { line, fields: [] }
-  let chars = 0
-  let isAfterReturn = false
-
-  function* endRow() {
-    row.fields.push(field)
-    if (row.fields.length > 1 || field !== '') yield row
-    field = ''
-    chars = 0
-    place = 'plain'
-  }
-
-  function* take(character: string) {
-    const isSecondOfBreak = isAfterReturn && character === '\n'
-    isAfterReturn = character === '\r'
-    if (place === 'quoted') {
-      if (character === '"') place = 'behind_quote'
-      else field += character
-      if (character === '\n') line++
-      return
+  function push(text: string): void {
+    if (rows === undefined) {
+      head += text
+      if (!/[\r\n]/.test(head) && head.length <= rowChars) return
+      rows = createRows(handlers, findSeparator(head.split(/[\r\n]/)[0] ?? ''))
+      return push(head)
     }
-    if (character === '\n' || character === '\r') {
-      if (isSecondOfBreak) return
-      yield* endRow()
-      line++
-      row = { line, fields: [] }
-      return
+    for (const char of text) {
+      if (isDone()) return
+      rows.read(char)
     }
-    if (character === ',') {
-      row.fields.push(field)
-      field = ''
-      place = 'plain'
-    } else if (character === '"' && (place === 'behind_quote' || field === '')) {
-      // Doubled within quotes it is one; at the beginning it opens them.
-      if (place === 'behind_quote') field += character
-      place = 'quoted'
-    } else field += character
   }
 
   return {
-    line: () => line,
-    *read(text: string) {
-      for (const character of text) {
-        chars += 1
-        yield* take(character)
-        if (chars > rowChars) throw new CsvFault('line_too_long', row.line)
-      }
-    },
-    *end() {
-      if (place === 'quoted') throw new CsvFault('quote_open', row.line)
-      if (chars > 0) yield* endRow()
+    push,
+    end() {
+      if (rows === undefined) push('\n')
+      return !isDone() && rows?.end() === true
     },
   }
+}
+
+type Place = 'start' | 'plain' | 'quoted' | 'behind_quote'
+
+function createRows({ rowChars, takeRow, fault }: CsvHandlers, separator: string) {
+  let [row, chars] = [1, 0]
+  let fields: string[] = []
+  let field = ''
+  let place: Place = 'start'
+  let isBehindReturn = false
+
+  function endField(): void {
+    fields.push(field)
+    field = ''
+    place = 'start'
+  }
+
+  function endRow(): void {
+    endField()
+    takeRow(row++, fields)
+    fields = []
+    chars = 0
+  }
+
+  return {
+    read(char: string): void {
+      const isBreak = char === '\n' || char === '\r'
+      const isSecondOfTwo = char === '\n' && isBehindReturn
+      isBehindReturn = char === '\r' && place !== 'quoted'
+      if (isSecondOfTwo) return
+      if (++chars > rowChars) return fault(row, 'row_too_long')
+      if (place === 'quoted') {
+        if (char === '"') place = 'behind_quote'
+        else field += char
+      } else if (place === 'behind_quote' && char === '"') {
+        field += char
+        place = 'quoted'
+      } else if (char === separator) endField()
+      else if (isBreak) endRow()
+      else if (place === 'behind_quote') fault(row, 'behind_quote')
+      else if (place === 'start' && char === '"') place = 'quoted'
+      else {
+        field += char
+        place = 'plain'
+      }
+    },
+    end(): boolean {
+      if (place === 'quoted') return true
+      if (chars > 0) endRow()
+      return false
+    },
+  }
+}
+
+export type CsvRow = { row: number; fields: readonly string[] }
+
+/** Why a file cannot be read any further, and in which row; what was yielded before stands. */
+export class CsvFault extends Error {
+  override name = 'CsvFault'
+  readonly reason: TextFault['reason'] | 'row_too_long' | 'behind_quote' | 'quote_open'
+  readonly row: number
+  constructor(reason: CsvFault['reason'], row: number) {
+    super(`row ${row}: ${reason}`)
+    this.reason = reason
+    this.row = row
+  }
+}
+
+/**
+ * The rows of a file that are not empty, as fast as they are asked for.
+ * @throws {CsvFault} behind the last that can be read
+ */
+export async function* readCsv(
+  pieces: AsyncIterable<Uint8Array>,
+  { bytes, rowChars }: { bytes: number; rowChars: number },
+): AsyncGenerator<CsvRow, void, undefined> {
+  let read: CsvRow[] = []
+  let last = 0
+  let fault: CsvFault | undefined
+  const reader = createCsvReader({
+    rowChars,
+    takeRow(row, fields) {
+      last = row
+      if (fields.length > 1 || fields[0] !== '') read.push({ row, fields })
+    },
+    fault: (row, reason) => (fault = new CsvFault(reason, row)),
+    isDone: () => fault !== undefined,
+  })
+  function* handOn() {
+    const rows = read
+    read = []
+    yield* rows
+    if (fault !== undefined) throw fault
+  }
+  try {
+    for await (const text of readText(pieces, bytes)) {
+      reader.push(text)
+      yield* handOn()
+    }
+  } catch (error) {
+    throw error instanceof TextFault ? new CsvFault(error.reason, last + 1) : error
+  }
+  if (reader.end()) throw new CsvFault('quote_open', last + 1)
+  yield* handOn()
 }

@@ -1,9 +1,10 @@
 /** Reads a file of points from the wire, a piece at a time, and stops where it is too large or too wrong to go on. */
 import type { UploadType } from '#protocol/operation.ts'
 import { limits } from '#protocol/limits.ts'
-import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
+import { type Refusal, refuse } from '#platform/problem.ts'
+import { readText, TextFault } from '#platform/text-file.ts'
 import type { Crs } from '../geo/datum.ts'
-import { createCsvReader } from './csv.ts'
+import { createPointsReader } from './csv.ts'
 import { createGeoJsonReader } from './geojson.ts'
 import { createSink, type FileReader, type Sink } from './sink.ts'
 import type { UploadedPoints } from './upload.ts'
@@ -20,7 +21,7 @@ export async function readPoints(
 ): Promise<{ status: 'ok'; uploaded: UploadedPoints } | Refusal> {
   const format = type === 'text/csv' ? 'csv' : 'geojson'
   const sink = createSink(format, crs)
-  const reader = format === 'csv' ? createCsvReader(sink) : createGeoJsonReader(sink)
+  const reader = format === 'csv' ? createPointsReader(sink) : createGeoJsonReader(sink)
   const stopped = await pass(pieces, reader)
   if (stopped !== undefined) return stopped
   const fault = reader.end()
@@ -31,25 +32,15 @@ export async function readPoints(
   return uploaded.rows.length === 0 ? broken('no_points') : { status: 'ok', uploaded }
 }
 
-/** A byte order mark is no part of the text; bytes that are no UTF-8 are not repaired. */
 async function pass(pieces: AsyncIterable<Uint8Array>, reader: FileReader): Promise<Refusal | undefined> {
-  const utf8 = new TextDecoder('utf-8', { fatal: true })
-  const decode = (piece?: Uint8Array) => {
-    try {
-      return piece === undefined ? utf8.decode() : utf8.decode(piece, { stream: true })
-    } catch {
-      return broken('not_utf8')
+  try {
+    for await (const text of readText(pieces, limits.upload.bytes)) {
+      reader.push(text)
+      if (reader.isDone()) return undefined
     }
+  } catch (error) {
+    if (!(error instanceof TextFault)) throw error
+    return error.reason === 'too_large' ? refuse('payload_too_large') : broken(error.reason)
   }
-  let bytes = 0
-  for await (const piece of pieces) {
-    bytes += piece.byteLength
-    if (bytes > limits.upload.bytes) return refuse('payload_too_large')
-    const text = decode(piece)
-    if (typeof text === 'object') return text
-    reader.push(text)
-    if (reader.isDone()) return undefined
-  }
-  const rest = decode()
-  return typeof rest === 'object' && isRefusal(rest) ? rest : undefined
+  return undefined
 }

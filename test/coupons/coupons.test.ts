@@ -82,8 +82,8 @@ t.test('an upload is read as it comes, and what is there already is nothing new'
   t.same(await add(odd), {
     ...{ poolId: id, rows: 7, added: 4, duplicates: 1, refused: 2 },
     errors: [
-      { line: 7, message: 'has more than one field' },
-      { line: 8, message: 'has control or direction characters' },
+      { row: 7, message: 'has more than one field' },
+      { row: 8, message: 'has control or direction characters' },
     ],
   })
   t.match(await add('code\nE5\nF6\n'), { rows: 2, added: 1, duplicates: 1 })
@@ -107,7 +107,8 @@ t.test('an upload is read as it comes, and what is there already is nothing new'
     ['coupon_file_refused header_missing', ''],
     ['coupon_file_refused header_missing', 'H8\nI9\n'],
     ['coupon_file_refused quote_open', 'code\n"H8\n'],
-    ['coupon_file_refused line_too_long', `code\n${'x'.repeat(1_000)}`],
+    ['coupon_file_refused behind_quote', 'code\n"H8"9\n'],
+    ['coupon_file_refused row_too_long', `code\n${'x'.repeat(1_000)}`],
     ['coupon_file_refused too_many_rows', `code\n${'\u202e\n'.repeat(limits.coupon.uploadRows + 1)}`],
   ]
   for (const [reason, text] of refused) t.equal(reasonOf(await upload(merchant, id, text)), reason)
@@ -117,7 +118,7 @@ t.test('an upload is read as it comes, and what is there already is nothing new'
   }
   t.match(await coupons.upload({ caller: merchant, id, pieces: latin() }), {
     reason: 'not_utf8',
-    detail: 'line 3',
+    detail: 'row 3',
   })
   async function* endless() {
     for (;;) yield Buffer.from(`code${'\n'.repeat(65_536)}`)
