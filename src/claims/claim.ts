@@ -20,7 +20,6 @@ import type { Reach } from './failpoints.ts'
 import type { Grab, Grabbed } from './grab.ts'
 import { shareWork } from './memory.ts'
 import type { Claim, ClaimableEnvelope } from './record.ts'
-import { claimIdOf } from './reservation.ts'
 import type { Settled } from './settle.ts'
 
 export type ClaimRequest = Request
@@ -75,7 +74,7 @@ async function goOn(
 ): Promise<ClaimAnswer> {
   const { grabbing, memory, inBackground } = context
   const envelopeId = envelope.id
-  const key = claimIdOf(envelopeId, player.id)
+  const key = `${envelopeId}:${player.id}`
   const isFirst = !grabbing.has(key)
   const grabbed = await keepPermit(context, player, {
     work: shareWork(grabbing, key, async () =>

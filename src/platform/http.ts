@@ -257,9 +257,7 @@ export function sendRefusal(reply: FastifyReply, refusal: Refusal, sandbox: bool
   if (problem.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(problem.retryAfterMs / 1_000))
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
   // A string passes the serialiser untouched: the operation's answers do not describe problems.
-  return reply
-    .code(problem.status)
-    .type('application/problem+json')
-    .serializer((payload: unknown) => JSON.stringify(payload))
-    .send(problem)
+  return reply.code(problem.status).type('application/problem+json').serializer(writeProblem).send(problem)
 }
+
+const writeProblem = (payload: unknown): string => JSON.stringify(payload)

@@ -8,6 +8,7 @@
  * up, passes for known, which makes 600 cells some 607.
  */
 import { createHmac } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { limits } from '#protocol/limits.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Pace } from './pace.ts'
@@ -33,6 +34,7 @@ export type Spots = readonly number[]
 
 const FILTER_BYTES = 512
 const SPOTS = 4
+const REMEMBERED_SPOTS = 20_000
 
 const NEW_OF_HOUR = { lengthMs: HOUR_MS, limit: limits.position.newCellsPerHour }
 const NEW_OF_DAY = { lengthMs: DAY_MS, limit: limits.position.newCellsPerDay }
@@ -42,10 +44,19 @@ export const unusedCells: CellQuota = {}
 /** The spots of a cell in one owner's filter: no two filters can be compared. */
 export function createSpotter(secret: string): (ownerId: string, cell10: Cell) => Spots {
   const key = createHmac('sha256', secret).update('new cells').digest()
+  // Where somebody is they mostly were a second ago, too.
+  const known = new LRUCache<string, Spots>({ max: REMEMBERED_SPOTS })
   return (ownerId, cell10) => {
-    const digest = createHmac('sha256', key).update(`${ownerId} ${cell10}`).digest()
-    return Array.from({ length: SPOTS }, (_, i) => digest.readUInt16BE(2 * i) % (8 * FILTER_BYTES))
+    const place = `${ownerId} ${cell10}`
+    const found = known.get(place) ?? findSpots(key, place)
+    known.set(place, found)
+    return found
   }
+}
+
+function findSpots(key: Buffer, place: string): Spots {
+  const digest = createHmac('sha256', key).update(place).digest()
+  return Array.from({ length: SPOTS }, (_, i) => digest.readUInt16BE(2 * i) % (8 * FILTER_BYTES))
 }
 
 /** Counts a cell if it is new, and says whether hints may be given there. */

@@ -105,13 +105,17 @@ t.test('600 cells a day, and a new day after that; claims go on', async t => {
   })
 })
 
+/** What Redis has of an account or a device, behind its version. */
+const storedOf = async (kind: 'p' | 'd', id: string): Promise<Standing> =>
+  JSON.parse((await redis.get(`${prefix}${kind}:{${id}}`))?.replace(/^[^:]*:/, '') ?? '{}') as Standing
+
 t.test('a claim is no way around the limit of cells', async t => {
   const player = walker()
   for (const metres of [0, 150, 300]) {
     after(600)
     await positions.enter(player, 'e', fixAt(east(metres)), undefined)
   }
-  const standing = JSON.parse((await redis.get(`${prefix}p:{${player.id}}`)) ?? '{}') as Standing
+  const standing = await storedOf('p', player.id)
   t.equal(standing.cells?.day?.count, 3, 'its fixes count')
 })
 
@@ -253,8 +257,7 @@ t.test('one account on two phones is judged by both', async t => {
 })
 
 t.test('a permit that only the phone took is given back to it', async t => {
-  const deviceOf = async (id: string) =>
-    JSON.parse((await redis.get(`${prefix}d:{${id}}`)) ?? '{}') as Standing
+  const deviceOf = (id: string) => storedOf('d', id)
   const ada = walker('mine')
   const elsewhere = { ...ada, deviceId: 'other' }
   await positions.move(elsewhere, fixAt(east(80_000)))

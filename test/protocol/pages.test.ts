@@ -1,8 +1,8 @@
 /** The server explains itself: documents, Swagger UI and a page for every error, with and without helmet and CORS. */
 import { readFileSync } from 'node:fs'
 import cors from '@fastify/cors'
-import helmet from '@fastify/helmet'
 import fastify, { type FastifyInstance } from 'fastify'
+import helmet from 'helmet'
 import t from 'tap'
 import { errorCodes, errors } from '#protocol/errors.ts'
 import { pagePolicy } from '../../src/platform/problem-page.ts'
@@ -19,7 +19,8 @@ async function createApp(prepare: (app: FastifyInstance) => Promise<void> = asyn
 const setUps: Record<string, (app: FastifyInstance) => Promise<void>> = {
   alone: async () => {},
   'behind helmet and cors': async app => {
-    await app.register(helmet)
+    const protect = helmet()
+    app.addHook('onRequest', (request, reply, next) => protect(request.raw, reply.raw, () => next()))
     await app.register(cors, { origin: ['https://play.example'] })
   },
 }
