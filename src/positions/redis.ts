@@ -1,12 +1,12 @@
 /**
- * Standings in Redis, compare-and-set by version. A server remembers the standings that it saw last, so the usual update
- * is one trip: it reads nothing, parses nothing and sends the new standing only. A version is of one writing, by one
+ * Standings in Redis, compare-and-set by version. A server remembers the standings that it saw last, so the usual
+ * update is one trip: it reads nothing, parses nothing and sends the new standing only. A version is of one writing, by one
  * server, and never comes again; so whoever judged by it judged by exactly what is there.
  */
-import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { LRUCache } from 'lru-cache'
 import { Unavailable } from '#platform/problem.ts'
+import type { Random } from '#platform/random.ts'
 import { loadScript, type ScriptRunner } from '#platform/redis.ts'
 import type { Owner, Standing, StandingStore } from './standing.ts'
 
@@ -26,12 +26,13 @@ export function createStandingStore(ports: {
   redis: Redis
   runner: ScriptRunner
   prefix: string
+  /** Of this server alone. */
+  random: Pick<Random, 'bytes'>
 }): StandingStore {
-  const { redis, runner, prefix } = ports
+  const { redis, runner, prefix, random } = ports
   const seen = new LRUCache<string, Version>({ max: rememberedStandings })
   const keyOf = ({ kind, id }: Owner) => `${prefix}${kind === 'account' ? 'p' : 'd'}:{${id}}`
-  // Not the random source of the rules, which two servers of a test may share.
-  const writer = randomBytes(9).toString('base64url')
+  const writer = Buffer.from(random.bytes(9)).toString('base64url')
   let writings = 0
 
   return {

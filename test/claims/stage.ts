@@ -26,6 +26,7 @@ import { postTransfers } from '../../src/ledger/postgres.ts'
 import { createActionLog } from '../../src/operator/postgres.ts'
 import { createPositions } from '../../src/positions/positions.ts'
 import { reseedPermits } from '../../src/positions/quotas.ts'
+import { systemRandom } from '#platform/random.ts'
 import { createStandingStore } from '../../src/positions/redis.ts'
 import type { PlayerCaller } from '../../src/players/caller.ts'
 import { playerRecord } from '../../src/players/postgres.ts'
@@ -56,7 +57,7 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel, cou
   const nowMs = () => clock.nowMs()
   const gate = createClaimGate({ redis, runner, prefix, nowMs })
   const record = createClaimRecord({ database, postTransfers, giveCoupons: couponStock.give })
-  const store = createStandingStore({ redis, runner, prefix })
+  const store = createStandingStore({ redis, runner, prefix, random: systemRandom })
   const log = createLogger('silent')
   const positions = createPositions({
     ...{ store, clock, hmacSecret },

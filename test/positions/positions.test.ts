@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { createLogger } from '#platform/logger.ts'
+import { systemRandom } from '#platform/random.ts'
 import { createScriptRunner } from '#platform/redis.ts'
 import { coarsen, locateCell } from '../../src/geo/cell.ts'
 import { travelFrom } from '../../src/geo/distance.ts'
@@ -30,7 +31,7 @@ const world = await createWorld(t)
 const { clock, redis, redisPrefix: prefix, database, random } = world
 const createServer = () =>
   createPositions({
-    store: createStandingStore({ redis, runner: createScriptRunner(redis), prefix }),
+    store: createStandingStore({ redis, runner: createScriptRunner(redis), prefix, random: systemRandom }),
     countClaimsSince: async asked => asked.map(() => 0),
     ...createStrikes({ strikes: strikeRecord, database, clock, random }),
     ...{ clock, hmacSecret, log: createLogger('silent') },
