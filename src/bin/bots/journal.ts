@@ -35,8 +35,9 @@ export const Entry = Type.Union([
 export type Entry = Static<typeof Entry>
 
 export type Journal = {
+  note(entry: Entry): void
   /** Resolves once there is room for more, so that a slow disk slows the bots down and fills no memory. */
-  note(entry: Entry): Promise<void>
+  room(): Promise<void>
   close(): Promise<void>
 }
 
@@ -51,20 +52,23 @@ export async function openJournal(file: string, title: Title): Promise<Journal> 
     throw new UsageFault(`cannot write ${file}: ${(error as Error).message}`, { cause: error })
   }
   stream.on('error', error => (fault = error))
-  const write = async (line: object): Promise<void> => {
+  const check = (): void => {
     if (fault !== undefined) throw new ServerFault(`cannot write ${file}: ${fault.message}`, { cause: fault })
-    if (stream.write(`${JSON.stringify(line)}\n`)) return
-    draining ??= once(stream, 'drain').finally(() => (draining = undefined))
-    await draining
   }
-  await write(title)
+  const note = (line: object): void => void stream.write(`${JSON.stringify(line)}\n`)
+  note(title)
   return {
-    note: write,
+    note,
+    async room() {
+      check()
+      if (!stream.writableNeedDrain) return
+      draining ??= once(stream, 'drain').finally(() => (draining = undefined))
+      await draining
+    },
     async close() {
       stream.end()
       await once(stream, 'close')
-      if (fault !== undefined)
-        throw new ServerFault(`cannot write ${file}: ${fault.message}`, { cause: fault })
+      check()
     },
   }
 }
