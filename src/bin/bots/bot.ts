@@ -85,6 +85,8 @@ async function walkOn(options: BotOptions, { player, walker, move, fix, told }: 
     const isOnSpot = measureM(move.truth, journey.spots[spot] as Point) <= SPOT_M
     census.noteTry(answer, { isOnSpot })
     walker.conclude(id, judgeTry(answer, clock.pace))
+    // Who has just won looks at it; the next one is for the next fix, and not within its cool-down.
+    if (answer.status === 'claimed') return
   }
 }
 

@@ -1,4 +1,5 @@
 /** The clock of the bots: so many times as fast as ours, from 0. */
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export type BotsClock = {
@@ -12,6 +13,8 @@ export type BotsClock = {
 
 export function createClock(pace: number, signal?: AbortSignal): BotsClock {
   let startMs: number | undefined
+  // Every bot waits for it.
+  if (signal !== undefined) setMaxListeners(0, signal)
   const nowMs = () => (startMs === undefined ? 0 : (performance.now() - startMs) * pace)
   return {
     pace,

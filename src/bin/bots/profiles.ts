@@ -74,7 +74,9 @@ export function* travel(journey: Journey): Generator<Move> {
   const moves = profile === 'spoofer' ? cheat(journey, dice) : stroll(journey, habits[profile], dice)
   for (const move of moves) {
     if (move.atMs >= forMs) return
-    yield move
+    const { sleepsMs = 0, ...awake } = move
+    // Nobody is waited for who sleeps through the end.
+    yield move.atMs + sleepsMs < forMs ? move : awake
   }
 }
 

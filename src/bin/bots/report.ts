@@ -115,7 +115,7 @@ function describeFirsts({ counted: { firstFindsMs }, bots }: Outcome): string {
 
 /** Money as decimal strings, counts as objects. */
 export function describeJson(outcome: Outcome, broken: readonly string[]): string {
-  const { counted, bots } = outcome
+  const { counted, bots, seed, pace, unsettled, tookMs, proof, replayed } = outcome
   const percents = { honestRefused: honestRefusedPercent(counted), cheatsSucceeded: cheatsPercent(counted) }
   const { firstFindsMs, ...counts } = counted
   const firstFind = {
@@ -126,7 +126,10 @@ export function describeJson(outcome: Outcome, broken: readonly string[]): strin
   const profilesOfBots = Object.fromEntries(
     Object.keys(profiles).map(name => [name, bots.filter(one => one === name).length]),
   )
-  const all = { ...outcome, bots: profilesOfBots, counted: { ...counts, firstFind }, percents, broken }
+  const all = {
+    ...{ bots: profilesOfBots, seed, pace, tookMs, percents, ...counts, firstFind, unsettled },
+    ...{ replayed, proof: { ...proof, holds: proofHolds(proof) }, broken },
+  }
   const plain = (_name: string, value: unknown) =>
     typeof value === 'bigint' ? String(value) : value instanceof Map ? Object.fromEntries(value) : value
   return JSON.stringify({ ...all, holds: broken.length === 0 }, plain, 2)

@@ -26,6 +26,8 @@ export type RunOptions = {
   pace: number | undefined
   record: string | undefined
   signal?: AbortSignal
+  /** Where the server's books are looked for; without it, where all tools look. */
+  books?: { databaseUrl: string | undefined; dataDir: string }
   /** Where progress goes; standard error without it. */
   say?: (line: string) => void
 }
@@ -61,7 +63,10 @@ export async function simulate(options: RunOptions): Promise<Outcome> {
   }
 }
 
-export type ReplayRun = Pick<RunOptions, 'url' | 'merchantKey' | 'pace' | 'record' | 'signal' | 'say'> & {
+export type ReplayRun = Pick<
+  RunOptions,
+  'url' | 'merchantKey' | 'pace' | 'record' | 'signal' | 'say' | 'books'
+> & {
   file: string
 }
 
@@ -92,13 +97,13 @@ type Ended = Pick<Outcome, 'unsettled'> &
 
 /** Whoever was cut off may have won and not been told. */
 const proveScene = (
-  { url, merchantKey }: Pick<RunOptions, 'url' | 'merchantKey'>,
+  { url, merchantKey, books }: Pick<RunOptions, 'url' | 'merchantKey' | 'books'>,
   stage: Scene,
   { promises, unsettled, isCutOff }: Ended,
 ) =>
   prove({
     ...{ url, merchantKey, stage, promises, isComplete: unsettled === 0 && !isCutOff },
-    ...{ databaseUrl: process.env.DATABASE_URL, dataDir: findDataDir() },
+    ...(books ?? { databaseUrl: process.env.DATABASE_URL, dataDir: findDataDir() }),
   })
 
 const VIEW_MS = { terminal: 500, log: 5_000 } as const

@@ -48,7 +48,7 @@ export function describeProgress(counted: Counted, { atMs, forMs }: { atMs: numb
   const { honest, lies, finds, hints } = counted
   const minutes = (ms: number) => (Math.min(ms, forMs) / 60_000).toFixed(1)
   return [
-    `${minutes(atMs)} of ${minutes(forMs)} min`,
+    Number.isFinite(forMs) ? `${minutes(atMs)} of ${minutes(forMs)} min` : `${minutes(atMs)} min`,
     `fixes ${honest.fixes}`,
     `hints ${sumOf(hints)}`,
     `found ${finds}`,
