@@ -43,8 +43,8 @@ export const Crs = Type.Enum(['wgs84', 'gcj02', 'bd09'], {
     'server converts.',
 })
 
-const Latitude = Type.Number({ minimum: -90, maximum: 90 })
-const Longitude = Type.Number({ minimum: -180, maximum: 180 })
+export const Latitude = Type.Number({ minimum: -90, maximum: 90 })
+export const Longitude = Type.Number({ minimum: -180, maximum: 180 })
 
 /** GeoJSON point (RFC 7946): longitude first. */
 export const GeoPoint = Shape({

@@ -137,11 +137,14 @@ function findDoors(imports: readonly Import[]): Map<string, string> {
 const isHeavy = (path: string): boolean =>
   /^src\/(geo\/(fill|spacing|spread)|campaigns\/(place|place-task))\.ts$/.test(path)
 
+/** A city of bots is a process of its own, in which no claim waits. */
+const isTool = (path: string): boolean => path.startsWith('src/bin/bots/')
+
 /** A thread that never loads it cannot be kept busy by it; types are erased. */
 export const heavyGeometryStaysInWorkers: Rule = tree =>
   listImports(tree)
     .filter(one => one.isOurs && !one.isType && isHeavy(one.target))
-    .filter(one => !isHeavy(one.from) && layerOf(one.from) !== 'test')
+    .filter(one => !isHeavy(one.from) && !isTool(one.from) && layerOf(one.from) !== 'test')
     .map(one => say(one, 'that runs in a worker (ask for it through the port `place`)'))
 
 /** A black box that could judge a rewrite knows the protocol and nothing else. */

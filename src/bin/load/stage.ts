@@ -47,13 +47,18 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   return { claimants, targets }
 }
 
-async function hideAll({ url, merchantKey, layout, shares, livesMs }: StageOptions): Promise<Target[]> {
+const hideAll = ({ layout: { envelopes, places }, ...options }: StageOptions): Promise<Target[]> =>
+  hideAt({ ...options, points: Array.from({ length: envelopes }, (_, i) => placeAt(i % places, places)) })
+
+export type HideOptions = Omit<StageOptions, 'layout' | 'say'> & { points: readonly Point[] }
+
+/** One envelope at each point, in their order. */
+export async function hideAt({ url, merchantKey, shares, livesMs, points }: HideOptions): Promise<Target[]> {
   const client = createRestClient({ url, credential: merchantKey })
   const run = randomUUID()
   const totalMinor = BigInt(shares) * PER_SHARE_MINOR
   const expiresAt = new Date(Date.now() + livesMs).toISOString()
-  return inTurn(layout.envelopes, async i => {
-    const { lat, lng } = placeAt(i % layout.places, layout.places)
+  return inTurn(points, async ({ lat, lng }, i) => {
     const hidden = await client.call(hideEnvelope, {
       idempotencyKey: `load-${run}-${i}`,
       body: {
@@ -67,25 +72,27 @@ async function hideAll({ url, merchantKey, layout, shares, livesMs }: StageOptio
 }
 
 /** Each stands where the envelopes of their place lie. */
-function gather(url: string, { players, places }: Pick<Layout, 'players' | 'places'>) {
+const gather = (url: string, { players, places }: Pick<Layout, 'players' | 'places'>) =>
+  signUpAt({ url, points: Array.from({ length: players }, (_, i) => placeAt(i % places, places)) })
+
+/** One player for each point, in their order; `timeScale`: how fast their clocks run. */
+export function signUpAt(options: { url: string; points: readonly Point[]; timeScale?: number }) {
+  const { url, points, timeScale = 1 } = options
   const client = createRestClient({ url })
-  return inTurn(players, async (i): Promise<Claimant> => {
-    const answer = await client.call(signUpPlayer, { body: {} })
+  return inTurn(points, async (point): Promise<Claimant> => {
+    const answer = await client.call(signUpPlayer, { body: { timeScale } })
     const { player, token } = demand(answer, 'signing up (only a sandbox lets anybody in)')
-    return { id: player.id, token, fix: { ...placeAt(i % places, places), accuracyM: ACCURACY_M } }
+    return { id: player.id, token, fix: { ...point, accuracyM: ACCURACY_M } }
   })
 }
 
 /** Some at a time; results in their order. */
-async function inTurn<T>(count: number, make: (index: number) => Promise<T>): Promise<T[]> {
+async function inTurn<I, T>(items: readonly I[], make: (item: I, index: number) => Promise<T>): Promise<T[]> {
   const made: T[] = []
-  let next = 0
+  const waiting = items.entries()
   async function work(): Promise<void> {
-    while (next < count) {
-      const index = next++
-      made[index] = await make(index)
-    }
+    for (const [index, item] of waiting) made[index] = await make(item, index)
   }
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, count) }, work))
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, work))
   return made
 }

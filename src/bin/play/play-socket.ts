@@ -66,9 +66,9 @@ export function openPlaySocket(options: PlaySocketOptions): Promise<PlaySocket> 
   })
 }
 
-const explain = ({ code, reason }: { code: number; reason: string }): string =>
+export const explain = ({ code, reason }: { code: number; reason: string }): string =>
   code === closeCodes.unauthorized ? 'the token is not valid' : `the socket closed with ${code}: ${reason}`
 
 /** What is of a newer protocol than this client's cannot be judged. */
-const isAsTheProtocolSays = (frame: ServerFrame): boolean =>
+export const isAsTheProtocolSays = (frame: ServerFrame): boolean =>
   !Object.hasOwn(serverFrames, frame.type) || Check(serverFrames[frame.type], frame)

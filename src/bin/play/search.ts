@@ -45,8 +45,22 @@ export function createSearch(cell10: Cell): Search {
 const CELL_RADIUS_M = 90
 const STEP_M = 5
 
+/** A crowd searches the same cells; the oldest is forgotten where it would be more than these. */
+const REMEMBERED = 500
+const remembered = new Map<Cell, readonly Point[]>()
+
+function listPlaces(cell10: Cell): readonly Point[] {
+  const known = remembered.get(cell10)
+  if (known !== undefined) return known
+  const places = findPlaces(cell10)
+  const [oldest] = remembered.keys()
+  if (remembered.size >= REMEMBERED && oldest !== undefined) remembered.delete(oldest)
+  remembered.set(cell10, places)
+  return places
+}
+
 /** The centres of the res-12 cells of a res-10 cell, found from rings of points around its centre. */
-function listPlaces(cell10: Cell): Point[] {
+function findPlaces(cell10: Cell): Point[] {
   const centre = centreOf(cell10)
   const cells = new Set<Cell>()
   for (let distanceM = 0; distanceM <= CELL_RADIUS_M; distanceM += STEP_M) {
