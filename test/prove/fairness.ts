@@ -9,7 +9,6 @@ import {
   cheatsPercent,
   type Counted,
   honestRefusedPercent,
-  sumOf,
 } from '../../src/bin/bots/census.ts'
 import { simulate } from '../../src/bin/bots/run.ts'
 import { judge } from '../../src/bin/bots/report.ts'
@@ -40,7 +39,7 @@ export async function proveFairness(
 export function judgeFairness(counted: Counted, broken: readonly string[]): Found {
   const { honest, lies, firstFindsMs } = counted
   const asked = honest.fixes + honest.tries
-  const refused = sumOf(honest.refused)
+  const refused = [...honest.refused].map(([what, times]) => `${times} × ${what}`).join(', ') || 'none'
   const caught = 100 - cheatsPercent(counted)
   const said = [
     `${honestRefusedPercent(counted).toFixed(3)} % of ${asked.toLocaleString('en')} honest fixes and claims refused ` +

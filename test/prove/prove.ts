@@ -6,6 +6,7 @@
  */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { findPostgres, findRedis, listBinaryFolders } from '#platform/embedded/find-binaries.ts'
 import { startThrowawayServices } from '#platform/embedded/throwaway.ts'
@@ -63,9 +64,9 @@ async function findStores(): Promise<string> {
   }
   if ((await find()).includes(undefined)) await (await startThrowawayServices()).leave()
   const [postgres, redis] = await find()
-  const ask = async (binary = '') => (await promisify(execFile)(binary, ['--version'])).stdout
-  const [, postgresVersion] = / (\d+\S*)/.exec(await ask(postgres)) ?? []
-  const [, redisVersion] = /v=(\S+)/.exec(await ask(redis)) ?? []
+  const ask = async (binary: string) => (await promisify(execFile)(binary, ['--version'])).stdout
+  const [, postgresVersion] = / (\d+\S*)/.exec(await ask(join(postgres ?? '', 'postgres'))) ?? []
+  const [, redisVersion] = /v=(\S+)/.exec(await ask(redis ?? '')) ?? []
   return `PostgreSQL ${postgresVersion}, Redis ${redisVersion}`
 }
 

@@ -47,12 +47,14 @@ export async function runBot(options: BotOptions, player: Player, walker: Walker
     lateMs += Math.max(0, clock.nowMs() - dueMs)
     onMove(bot, move)
     const fix = fixOf(move)
-    const [t, askedMs] = [clock.nowMs(), clock.nowMs()]
+    const t = clock.nowMs()
     const told = await player.stand(fix)
     journal?.note({ t, bot, do: 'position', fix, got: wordOf(told) })
-    if (journey.profile === 'spoofer') await liar.follow(move, { fix, told, askedMs })
+    if (journey.profile === 'spoofer') await liar.follow(move, { fix, told, askedMs: t })
     else await walkOn(options, { player, walker, move, fix, told })
     await journal?.room()
+    // Whoever waits for an answer stands still meanwhile.
+    lateMs = Math.max(lateMs, clock.nowMs() - move.atMs)
     if (move.sleepsMs === undefined) continue
     journal?.note({ t: clock.nowMs(), bot, do: 'sleep', forMs: move.sleepsMs })
     census.noteSleep()
@@ -86,7 +88,7 @@ async function walkOn(options: BotOptions, { player, walker, move, fix, told }: 
     census.noteTry(answer, { isOnSpot })
     walker.conclude(id, judgeTry(answer, clock.pace))
     // Who has just won looks at it; the next one is for the next fix, and not within its cool-down.
-    if (answer.status === 'claimed') return
+    if (answer.status === 'claimed' || answer.status === 'pending') return
   }
 }
 
