@@ -317,6 +317,11 @@ t.test('a city on the whole server; what it recorded, replayed, is answered alik
   const said: string[] = []
   const shared = { url, merchantKey, books, say: (line: string) => void said.push(line) }
   const limits = { refusedPercent: 1, cheatsPercent: 0, differences: 0 }
+  const tool = (...args: string[]) =>
+    runTool('simulate', [...args, '--url', url, '--key', merchantKey], { DATA_DIR: folder })
+  // Meanwhile, as it needs no server.
+  const misuses = [['--profile=cat'], ['--replay', record, '--bots=3']]
+  const misused = Promise.all(misuses.map(async args => (await tool(...args)).code))
   const outcome = await simulate({
     ...{
       ...shared,
@@ -327,19 +332,19 @@ t.test('a city on the whole server; what it recorded, replayed, is answered alik
       envelopes: 12,
       record,
     },
-    ...{ area: builtInArea(), forMs: 3 * 60_000, pace: 60 },
+    ...{ area: builtInArea(), forMs: 2 * 60_000, pace: 60 },
   })
   t.same(judge(outcome, limits), [])
   const { honest, lies, finds, firstFindsMs } = outcome.counted
-  t.ok(honest.fixes > 120 && honest.tries > 5, `${honest.fixes} fixes, ${honest.tries} tries`)
-  t.ok(lies.told > 2 && lies.worth === 0, `${lies.told} lies`)
+  t.ok(honest.fixes > 80 && honest.tries > 5, `${honest.fixes} fixes, ${honest.tries} tries`)
+  t.ok(lies.told > 0 && lies.worth === 0, `${lies.told} lies`)
   t.ok(finds > 0 && firstFindsMs.length > 0)
   t.equal(outcome.proof.wins, finds, 'as many on record as were told')
   t.ok(said.some(line => /honest refused/.test(line)))
 
   const replayed = await replayFile({ ...shared, file: record, record: again, pace: undefined })
   t.same(replayed.replayed?.differences, new Map())
-  t.ok((replayed.replayed?.asked ?? 0) > 120)
+  t.ok((replayed.replayed?.asked ?? 0) > 80)
   t.same(judge(replayed, limits), [])
   const asks = async (file: string) =>
     (await collectAll((await readJournal(file)).entries))
@@ -351,8 +356,6 @@ t.test('a city on the whole server; what it recorded, replayed, is answered alik
   // One answer that is another one now.
   const text = await readFile(record, 'utf8')
   await writeFile(record, text.replace('"got":"accepted"', '"got":"ignored jump"'))
-  const tool = (...args: string[]) =>
-    runTool('simulate', [...args, '--url', url, '--key', merchantKey], { DATA_DIR: folder })
   const changed = await tool('--replay', record, '--pace=120', '--json')
   t.equal(changed.code, 1, changed.stderr)
   t.match(JSON.parse(changed.stdout), {
@@ -360,7 +363,5 @@ t.test('a city on the whole server; what it recorded, replayed, is answered alik
     holds: false,
   })
   await assertBooks(t, world)
-  const wrong = [['--profile=cat'], ['--bots=0'], ['--replay', record, '--bots=3']]
-  const codes = await Promise.all(wrong.map(async args => (await tool(...args)).code))
-  t.same(codes, [2, 2, 2])
+  t.same(await misused, [2, 2])
 })
