@@ -22,7 +22,7 @@ import { locateCell } from '../../src/geo/cell.ts'
 import { measureM } from '../../src/geo/distance.ts'
 import { isInside } from '../../src/geo/fill.ts'
 import type { Polygons } from '../../src/geo/spread.ts'
-import { isSuspicious, scoreWalk } from '../../src/positions/fake-walk.ts'
+import { isSuspicious, MOST_FIXES, scoreWalk } from '../../src/positions/fake-walk.ts'
 import { emptyTrack, judgeFix, type Track } from '../../src/positions/track.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { startPlayServer } from './play-server.ts'
@@ -131,7 +131,9 @@ t.test('by the rules of the server honest bots pass and do not look made up', as
         return verdict.status === 'accepted' && !verdict.tooFast
       })
       const samples = moves.map(({ seen, atMs }) => ({ point: seen, accuracyM: seen.accuracyM, atMs }))
-      return isFair && samples.every((_, i) => !isSuspicious(scoreWalk(samples.slice(0, i + 1))))
+      // The server keeps no more of them, and judges no fewer.
+      const series = samples.map((_, i) => samples.slice(i, i + MOST_FIXES))
+      return isFair && series.every(some => some.length < MOST_FIXES || !isSuspicious(scoreWalk(some)))
     }),
     { numRuns: 40 },
   )
