@@ -1,7 +1,7 @@
 /**
  * Standings in Redis, compare-and-set by version. A server remembers the standings that it saw last, so the usual
- * update is one trip: it reads nothing, parses nothing and sends the new standing only. A version is of one writing, by one
- * server, and never comes again; so whoever judged by it judged by exactly what is there.
+ * update is one trip: it reads nothing, parses nothing and sends the new standing only. A version is of one writing, by
+ * one server, and never comes again; so whoever judged by it judged by exactly what is there.
  */
 import type { Redis } from 'ioredis'
 import { LRUCache } from 'lru-cache'

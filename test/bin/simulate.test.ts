@@ -349,7 +349,7 @@ t.test('a city on the whole server; what it recorded, replayed, is answered alik
   const asks = async (file: string) =>
     (await collectAll((await readJournal(file)).entries))
       .filter(entry => entry.do === 'position' || entry.do === 'claim')
-      .map(({ t: _, ...entry }) => entry)
+      .map(entry => ({ ...entry, t: undefined }))
       .sort((a, b) => a.bot - b.bot)
   t.same(await asks(again), await asks(record), 'each bot said the same in the same order')
 

@@ -1,4 +1,4 @@
-/** What `npm run prove` makes of what it found: each verdict both ways. The run itself takes three minutes, and is not one. */
+/** What `npm run prove` makes of what it found: each verdict both ways. The run itself takes three minutes. */
 import t from 'tap'
 import { createCensus } from '../../src/bin/bots/census.ts'
 import { claims } from '../bench/claims.ts'
@@ -95,7 +95,9 @@ t.test('fairness: as the simulation judges it, of enough lies and finds', async 
   census.noteFind(1, 1, { isHonest: true })
   t.match(judgeFairness(census.read(), []), {
     holds: true,
-    said: '0.100 % of 1,000 honest fixes and claims refused (1 × fix: ignored jump); 100.0 % of 100 teleports and joined tracks refused',
+    said:
+      '0.100 % of 1,000 honest fixes and claims refused (1 × fix: ignored jump); ' +
+      '100.0 % of 100 teleports and joined tracks refused',
   })
   t.match(judgeFairness(census.read(), ['the books do not hold']), {
     holds: false,
@@ -125,7 +127,9 @@ t.test('speed: the ratios of the bench, by its promises', async t => {
   ])
   t.match(judgeSpeed(figuresOf(90, 180)), {
     holds: true,
-    said: 'claims ended 0.90 × (at least 0.8) of bare Fastify; reserves through the gate 1.80 × (at least 0.8) of raw Redis; 0 differences in the books',
+    said:
+      'claims ended 0.90 × (at least 0.8) of bare Fastify; ' +
+      'reserves through the gate 1.80 × (at least 0.8) of raw Redis; 0 differences in the books',
   })
   t.match(judgeSpeed(figuresOf(70, 180)), { holds: false, said: /LESS THAN 0\.8/ })
   t.notOk(judgeSpeed(figuresOf(90, 70)).holds)

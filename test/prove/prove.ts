@@ -1,8 +1,8 @@
 /**
  * `npm run prove [-- --seed N] [-- --only NAME …]`: in three minutes, on servers of its own, whether the four promises
  * hold: no cent is lost when Redis and a server are killed in a rush, nobody learns more than a cell, honest people are
- * not refused and cheats are, and what that costs. Standard output has a heading and one line for each; progress goes to
- * standard error. Exit code 0: all hold; 1: one does not; 2: one could not be tried, or usage.
+ * not refused and cheats are, and what that costs. Standard output has a heading and one line for each; progress goes
+ * to standard error. Exit code 0: all hold; 1: one does not; 2: one could not be tried, or usage.
  */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,7 +1,7 @@
 /**
  * Plays one bot: says each fix of its journey when it is due, and claims. An honest one claims what its hints tell it
- * to, as `npm run walk` does; a spoofer what it lies about. A delay makes it later, never faster, so that a slow machine
- * makes nobody look like a cheat.
+ * to, as `npm run walk` does; a spoofer what it lies about. A delay makes it later, never faster, so that a slow
+ * machine makes nobody look like a cheat.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Fix } from '#protocol/scalars.ts'

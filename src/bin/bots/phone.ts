@@ -34,11 +34,13 @@ export function openPhone({ url, token, onFrame, onReconnected }: PhoneOptions):
   let socket: WebSocket | undefined
   let fault: ServerFault | undefined
 
+  const keep = (opened: WebSocket) => void (socket = opened)
+
   class Radio extends WebSocket {
     constructor(address: string, protocols: string[]) {
       if (isAsleep) throw new Error('asleep')
       super(address, protocols)
-      socket = this
+      keep(this)
     }
   }
 

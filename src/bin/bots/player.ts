@@ -1,6 +1,6 @@
 /**
- * One account at the server, as a bot uses it: says where it stands, claims, sleeps, and keeps what it was told. What is
- * said comes from a profile or from a journal; here it makes no difference.
+ * One account at the server, as a bot uses it: says where it stands, claims, sleeps, and keeps what it was told. What
+ * is said comes from a profile or from a journal; here it makes no difference.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ErrorCode } from '#protocol/errors.ts'

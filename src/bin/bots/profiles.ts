@@ -1,7 +1,7 @@
 /**
  * How each kind of bot moves: a pure function of seed, area and time, so that the same seed is the same city, byte for
- * byte, whatever the server answers. Honest ones go from sight to sight as people do, at a speed that is never twice the
- * same. A spoofer sits at home, tens of kilometres away, and says to be where an envelope lies: for a moment
+ * byte, whatever the server answers. Honest ones go from sight to sight as people do, at a speed that is never twice
+ * the same. A spoofer sits at home, tens of kilometres away, and says to be where an envelope lies: for a moment
  * (`teleport`), or with a walk there glued to the one at home (`joined`).
  */
 import { measureM, travelFrom } from '../../geo/distance.ts'
