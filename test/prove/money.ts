@@ -8,7 +8,7 @@ import type { Found } from './lines.ts'
 
 const kills = ['kill -9 of Redis', 'kill -9 of a server'] as const
 const TIMES = 2
-const OVER_MS = 14_000
+const OVER_MS = 12_000
 
 const findKill = (kind: string) => {
   const found = allFaults.find(fault => fault.kind === kind)

@@ -96,11 +96,24 @@ function createLanes() {
   }
 }
 
+/** What of a recorded gap was not spent on waiting for the answer, about. */
+const STRIDE = 0.9
+
 type Spoken = Exclude<Entry, { do: 'hear' }>
 
 function createSpeaker({ scene, clock, census, journal }: ReplayOptions) {
   const differences = new Map<string, number>()
+  /** By bot: what it said last, when that was recorded, and when it was said and answered now. */
+  const last = new Map<number, { t: number; sentMs: number; answeredMs: number }>()
   let asked = 0
+
+  /** Nobody catches up: whoever had to wait for an answer has as much time to the next fix as when it was recorded. */
+  async function keepDistance({ bot, t }: Spoken): Promise<void> {
+    const before = last.get(bot)
+    if (before === undefined) return
+    const gapMs = t - before.t
+    await clock.until(Math.max(before.sentMs + gapMs, before.answeredMs + STRIDE * gapMs))
+  }
 
   async function doze(player: Player, { bot, forMs }: Extract<Entry, { do: 'sleep' }>): Promise<void> {
     journal?.note({ t: clock.nowMs(), bot, do: 'sleep', forMs })
@@ -114,11 +127,13 @@ function createSpeaker({ scene, clock, census, journal }: ReplayOptions) {
     differences,
     asked: () => asked,
     async say(player: Player, entry: Spoken): Promise<void> {
+      await keepDistance(entry)
       if (entry.do === 'sleep') return doze(player, entry)
       const { fix } = entry
       const t = clock.nowMs()
       const isClaim = entry.do === 'claim'
       const told = isClaim ? await player.claim(scene.idOf(entry.spot), fix) : await player.stand(fix)
+      last.set(entry.bot, { t: entry.t, sentMs: t, answeredMs: clock.nowMs() })
       const got = wordOf(told)
       journal?.note({ ...entry, t, got })
       asked++
