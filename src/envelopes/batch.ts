@@ -54,7 +54,7 @@ export type BatchRecord = {
   ): Promise<void>
 }
 
-export type BatchPorts = { record: BatchRecord; ledger: Pick<Ledger, 'post'>; clock: Clock; random: Random }
+export type BatchPorts = { ledger: Pick<Ledger, 'post'>; clock: Clock; random: Random }
 
 /** Computed before the transaction: splits and hashes are most of the work. */
 export function drawBatch(
@@ -80,29 +80,21 @@ function drawAmounts(
     : splitLucky({ total: totalMinor, shares: shareCount, seed })
 }
 
-export async function insertBatch(
-  { record, ledger }: Pick<BatchPorts, 'record' | 'ledger'>,
+/** Puts the money into envelopes that this transaction inserted; where coupons are in them, there is nothing to do. */
+export async function fundBatch(
+  { ledger }: Pick<BatchPorts, 'ledger'>,
   tx: Tx,
-  {
-    terms,
-    envelopes,
-    couponIds = [],
-  }: { terms: BatchTerms; envelopes: readonly BatchEnvelope[]; couponIds?: readonly string[] | undefined },
+  { merchantId, dropId, currency, totalMinor, createdAtMs }: BatchTerms,
+  envelopes: readonly BatchEnvelope[],
 ): Promise<void> {
-  await record.insertBatch(tx, terms, { envelopes, couponIds })
-  const { merchantId, dropId, currency, totalMinor, createdAtMs } = terms
   if (totalMinor === 0n) return
-  const source = dropOf(dropId, currency)
-  const funded = envelopes.map(({ id }) => ({
-    id,
-    hider: { kind: 'merchant' as const, id: merchantId },
-    currency,
-  }))
+  const hider = { kind: 'merchant' as const, id: merchantId }
+  const debit = dropOf(dropId, currency)
   await ledger.post(
     tx,
-    funded.map(one => ({
-      ...fundEscrow(one, { amountMinor: totalMinor, atMs: createdAtMs }),
-      debit: source,
+    envelopes.map(({ id }) => ({
+      ...fundEscrow({ id, hider, currency }, { amountMinor: totalMinor, atMs: createdAtMs }),
+      debit,
     })),
   )
 }

@@ -55,7 +55,7 @@ async function listSessions(admin: Client, name: string): Promise<string[]> {
   for (let attempt = 0; ; attempt++) {
     const { rows } = await admin.query<{ state: string; query: string }>(
       `select coalesce(state, 'unknown') as state, query from pg_stat_activity
-       where datname = $1 and pid <> pg_backend_pid()`,
+       where datname = $1 and backend_type = 'client backend' and pid <> pg_backend_pid()`,
       [name],
     )
     if (rows.length === 0 || attempt === 20)
