@@ -134,6 +134,16 @@ export const limits = {
     coalesceBytes: 64 * 1_024,
   },
 
+  overload: {
+    lookEveryMs: 500,
+    loopDelayMs: { calm: 80, most: 250 },
+    heapPercent: { calm: 75, most: 88 },
+    waiting: { calm: 50, most: 500 },
+    leastShare: 0.0625,
+    raise: 0.125,
+    retryAfterMs: 2_000,
+  },
+
   http: {
     bodyBytes: 32 * 1_024,
     requestTimeoutMs: 15_000,

@@ -27,6 +27,7 @@ import { budgetRecord, isFrozen } from './budgets/postgres.ts'
 import { createFreezeChannel } from './budgets/redis.ts'
 import { registerBudgetRoutes } from './budgets/routes.ts'
 import { composeCampaigns, composeFigures, isHolder, listStops } from './app-campaigns.ts'
+import { composeMetrics } from './app-metrics.ts'
 import { composeRequests } from './app-requests.ts'
 import { areaRecord } from './areas/postgres.ts'
 import { campaignLabels, winLimits } from './campaigns/postgres.ts'
@@ -137,6 +138,9 @@ export async function createApp({
   const { database, game, redis, sweepRedis, subscriber } = connections
   const runner = createScriptRunner(redis)
 
+  // What operators watch
+  const metrics = composeMetrics({ config, connections, clock, log })
+
   // What the rest of the game tells the sockets
   const channel = createAnnouncer(redis, { prefix: redisPrefix, log })
   const announcer = tellHiders(channel, {
@@ -157,10 +161,9 @@ export async function createApp({
   // Where players are
   const positions = createPositions({
     store: createStandingStore({ redis, runner, prefix: redisPrefix, random }),
-    clock,
     countClaimsSince: asked => countClaimsSince(database, asked),
     ...createStrikes({ strikes: strikeRecord, database, clock, random }),
-    ...{ hmacSecret, log },
+    ...{ hmacSecret, clock, log },
   })
 
   // What stops payouts
@@ -177,14 +180,8 @@ export async function createApp({
 
   // What merchants see of their campaigns
   const figures = composeFigures({
-    database,
-    game,
-    redis,
-    subscriber,
-    prefix: redisPrefix,
-    hmacSecret,
-    clock,
-    log,
+    ...{ database, game, redis, subscriber, prefix: redisPrefix },
+    ...{ hmacSecret, clock, log },
   })
 
   // Claims: Redis reserves, PostgreSQL decides
@@ -199,7 +196,7 @@ export async function createApp({
     positions,
     ...{ announcer, clock, random, log, hmacSecret, isRowError },
     findBanned: playerRecord.findBanned,
-    ...{ onSettled: figures.onSettled, onRevealed: figures.onRevealed },
+    ...{ onSettled: figures.onSettled, onRevealed: figures.onRevealed, onRebuilt: metrics.onRebuilt },
     winLimits: { ...winLimits, count: pair => winLimits.count(database, pair) },
     isOutage: isDatabaseDown,
     ...(reach !== undefined && { reach }),
@@ -268,12 +265,14 @@ export async function createApp({
 
   // HTTP and the socket
   const anyOrigin = isSandbox && config.origins.length === 0
-  const http = await createHttpServer(config, { log, anyOrigin })
+  const http = await createHttpServer(config, { log, anyOrigin, overload: metrics.overload, random })
+  metrics.observe(http)
   const hub = createHub({
     ...{ clock, random, log, isSandbox, around, index, channels, notices, positions },
     ...requests.forSockets,
     forgetTokens: authenticator.forget,
     claims: { ...describeVerbs(claims), claimedIds },
+    onTick: metrics.onTick,
   })
   const perAddress = isSandbox ? Infinity : limits.socket.perAddress
   await registerPlaySocket(http, {
@@ -361,6 +360,7 @@ export async function createApp({
   registerWebhookRoutes(bind, webhookRoutes)
   if (isSandbox) registerInbox(http, webhookRoutes)
   const health = registerHealthRoutes(bind, { database, redis })
+  metrics.show(http, { claims, hub })
 
   const handOver = createHandOverJob({ ...payouts, provider: payoutProvider, log })
   const jobs = createJobs(
@@ -374,7 +374,7 @@ export async function createApp({
       createForgettingJob({ database, clock }),
       createChainJob({ database, record: chainRecord, clock, log }),
     ],
-    { clock, database, log },
+    { clock, database, log, onTurn: metrics.onTurn },
   )
 
   return {
@@ -393,6 +393,7 @@ export async function createApp({
       index.close()
       requests.close()
       budgets.stop()
+      await metrics.close()
       await connections.close()
     },
   }

@@ -26,7 +26,13 @@ import { createReveal, type Revealed, type RevealVerb } from './reveal.ts'
 import { createSettle, isMarked, type Settle, type Settled, type SettledBatch } from './settle.ts'
 import type { WinLimits } from './win-limits.ts'
 import { createSettleQueue } from './settle-queue.ts'
-import { createForgottenSweep, findDuePartitions, sweepPartition } from './sweep.ts'
+import {
+  createForgottenSweep,
+  findDuePartitions,
+  measureOutboxLag,
+  sweepPartition,
+  type SweepPorts,
+} from './sweep.ts'
 import { issueTicket, readTicket } from './ticket.ts'
 
 export type ClaimsPorts<T> = {
@@ -53,6 +59,8 @@ export type ClaimsPorts<T> = {
   /** After each commit that recorded claims, and each reveal: for whoever counts. */
   onSettled?: (batch: SettledBatch) => void
   onRevealed?: (reveal: Revealed) => void
+  /** After each gate that was filled from the record. */
+  onRebuilt?: () => void
   /** Where tests let this process die; see {@link Reach}. */
   reach?: Reach
 }
@@ -63,6 +71,10 @@ export type Claims = {
   jobs: readonly Job[]
   /** Resolves when nothing that was reserved here waits for the record, and nothing runs behind the answers. */
   drain(): Promise<void>
+  /** Since when the oldest win of this process waits for the record. */
+  unsettledSinceMs(): number | undefined
+  /** Age of the oldest reservation, of any process, behind the sweeper's cursors. */
+  outboxLagMs(): Promise<number>
 }
 
 const sweepEveryMs = 1_000
@@ -93,17 +105,10 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     isOutage: ports.isOutage,
     onOutage: error => log.error({ err: error }, 'settlement waits for PostgreSQL'),
   })
-  const pendingAfterMs = limits.claim.pendingAfterMs
   const grab = createGrab({
-    gate,
-    record,
-    memory,
-    queue,
+    ...{ gate, record, memory, queue, clock, random, reach, onRebuilt: ports.onRebuilt },
     reserve: createReserve(gate, nowMs),
-    clock,
-    random,
-    reach,
-    pendingAfterMs,
+    pendingAfterMs: limits.claim.pendingAfterMs,
   })
   const approach = createApproach(ports, memory)
   const reveal = createReveal({
@@ -119,22 +124,31 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     inBackground: background.run,
     reach,
   })
-  const sweepPorts = { gate: ports.sweepGate, record, settle, nowMs, log, onLateWin, reach }
-  const jobs: Job[] = [
-    {
-      name: 'sweep',
-      everyMs: sweepEveryMs,
-      due: () => findDuePartitions(sweepPorts),
-      run: shard => sweepPartition(sweepPorts, shard),
-    },
-    { name: 'settle-forgotten', everyMs: forgottenEveryMs, run: createForgottenSweep(sweepPorts) },
-  ]
+  const sweepPorts = {
+    ...{ gate: ports.sweepGate, record, settle, nowMs },
+    ...{ log, onLateWin, reach, onRebuilt: ports.onRebuilt },
+  }
   const drain = async () => {
     await queue.drain()
     await background.finish()
   }
-  return { claim, reveal, jobs, drain }
+  return {
+    ...{ claim, reveal, drain },
+    jobs: createSweepJobs(sweepPorts),
+    unsettledSinceMs: queue.oldestMs,
+    outboxLagMs: () => measureOutboxLag(sweepPorts),
+  }
 }
+
+const createSweepJobs = <T>(sweepPorts: SweepPorts<T>): Job[] => [
+  {
+    name: 'sweep',
+    everyMs: sweepEveryMs,
+    due: () => findDuePartitions(sweepPorts),
+    run: shard => sweepPartition(sweepPorts, shard),
+  },
+  { name: 'settle-forgotten', everyMs: forgottenEveryMs, run: createForgottenSweep(sweepPorts) },
+]
 
 /** After a commit: the players whom it concerns, and whoever counts. */
 function tellAll<T>({ announcer, hmacSecret, onSettled }: ClaimsPorts<T>): (batch: SettledBatch) => void {

@@ -47,6 +47,8 @@ export type ClaimGate = {
   ): Promise<OutboxEntry[]>
   /** Partitions that have an entry after their cursor that is older than `minAgeMs`. */
   findPending(cursors: ReadonlyMap<number, string>, minAgeMs: number): Promise<number[]>
+  /** Age of the oldest entry that is after its partition's cursor; 0 where there is none. */
+  oldestPendingMs(cursors: ReadonlyMap<number, string>): Promise<number>
   /** Drops entries older than `keptMs` behind the cursor. */
   trimOutbox(partition: number, cursor: string, keptMs: number): Promise<void>
   /** Reservations of an envelope that are not settled after `minAgeMs`; finds those whose outbox entry was lost. */

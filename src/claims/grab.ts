@@ -36,6 +36,7 @@ export type GrabPorts<T> = {
   /** After this long the answer is "pending". */
   pendingAfterMs: number
   reach: Reach
+  onRebuilt?: (() => void) | undefined
 }
 
 export type Grab = (player: { id: string }, envelope: ClaimableEnvelope, waits?: Waits) => Promise<Grabbed>

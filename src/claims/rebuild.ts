@@ -6,7 +6,13 @@ import type { Reach } from './failpoints.ts'
 import type { ClaimGate } from './gate.ts'
 import type { ClaimableEnvelope, ClaimRecord } from './record.ts'
 
-export type RebuildPorts<T> = { record: ClaimRecord<T>; gate: ClaimGate; reach: Reach }
+export type RebuildPorts<T> = {
+  record: ClaimRecord<T>
+  gate: ClaimGate
+  reach: Reach
+  /** A gate was filled. */
+  onRebuilt?: (() => void) | undefined
+}
 
 export type Rebuilt = 'loaded' | 'busy' | 'not_live' | 'done_by_another'
 
@@ -16,7 +22,7 @@ export type Rebuilt = 'loaded' | 'busy' | 'not_live' | 'done_by_another'
  * settlement that runs meanwhile is fenced by the new epoch.
  */
 export async function rebuildGate<T>(
-  { record, gate, reach }: RebuildPorts<T>,
+  { record, gate, reach, onRebuilt }: RebuildPorts<T>,
   envelope: ClaimableEnvelope,
   badEpoch: number | undefined,
 ): Promise<Rebuilt> {
@@ -36,6 +42,7 @@ export async function rebuildGate<T>(
     if (typeof load === 'string') return load
     reach('rebuild-between-bump-and-load')
     const isInForce = await gate.load({ envelopeId: envelope.id, ...load }, stored)
+    if (isInForce) onRebuilt?.()
     return isInForce ? 'loaded' : 'done_by_another'
   })
   return turn.status === 'busy' ? 'busy' : turn.value

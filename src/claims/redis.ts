@@ -120,15 +120,27 @@ function createOutbox(redis: Redis, keys: KeyNames) {
 
     async findPending(cursors: ReadonlyMap<number, string>, minAgeMs: number) {
       const isDue = await judgeAges(redis, minAgeMs)
-      const partitions = Array.from({ length: partitionCount }, (_, partition) => partition)
-      const heads = await Promise.all(
-        partitions.map(partition => {
-          const after = `(${cursors.get(partition) ?? '0-0'}`
-          return redis.xrange(keys.outbox(partition), after, '+', 'COUNT', 1).catch(passOver)
-        }),
-      )
-      return partitions.filter(partition => heads[partition]?.some(([entryId]) => isDue(entryId)))
+      const heads = await readHeads(cursors)
+      return heads.flatMap((head, partition) => (head !== undefined && isDue(head) ? [partition] : []))
     },
+
+    async oldestPendingMs(cursors: ReadonlyMap<number, string>) {
+      const nowMs = await readTime(redis)
+      const heads = (await readHeads(cursors)).filter(head => head !== undefined)
+      return Math.max(0, ...heads.map(head => nowMs - timeOf(head)))
+    },
+  }
+
+  /** By partition: the first entry behind the cursor. */
+  function readHeads(cursors: ReadonlyMap<number, string>): Promise<(string | undefined)[]> {
+    const partitions = Array.from({ length: partitionCount }, (_, partition) => partition)
+    return Promise.all(
+      partitions.map(async partition => {
+        const after = `(${cursors.get(partition) ?? '0-0'}`
+        const [head] = await redis.xrange(keys.outbox(partition), after, '+', 'COUNT', 1).catch(passOver)
+        return head?.[0]
+      }),
+    )
   }
 }
 
@@ -235,13 +247,20 @@ async function readEpoch(redis: Redis, gate: string): Promise<number | undefined
  * where it had been: an entry that is clearly ahead of it has no age to wait for, and settling it early harms nobody.
  */
 async function judgeAges(redis: Redis, minAgeMs: number): Promise<(entryId: string) => boolean> {
-  const [seconds, microseconds] = await redis.time()
-  const nowMs = Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000)
+  const nowMs = await readTime(redis)
   return entryId => {
-    const atMs = Number(entryId.split('-')[0])
+    const atMs = timeOf(entryId)
     return atMs <= nowMs - minAgeMs || atMs > nowMs + aheadMs
   }
 }
+
+/** Of Redis' own clock, which numbers the entries. */
+async function readTime(redis: Redis): Promise<number> {
+  const [seconds, microseconds] = await redis.time()
+  return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000)
+}
+
+const timeOf = (entryId: string): number => Number(entryId.split('-')[0])
 
 function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
   const groups = new Map<K, T[]>()

@@ -21,6 +21,8 @@ export type SettleQueue = {
   settle: Ask<Reservation, Settled>
   /** Too many or too old wins wait: nothing more may be reserved. */
   isFull(): boolean
+  /** Since when the oldest of those that wait does so. */
+  oldestMs(): number | undefined
   /** Resolves when nothing waits. */
   drain(): Promise<void>
 }
@@ -42,6 +44,7 @@ export function createSettleQueue({ settle, clock, isOutage, onOutage }: SettleQ
   // Insertion order is age order: the first value is the oldest.
   const waiting = new Map<symbol, number>()
   const idle = new Set<() => void>()
+  const oldestMs = () => waiting.values().next().value
 
   async function settlePatiently(batch: Reservation[]): Promise<Settled[]> {
     const [firstMs, longestMs] = settleLimits.retryMs
@@ -70,10 +73,11 @@ export function createSettleQueue({ settle, clock, isOutage, onOutage }: SettleQ
         }
       }
     },
+    oldestMs,
     isFull() {
       if (waiting.size >= settleLimits.waiting) return true
-      const { value: oldestMs } = waiting.values().next()
-      return oldestMs !== undefined && clock.nowMs() - oldestMs > settleLimits.oldestMs
+      const sinceMs = oldestMs()
+      return sinceMs !== undefined && clock.nowMs() - sinceMs > settleLimits.oldestMs
     },
     drain: () => (waiting.size === 0 ? Promise.resolve() : new Promise(resolve => idle.add(resolve))),
   }

@@ -29,6 +29,7 @@ export type SweepPorts<T> = {
   /** A win of somebody who may have heard nothing yet. */
   onLateWin: (claim: Claim) => void
   reach: Reach
+  onRebuilt?: (() => void) | undefined
 }
 
 /** Which partitions have something to sweep: two questions for all, so that an idle server asks little. */
@@ -36,6 +37,12 @@ export async function findDuePartitions<T>({ gate, record }: SweepPorts<T>): Pro
   const { cursors, retries } = await record.readProgress(await gate.identity())
   const pending = await gate.findPending(cursors, sweepLimits.minAgeMs)
   return [...new Set([...pending, ...retries])]
+}
+
+/** Age in ms of the oldest entry that no cursor has passed; 0 where there is none. */
+export async function measureOutboxLag<T>({ gate, record }: SweepPorts<T>): Promise<number> {
+  const { cursors } = await record.readProgress(await gate.identity())
+  return gate.oldestPendingMs(cursors)
 }
 
 export async function sweepPartition<T>(ports: SweepPorts<T>, partition: number): Promise<{ more: boolean }> {

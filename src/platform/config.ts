@@ -64,6 +64,12 @@ export const ConfigSchema = Type.Object({
       description: 'The operator key, hbo_ and 32 characters or more in all.',
     }),
   ),
+  METRICS_KEY: Type.Optional(
+    Type.String({
+      ...secret,
+      description: 'Reads /metrics and nothing else; the operator key does as well.',
+    }),
+  ),
   HMAC_SECRET: Type.Optional(
     Type.String({
       ...secret,
@@ -143,6 +149,7 @@ export type Config = {
   databaseConnections: number
   jwt: { secret: string | undefined; jwksUrl: string | undefined; issuer: string; audience: string }
   operatorKey: string | undefined
+  metricsKey: string | undefined
   hmacSecret: string | undefined
   /** By name, the one that closes first. */
   couponKeys: ReadonlyMap<string, Uint8Array> | undefined
@@ -180,6 +187,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
       audience: raw.JWT_AUDIENCE,
     },
     operatorKey: raw.OPERATOR_KEY,
+    metricsKey: raw.METRICS_KEY,
     hmacSecret: raw.HMAC_SECRET,
     couponKeys: raw.COUPON_KEYS === undefined ? undefined : readKeys(raw.COUPON_KEYS),
     payoutCallbackSecret: raw.PAYOUT_CALLBACK_SECRET,

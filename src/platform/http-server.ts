@@ -10,17 +10,22 @@ import type { Config } from './config.ts'
 import { describeEarlyFaults, handleFaults } from './faults.ts'
 import { sendRefusal } from './http.ts'
 import { acceptJsonOnly } from './json-body.ts'
+import type { Overload } from './overload.ts'
 import { refuse } from './problem.ts'
+import type { Random } from './random.ts'
+
+type ServerPorts = { log: Logger; anyOrigin: boolean; overload: Overload; random: Random }
 
 export async function createHttpServer(
   { isSandbox, trustedProxies, origins }: Pick<Config, 'isSandbox' | 'trustedProxies' | 'origins'>,
-  { log, anyOrigin }: { log: Logger; anyOrigin: boolean },
+  { log, anyOrigin, overload, random }: ServerPorts,
 ): Promise<FastifyInstance> {
   const http = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     childLoggerFactory: (logger, bindings, options) =>
       new RequestLogger(logger, bindings, options) as unknown as FastifyBaseLogger,
+    genReqId: createRequestIds(random),
     bodyLimit: limits.http.bodyBytes,
     requestTimeout: limits.http.requestTimeoutMs,
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
@@ -29,10 +34,20 @@ export async function createHttpServer(
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   })
   handleFaults(http, { sandbox: isSandbox })
-  receive(http, { sandbox: isSandbox, headers: listSecurityHeaders() })
+  receive(http, { sandbox: isSandbox, headers: listSecurityHeaders(), overload })
   acceptJsonOnly(http)
   await http.register(cors, { origin: anyOrigin ? true : [...origins] })
   return http
+}
+
+/** Told with every answer, and written with every line that is logged about the request. */
+const requestIdHeader = 'request-id'
+
+/** A name of this process and a number: no other server's, and cheaper than a random one each. */
+function createRequestIds(random: Random): () => string {
+  const server = Buffer.from(random.bytes(6)).toString('base64url')
+  let requests = 0
+  return () => `${server}-${(++requests).toString(36)}`
 }
 
 /**
@@ -46,19 +61,26 @@ function listSecurityHeaders(): Record<string, string> {
   return Object.fromEntries(Object.entries(answer.getHeaders()).map(([name, value]) => [name, String(value)]))
 }
 
-/** Whoever comes while the server closes is refused as everywhere else; Fastify would answer in words of its own. */
+/**
+ * Whoever comes while the server closes is refused as everywhere else, where Fastify would answer in words of its own;
+ * and in overload, before anything is known of a request but its route. A socket that opens is such a request.
+ */
 function receive(
   http: FastifyInstance,
-  { sandbox, headers }: { sandbox: boolean; headers: Record<string, string> },
+  { sandbox, headers, overload }: { sandbox: boolean; headers: Record<string, string>; overload: Overload },
 ): void {
   let isClosing = false
   http.addHook('preClose', async () => {
     isClosing = true
   })
-  http.addHook('onRequest', (_request, reply, next) => {
-    reply.headers(headers)
-    if (isClosing) sendRefusal(reply, refuse('unavailable', { retryAfterMs: 1_000 }), sandbox)
-    else next()
+  http.addHook('onRequest', (request, reply, next) => {
+    reply.headers(headers).header(requestIdHeader, request.id)
+    if (isClosing) return sendRefusal(reply, refuse('unavailable', { retryAfterMs: 1_000 }), sandbox)
+    if (overload.isShedding && request.routeOptions.config.neverShed !== true && !overload.admit()) {
+      const { retryAfterMs } = limits.overload
+      return sendRefusal(reply, refuse('unavailable', { retryAfterMs }), sandbox)
+    }
+    next()
   })
 }
 

@@ -4,7 +4,7 @@
  */
 import { Socket } from 'node:net'
 import { addAbortSignal, Readable } from 'node:stream'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static, TSchema } from 'typebox'
 import { deviceHeader } from '#protocol/device.ts'
 import type { CallerKind, Operation } from '#protocol/operation.ts'
@@ -119,8 +119,8 @@ export function createBinder<C extends { kind: CallerKind }>(
       url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
       schema: routeSchema(operation),
       onRequest: (request, reply) => receive(operation, request, reply),
-      ...(operation.consumes ? { config: { consumes: operation.consumes } } : {}),
-      ...(operation.signed ? { config: { keepsBody: true }, preValidation: checkSignature } : {}),
+      config: routeConfig(operation),
+      ...(operation.signed && { preValidation: checkSignature }),
       handler: async (request: FastifyRequest, reply: FastifyReply) => {
         const idempotencyKey = readIdempotencyKey(operation, request)
         if (typeof idempotencyKey === 'object') return sendRefusal(reply, idempotencyKey, ports.sandbox)
@@ -149,6 +149,16 @@ export function createBinder<C extends { kind: CallerKind }>(
     })
   }
 }
+
+const routeConfig = (operation: Operation): FastifyContextConfig => ({
+  neverShed: isNeeded(operation),
+  ...(operation.consumes && { consumes: operation.consumes }),
+  ...(operation.signed && { keepsBody: true }),
+})
+
+/** What a server in overload answers all the same: whoever watches it, the operator, and news of money. */
+const isNeeded = ({ tag, callers, signed }: Operation): boolean =>
+  tag === 'health' || signed === true || (callers.length === 1 && callers[0] === 'operator')
 
 function tellWaits(reply: FastifyReply, waits: Waits | undefined): void {
   const timing = waits && formatWaits(waits)

@@ -16,11 +16,19 @@ export type Job = {
   run(shard: number): Promise<{ more: boolean }>
 }
 
+/** A turn of a job on this server, whatever it found to do. */
+export type JobTurn = { job: string; outcome: 'done' | 'failed' }
+
 export type Jobs = { start(): void; stop(): Promise<void> }
 
 export function createJobs(
   jobs: readonly Job[],
-  ports: { clock: Clock; database: Pick<Database, 'withLock'>; log: Pick<Logger, 'error'> },
+  ports: {
+    clock: Clock
+    database: Pick<Database, 'withLock'>
+    log: Pick<Logger, 'error'>
+    onTurn?: (turn: JobTurn) => void
+  },
 ): Jobs {
   let isStopping = false
   const running = new Set<Promise<void>>()
@@ -40,7 +48,13 @@ export function createJobs(
     if (isStopping) return
     ports.clock.after(job.everyMs, () => {
       const turn = runShards(job)
-        .catch((error: unknown) => ports.log.error({ err: error, job: job.name }, 'job failed'))
+        .then(
+          () => ports.onTurn?.({ job: job.name, outcome: 'done' }),
+          (error: unknown) => {
+            ports.log.error({ err: error, job: job.name }, 'job failed')
+            ports.onTurn?.({ job: job.name, outcome: 'failed' })
+          },
+        )
         .finally(() => {
           running.delete(turn)
           schedule(job)

@@ -18,6 +18,8 @@ export const typeOf = ({ headers }: FastifyRequest): string =>
 declare module 'fastify' {
   interface FastifyContextConfig {
     keepsBody?: boolean
+    /** Answered in overload as well. */
+    neverShed?: boolean
     /** The types of files that the route takes instead of JSON. */
     consumes?: readonly UploadType[]
   }

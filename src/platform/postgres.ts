@@ -27,6 +27,8 @@ export type Database = Tx & {
   snapshot<T>(run: (tx: Tx) => Promise<T>): Promise<T>
   /** Runs `run` while a transaction-level advisory lock is held, or says that another holds it. */
   withLock<T>(key: LockKey, run: () => Promise<T>): Promise<{ status: 'ran'; value: T } | { status: 'busy' }>
+  /** Connections of the pool that statements and transactions share, and how many wait for one. */
+  use(): { total: number; idle: number; waiting: number }
   close(): Promise<void>
 }
 
@@ -76,6 +78,7 @@ export function createDatabase(options: DatabaseOptions): Database {
           return row?.locked ? { status: 'ran' as const, value: await run() } : { status: 'busy' as const }
         },
       }),
+    use: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: async () => {
       await Promise.all([pool.end(), locks.end()])
     },

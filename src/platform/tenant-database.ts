@@ -40,6 +40,14 @@ export function followTenants({ game, tenants }: { game: Database; tenants: Data
       })
     },
     withLock: game.withLock,
+    use() {
+      const [ofGame, ofTenants] = [game.use(), tenants.use()]
+      return {
+        total: ofGame.total + ofTenants.total,
+        idle: ofGame.idle + ofTenants.idle,
+        waiting: ofGame.waiting + ofTenants.waiting,
+      }
+    },
     close: async () => {
       await Promise.all([game.close(), tenants.close()])
     },

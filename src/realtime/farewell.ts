@@ -11,6 +11,7 @@ import type { Connection } from './connection.ts'
 export type Farewell = {
   connected(connection: Connection): void
   disconnected(connection: Connection): void
+  count(): number
   /** Resolves when all connections are gone. */
   close(): Promise<void>
 }
@@ -32,6 +33,7 @@ export function createFarewell({ clock, random }: { clock: Clock; random: Random
   }
 
   return {
+    count: () => connections.size,
     connected(connection) {
       connections.add(connection)
       if (isClosing) dismiss(connection)

@@ -34,6 +34,8 @@ export type HubPorts = {
   claims: ReceptionPorts['claims']
   duties: ReceptionPorts['duties']
   chats: ReceptionPorts['chats']
+  /** After the sessions of a tick have spoken. */
+  onTick?: (tookMs: number) => void
 }
 
 /** One client, as the WebSocket brings it. */
@@ -52,6 +54,7 @@ export type Hub = {
   connect(wire: Wire, handshake: Handshake): Visitor
   /** Closes the player's sockets and forgets the tokens. */
   ban(playerId: string): void
+  count(): { sockets: number; players: number }
   /** Says goodbye to everyone; resolves when all sockets are gone. The index is its owner's to close. */
   close(): Promise<void>
 }
@@ -60,7 +63,7 @@ const INTERNAL_ERROR = 1011
 
 export function createHub(ports: HubPorts): Hub {
   const { clock, index, around, channels, requests } = ports
-  const ticker = createTicker(clock)
+  const ticker = createTicker(clock, ports.onTick)
   const crowd = createCrowd({ around, ticker })
   const { nearby } = requests
   const requestCrowd = createCrowd({ around: nearby, ticker })
@@ -114,6 +117,7 @@ export function createHub(ports: HubPorts): Hub {
       }
     },
     ban,
+    count: roster.count,
     close: () => (closing ??= closeAll()),
   }
 }

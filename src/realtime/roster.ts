@@ -35,6 +35,7 @@ export type Roster = {
   /** Connections are counted from the handshake on. */
   connected(connection: Connection): void
   disconnected(connection: Connection): void
+  count(): { sockets: number; players: number }
   /** Says goodbye to everyone, in waves; resolves when all connections are gone. */
   close(): Promise<void>
 }
@@ -113,6 +114,7 @@ export function createRoster({ channels, clock, random }: RosterPorts): Roster {
     },
     connected: farewell.connected,
     disconnected: farewell.disconnected,
+    count: () => ({ sockets: farewell.count(), players: sessionsOf.size }),
     async close() {
       parking.close()
       await farewell.close()

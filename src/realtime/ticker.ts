@@ -16,7 +16,7 @@ export type Ticker = {
 
 type Round = { dirty: Set<Ticking>; cancel: Cancel | undefined }
 
-export function createTicker(clock: Clock): Ticker {
+export function createTicker(clock: Clock, onTick?: (tookMs: number) => void): Ticker {
   /** By length of the tick: one timer each. */
   const rounds = new Map<number, Round>()
   let isClosed = false
@@ -40,7 +40,9 @@ export function createTicker(clock: Clock): Ticker {
     const sessions = [...round.dirty]
     round.dirty.clear()
     round.cancel = undefined
+    const startedMs = clock.nowMs()
     for (const session of sessions) if (session.tick()) mark(session)
+    onTick?.(clock.nowMs() - startedMs)
   }
 
   return {

@@ -1,7 +1,7 @@
 /** Owns `webhook_endpoints`, `webhook_events`, `webhook_deliveries`, `webhook_attempts`; triggers add events, too. */
 import { testEventType, type WebhookEventType } from '#protocol/rest/webhook-events.ts'
 import { keysetParams } from '#platform/page.ts'
-import { loadStatements, lockNumber, type Row } from '#platform/postgres.ts'
+import { loadStatements, lockNumber, type Row, type Tx } from '#platform/postgres.ts'
 import type { Attempt, AttemptFault, Delivery, DeliveryState, Leased } from './delivery.ts'
 import type { DisabledReason, Endpoint, Owner } from './endpoint.ts'
 import type { KeptEvent } from './event.ts'
@@ -13,7 +13,7 @@ const sql = loadStatements(import.meta.url, [
   ...(['take-new', 'add-deliveries', 'add-test', 'promote', 'lock-ripe-endpoints', 'lease'] as const),
   ...(['end-lease', 'add-attempt', 'list-deliveries', 'find-delivery', 'list-attempts'] as const),
   ...(['restart', 'restart-range', 'list-old', 'list-queues-of', 'delete-events'] as const),
-  ...(['list-undelivered', 'purge-deliveries', 'purge-endpoints'] as const),
+  ...(['list-undelivered', 'purge-deliveries', 'purge-endpoints', 'measure-queue'] as const),
 ])
 
 const toDate = (atMs: number | null): Date | null => (atMs === null ? null : new Date(atMs))
@@ -252,3 +252,9 @@ const toAttempt = (row: AttemptRow): Attempt => ({
   ...(row.fault !== null && { fault: row.fault }),
   ...(row.response !== null && { text: row.response }),
 })
+
+/** How many deliveries wait, and for how many seconds the first of them has been due. */
+export async function measureQueue(tx: Tx): Promise<{ waiting: number; lagS: number }> {
+  const [row] = await tx.query<{ waiting: number; lag: number }>(sql['measure-queue'])
+  return { waiting: row?.waiting ?? 0, lagS: row?.lag ?? 0 }
+}

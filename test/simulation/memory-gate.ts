@@ -41,6 +41,7 @@ export function createMemoryGate({ ask, identity }: RedisLine): ClaimGate & Gate
     },
     readOutbox: (partition, cursor, options) => ask(redis => redis.readOutbox(partition, cursor, options)),
     findPending: (cursors, minAgeMs) => ask(redis => redis.findPending(cursors, minAgeMs)),
+    oldestPendingMs: cursors => ask(redis => redis.oldestPendingMs(cursors)),
     async trimOutbox(partition, cursor, keptMs) {
       const oldest = Number(cursor.split('-')[0]) - keptMs
       if (oldest > 0) await ask(redis => redis.trimOutbox(partition, oldest))

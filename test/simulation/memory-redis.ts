@@ -64,6 +64,15 @@ export function createMemoryRedis({ identity, nowMs, onReserve }: RedisOptions, 
           return readEntries(keys, partition, { after, newest: nowMs() - minAgeMs, limit: 1 }).length > 0
         })
         .sort((a, b) => a - b),
+    oldestPendingMs: (cursors: ReadonlyMap<number, string>) =>
+      Math.max(
+        0,
+        ...keys.partitions().flatMap(partition => {
+          const after = cursors.get(partition) ?? '0-0'
+          const [head] = readEntries(keys, partition, { after, newest: nowMs(), limit: 1 })
+          return head === undefined ? [] : [nowMs() - Number(head.entryId.split('-')[0])]
+        }),
+      ),
     /** A replica that is promised to be this one, `lagMs` behind. */
     copy: (options: RedisOptions, lagMs: number) => {
       const replica = keys.copy(options.nowMs)

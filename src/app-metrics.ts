@@ -1,0 +1,182 @@
+/** What operators see of a running server: each figure of /metrics that is no request's, and where it comes from. */
+import type { FastifyInstance } from 'fastify'
+import { Counter, Histogram, type Registry } from 'prom-client'
+import type { Logger } from 'pino'
+import type { Clock } from '#platform/clock.ts'
+import type { ReadyConfig } from '#platform/config.ts'
+import type { Connections } from '#platform/connections.ts'
+import type { JobTurn } from '#platform/jobs.ts'
+import { addGauge, createRegistry, observeRequests, registerMetrics, type Sample } from '#platform/metrics.ts'
+import { createOverload, type Overload } from '#platform/overload.ts'
+import { createDatabase } from '#platform/postgres.ts'
+import { chainRecord } from './chain/postgres.ts'
+import type { Claims } from './claims/claims.ts'
+import { deadLetterRecord } from './claims/postgres.ts'
+import { reconcileRecord } from './ledger/postgres.ts'
+import { createBooksWatch } from './ledger/books-watch.ts'
+import { reconcileLedger } from './ledger/reconcile.ts'
+import type { Hub } from './realtime/hub.ts'
+import { measureQueue } from './webhooks/postgres.ts'
+
+type Ports = { config: ReadyConfig; connections: Connections; clock: Clock; log: Logger }
+
+/** What exists only when the game is composed. */
+type Shown = { claims: Pick<Claims, 'unsettledSinceMs' | 'outboxLagMs'>; hub: Pick<Hub, 'count'> }
+
+type Parts = Ports & Shown & { registry: Registry; overload: Overload }
+
+/** A count of whole tables may take long, and nobody waits for it. */
+const reconcileTimeoutMs = 120_000
+
+export function composeMetrics(ports: Ports) {
+  const { config, connections, clock } = ports
+  const registry = createRegistry()
+  const overload = createOverload({ clock, waiting: () => connections.database.use().waiting })
+  let closeBooks = async () => {}
+  return {
+    ...createEventFigures(registry),
+    overload,
+    /** Before the first route. */
+    observe: (http: FastifyInstance) => observeRequests(http, registry),
+    /** Adds /metrics. */
+    show(http: FastifyInstance, shown: Shown) {
+      const { operatorKey, metricsKey = operatorKey, isSandbox } = config
+      closeBooks = addGauges({ ...ports, ...shown, registry, overload }).close
+      registerMetrics(http, registry, { keys: [operatorKey, metricsKey], sandbox: isSandbox })
+    },
+    async close() {
+      overload.stop()
+      await closeBooks()
+    },
+  }
+}
+
+/** What parts of the game tell as it happens. */
+function createEventFigures(registry: Registry) {
+  const registers = [registry]
+  const rebuilds = new Counter({
+    ...{ name: 'hexbao_gate_rebuilds_total', help: 'Gates that were filled from PostgreSQL.', registers },
+  })
+  const turns = new Counter({
+    ...{ name: 'hexbao_job_turns_total', help: 'Turns of periodic work, by outcome.', registers },
+    labelNames: ['job', 'outcome'],
+  })
+  const ticks = new Histogram({
+    ...{ name: 'hexbao_tick_duration_seconds', help: 'How long the sessions of a tick spoke.', registers },
+    buckets: [0.001, 0.005, 0.025, 0.1, 0.25, 1],
+  })
+  return {
+    onRebuilt: () => rebuilds.inc(),
+    onTurn: ({ job, outcome }: JobTurn) => turns.inc({ job, outcome }),
+    onTick: (tookMs: number) => ticks.observe(tookMs / 1_000),
+  }
+}
+
+const one = (value: number | undefined): Sample[] => (value === undefined ? [] : [{ value }])
+
+/** Everything that is read when somebody looks; `close` ends what reading took. */
+function addGauges(parts: Parts): { close(): Promise<void> } {
+  const { registry, hub, overload, claims, clock } = parts
+  const add = (name: string, help: string, read: () => Sample[] | Promise<Sample[]>, labels: string[] = []) =>
+    addGauge(registry, { name: `hexbao_${name}`, help, labels }, read)
+
+  add('sockets', 'Sockets that are open.', () => one(hub.count().sockets))
+  add('players_connected', 'Players with a session here.', () => one(hub.count().players))
+  add('admitted_share', 'Share of requests that is let in: below 1 there is overload.', () =>
+    one(overload.figures().share),
+  )
+  add('requests_shed', 'Requests refused for overload since the start.', () => one(overload.figures().shed))
+  add('unsettled_age_seconds', 'Age of the oldest win of this server that waits for PostgreSQL.', () => {
+    const sinceMs = claims.unsettledSinceMs()
+    return one(sinceMs === undefined ? 0 : (clock.nowMs() - sinceMs) / 1_000)
+  })
+  addPools(parts, add)
+  addBacklogs(parts, add)
+  return addBooks(parts, add)
+}
+
+type Add = (name: string, help: string, read: () => Sample[] | Promise<Sample[]>, labels?: string[]) => void
+
+function addPools({ connections }: Parts, add: Add): void {
+  add(
+    'postgres_connections',
+    'Connections to PostgreSQL, and statements that wait for one.',
+    () => {
+      const { total, idle, waiting } = connections.database.use()
+      return [
+        { labels: { state: 'busy' }, value: total - idle },
+        { labels: { state: 'idle' }, value: idle },
+        { labels: { state: 'waiting' }, value: waiting },
+      ]
+    },
+    ['state'],
+  )
+}
+
+/**
+ * What waits in the stores for one of the servers. One that does not answer shows nothing here, and 0 as `up`: the page
+ * itself never depends on them.
+ */
+function addBacklogs({ connections: { game, redis }, claims }: Parts, add: Add): void {
+  const up = { postgres: 1, redis: 1 }
+  const attempt = async (store: keyof typeof up, read: () => Promise<number>): Promise<Sample[]> => {
+    try {
+      const value = await read()
+      up[store] = 1
+      return [{ value }]
+    } catch {
+      // Logged where the connection is; a figure that is missing says the rest.
+      up[store] = 0
+      return []
+    }
+  }
+  add('outbox_lag_seconds', "Age of the oldest reservation behind the sweeper's cursor.", () =>
+    attempt('redis', async () => (await claims.outboxLagMs()) / 1_000),
+  )
+  add('dead_letters', 'Reservations that PostgreSQL refuses and an operator has to look at.', () =>
+    attempt('postgres', () => deadLetterRecord.countLetters(game)),
+  )
+  add('unlinked_transfers', 'Transfers that wait for their link of the audit chain.', () =>
+    attempt('postgres', () => chainRecord.countUnlinked(game)),
+  )
+  add('webhooks_waiting', 'Deliveries that are due or wait for their next attempt.', () =>
+    attempt('postgres', async () => (await measureQueue(game)).waiting),
+  )
+  add('webhook_lag_seconds', 'How long the delivery that is due for longest has been due.', () =>
+    attempt('postgres', async () => (await measureQueue(game)).lagS),
+  )
+  add(
+    'store_up',
+    'Whether a store answered just now.',
+    async () => {
+      await attempt('redis', async () => (await redis.ping()).length)
+      return Object.entries(up).map(([store, value]) => ({ labels: { store }, value }))
+    },
+    ['store'],
+  )
+}
+
+function addBooks({ config: { databaseUrl }, clock, log }: Parts, add: Add): { close(): Promise<void> } {
+  const database = createDatabase({
+    ...{ url: databaseUrl, role: 'hexbao_game', connections: 1, statementTimeoutMs: reconcileTimeoutMs },
+    onIdleError: error => log.warn({ err: error }, 'connection'),
+  })
+  const books = createBooksWatch({
+    ...{ reconcile: () => reconcileLedger({ record: reconcileRecord, database }), clock, log },
+  })
+  add('oversold', 'Envelopes with more or other shares won than they had.', () => one(books.read()?.oversold))
+  add('double_paid', 'Claims or coupons that were not paid exactly once.', () =>
+    one(books.read()?.doublePaid),
+  )
+  add('unbalanced', 'Every other difference that the books show.', () => one(books.read()?.unbalanced))
+  add('books_age_seconds', 'Age of the last count of the books.', () => {
+    const countedAtMs = books.read()?.countedAtMs
+    return one(countedAtMs === undefined ? undefined : (clock.nowMs() - countedAtMs) / 1_000)
+  })
+  return {
+    async close() {
+      await books.settle()
+      await database.close()
+    },
+  }
+}
