@@ -19,7 +19,7 @@ export const campaignErrors = {
     help:
       'area_…: rings are closed, outer ones counter-clockwise, cut at the antimeridian, in your verified area. ' +
       'schedule_…: see the limits. too_late: the last minute has begun. coupons_expire: before the campaign ends. ' +
-      'The others: as they say.',
+      'holds_coupons: there is no money in it to add to; upload more coupons. The others: as they say.',
     reasons: [
       'area_open',
       'area_vertices',
@@ -43,6 +43,7 @@ export const campaignErrors = {
       'pool_unknown',
       'pool_void',
       'coupons_expire',
+      'holds_coupons',
     ],
   }),
   drop_refused: entry({

@@ -113,11 +113,11 @@ export type App = {
   http: FastifyInstance
   jobs: Jobs
   /** Says goodbye to the sockets, settles what is reserved, closes every connection. */
-  close(): Promise<void>
+  close(how?: { isReplaced?: boolean }): Promise<void>
 }
 
-/** So long balancers are told before anything closes; a sandbox has none. */
-const noticeMs = 2_000
+/** How long balancers are told before anything closes; how long whoever is connected may still ask who is replaced. */
+const closing = { noticeMs: 2_000, handOverMs: 500 }
 /** How long a shutdown waits for PostgreSQL to take what is reserved; the rest is another server's sweeper's. */
 const drainMs = 5_000
 
@@ -173,8 +173,7 @@ export async function createApp({
     record: budgetRecord,
     listFrozen: () => listStops(game),
     channel: createFreezeChannel({ redis, subscriber, prefix: redisPrefix, log }),
-    isHolder,
-    ...{ noteAction, clock, random, log },
+    ...{ isHolder, noteAction, clock, random, log },
   })
   await budgets.start()
 
@@ -192,8 +191,7 @@ export async function createApp({
     gate: createGate(redis, runner),
     sweepGate: createGate(sweepRedis, createScriptRunner(sweepRedis)),
     record,
-    budgets,
-    positions,
+    ...{ budgets, positions },
     ...{ announcer, clock, random, log, hmacSecret, isRowError },
     findBanned: playerRecord.findBanned,
     ...{ onSettled: figures.onSettled, onRevealed: figures.onRevealed, onRebuilt: metrics.onRebuilt },
@@ -380,9 +378,11 @@ export async function createApp({
   return {
     http,
     jobs,
-    async close() {
-      health.drain()
-      if (!isSandbox) await clock.sleep(noticeMs)
+    async close({ isReplaced = false } = {}) {
+      // A successor listens on the same port: no balancer has to look elsewhere, and nobody new comes here.
+      if (isReplaced) http.server.close()
+      else health.drain()
+      if (!isSandbox || isReplaced) await clock.sleep(isReplaced ? closing.handOverMs : closing.noticeMs)
       figures.stop()
       // Closing HTTP says goodbye to the sockets first.
       await http.close()

@@ -2,8 +2,9 @@
  * The server. `npm start` runs it with `--local`: it joins or starts private PostgreSQL and Redis, keeps generated
  * secrets in DATA_DIR, seeds a demo once, and prints a banner. Without it, everything comes from the environment.
  *
- * Usage: server [--local] [--migrate] [--banner text|json] [--yes]
+ * Usage: server [--local] [--migrate] [--banner text|json] [--yes] [--workers N]
  */
+import cluster from 'node:cluster'
 import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
@@ -15,6 +16,7 @@ import { type Config, loadConfig, makeCouponKeys, type ReadyConfig, requireReady
 import { chooseInstallMode } from '#platform/embedded/install.ts'
 import { createPassword, keepSecret } from '#platform/embedded/run-file.ts'
 import { joinServices } from '#platform/embedded/services.ts'
+import { checkBudget } from '#platform/connections.ts'
 import { createLogger } from '#platform/logger.ts'
 import { checkSchema, migrate } from '#platform/migrations.ts'
 import { systemRandom } from '#platform/random.ts'
@@ -23,6 +25,7 @@ import { printBanner } from './banner.ts'
 import { prepareDemo } from './demo.ts'
 import { readFailpoint } from './failpoint.ts'
 import { stopOnce } from './stop.ts'
+import { retire, startWorkers } from './workers.ts'
 
 const { values: flags } = parseArgs({
   options: {
@@ -30,6 +33,7 @@ const { values: flags } = parseArgs({
     migrate: { type: 'boolean', default: false },
     banner: { type: 'string', default: 'text' },
     yes: { type: 'boolean', default: false },
+    workers: { type: 'string', default: '1' },
   },
 })
 
@@ -98,7 +102,7 @@ async function refuseRiskyServices(config: ReadyConfig): Promise<void> {
   if (faults.length > 0) throw new Error(formatMoneyFaults(faults))
 }
 
-async function listen(app: App, config: ReadyConfig): Promise<string> {
+async function listen(app: App, config: ReadyConfig): Promise<number> {
   try {
     await app.http.listen({ port: config.port, host: config.host })
   } catch (error) {
@@ -107,7 +111,10 @@ async function listen(app: App, config: ReadyConfig): Promise<string> {
       cause: error,
     })
   }
-  const { port } = app.http.server.address() as AddressInfo
+  return (app.http.server.address() as AddressInfo).port
+}
+
+function urlOf(config: ReadyConfig, port: number): string {
   const isEverywhere = config.host === '0.0.0.0' || config.host === '::'
   const host = isEverywhere ? '127.0.0.1' : config.host
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
@@ -120,18 +127,51 @@ async function main(): Promise<void> {
   const config = flags.local ? await provide(loaded) : requireReady(loaded)
   await prepareSchema(config)
   await refuseRiskyServices(config)
+  const port = countWorkers() > 1 ? await serveByWorkers(config) : await serve(config)
+  if (cluster.isPrimary) await introduce(config, urlOf(config, port))
+}
 
+const mostWorkers = 64
+
+function countWorkers(): number {
+  const count = Number(flags.workers)
+  if (Number.isInteger(count) && count >= 1 && count <= mostWorkers) return count
+  throw new Error(`--workers is a number from 1 to ${mostWorkers}`)
+}
+
+async function serveByWorkers(config: ReadyConfig): Promise<number> {
+  const count = countWorkers()
+  await checkBudget(config, count)
+  const workers = startWorkers({
+    ...{ config, count, progress },
+    onGiveUp: error => stopping.begin({ error }),
+  })
+  undo.push(workers.stop)
+  return workers.port
+}
+
+async function serve(config: ReadyConfig): Promise<number> {
   const log = createLogger(config.logLevel)
   const reach = readFailpoint(process.env.FAILPOINT, config)
   const app = await createApp({ config, clock: systemClock, random: systemRandom, log, reach })
-  undo.push(() => app.close())
-  const url = await listen(app, config)
+  let isReplaced = false
+  undo.push(() => app.close({ isReplaced }))
+  process.on('message', message => {
+    if (message !== retire) return
+    isReplaced = true
+    stopping.begin({ signal: 'replaced' })
+  })
+  const port = await listen(app, config)
   if (config.runsJobs) app.jobs.start()
+  if (!flags.local) log.info({ url: urlOf(config, port), mode: config.mode }, 'hexbao listens')
+  return port
+}
 
+/** Says where it is, and what there is to try. */
+async function introduce(config: ReadyConfig, url: string): Promise<void> {
   const hasDemo = flags.local && config.isSandbox && config.jwt.secret !== undefined
   const demo = hasDemo ? await prepareDemo({ ...config, url, progress }) : undefined
-  if (flags.local) await printBanner({ url, config, demo, format: flags.banner })
-  else log.info({ url, mode: config.mode }, 'hexbao listens')
+  if (flags.local) await printBanner({ url, config, demo, format: flags.banner === 'json' ? 'json' : 'text' })
 }
 
 const stopping = stopOnce(
@@ -140,7 +180,8 @@ const stopping = stopOnce(
     else if (flags.local) progress(`${cause.signal}: stopping …`)
     await shutDown()
   },
-  { withinMs: shutdownMs },
+  // Whoever waits for others gives them time.
+  { withinMs: flags.workers === '1' ? shutdownMs : shutdownMs + 5_000 },
 )
 
 const describeError = (error: unknown): string =>

@@ -8,7 +8,11 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 export type StopCause = { signal: string } | { error: unknown }
 
-export type Stopping = { hasBegun(): boolean }
+export type Stopping = {
+  hasBegun(): boolean
+  /** For another cause than a signal or an error that nobody caught. */
+  begin(cause: StopCause): void
+}
 
 /** Exits with 0 after a signal; with 1 after an error, or when `stop` fails or takes longer than `withinMs`. */
 export function stopOnce(stop: (cause: StopCause) => Promise<void>, options: { withinMs: number }): Stopping {
@@ -29,5 +33,5 @@ export function stopOnce(stop: (cause: StopCause) => Promise<void>, options: { w
   for (const signal of signals) process.on(signal, () => void begin({ signal }))
   process.on('uncaughtException', error => void begin({ error }))
   process.on('unhandledRejection', error => void begin({ error }))
-  return { hasBegun: () => hasBegun }
+  return { hasBegun: () => hasBegun, begin: cause => void begin(cause) }
 }

@@ -13,10 +13,9 @@ import {
   type BatchRecord,
   type BatchTerms,
   drawBatch,
-  fundBatch,
+  insertBatch,
 } from '../envelopes/batch.ts'
 import { closeSome, type DroppedPorts, openSome } from '../envelopes/dropped.ts'
-import type { Point } from '../geo/point.ts'
 import { campaignOf, dropOf } from '../ledger/account.ts'
 import type { Campaign } from './campaign.ts'
 import { couponsOf, type Drop, placedCouponsOf } from './drop.ts'
@@ -37,10 +36,7 @@ export type FillPorts = Pick<CampaignPorts, 'database' | 'record' | 'ledger' | '
 /** A batch is 500 envelopes, or as many as have 4,000 shares: some 100 ms, and never 50 ms of computing at once. */
 const most = { envelopes: 500, shares: 4_000 }
 
-/** Half a second of each drop, so that a large one does not keep a small one waiting. */
-const batchesATurn = 4
-
-/** Some batches of each drop whose turn it is. */
+/** One batch of each drop whose turn it is, so that a large one does not keep a small one waiting. */
 export async function fillDrops(ports: FillPorts, next: NextIds): Promise<{ more: boolean }> {
   const { database, record } = ports
   let more = false
@@ -62,7 +58,6 @@ async function fillOrGiveUp(ports: FillPorts, drop: Drop): Promise<boolean> {
   try {
     await fill(ports, drop)
   } catch (error) {
-    if (error instanceof Overtaken) return true
     if (!isRowError(error)) throw error
     log.error({ err: error, dropId: drop.id }, 'a drop cannot be made; it is undone')
     await database.transact(async tx => {
@@ -74,59 +69,24 @@ async function fillOrGiveUp(ports: FillPorts, drop: Drop): Promise<boolean> {
   return true
 }
 
-/**
- * Some batches, one behind the other and two at a time: what one inserts nobody waits for, so it does that while the
- * one before moves its money, which takes the rows of the drop and of its account.
- */
 async function fill(ports: FillPorts, drop: Drop): Promise<void> {
   const { database, record } = ports
   const campaign = await record.find(database, drop.campaignId)
   if (campaign === undefined) return
   const count = Math.min(most.envelopes, Math.max(1, Math.floor(most.shares / drop.terms.shares)))
-  const range = { from: drop.placed, count: count * batchesATurn }
-  const places = await record.readPlaces(database, drop.id, range)
-  let before: Promise<void> = Promise.resolve()
-  for (let from = 0; from < places.length; from += count) {
-    const batch = { campaign, drop, from: drop.placed + from, places: places.slice(from, from + count) }
-    const under = placeBatch(ports, batch, before)
-    // Its failure is told by whoever waits for it: the next batch, or this function.
-    under.catch(() => undefined)
-    await before
-    before = under
-  }
-  await before
-}
-
-type PlaceBatch = { campaign: Campaign; drop: Drop; from: number; places: readonly Point[] }
-
-/** Commits behind `before`, or fails with it. */
-async function placeBatch(
-  ports: FillPorts,
-  { campaign, drop, from, places }: PlaceBatch,
-  before: Promise<void>,
-): Promise<void> {
-  const { database, record, batches } = ports
+  const places = await record.readPlaces(database, drop.id, { from: drop.placed, count })
   const terms = termsOf(campaign, drop, ports.clock.nowMs())
-  const envelopes = drawBatch(ports, terms, places)
-  const isCash = campaign.couponPoolId === null
+  const envelopes: BatchEnvelope[] = drawBatch(ports, terms, places)
   await database.transact(async tx => {
-    if (isCash) await batches.insertBatch(tx, terms, { envelopes, couponIds: [] })
-    await before
     const locked = await record.lockDrop(tx, drop.id)
-    if (locked?.state !== 'filling' || locked.placed !== from) throw new Overtaken()
-    // Coupons leave their pool in order, so these rows have to wait.
+    if (locked?.state !== 'filling' || locked.placed !== drop.placed) return
     const couponIds = await placeCoupons(ports, tx, { campaign, drop, envelopes })
-    if (couponIds !== undefined) await batches.insertBatch(tx, terms, { envelopes, couponIds })
-    await fundBatch(ports, tx, terms, envelopes)
-    const placed = from + envelopes.length
+    const ofBatch = { record: ports.batches, ledger: ports.ledger }
+    await insertBatch(ofBatch, tx, { terms, envelopes, couponIds })
+    const placed = drop.placed + envelopes.length
     const state = placed === drop.envelopes ? 'live' : 'filling'
     await record.storeDrop(tx, { ...locked, placed, state })
   })
-}
-
-/** The drop was undone, or another server filled it: what was inserted is rolled back. */
-class Overtaken extends Error {
-  override name = 'Overtaken'
 }
 
 async function placeCoupons(

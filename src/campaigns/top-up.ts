@@ -26,6 +26,7 @@ export async function topUpCampaign(
     if (campaign?.merchantId !== caller.id) return refuse('not_found')
     const { state, currency, version } = campaign
     if (!takesDrops(state)) return refuse('campaign_state', { reason: state })
+    if (campaign.couponPoolId !== null) return refuse('campaign_refused', { reason: 'holds_coupons' })
     const amountMinor = BigInt(body.amountMinor)
     const budgetMinor = campaign.budgetMinor + amountMinor
     if (budgetMinor > limits.money.maxMinor) return refuse('campaign_refused', { reason: 'budget_too_large' })

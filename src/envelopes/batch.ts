@@ -54,7 +54,7 @@ export type BatchRecord = {
   ): Promise<void>
 }
 
-export type BatchPorts = { ledger: Pick<Ledger, 'post'>; clock: Clock; random: Random }
+export type BatchPorts = { record: BatchRecord; ledger: Pick<Ledger, 'post'>; clock: Clock; random: Random }
 
 /** Computed before the transaction: splits and hashes are most of the work. */
 export function drawBatch(
@@ -80,21 +80,29 @@ function drawAmounts(
     : splitLucky({ total: totalMinor, shares: shareCount, seed })
 }
 
-/** Puts the money into envelopes that this transaction inserted; where coupons are in them, there is nothing to do. */
-export async function fundBatch(
-  { ledger }: Pick<BatchPorts, 'ledger'>,
+export async function insertBatch(
+  { record, ledger }: Pick<BatchPorts, 'record' | 'ledger'>,
   tx: Tx,
-  { merchantId, dropId, currency, totalMinor, createdAtMs }: BatchTerms,
-  envelopes: readonly BatchEnvelope[],
+  {
+    terms,
+    envelopes,
+    couponIds = [],
+  }: { terms: BatchTerms; envelopes: readonly BatchEnvelope[]; couponIds?: readonly string[] | undefined },
 ): Promise<void> {
+  await record.insertBatch(tx, terms, { envelopes, couponIds })
+  const { merchantId, dropId, currency, totalMinor, createdAtMs } = terms
   if (totalMinor === 0n) return
-  const hider = { kind: 'merchant' as const, id: merchantId }
-  const debit = dropOf(dropId, currency)
+  const source = dropOf(dropId, currency)
+  const funded = envelopes.map(({ id }) => ({
+    id,
+    hider: { kind: 'merchant' as const, id: merchantId },
+    currency,
+  }))
   await ledger.post(
     tx,
-    envelopes.map(({ id }) => ({
-      ...fundEscrow({ id, hider, currency }, { amountMinor: totalMinor, atMs: createdAtMs }),
-      debit,
+    funded.map(one => ({
+      ...fundEscrow(one, { amountMinor: totalMinor, atMs: createdAtMs }),
+      debit: source,
     })),
   )
 }

@@ -1,8 +1,9 @@
 /** The connections of one server: two pools to PostgreSQL, and three to Redis, so that none holds up another. */
 import type { Redis } from 'ioredis'
+import { Client } from 'pg'
 import type { Logger } from 'pino'
 import type { ReadyConfig } from './config.ts'
-import { createDatabase, type Database } from './postgres.ts'
+import { createDatabase, type Database, lockConnections } from './postgres.ts'
 import { awaitRedis, closeRedis, connectRedis } from './redis.ts'
 import { followTenants, tenantConnections } from './tenant-database.ts'
 
@@ -49,4 +50,27 @@ export async function openConnections(
       await database.close()
     },
   }
+}
+
+/** Beside the servers' own there are tools, and whoever counts the books. */
+const spareConnections = 10
+
+/** Throws where PostgreSQL takes fewer connections than so many servers, and one that replaces another, may open. */
+export async function checkBudget(
+  { databaseUrl, databaseConnections }: Pick<ReadyConfig, 'databaseUrl' | 'databaseConnections'>,
+  servers: number,
+): Promise<void> {
+  const client = new Client({ connectionString: databaseUrl })
+  await client.connect()
+  const setting = "select current_setting('max_connections')::int as most"
+  const { rows } = await client.query<{ most: number }>(setting)
+  await client.end()
+  const most = rows[0]?.most ?? 0
+  const each = databaseConnections + lockConnections + tenantConnections
+  const wanted = (servers + 1) * each + spareConnections
+  if (wanted <= most) return
+  throw new Error(
+    `${servers} workers and a successor want ${each} connections each, ${wanted} with the tools, and PostgreSQL ` +
+      `takes ${most}: lower DATABASE_CONNECTIONS (${databaseConnections}), or raise max_connections`,
+  )
 }

@@ -20,15 +20,19 @@ export function handleFaults(app: FastifyInstance, { sandbox }: { sandbox: boole
 }
 
 /** Options of Fastify: what it would answer in its own words before there is a route, or a request at all. */
-export const describeEarlyFaults = ({ sandbox }: { sandbox: boolean }) => ({
+export const describeEarlyFaults = ({ sandbox, headers }: { sandbox: boolean; headers: Headers }) => ({
   frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void => {
-    sendRefusal(reply, refusalOf(error), sandbox)
+    sendRefusal(reply.headers(headers), refusalOf(error), sandbox)
   },
-  clientErrorHandler: refuseNoise,
+  clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket): void =>
+    refuseNoise(error, socket, headers),
 })
 
+/** What is sent with every answer, this early too. */
+type Headers = Readonly<Record<string, string>>
+
 /** Bytes that are no HTTP, headers without end, requests that never finish: there is a socket and nothing else. */
-function refuseNoise(error: NodeJS.ErrnoException, socket: Socket): void {
+function refuseNoise(error: NodeJS.ErrnoException, socket: Socket, headers: Headers): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return
   const problem = toProblem(refuse('bad_request', { detail: 'This is not a request in HTTP.' }), false)
   const body = JSON.stringify(problem)
@@ -37,6 +41,7 @@ function refuseNoise(error: NodeJS.ErrnoException, socket: Socket): void {
     'Connection: close',
     'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ]
   if (socket.writable) socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
   socket.destroy()

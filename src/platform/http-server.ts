@@ -20,6 +20,7 @@ export async function createHttpServer(
   { isSandbox, trustedProxies, origins }: Pick<Config, 'isSandbox' | 'trustedProxies' | 'origins'>,
   { log, anyOrigin, overload, random }: ServerPorts,
 ): Promise<FastifyInstance> {
+  const headers = listSecurityHeaders()
   const http = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -30,11 +31,11 @@ export async function createHttpServer(
     requestTimeout: limits.http.requestTimeoutMs,
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     return503OnClosing: false,
-    ...describeEarlyFaults({ sandbox: isSandbox }),
+    ...describeEarlyFaults({ sandbox: isSandbox, headers }),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   })
   handleFaults(http, { sandbox: isSandbox })
-  receive(http, { sandbox: isSandbox, headers: listSecurityHeaders(), overload })
+  receive(http, { sandbox: isSandbox, headers, overload })
   acceptJsonOnly(http)
   await http.register(cors, { origin: anyOrigin ? true : [...origins] })
   return http

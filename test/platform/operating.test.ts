@@ -1,4 +1,5 @@
 /** What an operator sees of a server, and what the server does when it is asked for more than it can do. */
+import { type AddressInfo, connect } from 'node:net'
 import { Writable } from 'node:stream'
 import fc from 'fast-check'
 import t from 'tap'
@@ -130,6 +131,28 @@ t.test('an answer names the request as the log does, and the log hides what is s
   t.equal(entry.reqId, first.headers['request-id'])
   t.equal(lines.length, 2, 'once each')
   t.notMatch(lines.join(''), /tok-123|secret-456|31\.2345/)
+})
+
+t.test('what is refused before it is a request has the same headers', async t => {
+  const config = { isSandbox: false, trustedProxies: [], origins: [] }
+  const log = createLogger('silent')
+  const http = await createHttpServer(config, {
+    log,
+    anyOrigin: false,
+    overload: never,
+    random: systemRandom,
+  })
+  t.teardown(() => http.close())
+  const refused = await http.inject('/%E0%A4%A')
+  t.equal(refused.statusCode, 400)
+  t.equal(refused.headers['x-content-type-options'], 'nosniff')
+  await http.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = http.server.address() as AddressInfo
+  const socket = connect(port, '127.0.0.1')
+  socket.write('NOISE\r\n\r\n')
+  const said = (await socket.setEncoding('utf8').toArray()).join('')
+  t.match(said, /^HTTP\/1\.1 400 /)
+  t.match(said, /^x-content-type-options: nosniff\r$/m)
 })
 
 t.test('labels do not grow with what clients send', async t => {

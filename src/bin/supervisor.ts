@@ -1,0 +1,104 @@
+/**
+ * What the first of several processes decides about the others, as a pure function of what happens to them: who is
+ * started, who is to go, and when to give up. A rolling restart takes one worker at a time: its successor is ready
+ * before it goes, so there are never fewer of them.
+ */
+export type WorkerEvent =
+  | { type: 'ready'; id: number }
+  | { type: 'exited'; id: number; atMs: number }
+  | { type: 'restart' }
+  | { type: 'stop' }
+
+export type Order =
+  | { order: 'start'; id: number; afterMs: number }
+  /** No longer listen, finish what is under way, go. */
+  | { order: 'retire'; id: number }
+  | { order: 'stop'; id: number }
+  | { order: 'give_up'; reason: string }
+  | { order: 'done' }
+
+/** As many deaths of workers within a minute are no accident any more. */
+const patience = { deathsEach: 3, withinMs: 60_000 }
+const backOff = { firstMs: 100, mostMs: 5_000 }
+
+/** Notes a death: how long the next start waits, or nothing where it was one too many within the time. */
+function endure(deaths: number[], atMs: number, most: number): number | undefined {
+  deaths.push(atMs)
+  while (atMs - (deaths[0] ?? atMs) >= patience.withinMs) deaths.shift()
+  if (deaths.length > most) return undefined
+  return Math.min(backOff.mostMs, backOff.firstMs * 2 ** (deaths.length - 1))
+}
+
+type Standing = 'starting' | 'ready' | 'leaving'
+
+export type Supervisor = { begin(): Order[]; take(event: WorkerEvent): Order[] }
+
+export function createSupervisor(wanted: number): Supervisor {
+  const workers = new Map<number, Standing>()
+  /** Those that a rolling restart still has to replace; the first is being replaced by `successor`. */
+  let outgoing: number[] = []
+  let successor: number | undefined
+  const deaths: number[] = []
+  let [started, wasReady, isStopping] = [0, false, false]
+
+  function start(afterMs = 0): Order & { order: 'start' } {
+    workers.set(++started, 'starting')
+    return { order: 'start', id: started, afterMs }
+  }
+
+  /** Whoever is next gets a successor; those that died meanwhile have one already. */
+  function replaceNext(): Order[] {
+    while (outgoing[0] !== undefined && workers.get(outgoing[0]) !== 'ready') outgoing.shift()
+    const order = outgoing.length === 0 ? undefined : start()
+    successor = order?.id
+    return order === undefined ? [] : [order]
+  }
+
+  function onReady(id: number): Order[] {
+    if (workers.get(id) !== 'starting') return []
+    workers.set(id, 'ready')
+    wasReady = true
+    const [old] = outgoing
+    if (id !== successor || old === undefined) return []
+    if (workers.get(old) !== 'ready') return replaceNext()
+    workers.set(old, 'leaving')
+    return [{ order: 'retire', id: old }]
+  }
+
+  function onExit(id: number, atMs: number): Order[] {
+    const standing = workers.get(id)
+    workers.delete(id)
+    if (isStopping) return workers.size === 0 ? [{ order: 'done' }] : []
+    if (standing === 'leaving') return outgoing[0] === id ? replaceNext() : []
+    const waitMs = endure(deaths, atMs, patience.deathsEach * wanted)
+    if (!wasReady) return giveUp('a worker could not start')
+    if (waitMs === undefined) return giveUp('the workers keep dying')
+    if (id !== successor) return [start(waitMs)]
+    // What cannot start does not replace what runs.
+    outgoing = []
+    return []
+  }
+
+  const giveUp = (reason: string): Order[] => [{ order: 'give_up', reason }, ...stop()]
+  function stop(): Order[] {
+    if (isStopping) return []
+    isStopping = true
+    if (workers.size === 0) return [{ order: 'done' }]
+    return [...workers.keys()].map(id => ({ order: 'stop', id }))
+  }
+
+  function restart(): Order[] {
+    if (isStopping || outgoing.length > 0) return []
+    outgoing = [...workers.keys()].filter(id => workers.get(id) === 'ready')
+    return replaceNext()
+  }
+
+  return {
+    begin: () => Array.from({ length: wanted }, () => start()),
+    take(event) {
+      if (event.type === 'ready') return onReady(event.id)
+      if (event.type === 'exited') return onExit(event.id, event.atMs)
+      return event.type === 'stop' ? stop() : restart()
+    },
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Several servers on one machine, behind one port: this process starts them (node:cluster), keeps as many as were asked
+ * for, and replaces them one by one at SIGUSR2. It serves nobody itself. Workers are servers as any other: they share
+ * PostgreSQL and Redis and know nothing of each other.
+ */
+import cluster, { type Worker } from 'node:cluster'
+import { fileURLToPath } from 'node:url'
+import { systemClock } from '#platform/clock.ts'
+import type { ReadyConfig } from '#platform/config.ts'
+import { createSupervisor, type Order, type WorkerEvent } from './supervisor.ts'
+
+/** What the primary tells a worker whose successor is ready. */
+export const retire = 'retire'
+
+export type Workers = {
+  /** The port that all of them listen on, once each does; rejects where they cannot. */
+  port: Promise<number>
+  stop(): Promise<void>
+}
+
+type Options = {
+  config: ReadyConfig
+  count: number
+  progress: (line: string) => void
+  /** After all have listened once: there is no use in going on. */
+  onGiveUp: (error: Error) => void
+}
+
+export function startWorkers({ config, count, progress, onGiveUp }: Options): Workers {
+  const supervisor = createSupervisor(count)
+  const running = new Map<number, Worker>()
+  const up = createPromise<number>()
+  const done = createPromise<void>()
+  let listening = 0
+  let isStopping = false
+  const take = (event: WorkerEvent): void => supervisor.take(event).forEach(follow)
+  const onGone = (id: number): void => take({ type: 'exited', id, atMs: systemClock.nowMs() })
+
+  function start(id: number): void {
+    if (isStopping) return
+    const worker = cluster.fork(environmentOf(config))
+    running.set(id, worker)
+    worker.on('listening', ({ port }) => {
+      if (++listening === count) up.resolve(port)
+      take({ type: 'ready', id })
+    })
+    worker.on('exit', () => {
+      running.delete(id)
+      onGone(id)
+    })
+  }
+
+  function stopOne(id: number): void {
+    const worker = running.get(id)
+    // One that was to start later has nothing to stop.
+    if (worker === undefined) onGone(id)
+    else worker.process.kill('SIGTERM')
+  }
+
+  function giveUp(reason: string): void {
+    isStopping = true
+    const error = new Error(reason)
+    if (listening < count) up.reject(error)
+    else onGiveUp(error)
+  }
+
+  function follow(order: Order): void {
+    switch (order.order) {
+      case 'start':
+        if (order.afterMs > 0) progress(`a worker ended; another one starts in ${order.afterMs} ms`)
+        return void systemClock.sleep(order.afterMs).then(() => start(order.id))
+      case 'retire':
+        return void running.get(order.id)?.send(retire)
+      case 'stop':
+        return stopOne(order.id)
+      case 'give_up':
+        return giveUp(order.reason)
+      case 'done':
+        return done.resolve()
+    }
+  }
+
+  cluster.setupPrimary({ exec: fileURLToPath(new URL('server.ts', import.meta.url)), args: [] })
+  supervisor.begin().forEach(follow)
+  process.on('SIGUSR2', () => {
+    progress('SIGUSR2: replacing the workers, one at a time …')
+    take({ type: 'restart' })
+  })
+  return {
+    port: up.promise,
+    stop() {
+      isStopping = true
+      take({ type: 'stop' })
+      return done.promise
+    },
+  }
+}
+
+function createPromise<T>() {
+  let [resolve, reject] = [(_value: T): void => {}, (_error: Error): void => {}]
+  const promise = new Promise<T>((onValue, onError) => ([resolve, reject] = [onValue, onError]))
+  return { promise, resolve, reject }
+}
+
+/** What is configured, generated and started already, as a server without `--local` takes it. */
+function environmentOf(config: ReadyConfig): Record<string, string> {
+  const { jwt, couponKeys } = config
+  const keys = [...couponKeys].map(([name, key]) => `${name}:${Buffer.from(key).toString('base64')}`)
+  return {
+    MODE: config.mode,
+    LOG_LEVEL: config.logLevel,
+    DATABASE_URL: config.databaseUrl,
+    REDIS_URL: config.redisUrl,
+    OPERATOR_KEY: config.operatorKey,
+    HMAC_SECRET: config.hmacSecret,
+    COUPON_KEYS: keys.join(','),
+    ...(jwt.secret !== undefined && { JWT_SECRET: jwt.secret }),
+  }
+}
