@@ -135,8 +135,8 @@ export const limits = {
   },
 
   overload: {
-    lookEveryMs: 500,
-    loopDelayMs: { calm: 80, most: 250 },
+    lookEveryMs: 2_000,
+    loopDelayMs: { calm: 150, most: 500 },
     heapPercent: { calm: 75, most: 88 },
     waiting: { calm: 50, most: 500 },
     leastShare: 0.0625,

@@ -10,7 +10,7 @@ import type { Cancel, Clock } from './clock.ts'
 
 /** What a server carries at the moment. */
 export type Load = {
-  /** Median of the time between turns of the event loop, in ms. */
+  /** Median of the time between turns of the event loop, in ms: one long turn, as at the start, moves it little. */
   loopDelayMs: number
   /** Of the largest heap that Node.js allows. */
   heapPercent: number

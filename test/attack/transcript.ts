@@ -325,7 +325,7 @@ export const mask = (text: string): string =>
   text
     .replaceAll(uuid, 'id')
     .replaceAll(/\d{4}-\d{2}-\d{2}T[\d:.]+Z/g, 'time')
-    .replaceAll(/"(date|ratelimit|server-timing)":"(\\"|[^"])*"/g, '"$1"')
+    .replaceAll(/"(date|ratelimit|request-id|server-timing)":"(\\"|[^"])*"/g, '"$1"')
     .replaceAll(/"seq":\d+/g, '"seq"')
     .replaceAll(/"ref":"c\d+"/g, '"ref"')
     .replaceAll(/"(commitment|seed)":"[0-9a-f]{64}"/g, '"$1"')

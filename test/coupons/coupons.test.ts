@@ -243,6 +243,8 @@ t.test('what nobody won comes back: by close, by expiry, by an undone drop', asy
 
   const again = await launchCoupons(4)
   t.equal(reasonOf(await orderDrop(again.merchant, again.id, 3, 2)), 'drop_refused coupons_short')
+  const topUp = { caller: again.merchant, id: again.id, body: { amountMinor: '100' }, idempotencyKey: 'more' }
+  t.equal(reasonOf(await campaigns.topUp(topUp)), 'campaign_refused holds_coupons', 'there is no money in it')
   const { body } = must(await orderDrop(again.merchant, again.id, 2, 2))
   t.match(body, { coupons: 4, cost: { amountMinor: '0', currency: 'XXX' } })
   t.match(
