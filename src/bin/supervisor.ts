@@ -29,54 +29,57 @@ function endure(deaths: number[], atMs: number, most: number): number | undefine
   return Math.min(backOff.mostMs, backOff.firstMs * 2 ** (deaths.length - 1))
 }
 
+/** A worker that listens is ready; one that leaves finishes what it has and counts no more. */
 type Standing = 'starting' | 'ready' | 'leaving'
 
 export type Supervisor = { begin(): Order[]; take(event: WorkerEvent): Order[] }
 
+/** Whatever happens, `wanted` workers or one more start or run: each order follows from how many those are. */
 export function createSupervisor(wanted: number): Supervisor {
   const workers = new Map<number, Standing>()
-  /** Those that a rolling restart still has to replace; the first is being replaced by `successor`. */
+  /** Those that a rolling restart still has to replace, in turn. */
   let outgoing: number[] = []
-  let successor: number | undefined
+  /** Workers from here on are of the newest restart. */
+  let newFrom = 1
   const deaths: number[] = []
   let [started, wasReady, isStopping] = [0, false, false]
+
+  const countStaying = () => [...workers.values()].filter(standing => standing !== 'leaving').length
 
   function start(afterMs = 0): Order & { order: 'start' } {
     workers.set(++started, 'starting')
     return { order: 'start', id: started, afterMs }
   }
 
-  /** Whoever is next gets a successor; those that died meanwhile have one already. */
+  /** The next step of a rolling restart: whoever is next goes if there is one worker more, or else gets a successor. */
   function replaceNext(): Order[] {
     while (outgoing[0] !== undefined && workers.get(outgoing[0]) !== 'ready') outgoing.shift()
-    const order = outgoing.length === 0 ? undefined : start()
-    successor = order?.id
-    return order === undefined ? [] : [order]
+    const [old] = outgoing
+    // One that starts is waited for, and so is one that goes: one at a time.
+    if (old === undefined || [...workers.values()].some(standing => standing !== 'ready')) return []
+    if (countStaying() <= wanted) return [start()]
+    workers.set(old, 'leaving')
+    return [{ order: 'retire', id: old }]
   }
 
   function onReady(id: number): Order[] {
     if (workers.get(id) !== 'starting') return []
     workers.set(id, 'ready')
     wasReady = true
-    const [old] = outgoing
-    if (id !== successor || old === undefined) return []
-    if (workers.get(old) !== 'ready') return replaceNext()
-    workers.set(old, 'leaving')
-    return [{ order: 'retire', id: old }]
+    return isStopping ? [] : replaceNext()
   }
 
   function onExit(id: number, atMs: number): Order[] {
     const standing = workers.get(id)
-    workers.delete(id)
+    if (!workers.delete(id)) return []
     if (isStopping) return workers.size === 0 ? [{ order: 'done' }] : []
-    if (standing === 'leaving') return outgoing[0] === id ? replaceNext() : []
+    if (standing === 'leaving') return replaceNext()
     const waitMs = endure(deaths, atMs, patience.deathsEach * wanted)
     if (!wasReady) return giveUp('a worker could not start')
     if (waitMs === undefined) return giveUp('the workers keep dying')
-    if (id !== successor) return [start(waitMs)]
-    // What cannot start does not replace what runs.
-    outgoing = []
-    return []
+    // What cannot run does not replace what runs.
+    if (outgoing.length > 0 && id >= newFrom) outgoing = []
+    return countStaying() < wanted ? [start(waitMs)] : replaceNext()
   }
 
   const giveUp = (reason: string): Order[] => [{ order: 'give_up', reason }, ...stop()]
@@ -90,6 +93,7 @@ export function createSupervisor(wanted: number): Supervisor {
   function restart(): Order[] {
     if (isStopping || outgoing.length > 0) return []
     outgoing = [...workers.keys()].filter(id => workers.get(id) === 'ready')
+    newFrom = started + 1
     return replaceNext()
   }
 

@@ -12,6 +12,9 @@ import { createSupervisor, type Order, type WorkerEvent } from './supervisor.ts'
 /** What the primary tells a worker whose successor is ready. */
 export const retire = 'retire'
 
+/** A worker connects and prepares its scripts before it listens: a second or two on a machine that is not starved. */
+const startMostMs = 60_000
+
 export type Workers = {
   /** The port that all of them listen on, once each does; rejects where they cannot. */
   port: Promise<number>
@@ -40,11 +43,15 @@ export function startWorkers({ config, count, progress, onGiveUp }: Options): Wo
     if (isStopping) return
     const worker = cluster.fork(environmentOf(config))
     running.set(id, worker)
+    // One that hangs before it listens is no better than one that dies.
+    const late = setTimeout(() => worker.process.kill('SIGKILL'), startMostMs)
     worker.on('listening', ({ port }) => {
+      clearTimeout(late)
       if (++listening === count) up.resolve(port)
       take({ type: 'ready', id })
     })
     worker.on('exit', () => {
+      clearTimeout(late)
       running.delete(id)
       onGone(id)
     })

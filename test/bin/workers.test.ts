@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import fc from 'fast-check'
 import t from 'tap'
 import { closeCodes } from '#protocol/ws/frame.ts'
 import { claimEnvelope } from '#protocol/rest/claims.ts'
@@ -48,9 +49,19 @@ t.test('what the first process decides', async t => {
     ['twice is once', [restart, restart, ready(3)], ['start 3', '', 'retire 1']],
     ['a successor that dies leaves the old ones', [restart, exited(3), ready(1)], ['start 3', '', '']],
     [
+      'one that listens and dies ends the restart, and is replaced',
+      [restart, ready(3), exited(3), exited(1), ready(4)],
+      ['start 3', 'retire 1', 'start 4 in 100', '', ''],
+    ],
+    [
       'one that dies before its turn has a successor already',
-      [restart, exited(1), ready(3), exited(2)],
-      ['start 3', 'start 4 in 100', 'start 5', 'start 6 in 200'],
+      [restart, exited(1), ready(3), ready(4), exited(2)],
+      ['start 3', '', 'start 4', 'retire 2', ''],
+    ],
+    [
+      'one that dies out of turn takes the successor of another',
+      [restart, exited(2), ready(3), ready(4), exited(1)],
+      ['start 3', '', 'start 4', 'retire 1', ''],
     ],
     ['all stop, and then it is done', [stop, exited(1), exited(2)], ['stop 1, stop 2', '', 'done']],
     ['no restart while it stops', [stop, restart], ['stop 1, stop 2', '']],
@@ -68,6 +79,59 @@ t.test('what the first process decides', async t => {
     t.same(tell(2, [...up, ...given]), [...begun, ...orders], what)
   }
   t.same(tell(2, [exited(1)]), ['start 1, start 2', 'give_up, stop 2'], 'what never ran is not tried again')
+})
+
+t.test('whatever happens, as many as are wanted or one more remain', async t => {
+  type Step = { what: 'ready' | 'exited' | 'restart'; pick: number }
+  const step: fc.Arbitrary<Step> = fc.record({
+    what: fc.constantFrom('ready', 'exited', 'restart'),
+    pick: fc.nat(20),
+  })
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 60 }), (wanted, steps) => {
+      const supervisor = createSupervisor(wanted)
+      const [starting, running, leaving] = [new Set<number>(), new Set<number>(), new Set<number>()]
+      let atMs = 0
+      const follow = (orders: Order[]): void => {
+        for (const order of orders) {
+          if (order.order === 'start') starting.add(order.id)
+          else if (order.order === 'retire' && running.delete(order.id)) leaving.add(order.id)
+          else throw new Error(`unexpected: ${say(order)}`)
+        }
+        const staying = starting.size + running.size
+        if (staying !== wanted && staying !== wanted + 1) throw new Error(`${staying} of ${wanted} remain`)
+        if (leaving.size > 1) throw new Error('more than one leaves')
+      }
+      const tell = (what: Step['what'], id: number): void => {
+        for (const group of [starting, running, leaving]) group.delete(id)
+        if (what === 'ready') running.add(id)
+        // So far apart that no death is one too many.
+        follow(supervisor.take(what === 'restart' ? { type: what } : { type: what, id, atMs: (atMs += 61_000) }))
+      }
+      const settle = (): void => {
+        while (starting.size + leaving.size > 0) {
+          for (const id of starting) tell('ready', id)
+          for (const id of leaving) tell('exited', id)
+        }
+      }
+      follow(supervisor.begin())
+      for (const id of starting) tell('ready', id)
+      for (const { what, pick } of steps) {
+        const among = what === 'ready' ? [...starting] : [...starting, ...running, ...leaving]
+        const id = among[pick % among.length]
+        if (what === 'restart') follow(supervisor.take({ type: what }))
+        else if (id !== undefined) tell(what, id)
+      }
+      settle()
+      if (running.size !== wanted) throw new Error(`${running.size} of ${wanted} in the end`)
+      const before = new Set(running)
+      follow(supervisor.take({ type: 'restart' }))
+      settle()
+      if ([...running].some(id => before.has(id))) throw new Error('one was not replaced')
+    }),
+    { numRuns: 2_000 },
+  )
+  t.pass()
 })
 
 /** Of Linux, where CI runs; elsewhere nobody is counted. */

@@ -82,11 +82,12 @@ const connect = async (t: Test, { token }: Person) => {
   return { ...client, ask }
 }
 
-/** Ids, tickets and times: all that may differ. */
+/** Ids, tickets and times: all that may differ. Requests' ids are random ones. */
 const masked = (text: string) =>
   text
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'ID')
     .replace(/"ticket":"[\w-]+"/g, '"ticket":"T"')
+    .replace(/"request-id":"[\w-]+"/g, '"request-id":"R"')
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
 
 /** All that a player hears who asks, in reach and out of it, over HTTP and the socket. */
