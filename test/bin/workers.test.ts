@@ -106,7 +106,9 @@ t.test('whatever happens, as many as are wanted or one more remain', async t => 
         for (const group of [starting, running, leaving]) group.delete(id)
         if (what === 'ready') running.add(id)
         // So far apart that no death is one too many.
-        follow(supervisor.take(what === 'restart' ? { type: what } : { type: what, id, atMs: (atMs += 61_000) }))
+        follow(
+          supervisor.take(what === 'restart' ? { type: what } : { type: what, id, atMs: (atMs += 61_000) }),
+        )
       }
       const settle = (): void => {
         while (starting.size + leaving.size > 0) {
