@@ -32,32 +32,44 @@ function endure(deaths: number[], atMs: number, most: number): number | undefine
 /** A worker that listens is ready; one that leaves finishes what it has and counts no more. */
 type Standing = 'starting' | 'ready' | 'leaving'
 
+/** The workers there are, by number: a new one gets the next. */
+function createCrew() {
+  const standings = new Map<number, Standing>()
+  let started = 0
+  const count = (isCounted: (standing: Standing) => boolean) =>
+    [...standings.values()].filter(isCounted).length
+  return {
+    standings,
+    start(afterMs = 0): Order {
+      standings.set(++started, 'starting')
+      return { order: 'start', id: started, afterMs }
+    },
+    nextId: () => started + 1,
+    countStaying: () => count(standing => standing !== 'leaving'),
+    areAllReady: () => count(standing => standing !== 'ready') === 0,
+  }
+}
+
 export type Supervisor = { begin(): Order[]; take(event: WorkerEvent): Order[] }
 
 /** Whatever happens, `wanted` workers or one more start or run: each order follows from how many those are. */
 export function createSupervisor(wanted: number): Supervisor {
-  const workers = new Map<number, Standing>()
+  const crew = createCrew()
+  const workers = crew.standings
   /** Those that a rolling restart still has to replace, in turn. */
   let outgoing: number[] = []
   /** Workers from here on are of the newest restart. */
   let newFrom = 1
   const deaths: number[] = []
-  let [started, wasReady, isStopping] = [0, false, false]
-
-  const countStaying = () => [...workers.values()].filter(standing => standing !== 'leaving').length
-
-  function start(afterMs = 0): Order & { order: 'start' } {
-    workers.set(++started, 'starting')
-    return { order: 'start', id: started, afterMs }
-  }
+  let [wasReady, isStopping] = [false, false]
 
   /** The next step of a rolling restart: whoever is next goes if there is one worker more, or else gets a successor. */
   function replaceNext(): Order[] {
     while (outgoing[0] !== undefined && workers.get(outgoing[0]) !== 'ready') outgoing.shift()
     const [old] = outgoing
     // One that starts is waited for, and so is one that goes: one at a time.
-    if (old === undefined || [...workers.values()].some(standing => standing !== 'ready')) return []
-    if (countStaying() <= wanted) return [start()]
+    if (old === undefined || !crew.areAllReady()) return []
+    if (crew.countStaying() <= wanted) return [crew.start()]
     workers.set(old, 'leaving')
     return [{ order: 'retire', id: old }]
   }
@@ -79,7 +91,7 @@ export function createSupervisor(wanted: number): Supervisor {
     if (waitMs === undefined) return giveUp('the workers keep dying')
     // What cannot run does not replace what runs.
     if (outgoing.length > 0 && id >= newFrom) outgoing = []
-    return countStaying() < wanted ? [start(waitMs)] : replaceNext()
+    return crew.countStaying() < wanted ? [crew.start(waitMs)] : replaceNext()
   }
 
   const giveUp = (reason: string): Order[] => [{ order: 'give_up', reason }, ...stop()]
@@ -93,12 +105,12 @@ export function createSupervisor(wanted: number): Supervisor {
   function restart(): Order[] {
     if (isStopping || outgoing.length > 0) return []
     outgoing = [...workers.keys()].filter(id => workers.get(id) === 'ready')
-    newFrom = started + 1
+    newFrom = crew.nextId()
     return replaceNext()
   }
 
   return {
-    begin: () => Array.from({ length: wanted }, () => start()),
+    begin: () => Array.from({ length: wanted }, () => crew.start()),
     take(event) {
       if (event.type === 'ready') return onReady(event.id)
       if (event.type === 'exited') return onExit(event.id, event.atMs)

@@ -41,20 +41,17 @@ export function startWorkers({ config, count, progress, onGiveUp }: Options): Wo
 
   function start(id: number): void {
     if (isStopping) return
-    const worker = cluster.fork(environmentOf(config))
+    const worker = forkServer(config, {
+      onListening(port) {
+        if (++listening === count) up.resolve(port)
+        take({ type: 'ready', id })
+      },
+      onExit() {
+        running.delete(id)
+        onGone(id)
+      },
+    })
     running.set(id, worker)
-    // One that hangs before it listens is no better than one that dies.
-    const late = setTimeout(() => worker.process.kill('SIGKILL'), startMostMs)
-    worker.on('listening', ({ port }) => {
-      clearTimeout(late)
-      if (++listening === count) up.resolve(port)
-      take({ type: 'ready', id })
-    })
-    worker.on('exit', () => {
-      clearTimeout(late)
-      running.delete(id)
-      onGone(id)
-    })
   }
 
   function stopOne(id: number): void {
@@ -101,6 +98,23 @@ export function startWorkers({ config, count, progress, onGiveUp }: Options): Wo
       return done.promise
     },
   }
+}
+
+type Notices = { onListening(port: number): void; onExit(): void }
+
+/** One that hangs before it listens is no better than one that dies, and is killed. */
+function forkServer(config: ReadyConfig, { onListening, onExit }: Notices): Worker {
+  const worker = cluster.fork(environmentOf(config))
+  const late = setTimeout(() => worker.process.kill('SIGKILL'), startMostMs)
+  worker.on('listening', ({ port }) => {
+    clearTimeout(late)
+    onListening(port)
+  })
+  worker.on('exit', () => {
+    clearTimeout(late)
+    onExit()
+  })
+  return worker
 }
 
 function createPromise<T>() {

@@ -36,14 +36,28 @@ export type FillPorts = Pick<CampaignPorts, 'database' | 'record' | 'ledger' | '
 /** A batch is 500 envelopes, or as many as have 4,000 shares: some 100 ms, and never 50 ms of computing at once. */
 const most = { envelopes: 500, shares: 4_000 }
 
+/**
+ * The batch that comes next, of each drop that is filling: drawn while PostgreSQL was busy with the rows of the one
+ * before, since the two take about as long.
+ */
+export type Ahead = Map<string, Batch>
+
+type Batch = {
+  /** How many of the drop come before it. */
+  from: number
+  envelopes: readonly BatchEnvelope[]
+}
+
 /** One batch of each drop whose turn it is, so that a large one does not keep a small one waiting. */
-export async function fillDrops(ports: FillPorts, next: NextIds): Promise<{ more: boolean }> {
+export async function fillDrops(ports: FillPorts, next: NextIds, ahead: Ahead): Promise<{ more: boolean }> {
   const { database, record } = ports
   let more = false
-  for (const id of await next()) {
+  const ids = await next()
+  for (const id of ahead.keys()) if (!ids.includes(id)) ahead.delete(id)
+  for (const id of ids) {
     try {
       const drop = await record.findDrop(database, id)
-      if (drop?.state === 'filling') more = (await fillOrGiveUp(ports, drop)) || more
+      if (drop?.state === 'filling') more = (await fillOrGiveUp(ports, drop, ahead)) || more
       if (drop?.state === 'undoing') more = (await undo(ports, drop)) || more
     } catch (error) {
       // Others are not to wait for it; it comes again with the next turn.
@@ -53,10 +67,10 @@ export async function fillDrops(ports: FillPorts, next: NextIds): Promise<{ more
   return { more }
 }
 
-async function fillOrGiveUp(ports: FillPorts, drop: Drop): Promise<boolean> {
+async function fillOrGiveUp(ports: FillPorts, drop: Drop, ahead: Ahead): Promise<boolean> {
   const { database, record, isRowError, log } = ports
   try {
-    await fill(ports, drop)
+    await fill(ports, drop, ahead)
   } catch (error) {
     if (!isRowError(error)) throw error
     log.error({ err: error, dropId: drop.id }, 'a drop cannot be made; it is undone')
@@ -69,24 +83,36 @@ async function fillOrGiveUp(ports: FillPorts, drop: Drop): Promise<boolean> {
   return true
 }
 
-async function fill(ports: FillPorts, drop: Drop): Promise<void> {
+async function fill(ports: FillPorts, drop: Drop, ahead: Ahead): Promise<void> {
   const { database, record } = ports
   const campaign = await record.find(database, drop.campaignId)
   if (campaign === undefined) return
-  const count = Math.min(most.envelopes, Math.max(1, Math.floor(most.shares / drop.terms.shares)))
-  const places = await record.readPlaces(database, drop.id, { from: drop.placed, count })
-  const terms = termsOf(campaign, drop, ports.clock.nowMs())
-  const envelopes: BatchEnvelope[] = drawBatch(ports, terms, places)
+  const known = ahead.get(drop.id)
+  ahead.delete(drop.id)
+  const batch = known?.from === drop.placed ? known : await drawFrom(ports, drop, drop.placed)
   await database.transact(async tx => {
     const locked = await record.lockDrop(tx, drop.id)
-    if (locked?.state !== 'filling' || locked.placed !== drop.placed) return
+    if (locked?.state !== 'filling' || locked.placed !== batch.from) return
+    const { from, envelopes } = batch
     const couponIds = await placeCoupons(ports, tx, { campaign, drop, envelopes })
+    const terms = termsOf(campaign, drop, ports.clock.nowMs())
     const ofBatch = { record: ports.batches, ledger: ports.ledger }
-    await insertBatch(ofBatch, tx, { terms, envelopes, couponIds })
-    const placed = drop.placed + envelopes.length
-    const state = placed === drop.envelopes ? 'live' : 'filling'
-    await record.storeDrop(tx, { ...locked, placed, state })
+    const placed = from + envelopes.length
+    const isLast = placed === drop.envelopes
+    const [, next] = await Promise.all([
+      insertBatch(ofBatch, tx, { terms, envelopes, couponIds }),
+      isLast ? undefined : drawFrom(ports, drop, placed),
+    ])
+    if (next !== undefined) ahead.set(drop.id, next)
+    await record.storeDrop(tx, { ...locked, placed, state: isLast ? 'live' : 'filling' })
   })
+}
+
+async function drawFrom(ports: FillPorts, drop: Drop, from: number): Promise<Batch> {
+  const { amountMinor: totalMinor, shares: shareCount, split } = drop.terms
+  const count = Math.min(most.envelopes, Math.max(1, Math.floor(most.shares / shareCount)))
+  const places = await ports.record.readPlaces(ports.database, drop.id, { from, count })
+  return { from, envelopes: drawBatch(ports, { totalMinor, shareCount, split }, places) }
 }
 
 async function placeCoupons(

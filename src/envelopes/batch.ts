@@ -59,7 +59,7 @@ export type BatchPorts = { record: BatchRecord; ledger: Pick<Ledger, 'post'>; cl
 /** Computed before the transaction: splits and hashes are most of the work. */
 export function drawBatch(
   ports: Pick<BatchPorts, 'clock' | 'random'>,
-  { totalMinor, shareCount, split }: BatchTerms,
+  { totalMinor, shareCount, split }: Pick<BatchTerms, 'totalMinor' | 'shareCount' | 'split'>,
   places: readonly Point[],
 ): BatchEnvelope[] {
   return places.map(place => {

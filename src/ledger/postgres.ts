@@ -37,8 +37,13 @@ const sql = loadStatements(import.meta.url, [
 export async function postTransfers(tx: Tx, transfers: readonly Transfer[]): Promise<void> {
   if (transfers.length === 0) return
   const accounts = new Map<string, AccountRef>()
+  // Many transfers of one account, as a drop's are, name it by the same object.
+  const ids = new Map<AccountRef, string>()
   const idOf = (account: AccountRef) => {
+    const known = ids.get(account)
+    if (known !== undefined) return known
     const id = accountId(account)
+    ids.set(account, id)
     accounts.set(id, account)
     return id
   }

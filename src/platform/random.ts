@@ -8,7 +8,20 @@ export type Random = {
   fraction(): number
 }
 
+/** Asking the system costs as much for 16 bytes as for thousands; ids and seeds are cut from a few of them at once. */
+const pooledBytes = 4_096
+const cutBytes = 64
+let pool = Buffer.alloc(0)
+
+/** Every byte is given out once. */
+function cutFromPool(size: number): Buffer {
+  if (pool.length < size) pool = randomBytes(pooledBytes)
+  const cut = pool.subarray(0, size)
+  pool = pool.subarray(size)
+  return cut
+}
+
 export const systemRandom: Random = {
-  bytes: size => randomBytes(size),
+  bytes: size => (size <= cutBytes ? cutFromPool(size) : randomBytes(size)),
   fraction: () => Math.random(),
 }

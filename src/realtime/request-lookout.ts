@@ -3,7 +3,7 @@
  * what is near by now, on the tick like hints and fifteen at a time, so that the longest texts of a full list never
  * leave at once. A session that does not watch costs nothing here.
  */
-import { LRUCache } from 'lru-cache'
+import { createRecent } from '#platform/recent.ts'
 import type { RequestItem } from '#protocol/rest/service-requests.ts'
 import type { Unnumbered } from '#protocol/ws/server.ts'
 import { type Cell, coarsen } from '../geo/cell.ts'
@@ -46,7 +46,7 @@ type Told = { version: number; withinM: number }
 /** What one client was told, from one `watch` to the next. */
 function createRequestView(): RequestView {
   const told = new Map<string, Told>()
-  const zonesSent = new LRUCache<Cell, true>({ max: ZONES_REMEMBERED })
+  const zonesSent = createRecent<Cell>(ZONES_REMEMBERED)
 
   function isNews({ request: { id, version }, withinM }: NearRequest): boolean {
     const before = told.get(id)
@@ -58,7 +58,7 @@ function createRequestView(): RequestView {
     const type = told.has(id) ? 'request.changed' : 'request.opened'
     told.set(id, { version, withinM: near.withinM })
     const zone = zonesSent.has(cell9) ? undefined : zoneOf(cell9)
-    zonesSent.set(cell9, true)
+    zonesSent.add(cell9)
     return { type, ...describeNear(near), ...(zone !== undefined && { zone }) }
   }
 
@@ -82,15 +82,17 @@ export function createRequestLookout(
   { nearby, requestCrowd, ticker }: RequestLookoutPorts,
 ): RequestLookout {
   const ticking: Ticking = { tickMs, tick }
-  let view = createRequestView()
   let watching: Watching | undefined
+  /** Of who watches. */
+  let view: RequestView | undefined
   let cell9: Cell | undefined
   let [isPaused, isEnded] = [false, false]
   /** What the client was brought to last; undefined when it has to be looked at again whatever it is. */
   let toldList: readonly NearRequest[] | undefined
 
   function tick(): boolean {
-    if (watching === undefined || cell9 === undefined || isPaused || !line.isOpen()) return false
+    if (watching === undefined || view === undefined || cell9 === undefined) return false
+    if (isPaused || !line.isOpen()) return false
     if (line.isCongested()) return true
     const list = nearby.listAt(cell9, watching.category)
     // Whoever has to wait for the loading is told of it by the crowd.
@@ -110,7 +112,7 @@ export function createRequestLookout(
   return {
     watch(wanted) {
       watching = wanted
-      view = createRequestView()
+      view = wanted && createRequestView()
       toldList = undefined
       if (wanted === undefined) requestCrowd.leave(ticking)
       else follow()

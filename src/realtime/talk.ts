@@ -2,11 +2,11 @@
  * A session's part in chats: what it says is answered, and told to the other sessions of both. The message comes over
  * the player's channel to this session, too, which has had it as an answer, and is not told twice.
  */
-import { LRUCache } from 'lru-cache'
 import type { Static } from 'typebox'
 import type { ChatMessage, readMessages } from '#protocol/rest/chats.ts'
 import type { ClientFrame } from '#protocol/ws/client.ts'
 import { isRefusal, type Refusal } from '#platform/problem.ts'
+import { createRecent } from '#platform/recent.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { PlayerFrame } from './announcer.ts'
 import { describeRefusal, refer } from './error-frame.ts'
@@ -39,7 +39,7 @@ export function createTalk(
   { player: caller, line }: { player: PlayerCaller; line: Pick<Line, 'send'> },
   ports: TalkPorts,
 ): Talk {
-  const said = new LRUCache<string, true>({ max: SAID_REMEMBERED })
+  const said = createRecent<string>(SAID_REMEMBERED)
 
   async function say({
     id: ref,
@@ -47,7 +47,7 @@ export function createTalk(
     clientId,
     text,
   }: Extract<TalkFrame, { type: 'chat.send' }>) {
-    said.set(clientId, true)
+    said.add(clientId)
     try {
       const answer = await ports.chats.send({ caller, id, clientId, text })
       if (!isRefusal(answer)) return line.send({ type: 'chat.message', ...refer(ref), ...answer.body })

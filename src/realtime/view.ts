@@ -4,8 +4,8 @@
  * newest state instead of its history. Fifty hints with the longest texts would be 100 KB at once; so a tick carries
  * 16 KiB of them, nearest first, whole, and the others follow on the next ticks.
  */
-import { LRUCache } from 'lru-cache'
 import { limits } from '#protocol/limits.ts'
+import { createRecent } from '#platform/recent.ts'
 import type { HintItem, ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Hint, Surroundings } from '../hints/around.ts'
@@ -31,7 +31,7 @@ export function createView(): View {
   /** Undefined before the snapshot. */
   let told: Map<string, Told> | undefined
   let warmth: Warmth | undefined
-  const zonesSent = new LRUCache<Cell, true>({ max: ZONES_REMEMBERED })
+  const zonesSent = createRecent<Cell>(ZONES_REMEMBERED)
 
   /** As many as one tick carries, in their order, and one at least. */
   function serialiseSome(hints: readonly Hint[]): string[] {
@@ -42,7 +42,7 @@ export function createView(): View {
       const item = serialiseItem(hint, !zonesSent.has(cell10))
       bytes += item.bytes + (told === undefined ? 1 : HEAD_BYTES)
       if (bytes > limits.hint.bytesPerTick && items.length > 0) break
-      zonesSent.set(cell10, true)
+      zonesSent.add(cell10)
       items.push(item.json)
     }
     return items

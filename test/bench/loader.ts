@@ -56,7 +56,8 @@ export type Loaded = {
   counts: Record<string, number>
   frames: number
 }
-export type Heard = { atMs: number; sample: string }
+/** When the first and the last of those who were to hear it did. */
+export type Heard = { firstAtMs: number; atMs: number; sample: string }
 
 let suffixes: readonly { token: string; body: object }[] = []
 let sockets: RawSocket[] = []
@@ -222,13 +223,16 @@ function rejectAfter(forMs: number, reject: (error: Error) => void, explain: () 
 
 function hear({ text, count }: { text: string; count: number }): Promise<Heard> {
   const wanted = Buffer.from(text)
-  let heard = 0
+  const nowMs = () => performance.timeOrigin + performance.now()
+  let [heard, firstAtMs] = [0, 0]
   return new Promise((resolve, reject) => {
     rejectAfter(0, reject, () => `${heard} of ${count} heard of ${text}`)
     onText = (_index, frame) => {
-      if (!frame.includes(wanted) || ++heard < count) return
+      if (!frame.includes(wanted)) return
+      if (++heard === 1) firstAtMs = nowMs()
+      if (heard < count) return
       onText = () => undefined
-      resolve({ atMs: performance.timeOrigin + performance.now(), sample: frame.toString() })
+      resolve({ firstAtMs, atMs: nowMs(), sample: frame.toString() })
     }
   })
 }

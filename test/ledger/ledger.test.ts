@@ -100,6 +100,29 @@ t.test('what the schema refuses', async t => {
   t.equal(await balanceOf(ada.id), 1_000n)
 })
 
+t.test('a transfer has two accounts of its currency, a share its envelope', async t => {
+  const { id } = await addPlayer(world, { walletMinor: 1_000n })
+  const [there, yen] = [walletOf(id, 'CNY'), walletOf(id, 'JPY')].map(accountId)
+  const outside = accountId(externalAccount('CNY'))
+  const insert = (...moves: [debit: unknown, credit: unknown, currency: string][]) =>
+    ask(
+      `insert into transfers (id, kind, debit_account, credit_account, currency, amount, reference, created_at)
+       select gen_random_uuid(), 'test_money', debit, credit, currency, 5, null, now()
+       from unnest($1::uuid[], $2::uuid[], $3::text[]) as moves (debit, credit, currency)`,
+      [0, 1, 2].map(column => moves.map(move => move[column])),
+    )
+  const stray = createId(world)
+  const refused = { code: '23503' }
+  await t.rejects(insert([outside, stray, 'CNY']), refused, 'of an account that is not there')
+  await t.rejects(insert([stray, there, 'CNY']), refused)
+  await t.rejects(insert([outside, there, 'CNY'], [outside, there, 'JPY']), refused, 'of another currency')
+  await t.rejects(insert([outside, yen, 'JPY']), refused)
+  await insert([outside, there, 'CNY'], [outside, there, 'CNY'])
+  t.equal(await balanceOf(id), 1_010n)
+  const share = ask('insert into envelope_shares (envelope_id, share_no, amount) values ($1, 1, 5)', [stray])
+  await t.rejects(share, refused)
+})
+
 t.test('nobody rewrites money', async t => {
   const changes = [
     'update transfers set amount = amount + 1',
@@ -108,6 +131,12 @@ t.test('nobody rewrites money', async t => {
     'update claims set amount = 1',
     'delete from claims',
     'update envelope_shares set amount = 1',
+    'delete from accounts',
+    'update accounts set id = gen_random_uuid()',
+    "update accounts set currency = 'JPY'",
+    'truncate envelopes cascade',
+    'delete from envelopes',
+    'update envelopes set id = gen_random_uuid()',
   ]
   for (const change of changes) {
     await t.rejects(ask(change), { code: '42501' }, `the server: ${change}`)
@@ -117,7 +146,6 @@ t.test('nobody rewrites money', async t => {
     'update accounts set credits = credits + 1',
     `insert into accounts (id, kind, owner_id, currency, credits)
      values (gen_random_uuid(), 'wallet', gen_random_uuid(), 'CNY', 5)`,
-    'delete from accounts',
     'alter table transfers disable trigger transfers_append_only',
     "select set_config('session_replication_role', 'replica', false)",
     'create table mine (n int)',
