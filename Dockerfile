@@ -17,4 +17,4 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/readyz`).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-semi-space-size=32", "--import", "tsx", "src/bin/server.ts", "--migrate"]
+CMD ["node", "--max-semi-space-size=32", "--import", "./src/platform/typescript/register.mjs", "src/bin/server.ts", "--migrate"]

@@ -4,7 +4,7 @@
  * crowd in one place does not run to the same envelope. What several players reported comes last in its band: that it
  * was reported says nothing of where in its cell it lies, because who may report is judged between hint cells.
  */
-import { createHmac } from 'node:crypto'
+import { createHmac, hash } from 'node:crypto'
 import { limits } from '#protocol/limits.ts'
 import { LRUCache } from 'lru-cache'
 import { type Band, BANDS } from './band.ts'
@@ -22,21 +22,23 @@ export type SelectHints = <Candidate extends HintCandidate>(
 
 /** 50,000 ranks are about 8 MB, and spare a hash per envelope and tick while a player walks. */
 const RANKS_REMEMBERED = 50_000
-/** Behind every rank, whose letters are those of base64url. */
+/** Behind every rank, whose letters are those of base64. */
 const LAST = '~'
 
 /**
- * A function that returns at most `limit` (50) candidates, nearest band first, inside a band by HMAC-SHA256(secret,
- * player, envelope). Hashes are computed only in the bands that are shown and have something to order.
+ * A function that returns at most `limit` (50) candidates, nearest band first, inside a band by SHA-256(key, player,
+ * envelope), where the key is HMAC-SHA256(secret, "hints"): of inputs of one length, that is as good as an HMAC of
+ * each, at half its cost. Hashes are computed only in the bands that are shown and have something to order.
  */
 export function createHintSelector(secret: Uint8Array | string): SelectHints {
+  const key = createHmac('sha256', secret).update('hints').digest('base64url')
   const ranks = new LRUCache<string, string>({ max: RANKS_REMEMBERED })
 
   function rankOf(playerId: string, envelopeId: string): string {
     const pair = `${playerId}:${envelopeId}`
     const known = ranks.get(pair)
     if (known) return known
-    const rank = createHmac('sha256', secret).update(pair).digest('base64url')
+    const rank = hash('sha256', key + pair, 'base64')
     ranks.set(pair, rank)
     return rank
   }

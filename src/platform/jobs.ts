@@ -3,7 +3,7 @@
  * on one server at a time. A job that fails is logged once and tried again at its next turn.
  */
 import type { Logger } from 'pino'
-import type { Clock } from './clock.ts'
+import type { Cancel, Clock } from './clock.ts'
 import type { Database } from './postgres.ts'
 
 export type Job = {
@@ -32,6 +32,8 @@ export function createJobs(
 ): Jobs {
   let isStopping = false
   const running = new Set<Promise<void>>()
+  /** The next turn of each job. */
+  const cancels = new Map<Job, Cancel>()
 
   async function runShards(job: Job): Promise<void> {
     const shards = (await job.due?.()) ?? Array.from({ length: job.shards ?? 1 }, (_, shard) => shard)
@@ -46,7 +48,7 @@ export function createJobs(
 
   function schedule(job: Job): void {
     if (isStopping) return
-    ports.clock.after(job.everyMs, () => {
+    const cancel = ports.clock.after(job.everyMs, () => {
       const turn = runShards(job)
         .then(
           () => ports.onTurn?.({ job: job.name, outcome: 'done' }),
@@ -61,12 +63,14 @@ export function createJobs(
         })
       running.add(turn)
     })
+    cancels.set(job, cancel)
   }
 
   return {
     start: () => jobs.forEach(schedule),
     stop: async () => {
       isStopping = true
+      for (const cancel of cancels.values()) cancel()
       await Promise.all(running)
     },
   }

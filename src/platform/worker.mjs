@@ -1,8 +1,7 @@
-/** Where a worker starts: Node runs no .ts in a thread of its own before tsx is registered there. See workers.ts. */
+/** Where a worker starts: Node runs no .ts in a thread of its own before it is told how. See workers.ts. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { register } from 'tsx/esm/api'
+import './typescript/register.mjs'
 
-register()
 const { runTask } = await import(workerData)
 parentPort.on('message', async task => {
   try {

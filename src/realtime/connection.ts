@@ -17,12 +17,17 @@ export type Wire = {
   close(code: number, reason: string): void
   terminate(): void
   bufferedBytes(): number
+  /** What is sent until `uncork` leaves as one piece. */
+  cork(): void
+  uncork(): void
 }
 
 export type Connection = {
   send(frame: Unnumbered): void
   /** A frame that is serialised already, without `seq`: shared by all who are sent the same. */
   sendJson(json: string): void
+  /** What `say` sends costs one system call. */
+  together<T>(say: () => T): T
   /** The frames sent so far, which number the next ones. */
   trail(): Trail
   /** Goes on with another socket's trail: first `opening`, numbered by the caller, then what was missed. */
@@ -44,13 +49,39 @@ export const CLOSING_MS = 2_000
 
 const { slowReaderBytes, slowReaderMs, coalesceBytes } = limits.socket
 
-export function createConnection(wire: Wire, clock: Clock): Connection {
-  let trail = createTrail()
-  let isOpen = true
-  let closeCode: number | undefined
+/** Watches how fast the client reads, and calls `giveUp` once it is too slow. */
+function watchReader(wire: Pick<Wire, 'bufferedBytes'>, clock: Clock, giveUp: () => void) {
   /** When each frame that the kernel has not taken yet was sent, oldest first. */
   const unsentSinceMs: number[] = []
-  let cancelWatch: Cancel | undefined
+  let cancelLook: Cancel | undefined
+
+  /** Looks again when the oldest frame would be too old, while there is one. */
+  function judge(): void {
+    const [oldestMs] = unsentSinceMs
+    if (oldestMs === undefined) return
+    const waitedMs = clock.nowMs() - oldestMs
+    const buffered = wire.bufferedBytes()
+    if (buffered > slowReaderBytes || waitedMs >= slowReaderMs) return giveUp()
+    if (buffered === 0) return
+    cancelLook ??= clock.after(slowReaderMs - waitedMs, () => {
+      cancelLook = undefined
+      judge()
+    })
+  }
+
+  return {
+    judge,
+    sent: () => void unsentSinceMs.push(clock.nowMs()),
+    flushed: () => void unsentSinceMs.shift(),
+    end: () => cancelLook?.(),
+  }
+}
+
+export function createConnection(wire: Wire, clock: Clock): Connection {
+  const reader = watchReader(wire, clock, () => close(closeCodes.tooSlow, 'too much was unread for too long'))
+  let trail = createTrail()
+  let [isOpen, isCorked] = [true, false]
+  let closeCode: number | undefined
   let cancelClosing: Cancel | undefined
 
   function sendJson(json: string): void {
@@ -59,31 +90,28 @@ export function createConnection(wire: Wire, clock: Clock): Connection {
 
   function transmit(text: string): void {
     if (!isOpen) return
-    unsentSinceMs.push(clock.nowMs())
-    wire.send(text, () => unsentSinceMs.shift())
-    judgeReader()
+    reader.sent()
+    wire.send(text, reader.flushed)
+    if (!isCorked) reader.judge()
   }
 
-  /** Looks again when the oldest frame would be too old, while there is one. */
-  function judgeReader(): void {
-    const [oldestMs] = unsentSinceMs
-    if (!isOpen || oldestMs === undefined) return
-    const waitedMs = clock.nowMs() - oldestMs
-    if (wire.bufferedBytes() > slowReaderBytes || waitedMs >= slowReaderMs) {
-      return close(closeCodes.tooSlow, 'too much was unread for too long')
+  function together<T>(say: () => T): T {
+    isCorked = true
+    wire.cork()
+    try {
+      return say()
+    } finally {
+      isCorked = false
+      wire.uncork()
+      if (isOpen) reader.judge()
     }
-    if (wire.bufferedBytes() === 0) return
-    cancelWatch ??= clock.after(slowReaderMs - waitedMs, () => {
-      cancelWatch = undefined
-      judgeReader()
-    })
   }
 
   function close(code: number, reason: string): void {
     if (!isOpen) return
     isOpen = false
     closeCode = code
-    cancelWatch?.()
+    reader.end()
     wire.close(code, reason)
     cancelClosing = clock.after(CLOSING_MS, () => wire.terminate())
   }
@@ -91,11 +119,14 @@ export function createConnection(wire: Wire, clock: Clock): Connection {
   return {
     send: frame => sendJson(JSON.stringify(frame)),
     sendJson,
+    together,
     trail: () => trail,
     goOn(another, opening, missed) {
       trail = another
-      transmit(JSON.stringify(opening))
-      missed.forEach(transmit)
+      together(() => {
+        transmit(JSON.stringify(opening))
+        missed.forEach(transmit)
+      })
     },
     closeCode: () => closeCode,
     ping: () => isOpen && wire.ping(),
@@ -105,7 +136,7 @@ export function createConnection(wire: Wire, clock: Clock): Connection {
     terminate: () => wire.terminate(),
     ended() {
       isOpen = false
-      cancelWatch?.()
+      reader.end()
       cancelClosing?.()
     },
   }

@@ -63,9 +63,11 @@ export function createLookout(
     const stands = isPaused ? undefined : cell10
     const seen = stands && around.surroundings(stands)
     if (stands !== undefined && seen === undefined && areAcksFresh()) return true
-    for (const { frame } of acks) line.send(frame)
-    acks = []
-    return seen !== undefined && seen !== told && !tell(seen)
+    return line.together(() => {
+      for (const { frame } of acks) line.send(frame)
+      acks = []
+      return seen !== undefined && seen !== told && !tell(seen)
+    })
   }
 
   const areAcksFresh = (): boolean => acks.some(({ sinceMs }) => clock.nowMs() - sinceMs < ACK_WAITS_MS)

@@ -98,7 +98,7 @@ export function createRequestLookout(
     // Whoever has to wait for the loading is told of it by the crowd.
     if (list === undefined || list === toldList) return false
     const { frames, isComplete } = view.update(nearby.select(playerId, list))
-    for (const frame of frames) line.send(frame)
+    line.together(() => frames.forEach(line.send))
     toldList = isComplete ? list : undefined
     return !isComplete
   }

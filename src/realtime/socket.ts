@@ -2,6 +2,7 @@
  * `GET /v1/play`: the handshake, and the thin layer between a WebSocket and a dialogue. Handlers are attached before
  * anything is awaited, or early frames are lost; and what they throw reaches nobody, so each goes through one wrapper.
  */
+import type { Socket } from 'node:net'
 import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RawData, WebSocket } from 'ws'
@@ -96,7 +97,7 @@ function talk(
   request: FastifyRequest,
   { hub, authenticator, admission }: PlaySocketPorts,
 ): void {
-  const visitor = hub.connect(wireOf(socket), {
+  const visitor = hub.connect(wireOf(socket, request.raw.socket), {
     token: tokenOf(request),
     // What `hello` names goes before the header: a browser can send no header here.
     authenticate: (token, device = headerOf(request, deviceHeader)) =>
@@ -131,10 +132,12 @@ function talk(
 /** Text arrives as one Buffer: `binaryType` is left at its default. */
 const textOf = (data: RawData): string => (data as Buffer).toString('utf8')
 
-const wireOf = (socket: WebSocket): Wire => ({
+const wireOf = (socket: WebSocket, stream: Socket): Wire => ({
   send: (text, onFlushed) => socket.send(text, onFlushed),
   ping: () => socket.ping(),
   close: (code, reason) => socket.close(code, reason),
   terminate: () => socket.terminate(),
   bufferedBytes: () => socket.bufferedAmount,
+  cork: () => stream.cork(),
+  uncork: () => stream.uncork(),
 })

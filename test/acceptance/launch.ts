@@ -19,7 +19,13 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 /** The start of the README. */
 export const npmStart = ['npm', 'start', '--'] as const
 /** What it runs, without npm in between. */
-export const nodeStart = [process.execPath, '--import', 'tsx', 'src/bin/server.ts', '--local'] as const
+export const nodeStart = [
+  process.execPath,
+  '--import',
+  './src/platform/typescript/register.mjs',
+  'src/bin/server.ts',
+  '--local',
+] as const
 
 /** Of a test, or of a command that takes down what it has put up. */
 export type Teardown = Pick<Test, 'teardown'>

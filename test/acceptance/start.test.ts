@@ -234,10 +234,14 @@ t.test('a start that is called off half-way, twice, leaves nothing behind', asyn
 })
 
 t.test('production starts with its own secrets or not at all', async t => {
-  const production = run(t, [process.execPath, '--import', 'tsx', 'src/bin/server.ts'], {
-    ...env,
-    MODE: 'production',
-  })
+  const production = run(
+    t,
+    [process.execPath, '--import', './src/platform/typescript/register.mjs', 'src/bin/server.ts'],
+    {
+      ...env,
+      MODE: 'production',
+    },
+  )
   t.equal(await production.exited, 1)
   t.match(production.stderr(), /hexbao: JWT_SECRET or JWKS_URL must be set\n/)
   t.notMatch(production.stderr(), /^ +at /m, 'no stack')

@@ -2,7 +2,7 @@
  * One world of a transcript: an envelope is hidden at a point, everybody around looks, lists, asks, tries and is
  * refused in the same way as in every other world of the cell, and it ends. What they all were sent is the transcript.
  */
-import { createHmac } from 'node:crypto'
+import { createHmac, hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { measureM, travelFrom } from '../../src/geo/distance.ts'
 import type { Cell } from '../../src/geo/cell.ts'
@@ -240,9 +240,10 @@ function checkOrder(answer: string, { id: playerId }: Person): void {
   const { features } = JSON.parse(answer.slice(answer.indexOf('\n'))) as {
     features: { id: string; properties: { band: string } }[]
   }
+  const key = createHmac('sha256', hmacSecret).update('hints').digest('base64url')
   const ranks = features.map(({ id, properties }) => {
-    const hash = createHmac('sha256', hmacSecret).update(`${playerId}:${id}`).digest('base64url')
-    return `${heat.indexOf(properties.band)} ${hash}`
+    const rank = hash('sha256', `${key}${playerId}:${id}`, 'base64')
+    return `${heat.indexOf(properties.band)} ${rank}`
   })
   if (ranks.join() !== [...ranks].sort().join()) throw new Error(`ordered by something else: ${answer}`)
 }

@@ -10,7 +10,7 @@ import type { Stores } from './stores.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** As `npm start` and the image start it. */
-const asShipped = ['--max-semi-space-size=32']
+const asShipped = ['--max-semi-space-size=32', '--import', './src/platform/typescript/register.mjs']
 
 export type Running = { child: ChildProcess; url: string }
 
@@ -21,7 +21,7 @@ export function startServers(stores: Stores, count: number, options: Options): P
   return Promise.all(
     Array.from({ length: count }, async () => {
       const port = await findFreePort()
-      const args = [...asShipped, ...(options.nodeArgs ?? []), '--import', 'tsx', 'src/bin/server.ts']
+      const args = [...asShipped, ...(options.nodeArgs ?? []), 'src/bin/server.ts']
       const child = spawn(process.execPath, args, {
         cwd: root,
         env: {
@@ -50,7 +50,7 @@ export function startWorker(stores: Stores, file: string, options: Partial<Optio
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), {
     cwd: root,
     env: { PATH: process.env.PATH, ...options.env },
-    execArgv: [...asShipped, ...(options.nodeArgs ?? []), '--import', 'tsx'],
+    execArgv: [...asShipped, ...(options.nodeArgs ?? [])],
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })

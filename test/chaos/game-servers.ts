@@ -95,11 +95,15 @@ function startLives({ name, onOwnDeath }: ServerOptions, { url, logFile, logFd, 
     for (let waitMs = backoffMs.first; !isOver; await sleep(waitMs)) {
       const mine = armed
       isMeant = false
-      child = spawn(process.execPath, ['--import', 'tsx', 'src/bin/server.ts'], {
-        cwd: root,
-        env: { PATH: process.env.PATH, ...env, ...(mine && { FAILPOINT: mine.spec }) },
-        stdio: ['ignore', logFd, logFd],
-      })
+      child = spawn(
+        process.execPath,
+        ['--import', './src/platform/typescript/register.mjs', 'src/bin/server.ts'],
+        {
+          cwd: root,
+          env: { PATH: process.env.PATH, ...env, ...(mine && { FAILPOINT: mine.spec }) },
+          stdio: ['ignore', logFd, logFd],
+        },
+      )
       const exited = once(child, 'exit') as Promise<[number | null, string | null]>
       const wasUp = await Promise.race([awaitLiveness(url, child), exited.then(() => false)])
       isUp = wasUp

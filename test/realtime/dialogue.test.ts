@@ -102,6 +102,7 @@ function createHubStage() {
         close: code => (wire.code ??= code),
         terminate: () => visitor.end(1006),
         bufferedBytes: () => wire.buffered,
+        ...{ cork: () => undefined, uncork: () => undefined },
       },
       { token, authenticate: (...asked) => gate.authenticate(...asked) },
     )

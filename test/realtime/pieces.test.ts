@@ -46,6 +46,8 @@ const fakeWire = () => {
     close: code => void closed.push(code),
     terminate: () => void closed.push(0),
     bufferedBytes: () => wire.buffered,
+    cork: () => undefined,
+    uncork: () => undefined,
   }
   return { wire, sent, closed, flush: () => flushes.splice(0).forEach(done => done()) }
 }
