@@ -124,6 +124,10 @@ const soaks: Readonly<Record<string, Soak>> = {
     command: test('test/attack/timing.test.ts'),
     env: { TIMING_ANSWERS: '10000' },
   },
+  steady: {
+    what: 'a server under everything that players do for 35 minutes: memory flat, event loop free, books right',
+    command: ['node', '--import', 'tsx', 'test/steady/steady.ts'],
+  },
   'lost-commits': {
     what: 'a thousand connections cut at COMMIT',
     command: test('test/platform/lost-answer.test.ts'),
