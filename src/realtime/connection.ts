@@ -11,23 +11,21 @@ import { createTrail, type Trail } from './trail.ts'
 
 /** The little of a WebSocket that we use. */
 export type Wire = {
-  /** `onFlushed` is called when the kernel has taken the bytes, or when they are lost. */
-  send(text: string, onFlushed: () => void): void
+  /** One text frame each, as one piece; `onFlushed` is called when the kernel has taken it, or when it is lost. */
+  send(texts: readonly string[], onFlushed: () => void): void
   ping(): void
   close(code: number, reason: string): void
   terminate(): void
   bufferedBytes(): number
-  /** What is sent until `uncork` leaves as one piece. */
-  cork(): void
-  uncork(): void
 }
 
 export type Connection = {
   send(frame: Unnumbered): void
   /** A frame that is serialised already, without `seq`: shared by all who are sent the same. */
   sendJson(json: string): void
-  /** What `say` sends costs one system call. */
-  together<T>(say: () => T): T
+  /** What is sent from now on waits, and leaves as one piece: on `release`, or before the socket is closed. */
+  hold(): void
+  release(): void
   /** The frames sent so far, which number the next ones. */
   trail(): Trail
   /** Goes on with another socket's trail: first `opening`, numbered by the caller, then what was missed. */
@@ -51,11 +49,11 @@ const { slowReaderBytes, slowReaderMs, coalesceBytes } = limits.socket
 
 /** Watches how fast the client reads, and calls `giveUp` once it is too slow. */
 function watchReader(wire: Pick<Wire, 'bufferedBytes'>, clock: Clock, giveUp: () => void) {
-  /** When each frame that the kernel has not taken yet was sent, oldest first. */
+  /** When each piece that the kernel has not taken yet was sent, oldest first. */
   const unsentSinceMs: number[] = []
   let cancelLook: Cancel | undefined
 
-  /** Looks again when the oldest frame would be too old, while there is one. */
+  /** Looks again when the oldest piece would be too old, while there is one. */
   function judge(): void {
     const [oldestMs] = unsentSinceMs
     if (oldestMs === undefined) return
@@ -80,7 +78,8 @@ function watchReader(wire: Pick<Wire, 'bufferedBytes'>, clock: Clock, giveUp: ()
 export function createConnection(wire: Wire, clock: Clock): Connection {
   const reader = watchReader(wire, clock, () => close(closeCodes.tooSlow, 'too much was unread for too long'))
   let trail = createTrail()
-  let [isOpen, isCorked] = [true, false]
+  let isOpen = true
+  let held: string[] | undefined
   let closeCode: number | undefined
   let cancelClosing: Cancel | undefined
 
@@ -90,24 +89,24 @@ export function createConnection(wire: Wire, clock: Clock): Connection {
 
   function transmit(text: string): void {
     if (!isOpen) return
-    reader.sent()
-    wire.send(text, reader.flushed)
-    if (!isCorked) reader.judge()
+    if (held === undefined) write([text])
+    else held.push(text)
   }
 
-  function together<T>(say: () => T): T {
-    isCorked = true
-    wire.cork()
-    try {
-      return say()
-    } finally {
-      isCorked = false
-      wire.uncork()
-      if (isOpen) reader.judge()
-    }
+  function write(texts: readonly string[]): void {
+    reader.sent()
+    wire.send(texts, reader.flushed)
+    reader.judge()
+  }
+
+  function release(): void {
+    const texts = held
+    held = undefined
+    if (isOpen && texts !== undefined && texts.length > 0) write(texts)
   }
 
   function close(code: number, reason: string): void {
+    release()
     if (!isOpen) return
     isOpen = false
     closeCode = code
@@ -119,14 +118,15 @@ export function createConnection(wire: Wire, clock: Clock): Connection {
   return {
     send: frame => sendJson(JSON.stringify(frame)),
     sendJson,
-    together,
+    hold: () => void (held ??= []),
+    release,
     trail: () => trail,
     goOn(another, opening, missed) {
       trail = another
-      together(() => {
-        transmit(JSON.stringify(opening))
-        missed.forEach(transmit)
-      })
+      held ??= []
+      transmit(JSON.stringify(opening))
+      missed.forEach(transmit)
+      release()
     },
     closeCode: () => closeCode,
     ping: () => isOpen && wire.ping(),

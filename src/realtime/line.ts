@@ -6,7 +6,10 @@ import { closeCodes } from '#protocol/ws/frame.ts'
 import type { ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
 import type { Connection } from './connection.ts'
 
-export type Line = Pick<Connection, 'send' | 'sendJson' | 'together' | 'isOpen' | 'isCongested' | 'close'> & {
+export type Line = Pick<
+  Connection,
+  'send' | 'sendJson' | 'hold' | 'release' | 'isOpen' | 'isCongested' | 'close'
+> & {
   /** Whether it leads to this connection. */
   leadsTo(connection: Connection): boolean
   /** The socket is gone. */
@@ -27,7 +30,8 @@ export function createLine(first: Connection): Line {
   return {
     send: (frame: Unnumbered) => sendJson(JSON.stringify(frame)),
     sendJson,
-    together: say => (connection === undefined ? say() : connection.together(say)),
+    hold: () => connection?.hold(),
+    release: () => connection?.release(),
     isOpen: () => connection?.isOpen() === true,
     isCongested: () => connection?.isCongested() === true,
     close: (code, reason) => connection?.close(code, reason),

@@ -49,7 +49,11 @@ export function createLookout(
   { clock, around, index, crowd, ticker }: LookoutPorts,
 ): Lookout {
   const view = createView()
-  const ticking: Ticking = { tickMs: Math.max(MIN_TICK_MS, limits.hint.tickMs / player.timeScale), tick }
+  const ticking: Ticking = {
+    tickMs: Math.max(MIN_TICK_MS, limits.hint.tickMs / player.timeScale),
+    tick,
+    send: line.release,
+  }
   let cell10: Cell | undefined
   let isPaused = false
   let isEnded = false
@@ -63,11 +67,10 @@ export function createLookout(
     const stands = isPaused ? undefined : cell10
     const seen = stands && around.surroundings(stands)
     if (stands !== undefined && seen === undefined && areAcksFresh()) return true
-    return line.together(() => {
-      for (const { frame } of acks) line.send(frame)
-      acks = []
-      return seen !== undefined && seen !== told && !tell(seen)
-    })
+    line.hold()
+    for (const { frame } of acks) line.send(frame)
+    acks = []
+    return seen !== undefined && seen !== told && !tell(seen)
   }
 
   const areAcksFresh = (): boolean => acks.some(({ sinceMs }) => clock.nowMs() - sinceMs < ACK_WAITS_MS)

@@ -81,7 +81,7 @@ export function createRequestLookout(
   { playerId, line, tickMs }: { playerId: string; line: Line; tickMs: number },
   { nearby, requestCrowd, ticker }: RequestLookoutPorts,
 ): RequestLookout {
-  const ticking: Ticking = { tickMs, tick }
+  const ticking: Ticking = { tickMs, tick, send: line.release }
   let watching: Watching | undefined
   /** Of who watches. */
   let view: RequestView | undefined
@@ -98,7 +98,8 @@ export function createRequestLookout(
     // Whoever has to wait for the loading is told of it by the crowd.
     if (list === undefined || list === toldList) return false
     const { frames, isComplete } = view.update(nearby.select(playerId, list))
-    line.together(() => frames.forEach(line.send))
+    line.hold()
+    for (const frame of frames) line.send(frame)
     toldList = isComplete ? list : undefined
     return !isComplete
   }

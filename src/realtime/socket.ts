@@ -15,6 +15,7 @@ import type { PlayerCaller } from '../players/caller.ts'
 import type { Admission } from './admission.ts'
 import { CLOSING_MS, type Wire } from './connection.ts'
 import type { Hub } from './hub.ts'
+import { frameTexts } from './text-frames.ts'
 
 export type PlaySocketPorts = {
   hub: Hub
@@ -133,11 +134,13 @@ function talk(
 const textOf = (data: RawData): string => (data as Buffer).toString('utf8')
 
 const wireOf = (socket: WebSocket, stream: Socket): Wire => ({
-  send: (text, onFlushed) => socket.send(text, onFlushed),
+  send(texts, onFlushed) {
+    // Nothing of ours is compressed or a Blob, so ws writes what it sends at once, too: the order stays.
+    if (socket.readyState === socket.OPEN) stream.write(frameTexts(texts), onFlushed)
+    else onFlushed()
+  },
   ping: () => socket.ping(),
   close: (code, reason) => socket.close(code, reason),
   terminate: () => socket.terminate(),
   bufferedBytes: () => socket.bufferedAmount,
-  cork: () => stream.cork(),
-  uncork: () => stream.uncork(),
 })

@@ -5,14 +5,25 @@
  */
 import type { Cancel, Clock } from '#platform/clock.ts'
 
-/** `tick` tells whether it still has something to say at the next tick. */
-export type Ticking = { readonly tickMs: number; tick(): boolean }
+export type Ticking = {
+  readonly tickMs: number
+  /** Says what there is to say; true where there is more for the next tick. */
+  tick(): boolean
+  /** Lets out what was said. */
+  send(): void
+}
 
 export type Ticker = {
   mark(session: Ticking): void
   forget(session: Ticking): void
   close(): void
 }
+
+/**
+ * So many sessions speak before what they said leaves: receivers on the way are woken for many frames instead of for
+ * each, and when one leaves tells less of what the others cost. At 16 KiB a tick and session that is 8 MiB at most.
+ */
+const SPEAK_AT_ONCE = 512
 
 type Round = { dirty: Set<Ticking>; cancel: Cancel | undefined }
 
@@ -41,7 +52,11 @@ export function createTicker(clock: Clock, onTick?: (tookMs: number) => void): T
     round.dirty.clear()
     round.cancel = undefined
     const startedMs = clock.nowMs()
-    for (const session of sessions) if (session.tick()) mark(session)
+    for (let from = 0; from < sessions.length; from += SPEAK_AT_ONCE) {
+      const some = sessions.slice(from, from + SPEAK_AT_ONCE)
+      for (const session of some) if (session.tick()) mark(session)
+      for (const session of some) session.send()
+    }
     onTick?.(clock.nowMs() - startedMs)
   }
 

@@ -56,8 +56,8 @@ export type Loaded = {
   counts: Record<string, number>
   frames: number
 }
-/** When the first and the last of those who were to hear it did. */
-export type Heard = { firstAtMs: number; atMs: number; sample: string }
+/** When the last of those who were to hear it did, by the clock on the wall. */
+export type Heard = { atMs: number; sample: string }
 
 let suffixes: readonly { token: string; body: object }[] = []
 let sockets: RawSocket[] = []
@@ -104,8 +104,8 @@ function createTally() {
       latency.record(tookMs)
       counts[name] = (counts[name] ?? 0) + 1
     },
-    end: (frames = 0): Loaded => ({
-      ...{ answers: latency.count(), tookMs: performance.now() - startMs, counts, frames },
+    end: (): Loaded => ({
+      ...{ answers: latency.count(), tookMs: performance.now() - startMs, counts, frames: 0 },
       ...{ p50Ms: latency.quantileMs(0.5), p99Ms: latency.quantileMs(0.99) },
     }),
   }
@@ -183,10 +183,13 @@ async function openAll({ url, path, count, greeting }: SocketsJob): Promise<void
   await Promise.all(Array.from({ length: OPENED_AT_ONCE }, openSome))
 }
 
+const TAIL_MS = 600
+/** By socket, of all talks: who has just said one thing says the other. */
+const turns: number[] = []
+
 async function talk({ texts, answers, sockets: count, forMs }: TalkJob): Promise<Loaded> {
   const frames = texts.map(textFrame)
   const wanted = answers.map(text => Buffer.from(text))
-  const turns: number[] = []
   const sentMs: number[] = []
   const tally = createTally()
   let heard = 0
@@ -211,8 +214,11 @@ async function talk({ texts, answers, sockets: count, forMs }: TalkJob): Promise
     }
     for (let index = 0; index < count; index++) send(index)
   })
+  const loaded = tally.end()
+  // What belongs to the last answers may come with the next tick.
+  await sleep(TAIL_MS)
   onText = () => undefined
-  return tally.end(heard)
+  return { ...loaded, frames: heard }
 }
 
 /** Nobody waits for ever for a server that is silent. */
@@ -223,16 +229,14 @@ function rejectAfter(forMs: number, reject: (error: Error) => void, explain: () 
 
 function hear({ text, count }: { text: string; count: number }): Promise<Heard> {
   const wanted = Buffer.from(text)
-  const nowMs = () => performance.timeOrigin + performance.now()
-  let [heard, firstAtMs] = [0, 0]
+  let heard = 0
   return new Promise((resolve, reject) => {
     rejectAfter(0, reject, () => `${heard} of ${count} heard of ${text}`)
     onText = (_index, frame) => {
       if (!frame.includes(wanted)) return
-      if (++heard === 1) firstAtMs = nowMs()
-      if (heard < count) return
+      if (++heard < count) return
       onText = () => undefined
-      resolve({ firstAtMs, atMs: nowMs(), sample: frame.toString() })
+      resolve({ atMs: Date.now(), sample: frame.toString() })
     }
   })
 }

@@ -94,15 +94,14 @@ function createHubStage() {
     const wire = { buffered: 0, code: undefined as number | undefined }
     const visitor = hub.connect(
       {
-        send(text, onFlushed) {
-          frames.push(JSON.parse(text) as ServerFrame)
+        send(texts, onFlushed) {
+          frames.push(...texts.map(text => JSON.parse(text) as ServerFrame))
           if (wire.buffered === 0) onFlushed()
         },
         ping: () => undefined,
         close: code => (wire.code ??= code),
         terminate: () => visitor.end(1006),
         bufferedBytes: () => wire.buffered,
-        ...{ cork: () => undefined, uncork: () => undefined },
       },
       { token, authenticate: (...asked) => gate.authenticate(...asked) },
     )

@@ -1,5 +1,8 @@
 /** The parts of a socket's life that need no socket: flood, slow reader, heartbeat, tick, frames, the client's view. */
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
 import t from 'tap'
+import { WebSocket, WebSocketServer } from 'ws'
 import { limits } from '#protocol/limits.ts'
 import { travelFrom } from '../../src/geo/distance.ts'
 import type { Surroundings } from '../../src/hints/around.ts'
@@ -9,6 +12,7 @@ import { createFloodGuard } from '../../src/realtime/flood.ts'
 import { parseFrame } from '../../src/realtime/frames.ts'
 import { startHeartbeat } from '../../src/realtime/heartbeat.ts'
 import { createTicker } from '../../src/realtime/ticker.ts'
+import { frameTexts } from '../../src/realtime/text-frames.ts'
 import { createView } from '../../src/realtime/view.ts'
 import { envelopeAt, square } from '../hints/index-stage.ts'
 import { createManualClock } from './manual-clock.ts'
@@ -34,22 +38,23 @@ t.test('flood: 20 at once, 10 a second, one warning, then closed', async t => {
 
 const fakeWire = () => {
   const sent: string[] = []
+  /** How many frames went out at a time. */
+  const pieces: number[] = []
   const closed: number[] = []
   const flushes: (() => void)[] = []
   const wire: Wire & { buffered: number } = {
     buffered: 0,
-    send(text, onFlushed) {
-      sent.push(text)
+    send(texts, onFlushed) {
+      sent.push(...texts)
+      pieces.push(texts.length)
       flushes.push(onFlushed)
     },
     ping: () => void sent.push('ping'),
     close: code => void closed.push(code),
     terminate: () => void closed.push(0),
     bufferedBytes: () => wire.buffered,
-    cork: () => undefined,
-    uncork: () => undefined,
   }
-  return { wire, sent, closed, flush: () => flushes.splice(0).forEach(done => done()) }
+  return { wire, sent, pieces, closed, flush: () => flushes.splice(0).forEach(done => done()) }
 }
 
 t.test('connection: frames are numbered, and a reader who is too slow is closed', async t => {
@@ -93,6 +98,69 @@ t.test('connection: 256 KiB unread close at once', async t => {
   t.equal(clock.timersLeft(), 0)
 })
 
+t.test('connection: what is held leaves as one piece, at the latest before the socket is closed', async t => {
+  const { wire, sent, pieces, closed } = fakeWire()
+  const connection = createConnection(wire, createManualClock())
+  const say = (times: number) => {
+    for (let i = 0; i < times; i++) connection.sendJson('{"type":"pong"}')
+  }
+  say(2)
+  connection.hold()
+  connection.release()
+  t.same(pieces, [1, 1], 'nothing held is no piece')
+  connection.hold()
+  say(2)
+  connection.hold()
+  say(1)
+  t.equal(sent.length, 2)
+  connection.release()
+  connection.release()
+  t.same(pieces, [1, 1, 3])
+  connection.hold()
+  say(2)
+  connection.close(4409, 'another took its place')
+  t.same(pieces, [1, 1, 3, 2])
+  t.same(closed, [4409])
+  say(1)
+  connection.release()
+  t.same(
+    sent.map(text => (JSON.parse(text) as { seq: number }).seq),
+    [1, 2, 3, 4, 5, 6, 7],
+  )
+  connection.ended()
+})
+
+t.test('text frames: a client of ws reads each of any length, and nothing between them', async t => {
+  const sizes = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000]
+  const texts = [
+    ...sizes.map(size => 'x'.repeat(size)),
+    '红包 🧧 \u0000',
+    'é'.repeat(63),
+    '红'.repeat(21_845),
+  ]
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  /** What a client hears of these bytes and of a frame of ws behind them. */
+  const read = async (bytes: Buffer) => {
+    const heard: string[] = []
+    server.once('connection', (socket, request) => {
+      request.socket.write(bytes)
+      socket.send('end')
+      socket.close()
+    })
+    const client = new WebSocket(`ws://127.0.0.1:${port}`)
+    client.on('message', (data: Buffer, isBinary) => heard.push(isBinary ? 'binary' : data.toString()))
+    await once(client, 'close')
+    t.equal(heard.pop(), 'end')
+    return heard
+  }
+  t.same(await read(frameTexts(texts)), texts)
+  for (const text of texts) t.same(await read(frameTexts([text])), [text])
+  t.equal(frameTexts([]).length, 0)
+})
+
 t.test('heartbeat: the dead are gone within 64 s, the living stay', async t => {
   const clock = createManualClock()
   const random = { bytes: (size: number) => Buffer.alloc(size), fraction: () => 1 }
@@ -121,7 +189,8 @@ t.test('ticker: the dirty speak together, on a fixed grid, once', async t => {
   const spoken: string[] = []
   const make = (name: string, tickMs: number, again = 0) => {
     let left = again
-    return { tickMs, tick: () => (spoken.push(`${name}@${clock.nowMs()}`), left-- > 0) }
+    const note = (what: string) => void spoken.push(`${name}${what}@${clock.nowMs()}`)
+    return { tickMs, tick: () => (note(''), left-- > 0), send: () => note(' sends') }
   }
   const [a, b, fast, gone] = [make('a', 250), make('b', 250, 1), make('fast', 5), make('gone', 250)]
   await clock.pass(30)
@@ -130,7 +199,10 @@ t.test('ticker: the dirty speak together, on a fixed grid, once', async t => {
   for (const session of [a, b, fast, gone]) ticker.mark(session)
   ticker.forget(gone)
   await clock.pass(1_000)
-  t.same(spoken, ['fast@1135', 'a@1250', 'b@1250', 'b@1500'])
+  t.same(spoken, [
+    ...['fast@1135', 'fast sends@1135', 'a@1250', 'b@1250', 'a sends@1250', 'b sends@1250'],
+    ...['b@1500', 'b sends@1500'],
+  ])
   t.equal(clock.timersLeft(), 0, 'nobody has anything to say: no timer')
   ticker.mark(a)
   ticker.close()

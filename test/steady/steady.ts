@@ -10,7 +10,7 @@ import { findDatabaseUrl, makeDataDir, startServer, type Teardown } from '../acc
 import { inspect } from '../bench/heap.ts'
 import { describeMachine } from '../bench/machine.ts'
 import { type Sample, takeSample } from './samples.ts'
-import { playBots, playLoad, type Round, type Traffic } from './traffic.ts'
+import { gatherCrowd, playBots, playLoad, type Round, type Traffic } from './traffic.ts'
 import { formatVerdict, judgeSamples } from './verdict.ts'
 
 const MINUTE_MS = 60_000
@@ -47,10 +47,12 @@ async function run(t: Teardown, { minutes, ratePerS, seed }: Flags): Promise<0 |
   })
   const { url, merchantKey, operatorKey } = banner
   const books = { databaseUrl: await findDatabaseUrl(dataDir), dataDir }
-  const traffic: Traffic = { url, merchantKey, books, seed, ratePerS, roundMs: ROUND_MS }
+  const crowd = await gatherCrowd({ url })
   const startMs = performance.now()
   const elapsedMs = () => performance.now() - startMs
-  const isOver = () => elapsedMs() >= minutes * MINUTE_MS
+  const leftMs = () => minutes * MINUTE_MS - elapsedMs()
+  const isOver = () => leftMs() <= 0
+  const traffic: Traffic = { url, merchantKey, books, seed, ratePerS, roundMs: ROUND_MS, crowd, leftMs }
   const rounds: Round[] = []
   const samples: Sample[] = []
 
