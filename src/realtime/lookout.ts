@@ -57,7 +57,7 @@ export function createLookout(
   let cell10: Cell | undefined
   let isPaused = false
   let isEnded = false
-  let acks: { sinceMs: number; frame: PositionAck }[] = []
+  const acks = createAcks(clock)
   /** What the view was brought to last; undefined when it has to be looked at again whatever it is. */
   let told: Surroundings | undefined
 
@@ -66,14 +66,11 @@ export function createLookout(
     if (line.isCongested()) return true
     const stands = isPaused ? undefined : cell10
     const seen = stands && around.surroundings(stands)
-    if (stands !== undefined && seen === undefined && areAcksFresh()) return true
+    if (stands !== undefined && seen === undefined && acks.areFresh()) return true
     line.hold()
-    for (const { frame } of acks) line.send(frame)
-    acks = []
+    for (const frame of acks.take()) line.send(frame)
     return seen !== undefined && seen !== told && !tell(seen)
   }
-
-  const areAcksFresh = (): boolean => acks.some(({ sinceMs }) => clock.nowMs() - sinceMs < ACK_WAITS_MS)
 
   /** True where that was all. */
   function tell(seen: Surroundings): boolean {
@@ -100,7 +97,7 @@ export function createLookout(
     },
     acknowledge(frame) {
       if (isEnded) return
-      acks.push({ sinceMs: clock.nowMs(), frame })
+      acks.add(frame)
       ticker.mark(ticking)
     },
     addClaimed(envelopeId) {
@@ -114,6 +111,20 @@ export function createLookout(
       isEnded = true
       ticker.forget(ticking)
       crowd.leave(ticking)
+    },
+  }
+}
+
+/** Acknowledgements that wait for the tick. */
+function createAcks(clock: Pick<Clock, 'nowMs'>) {
+  let waiting: { sinceMs: number; frame: PositionAck }[] = []
+  return {
+    add: (frame: PositionAck) => void waiting.push({ sinceMs: clock.nowMs(), frame }),
+    areFresh: () => waiting.some(({ sinceMs }) => clock.nowMs() - sinceMs < ACK_WAITS_MS),
+    take(): PositionAck[] {
+      const frames = waiting.map(({ frame }) => frame)
+      waiting = []
+      return frames
     },
   }
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- NAME … [--set name=number] … [--json FILE]`: measures, and says on what machine and how. Without
- * a name it lists the benches. Exit code 0: what is promised was kept; 1: it was not; 2: it could not run.
+ * `npm run bench -- NAME … [--set name=number] … [--json FILE] [--record]`: measures, and says on what machine and how.
+ * Without a name it lists the benches. Exit code 0: what is promised was kept; 1: it was not; 2: it could not run.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -12,6 +12,7 @@ import { geometry } from './geometry.ts'
 import { hints } from './hints.ts'
 import { live } from './live.ts'
 import { describeMachine } from './machine.ts'
+import { record, type Recorded } from './recorded.ts'
 import { requests } from './requests.ts'
 import { sockets } from './sockets.ts'
 
@@ -19,7 +20,12 @@ const benches: Readonly<Record<string, Bench>> = { claims, sockets, live, hints,
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
-  options: { set: { type: 'string', multiple: true, default: [] }, json: { type: 'string' } },
+  options: {
+    set: { type: 'string', multiple: true, default: [] },
+    json: { type: 'string' },
+    /** Beside the benches, for the tables of README. */
+    record: { type: 'boolean', default: false },
+  },
 })
 
 function list(): string {
@@ -27,7 +33,7 @@ function list(): string {
     const usual = Object.entries(settings).map(([key, value]) => `${key}=${value}`)
     return `  ${name.padEnd(10)}${what}\n  ${' '.repeat(10)}${usual.join(' ')}`
   })
-  return `npm run bench -- NAME … [--set name=number] [--json FILE], where NAME is\n${rows.join('\n')}\n`
+  return `npm run bench -- NAME … [--set name=number] [--json FILE] [--record], where NAME is\n${rows.join('\n')}\n`
 }
 
 /** A name that no chosen bench knows is a mistake. */
@@ -44,7 +50,7 @@ function readSettings(chosen: readonly Bench[]): Settings {
 const progress = (line: string) => void process.stderr.write(`${line}\n`)
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 
-async function measure(name: string, bench: Bench, given: Settings) {
+async function measure(name: string, bench: Bench, given: Settings): Promise<Recorded> {
   const settings = Object.fromEntries(
     Object.entries(bench.settings).map(([key, usual]) => [key, given[key] ?? usual]),
   )
@@ -67,9 +73,10 @@ if (chosen.length === 0 || chosen.some(([, bench]) => bench === undefined)) {
 } else {
   try {
     const given = readSettings(chosen.flatMap(([, bench]) => bench ?? []))
-    const results = []
+    const results: Recorded[] = []
     for (const [name, bench] of chosen) if (bench) results.push(await measure(name, bench, given))
     const file = flags.json ?? `.data/bench/${positionals.join('-')}.json`
+    if (flags.record) results.forEach(record)
     await mkdir(dirname(file), { recursive: true })
     await writeFile(file, `${JSON.stringify(results, null, 2)}\n`)
     print(`\n${file}`)

@@ -1,9 +1,9 @@
-// npm install --no-save autocannon@8 && npm run --silent load:tokens -- 2000 > tokens.csv
-// node test/bench/claims-autocannon.mjs tokens.csv; then: npm run reconcile -- --envelope ID
+// npm run --silent load:tokens -- 2000 > tokens.csv
+// node test/bench/claims-autocannon.mjs tokens.csv [URL] [SECONDS]; then: npm run reconcile -- --envelope ID
 import { readFileSync } from 'node:fs'
 import autocannon from 'autocannon'
 
-const [file = 'tokens.csv', url = 'http://127.0.0.1:8080'] = process.argv.slice(2)
+const [file = 'tokens.csv', url = 'http://127.0.0.1:8080', seconds = '30'] = process.argv.slice(2)
 const rows = readFileSync(file, 'utf8').trim().split('\n').slice(1)
 const requests = rows.map(row => {
   const [token, lat, lng, accuracyM, envelopeId] = row.split(',')
@@ -21,7 +21,7 @@ const setupClient = client => {
   const from = (connection++ * 97) % requests.length
   client.setRequests([...requests.slice(from), ...requests.slice(0, from)])
 }
-const run = autocannon({ url, connections: 64, duration: 30, requests, setupClient })
+const run = autocannon({ url, connections: 64, duration: Number(seconds), requests, setupClient })
 autocannon.track(run)
 const { statusCodeStats } = await run
 console.log(statusCodeStats)

@@ -1,13 +1,14 @@
 /** `npm run load`: what is counted how, the arithmetic behind its tables, and a crowd on the whole server. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
+import { isDeepStrictEqual, promisify } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
 import { type Answer, meaningOf, readHttp, waitAfter } from '../../src/bin/load/answers.ts'
@@ -277,4 +278,27 @@ t.test('a crowd on the whole server, over HTTP and sockets, with replies that ar
     /^token,lat,lng,accuracyM,envelopeId\n(ey[\w.-]+,31\.\d+,121\.\d+,8,[0-9a-f-]{36}\n){3}$/,
   )
   t.equal((await runTool('load', ['--scenario=flood'], shared)).code, 2)
+})
+
+t.test('autocannon, with its script, from the tokens on; the books prove themselves afterwards', async t => {
+  const { url, world, merchantKey } = await startPlayServer(t)
+  const dataDir = await mkdtemp(join(tmpdir(), 'hexbao-load-'))
+  t.teardown(() => rm(dataDir, { recursive: true }))
+  const shared = { DATABASE_URL: world.databaseUrl, REDIS_URL: world.redisUrl, DATA_DIR: dataDir }
+  const how = ['20', '--shares=7', '--url', url, '--key', merchantKey]
+  const tokens = await runTool('load-tokens', how, shared)
+  const file = join(dataDir, 'tokens.csv')
+  await writeFile(file, tokens.stdout)
+  const script = 'test/bench/claims-autocannon.mjs'
+  const { stdout } = await promisify(execFile)(process.execPath, [script, file, url, '2'])
+  const counted = stdout.replaceAll(/\s+/g, ' ')
+  t.match(counted, /'200': \{ count: [1-9]/)
+  t.match(counted, /'409': \{ count: [1-9]/)
+  t.notMatch(counted, /'5\d\d'|'40[01]'/)
+  const [envelopeId] = /[0-9a-f-]{36}$/m.exec(tokens.stdout) ?? []
+  const books = await runTool('reconcile', ['--envelope', String(envelopeId)], shared)
+  t.equal(books.code, 0, books.stdout + books.stderr)
+  const claimed = { name: 'claimed', text: 'select claimed_shares from envelopes where id = $1' }
+  t.same(await world.database.query(claimed, [envelopeId]), [{ claimed_shares: 7 }])
+  await assertBooks(t, world)
 })

@@ -58,7 +58,10 @@ async function run(t: Teardown, { minutes, ratePerS, seed }: Flags): Promise<0 |
 
   const repeat = async (play: (traffic: Traffic, round: number) => Promise<Round>): Promise<void> => {
     for (let round = 0; !isOver(); round++) {
-      const played = await play(traffic, round)
+      // Who is turned away for good ends the round, not the run.
+      const played = await play(traffic, round).catch((error: Error) => ({
+        ...{ what: 'a round', answers: 0, broken: [error.message] },
+      }))
       rounds.push(played)
       for (const what of played.broken) say(`round ${round}, ${played.what}: ${what}`)
     }
@@ -87,15 +90,15 @@ function conclude({ rounds, samples }: { rounds: readonly Round[]; samples: read
 const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1)
 const describe = ({ atMin, heldBytes, rssBytes, loopP99Ms, figures }: Sample): string =>
   `${atMin.toFixed(1)} min: held ${mib(heldBytes)} MiB, in memory ${mib(rssBytes)} MiB, loop p99 ` +
-  `${loopP99Ms.toFixed(1)} ms, ${figures.hexbao_sockets} sockets, outbox ${figures.hexbao_outbox_lag_seconds.toFixed(1)} s`
+  `${loopP99Ms.toFixed(1)} ms, ${figures.hexbao_sockets} sockets, outbox ` +
+  `${figures.hexbao_outbox_lag_seconds.toFixed(1)} s`
 
 const undo: (() => unknown)[] = []
 try {
   const flags = readFlags()
   const { cpu, memory, node, commit } = await describeMachine()
-  say(
-    `${flags.minutes} min, ${flags.ratePerS} claims a second, seed ${flags.seed}: ${cpu}; ${memory}; Node ${node}; ${commit}`,
-  )
+  const { minutes, ratePerS, seed } = flags
+  say(`${minutes} min, ${ratePerS} claims a second, seed ${seed}: ${cpu}; ${memory}; Node ${node}; ${commit}`)
   process.exitCode = await run({ teardown: step => void undo.push(step as () => unknown) }, flags)
 } catch (error) {
   say(String((error as Error).stack))

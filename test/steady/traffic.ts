@@ -1,6 +1,6 @@
 /**
- * A day of a game again and again: a crowd over HTTP and over sockets that come and go, a rush, lost replies, and a city
- * of bots that walk, are given hints, find, and cheat; everything that the tools of `src/bin` say, in rounds whose
+ * A day of a game again and again: a crowd over HTTP and over sockets that come and go, a rush, lost replies, and a
+ * city of bots that walk, are given hints, find, and cheat; everything that the tools of `src/bin` say, in rounds whose
  * proofs have to hold. The crowd stays the same: a server remembers who has come, up to a limit, and memory that fills
  * for an hour would say nothing.
  */
@@ -39,8 +39,11 @@ const kinds: readonly [Kind, ...Kind[]] = [
 ]
 const CROWD = { players: 1_500, envelopes: 75 }
 const SHARES = 40
-/** A machine that does something else for a second makes players come late, and that is no fault here. */
-const MOST = { failedPercent: 0, missedPercent: 5 }
+/**
+ * Percent. A machine that does something else for a while makes players come late, and the server refuse some of them;
+ * what this is about is what a server becomes in half an hour, and that nobody is told anything wrong.
+ */
+const MOST = { failedPercent: 5, missedPercent: 50 }
 const CITY = { speedMps: 1.4, noiseM: 8, envelopes: 60, pace: 10, record: undefined }
 const BOTS = 60
 /** Bots are new ones in each round, and stay long. */
