@@ -1,0 +1,58 @@
+/**
+ * Requests that are made from the OpenAPI document, good ones and broken ones, against the server that ships: whatever
+ * comes, the answer is one of the document, and the books are right. `HEXBAO_FUZZ_SEED` and `HEXBAO_FUZZ_REQUESTS`
+ * repeat a run up to a request; `npm run soak -- fuzz` is the long one.
+ */
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { assertBooks } from '../helpers/books.ts'
+import { createWorld } from '../helpers/world.ts'
+import { readDocument } from './document.ts'
+import { fuzz, type Tally } from './run.ts'
+import { callbackSecret, operatorKey, startStage } from './stage.ts'
+
+const setting = (name: string, usual: number): number => Number(process.env[name] ?? usual)
+const seed = setting('HEXBAO_FUZZ_SEED', 1)
+const requests = setting('HEXBAO_FUZZ_REQUESTS', 10_000)
+const startedMs = Date.now()
+
+t.setTimeout(60_000 + requests * 40)
+
+const world = await createWorld(t)
+const root = JSON.parse(readFileSync(new URL('../../protocol/openapi.json', import.meta.url), 'utf8')) as object
+const document = readDocument(root)
+const stage = await startStage(t, world, { seed })
+const unhandled: unknown[] = []
+process.on('unhandledRejection', reason => unhandled.push(reason))
+
+const describe = ({ requests: sent, statuses, spoilt, overSocket, faults }: Tally): string => {
+  const counts = [...statuses].sort(([a], [b]) => a - b).map(([status, n]) => `${status}: ${n}`)
+  const seconds = Math.round((Date.now() - startedMs) / 1_000)
+  const megabytes = Math.round(process.memoryUsage().heapUsed / 1_048_576)
+  return `${sent} requests (${spoilt} broken, ${overSocket} over sockets) in ${seconds} s, ${counts.join(', ')}; ` +
+    `${faults.length} faults; heap ${megabytes} MB`
+}
+
+const tally = await fuzz({ seed, requests, document, stage, secrets: { operatorKey, callbackSecret } }, so => {
+  if (so.requests % 50_000 === 0) process.stderr.write(`${describe(so)}\n`)
+})
+
+t.test('every answer is one of the document', async t => {
+  t.comment(describe(tally))
+  for (const { no, operation, faults, request, answer } of tally.faults) {
+    const again = `HEXBAO_FUZZ_SEED=${seed} HEXBAO_FUZZ_REQUESTS=${no} npx tap test/fuzz/fuzz.test.ts`
+    t.fail(`request ${no}, ${operation}: ${faults.join('; ')}`, { request, answer, again, at: null, stack: '' })
+  }
+  t.same(unhandled, [], 'no promise was left rejected')
+})
+
+t.test('every operation was asked, and nearly all of them answered well', async t => {
+  const never = [...tally.operations].filter(([, { asked }]) => asked === 0).map(([id]) => id)
+  const bad = [...tally.operations].filter(([, { good }]) => good === 0).map(([id]) => id)
+  t.same(never, [], 'asked')
+  t.same(bad, [], 'answered well')
+})
+
+t.test('the server is alive, and the books are right', async t => {
+  await assertBooks(t, world)
+})

@@ -1,0 +1,138 @@
+/** The run: request after request, each drawn from the seed and its number, each answer judged and learned from. */
+import { createDice, type Dice } from '../simulation/dice.ts'
+import type { ApiDocument } from './document.ts'
+import { type Actor, createMemory, learn } from './memory.ts'
+import { type Answer, createJudge, judgeLog } from './oracle.ts'
+import { describeRequest, type Making, makeRequest, type Request } from './request.ts'
+import { spoil } from './spoil.ts'
+import type { Stage } from './stage.ts'
+import { createOperator, createTellers, type Tellers, thawOf, type Turn } from './tellers.ts'
+
+export type Fault = { no: number; operation: string; faults: readonly string[]; request: string; answer: string }
+
+export type Tally = {
+  requests: number
+  /** Answers by status. */
+  statuses: Map<number, number>
+  /** Requests to each operation, and how many of them ended well. */
+  operations: Map<string, { asked: number; good: number }>
+  spoilt: number
+  overSocket: number
+  faults: Fault[]
+}
+
+export type Run = { seed: number; requests: number; document: ApiDocument; stage: Stage; secrets: Secrets }
+type Secrets = { operatorKey: string; callbackSecret: string }
+
+/** A run that has found this much is about one mistake. */
+const mostFaults = 25
+/** The clock goes on by so much between two requests, at most; now and then by hours. */
+const [stepMs, leapMs] = [400, 2 * 3_600_000]
+const leapEvery = 3_000
+
+export async function fuzz(
+  { seed, requests, document, stage, secrets }: Run,
+  onProgress: (tally: Tally) => void = () => {},
+): Promise<Tally> {
+  const memory = createMemory()
+  const dice = createDice(seed)
+  createOperator(memory, secrets.operatorKey, dice)
+  const tellers = createTellers({ document, dice })
+  const judge = createJudge(document)
+  const tally = createTally(document)
+
+  for (let no = 1; no <= requests && tally.faults.length < mostFaults; no++) {
+    // A request follows from the seed, its number, and what is known by then.
+    const own = createDice(seed + no)
+    stage.clock.advance(no % leapEvery === 0 ? leapMs : own.between(0, stepMs))
+    const nowMs = stage.clock.nowMs()
+    const making = { document, memory, dice: own, nowMs, callbackSecret: secrets.callbackSecret }
+    const { request, turn } = choose(making, tellers, no)
+    const answer = await stage.send(request)
+    const faults = [...judge(request, answer), ...judgeLog(request, stage.takeLog())]
+    count(tally, request, answer)
+    if (faults.length > 0) tally.faults.push(describeFault(no, request, answer, faults))
+    settle({ making, tellers, no }, { request, turn, answer })
+    if (no % 1_000 === 0) onProgress(tally)
+  }
+  return tally
+}
+
+/** A step of a story, or anything; as it should be, or broken. */
+function choose(making: Making, tellers: Tellers, no: number): { request: Request; turn?: Turn } {
+  const { dice, document } = making
+  const turn = dice.chance(0.5) ? tellers.next(making, no) : undefined
+  // A broken request about what a story has come to; the story itself goes on with its next turn.
+  if (turn !== undefined) {
+    return dice.chance(0.3) ? { request: spoil(turn.request, making) } : { request: route(turn.request, dice), turn }
+  }
+  const request = makeRequest(making, dice.pick(document.shapes))
+  return { request: dice.chance(0.6) ? spoil(request, making) : route(request, dice) }
+}
+
+const route = (request: Request, dice: Dice): Request => (dice.chance(0.1) ? { ...request, via: 'socket' } : request)
+
+type Outcome = { request: Request; turn: Turn | undefined; answer: Answer | undefined }
+
+function settle(
+  { making, tellers, no }: { making: Making; tellers: Tellers; no: number },
+  { request, turn, answer }: { request: Request; turn?: Turn | undefined; answer: Answer | undefined },
+): void {
+  const isGood = answer !== undefined && answer.status >= 200 && answer.status < 300
+  const body = isGood && !answer.isCut ? readJson(answer) : undefined
+  const { shape, actor, home, params } = request
+  let made: Actor[] = []
+  if (isGood && shape !== undefined) {
+    const told = { ...{ shape, actor, home }, parent: params['id'], body }
+    made = learn(making.memory, told)
+    if (turn !== undefined) learn(turn.told.cast.memory, told)
+    const thaws = thawOf(request)
+    if (thaws !== undefined && turn === undefined) tellers.tell(thaws)
+  }
+  forget(making, { request, turn, answer })
+  if (turn !== undefined) tellers.take(turn, { no, isGood, body, made })
+}
+
+/** Whose credential does not count any more is nobody. */
+function forget({ memory }: Making, { request: { actor, spoilt }, answer }: Outcome): void {
+  const isOver = answer?.status === 401 || (answer?.status === 403 && answer.text.includes('"banned"'))
+  if (!isOver || spoilt.length > 0 || actor === undefined || actor.kind === 'operator') return
+  const at = memory.actors.indexOf(actor)
+  if (at >= 0) memory.actors.splice(at, 1)
+}
+
+function readJson({ text, headers }: Answer): unknown {
+  if (!headers['content-type']?.includes('json')) return undefined
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return undefined
+  }
+}
+
+const createTally = ({ shapes }: ApiDocument): Tally => ({
+  ...{ requests: 0, spoilt: 0, overSocket: 0, statuses: new Map(), faults: [] },
+  operations: new Map(shapes.map(({ id }) => [id, { asked: 0, good: 0 }])),
+})
+
+function count(tally: Tally, { shape, spoilt, via }: Request, answer: Answer | undefined): void {
+  tally.requests++
+  if (spoilt.length > 0) tally.spoilt++
+  if (via === 'socket') tally.overSocket++
+  const status = answer?.status ?? 0
+  tally.statuses.set(status, (tally.statuses.get(status) ?? 0) + 1)
+  const one = tally.operations.get(shape?.id ?? '')
+  if (one === undefined) return
+  one.asked++
+  if (status >= 200 && status < 300) one.good++
+}
+
+const describeFault = (
+  no: number,
+  request: Request,
+  answer: Answer | undefined,
+  faults: readonly string[],
+): Fault => ({
+  ...{ no, faults, operation: request.shape?.id ?? 'none', request: describeRequest(request) },
+  answer: `${answer?.status} ${answer?.headers['content-type']} ${answer?.text.slice(0, 800)}`,
+})
