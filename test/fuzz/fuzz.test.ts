@@ -25,8 +25,8 @@ const stage = await startStage(t, world, { seed })
 const unhandled: unknown[] = []
 process.on('unhandledRejection', reason => unhandled.push(reason))
 
-const describe = ({ requests: sent, statuses, spoilt, overSocket, faults }: Tally): string => {
-  const counts = [...statuses].sort(([a], [b]) => a - b).map(([status, n]) => `${status}: ${n}`)
+const describe = ({ requests: sent, outcomes, spoilt, overSocket, faults }: Tally): string => {
+  const counts = [...outcomes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([outcome, n]) => `${outcome}: ${n}`)
   const seconds = Math.round((Date.now() - startedMs) / 1_000)
   const megabytes = Math.round(process.memoryUsage().heapUsed / 1_048_576)
   return `${sent} requests (${spoilt} broken, ${overSocket} over sockets) in ${seconds} s, ${counts.join(', ')}; ` +

@@ -39,8 +39,10 @@ export function createJudge(document: ApiDocument): Judge {
   return (request, answer) => {
     if (answer === undefined) return request.raw === undefined ? ['no answer'] : []
     const faults = [...judgeStatus(request, answer), ...judgeSecrets(request, answer)]
+    // What is no request of HTTP is refused by Node.js and by `ws`, in words of their own.
+    if (request.raw !== undefined) return faults
     if (answer.status >= 400) faults.push(...judgeProblem(request, answer))
-    if (request.raw !== undefined || request.shape === undefined) return faults
+    if (request.shape === undefined) return faults
     return [...faults, ...judgeByDocument(request.shape, request, answer, misfit)]
   }
 }
@@ -57,7 +59,7 @@ function judgeStatus({ only }: Request, { status, text }: Answer): string[] {
   return faults
 }
 
-function codeOf(text: string): string | undefined {
+export function codeOf(text: string): string | undefined {
   try {
     return (JSON.parse(text) as { code?: string }).code
   } catch {
@@ -74,8 +76,8 @@ function judgeSecrets({ headers }: Request, { status, text }: Answer): string[] 
   return faults
 }
 
-function judgeProblem({ method, raw }: Request, { status, headers, text }: Answer): string[] {
-  if (method === 'HEAD' && raw === undefined) return []
+function judgeProblem({ method }: Request, { status, headers, text }: Answer): string[] {
+  if (method === 'HEAD') return []
   if (headers['content-type'] !== 'application/problem+json')
     return [`${status} as ${headers['content-type']} instead of application/problem+json`]
   const problem = parse(text) as { code?: ErrorCode; status?: number; retryAfterMs?: number } | undefined
@@ -95,11 +97,10 @@ function judgeByDocument(
   misfit: (pointer: string, value: unknown) => string | undefined,
 ): string[] {
   if (headers['request-id'] === undefined && spoilt.length === 0) return ['no request id']
+  // Another address may be that of no operation.
+  if (spoilt.some(one => one.startsWith('address')) && ofHttp.some(code => codeOf(text) === code)) return []
   const shape = answers.get(status)
-  if (shape === undefined) {
-    const isOfHttp = spoilt.some(one => one.startsWith('address')) && ofHttp.some(code => codeOf(text) === code)
-    return isOfHttp ? [] : [`${id} has no ${status} in the document (${codeOf(text)})`]
-  }
+  if (shape === undefined) return [`${id} has no ${status} in the document (${codeOf(text)})`]
   if (method === 'HEAD') return []
   const [type] = (headers['content-type'] ?? '').split(';')
   if (type !== shape.type) return [`${status} as ${type} instead of ${shape.type}`]

@@ -2,7 +2,7 @@
 import { createDice, type Dice } from '../simulation/dice.ts'
 import type { ApiDocument } from './document.ts'
 import { type Actor, createMemory, learn } from './memory.ts'
-import { type Answer, createJudge, judgeLog } from './oracle.ts'
+import { type Answer, codeOf, createJudge, judgeLog } from './oracle.ts'
 import { describeRequest, type Making, makeRequest, type Request } from './request.ts'
 import { spoil } from './spoil.ts'
 import type { Stage } from './stage.ts'
@@ -12,8 +12,8 @@ export type Fault = { no: number; operation: string; faults: readonly string[]; 
 
 export type Tally = {
   requests: number
-  /** Answers by status. */
-  statuses: Map<number, number>
+  /** Answers by status, and of refusals by status and code. */
+  outcomes: Map<string, number>
   /** Requests to each operation, and how many of them ended well. */
   operations: Map<string, { asked: number; good: number }>
   spoilt: number
@@ -111,7 +111,7 @@ function readJson({ text, headers }: Answer): unknown {
 }
 
 const createTally = ({ shapes }: ApiDocument): Tally => ({
-  ...{ requests: 0, spoilt: 0, overSocket: 0, statuses: new Map(), faults: [] },
+  ...{ requests: 0, spoilt: 0, overSocket: 0, outcomes: new Map(), faults: [] },
   operations: new Map(shapes.map(({ id }) => [id, { asked: 0, good: 0 }])),
 })
 
@@ -120,7 +120,8 @@ function count(tally: Tally, { shape, spoilt, via }: Request, answer: Answer | u
   if (spoilt.length > 0) tally.spoilt++
   if (via === 'socket') tally.overSocket++
   const status = answer?.status ?? 0
-  tally.statuses.set(status, (tally.statuses.get(status) ?? 0) + 1)
+  const outcome = status >= 400 ? `${status} ${codeOf(answer?.text ?? '')}` : status === 0 ? 'none' : String(status)
+  tally.outcomes.set(outcome, (tally.outcomes.get(outcome) ?? 0) + 1)
   const one = tally.operations.get(shape?.id ?? '')
   if (one === undefined) return
   one.asked++

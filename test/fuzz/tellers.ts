@@ -15,7 +15,7 @@ export type Tellers = {
   next(making: Making, no: number): Turn | undefined
   /** What came of it. */
   take(turn: Turn, outcome: { no: number; isGood: boolean; body: unknown; made: readonly Actor[] }): void
-  /** Another one, before those that stand in line. */
+  /** Another one, before all others. */
   tell(story: Story): void
 }
 
@@ -26,6 +26,7 @@ const patience = 80
 export function createTellers({ document, dice }: { document: ApiDocument; dice: Dice }): Tellers {
   const shapes = new Map(document.shapes.map(shape => [shape.id, shape]))
   const running: Running[] = []
+  const urgent: Running[] = []
   const line: Story[] = []
 
   function begin(story: Story): Running {
@@ -44,15 +45,18 @@ export function createTellers({ document, dice }: { document: ApiDocument; dice:
     }
   }
 
-  const end = (told: Running) => void running.splice(running.indexOf(told), 1)
+  function end(told: Running): void {
+    const list = urgent.includes(told) ? urgent : running
+    list.splice(list.indexOf(told), 1)
+  }
 
   return {
-    tell: story => void line.unshift(story),
+    tell: story => void urgent.push(begin(story)),
     next(making, no) {
       fill()
       const ready = running.filter(({ notBefore }) => notBefore <= no)
       if (ready.length === 0) return undefined
-      const told = dice.pick(ready)
+      const told = urgent[0] ?? dice.pick(ready)
       const { story, at, cast, actors } = told
       const step = story[at]
       const shape = shapes.get(step?.call ?? '')
