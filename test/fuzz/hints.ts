@@ -67,7 +67,7 @@ const hints: Readonly<Record<string, Hint>> = {
   from: (scene, { pattern }) => (pattern === undefined ? after(scene, -300, -60) : '00:00'),
   to: (scene, { pattern }) => (pattern === undefined ? after(scene, -50, -2) : '24:00'),
   timeZone: ({ dice }) => dice.pick(['UTC', 'Asia/Shanghai', 'Pacific/Chatham']),
-  url: ({ dice }) => `http://127.0.0.1:9/hook-${dice.between(1, 99)}`,
+  url: ({ dice }) => `http://127.0.0.1:65535/hook-${dice.between(1, 99)}`,
   types: ({ dice, isOperator }) =>
     isOperator ? ['request.opened'] : dice.pick([['envelope.claimed'], ['campaign.live', 'envelope.ended']]),
   audience: ({ dice }) => (dice.chance(0.7) ? { type: 'anyone' } : undefined),

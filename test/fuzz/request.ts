@@ -48,6 +48,8 @@ export type Wish = {
   /** Parts of the body that are left out. */
   without?: readonly string[]
   query?: Readonly<Record<string, string>>
+  /** Nothing in the query that is neither needed nor wished for. */
+  isPlain?: boolean
 }
 
 export function makeRequest(making: Making, shape: Shape, wish: Wish = {}): Request {
@@ -113,11 +115,11 @@ const drawField = (making: Making, scene: Scene, { name, schema }: Field): strin
 /** The operator names one account. */
 const accounts = ['playerId', 'merchantId', 'envelopeId', 'payoutId', 'serviceRequestId', 'external']
 
-function makeQuery(making: Making, shape: Shape, scene: Scene, { query }: Wish): string {
+function makeQuery(making: Making, shape: Shape, scene: Scene, { query, isPlain = false }: Wish): string {
   const { dice } = making
   const account = dice.pick(accounts)
   const isWanted = ({ name, required }: Field) =>
-    shape.id === 'getAccountStatement' && accounts.includes(name) ? name === account : required || dice.chance(0.25)
+    shape.id === 'getAccountStatement' && accounts.includes(name) ? name === account : required || (!isPlain && dice.chance(0.25))
   const drawn = shape.fields.filter(field => field.in === 'query' && isWanted(field))
   const pairs = drawn.map(field => [field.name, drawField(making, scene, field)])
   return new URLSearchParams({ ...Object.fromEntries(pairs), ...query }).toString()

@@ -70,19 +70,19 @@ const secretHunt: Story = [
     without: ['code'],
   })),
   step('operator', 'freeze', ({ last }: Cast) => ({ body: { target: { envelopeId: last('envelopes') } } })),
-  claim('finder', { passphrase: 'open sesame' }),
+  { ...claim('finder', { passphrase: 'open sesame' }), until: () => true },
   step('operator', 'unfreeze', ({ last }: Cast) => ({ body: { target: { envelopeId: last('envelopes') } } })),
   claim('finder', { passphrase: 'open sesame' }),
   step('hider', 'closeEnvelope'),
 ]
 
-const post = (body: object = {}) =>
+const post = (body: object = {}, without: string[] = []) =>
   step('poster', 'postServiceRequest', (cast: Cast) => ({
     body: {
       ...{ place: pointAt(cast.home), fix: fixAt(cast.home), price: cash, category: 'queueing', draft: false },
       ...{ text: 'Queue for me', mode: 'choose', expiresAt: soon(cast, 5), deliverWithinS: 7_200, ...body },
     },
-    without: ['crs'],
+    without: ['crs', ...without],
   }))
 const bothThere = [...signUp('poster'), ...signUp('helper')]
 const chat = [
@@ -109,7 +109,7 @@ const dispute: Story = [
 ]
 
 const draft: Story = [
-  ...[...signUp('poster'), post({ draft: true })],
+  ...[...signUp('poster'), post({ draft: true }, ['expiresAt', 'fix'])],
   step('poster', 'postDraft', (cast: Cast) => ({ body: { fix: fixAt(cast.home), expiresAt: soon(cast, 4) } })),
   step('poster', 'topUpServiceRequest', { amount: cash }),
   step('poster', 'cancelServiceRequest'),
@@ -133,13 +133,15 @@ const judged: Story = [
   step('operator', 'releaseText', { reviewer: 'bo.li' }),
 ]
 
-const teleport = step('runner', 'revealEnvelope', ({ home }: Cast) => ({
-  body: { fix: fixAt({ lat: home.lat + 0.4, lng: home.lng }) },
-  without: ['code', 'passphrase'],
-}))
+/** Each time somewhere else: who stays where they have leapt to is believed. */
+const teleport = (i: number) =>
+  step('runner', 'revealEnvelope', ({ home }: Cast) => ({
+    body: { fix: fixAt({ lat: home.lat + 0.1 + 0.1 * i, lng: home.lng + (i % 2) }) },
+    without: ['code', 'passphrase'],
+  }))
 
 const struck: Story = [
-  ...[...signUp('hider'), hide('hider'), ...signUp('runner'), ...Array.from({ length: 7 }, () => teleport)],
+  ...[...signUp('hider'), hide('hider'), ...signUp('runner'), ...[1, 2, 3, 4, 5, 6, 7].map(teleport)],
   ...[step('runner', 'getStanding'), step('runner', 'sendAppeal'), step('operator', 'listAppeals')],
   ...[step('operator', 'getPlayerStanding'), step('operator', 'endAppeal', { outcome: 'upheld' })],
 ]
@@ -176,7 +178,7 @@ const campaign: Story = [
   step('merchant', 'previewDrop', ({ last }: Cast) => ({
     body: {
       strategy: { type: 'uploaded', uploadId: last('uploads') },
-      ...{ amountMinor: '500', shares: 2 },
+      ...{ amountMinor: '500', shares: 2, split: 'equal' },
     },
     without: ['spacingM'],
   })),
@@ -193,7 +195,7 @@ const campaign: Story = [
 ]
 
 const coded: Story = [
-  ...[plan({ presence: 'code' }, ['content']), step('merchant', 'launchCampaign'), drop(), wait],
+  ...[newMerchant, plan({ presence: 'code' }, ['content']), step('merchant', 'launchCampaign'), drop(), wait],
   ...[step('merchant', 'showCampaignCode'), ...signUp('finder')],
   step('finder', 'claimEnvelope', ({ home, memory }: Cast) => ({
     body: { fix: fixAt(home), code: memory.words.get('code')?.at(-1) ?? '000000' },
@@ -202,8 +204,10 @@ const coded: Story = [
   step('merchant', 'rotateCampaignCode'),
 ]
 
+const pool = step('merchant', 'createCouponPool', (cast: Cast) => ({ body: { expiresAt: soon(cast, 700) } }))
+
 const coupons: Story = [
-  ...[step('merchant', 'createCouponPool'), step('merchant', 'uploadCoupons')],
+  ...[newMerchant, pool, step('merchant', 'uploadCoupons')],
   step('merchant', 'createCampaign', (cast: Cast) => ({
     body: {
       ...{ area: squareAround(cast.home), content: { type: 'coupon', poolId: cast.last('coupon-pools') } },
@@ -217,11 +221,11 @@ const coupons: Story = [
     body: { code: memory.words.get('coupon')?.at(-1) ?? 'x', till: 'Till 1' },
   })),
   step('merchant', 'listCoupons', () => ({ query: { state: 'pooled' } })),
-  ...[step('merchant', 'voidCoupon'), step('merchant', 'createCouponPool'), step('merchant', 'voidCouponPool')],
+  ...[step('merchant', 'voidCoupon'), pool, step('merchant', 'voidCouponPool')],
 ]
 
 const webhooks: Story = [
-  ...[step('merchant', 'createWebhookEndpoint'), step('merchant', 'getWebhookEndpoint')],
+  ...[newMerchant, step('merchant', 'createWebhookEndpoint'), step('merchant', 'getWebhookEndpoint')],
   ...[step('merchant', 'changeWebhookEndpoint', { state: 'active' }), step('merchant', 'testWebhookEndpoint')],
   ...[step('merchant', 'listWebhookDeliveries'), step('merchant', 'getWebhookDelivery')],
   ...[step('merchant', 'replayWebhookDelivery'), step('merchant', 'replayWebhookDeliveries')],
@@ -259,10 +263,10 @@ export const stories: readonly Story[] = [
   ...[webhooks, keys, payouts, areas],
 ]
 
+const highCap = { currency: 'CNY', totalMinor: '900000000000000', perHourMinor: '900000000000000' }
+
 /** After somebody froze or capped something: everything goes on, so that most of a run is not about a freeze. */
 export const thaw = (target: object): Story => [
-  step('operator', 'setCap', () => ({
-    body: { target, currency: 'CNY', totalMinor: '900000000000000', perHourMinor: '900000000000000' },
-  })),
+  ...('envelopeId' in target ? [] : [step('operator', 'setCap', { ...highCap, target })]),
   step('operator', 'unfreeze', { target }),
 ]

@@ -64,7 +64,7 @@ export function createTellers({ document, dice }: { document: ApiDocument; dice:
       const actor = findActor(making.memory, actors, { as: step.as, shape, dice })
       const wish = step.wish?.({ ...cast, nowMs: making.nowMs }) ?? {}
       const request = makeRequest(making, shape, {
-        ...{ actor, home: cast.home },
+        ...{ actor, home: cast.home, isPlain: true },
         things: kind => cast.memory.things.get(kind)?.at(-1),
         ...wish,
       })
@@ -74,10 +74,11 @@ export function createTellers({ document, dice }: { document: ApiDocument; dice:
       const step = told.story[told.at]
       const [actor] = made
       if (step !== undefined && actor !== undefined) {
-        told.actors.set(actor.kind === 'merchant' ? 'merchant' : step.as, actor)
+        const isAnotherKey = step.call === 'createApiKey'
+        if (!isAnotherKey) told.actors.set(actor.kind === 'merchant' ? 'merchant' : step.as, actor)
       }
-      const isThere = step?.until === undefined ? true : isGood && step.until((body ?? {}) as Record<string, unknown>)
-      if (!isThere && ++told.tries < patience) {
+      const isThere = step?.until === undefined || step.until((body ?? {}) as Record<string, unknown>)
+      if (isGood && !isThere && ++told.tries < patience) {
         told.notBefore = no + waitFor
         return
       }
