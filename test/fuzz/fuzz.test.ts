@@ -16,7 +16,10 @@ import { callbackSecret, operatorKey, startStage } from './stage.ts'
 const setting = (name: string, usual: number): number => Number(process.env[name] ?? usual)
 const seed = setting('HEXBAO_FUZZ_SEED', 1)
 const requests = setting('HEXBAO_FUZZ_REQUESTS', 10_000)
+const atOnce = setting('HEXBAO_FUZZ_AT_ONCE', 1)
+const minutes = setting('HEXBAO_FUZZ_MINUTES', Infinity)
 const startedMs = Date.now()
+const isOver = () => Date.now() > startedMs + minutes * 60_000
 
 t.setTimeout(60_000 + requests * 40)
 
@@ -42,7 +45,7 @@ const describe = ({ requests: sent, outcomes, spoilt, overSocket, faults }: Tall
     `${faults.length} faults; heap ${heapNow()} MB, in all ${rss} MB`
 }
 
-const tally = await fuzz({ seed, requests, document, stage, secrets: { operatorKey, callbackSecret } }, so => {
+const tally = await fuzz({ seed, requests, atOnce, isOver, document, stage, secrets: { operatorKey, callbackSecret } }, so => {
   if (so.requests % 20_000 === 0) process.stderr.write(`${describe(so)}\n`)
 })
 

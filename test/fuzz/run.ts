@@ -21,7 +21,17 @@ export type Tally = {
   faults: Fault[]
 }
 
-export type Run = { seed: number; requests: number; document: ApiDocument; stage: Stage; secrets: Secrets }
+export type Run = {
+  seed: number
+  requests: number
+  /** Under way at a time. With more than one, a seed does not repeat a run to the letter. */
+  atOnce?: number
+  /** Asked before each request. */
+  isOver?: () => boolean
+  document: ApiDocument
+  stage: Stage
+  secrets: Secrets
+}
 type Secrets = { operatorKey: string; callbackSecret: string }
 
 /** A run that has found this much is about one mistake. */
@@ -31,7 +41,7 @@ const [stepMs, leapMs] = [400, 2 * 3_600_000]
 const leapEvery = 3_000
 
 export async function fuzz(
-  { seed, requests, document, stage, secrets }: Run,
+  { seed, requests, atOnce = 1, isOver = () => false, document, stage, secrets }: Run,
   onProgress: (tally: Tally) => void = () => {},
 ): Promise<Tally> {
   const memory = createMemory()
@@ -41,13 +51,14 @@ export async function fuzz(
   const judge = createJudge(document)
   const tally = createTally(document)
 
-  for (let no = 1; no <= requests && tally.faults.length < mostFaults; no++) {
+  async function ask(no: number): Promise<void> {
     // A request follows from the seed, its number, and what is known by then.
     const own = createDice(seed + no)
     stage.clock.advance(no % leapEvery === 0 ? leapMs : own.between(0, stepMs))
     const nowMs = stage.clock.nowMs()
     const making = { document, memory, dice: own, nowMs, callbackSecret: secrets.callbackSecret }
     const { request, turn } = choose(making, tellers, no)
+    if (turn !== undefined) tellers.start(turn)
     const answer = await stage.send(request)
     const faults = [...judge(request, answer), ...judgeLog(request, stage.takeLog())]
     count(tally, request, answer)
@@ -55,6 +66,12 @@ export async function fuzz(
     settle({ making, tellers, no }, { request, turn, answer })
     if (no % 1_000 === 0) onProgress(tally)
   }
+
+  let next = 1
+  const goOn = async (): Promise<void> => {
+    while (next <= requests && tally.faults.length < mostFaults && !isOver()) await ask(next++)
+  }
+  await Promise.all(Array.from({ length: atOnce }, goOn))
   return tally
 }
 

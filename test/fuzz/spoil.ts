@@ -18,8 +18,12 @@ const withHeader = (headers: Headers, name: string, value: string): Headers => [
 /** A socket costs ten times what an injected request does, and shows what only Node.js and the wire would change. */
 const sometimes = (dice: Dice): Request['via'] => (dice.chance(0.3) ? 'socket' : 'inject')
 
-/** What a header may hold on the wire, odd as it is. */
-const oddHeader = (dice: Dice): string => dice.pick(oddTexts).replaceAll(/[\0\r\n]/g, '?')
+/** What a header may hold on the wire, odd as it is, and as Node.js reads it: a character a byte. */
+const oddHeader = (dice: Dice): string => {
+  const read = Buffer.from(dice.pick(oddTexts), 'utf8').toString('latin1')
+  // eslint-disable-next-line no-control-regex
+  return read.replaceAll(/[\0-\x08\n-\x1f\x7f]/g, '?')
+}
 
 const spoilBody: Spoiler = ({ json, shape }, { dice, document }) => {
   if (json === undefined || shape?.json === undefined) return undefined
@@ -76,7 +80,7 @@ const spoilCredential: Spoiler = ({ shape, headers, actor }, { dice }) => {
   const bad = dice.pick([
     ...['', 'Bearer', 'Bearer ', 'Basic eDp5', `Bearer ${credential}x`, `Bearer ${credential.slice(0, -3)}AAA`],
     ...[credential, `Bearer ${credential} ${credential}`, `Bearer ${'x'.repeat(7_000)}`, 'Bearer hbk_test_x'],
-    ...['Bearer hbo_x', 'Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.', 'Bearer é', 'Bearer hbk_', 'Bearer ..'],
+    ...['Bearer hbo_x', 'Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.', 'Bearer \xe9', 'Bearer hbk_', 'Bearer ..'],
   ])
   const changed = dice.chance(0.2) ? without(headers, 'authorization') : withHeader(headers, 'authorization', bad)
   return { what: 'no good credential', headers: changed, only: [401] }
@@ -110,7 +114,7 @@ const spoilDevice: Spoiler = ({ headers }, { dice }) => ({
 const spoilKey: Spoiler = ({ headers }, { dice, memory }) => {
   const has = headers.some(([name]) => name === 'idempotency-key')
   const used = pickWord(memory, 'key', dice) ?? 'x'
-  const key = dice.pick([used, used, used, '', ' ', 'a b', 'k'.repeat(255), 'k'.repeat(256), 'é', oddHeader(dice)])
+  const key = dice.pick([used, used, used, '', ' ', 'a b', 'k'.repeat(255), 'k'.repeat(256), '\xe9', oddHeader(dice)])
   const isLeftOut = has && dice.chance(0.15)
   return {
     what: 'another Idempotency-Key',

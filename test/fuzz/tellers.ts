@@ -6,13 +6,24 @@ import { type Actor, addActor, createMemory, type Memory } from './memory.ts'
 import { type Making, makeRequest, pickActor, type Request } from './request.ts'
 import { type Cast, type Story, stories, thaw } from './stories.ts'
 
-type Running = { story: Story; at: number; tries: number; notBefore: number; cast: Omit<Cast, 'nowMs'>; actors: Map<string, Actor> }
+type Running = {
+  story: Story
+  at: number
+  tries: number
+  notBefore: number
+  /** Its step is under way. */
+  isBusy: boolean
+  cast: Omit<Cast, 'nowMs'>
+  actors: Map<string, Actor>
+}
 
 export type Turn = { request: Request; told: Running }
 
 export type Tellers = {
   /** The request of one story's next step; nothing where all of them wait. */
   next(making: Making, no: number): Turn | undefined
+  /** The step is taken; until its outcome is told, it is nobody else's. */
+  start(turn: Turn): void
   /** What came of it. */
   take(turn: Turn, outcome: { no: number; isGood: boolean; body: unknown; made: readonly Actor[] }): void
   /** Another one, before all others. */
@@ -33,7 +44,7 @@ export function createTellers({ document, dice }: { document: ApiDocument; dice:
     const memory = createMemory()
     const last = (kind: string) => memory.things.get(kind)?.at(-1)?.id
     const cast = { home: drawHome(dice), memory, last }
-    return { story, at: 0, tries: 0, notBefore: 0, cast, actors: new Map() }
+    return { story, at: 0, tries: 0, notBefore: 0, isBusy: false, cast, actors: new Map() }
   }
 
   function fill(): void {
@@ -54,9 +65,9 @@ export function createTellers({ document, dice }: { document: ApiDocument; dice:
     tell: story => void urgent.push(begin(story)),
     next(making, no) {
       fill()
-      const ready = running.filter(({ notBefore }) => notBefore <= no)
+      const ready = running.filter(({ notBefore, isBusy }) => !isBusy && notBefore <= no)
       if (ready.length === 0) return undefined
-      const told = urgent[0] ?? dice.pick(ready)
+      const told = urgent.find(({ isBusy }) => !isBusy) ?? dice.pick(ready)
       const { story, at, cast, actors } = told
       const step = story[at]
       const shape = shapes.get(step?.call ?? '')
@@ -70,9 +81,11 @@ export function createTellers({ document, dice }: { document: ApiDocument; dice:
       })
       return { request, told }
     },
+    start: ({ told }) => void (told.isBusy = true),
     take({ told }, { no, isGood, body, made }) {
       const step = told.story[told.at]
       const [actor] = made
+      told.isBusy = false
       if (step !== undefined && actor !== undefined) {
         const isAnotherKey = step.call === 'createApiKey'
         if (!isAnotherKey) told.actors.set(actor.kind === 'merchant' ? 'merchant' : step.as, actor)

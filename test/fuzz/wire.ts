@@ -14,7 +14,7 @@ export function writeRequest({ method, target, headers, body }: Request): Buffer
     ...headers.map(([name, value]) => `${name}: ${value}`),
     ...(body === undefined || names.includes('content-length') ? [] : [`content-length: ${bytes.length}`]),
   ]
-  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'utf8'), bytes])
+  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), bytes])
 }
 
 const patienceMs = 10_000
