@@ -51,7 +51,8 @@ function refuseNoise(error: NodeJS.ErrnoException, socket: Socket, headers: Head
 export function refusalOf(error: FastifyError | Error): Refusal {
   if (error instanceof Unavailable) return refuse('unavailable', { retryAfterMs: error.retryAfterMs })
   if (isDatabaseDown(error) || isRedisDown(error)) return refuse('unavailable', { retryAfterMs: 1_000 })
-  if (isUnstorableText(error)) return refuse('bad_request', { detail: 'A text holds U+0000, which cannot be kept.' })
+  if (isUnstorableText(error))
+    return refuse('bad_request', { detail: 'A text holds U+0000, which cannot be kept.' })
   if ('validation' in error && error.validation !== undefined)
     return refuse('bad_request', { errors: pointers(error) })
   switch ('code' in error ? error.code : undefined) {

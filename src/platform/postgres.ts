@@ -211,7 +211,8 @@ export function violatedConstraint(error: unknown): string | undefined {
 export const isRowError = (error: unknown): boolean => /^2[23]/.test(sqlState(error) ?? '')
 
 /** A text that PostgreSQL cannot keep: its `text` holds anything but U+0000, and its `jsonb` nothing like it either. */
-export const isUnstorableText = (error: unknown): boolean => ['22021', '22P05'].includes(sqlState(error) ?? '')
+export const isUnstorableText = (error: unknown): boolean =>
+  ['22021', '22P05'].includes(sqlState(error) ?? '')
 
 const isConnectionLoss = (error: unknown): boolean => /^(08|57P)/.test(sqlState(error) ?? '')
 

@@ -70,18 +70,27 @@ export function readDocument(root: object): ApiDocument {
       .slice(1)
       .map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'))
       .reduce<unknown>((value, part) => (value as Record<string, unknown>)[part], root)
-  const follow = <T>(value: Ref<T>): T => (value.$ref === undefined ? value : follow(at(value.$ref) as Ref<T>))
+  const follow = <T>(value: Ref<T>): T =>
+    value.$ref === undefined ? value : follow(at(value.$ref) as Ref<T>)
   const { paths } = root as { paths: Record<string, Record<string, RawOperation>> }
   const shapes = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, raw]) => {
       const pointer = `#/paths/${escapePart(path)}/${method}/responses`
-      return { ...readOperation(raw, follow), method: method.toUpperCase(), path, answers: readAnswers(raw, pointer) }
+      return {
+        ...readOperation(raw, follow),
+        method: method.toUpperCase(),
+        path,
+        answers: readAnswers(raw, pointer),
+      }
     }),
   )
   return { root, shapes, resolve: schema => follow(schema) }
 }
 
-function readOperation(raw: RawOperation, follow: <T>(value: Ref<T>) => T): Omit<Shape, 'method' | 'path' | 'answers'> {
+function readOperation(
+  raw: RawOperation,
+  follow: <T>(value: Ref<T>) => T,
+): Omit<Shape, 'method' | 'path' | 'answers'> {
   const { operationId: id, security, parameters = [], requestBody } = raw
   const content = Object.entries(requestBody?.content ?? {})
   const json = requestBody?.content['application/json']?.schema

@@ -24,7 +24,9 @@ const isOver = () => Date.now() > startedMs + minutes * 60_000
 t.setTimeout(60_000 + requests * 40)
 
 const world = await createWorld(t)
-const root = JSON.parse(readFileSync(new URL('../../protocol/openapi.json', import.meta.url), 'utf8')) as object
+const root = JSON.parse(
+  readFileSync(new URL('../../protocol/openapi.json', import.meta.url), 'utf8'),
+) as object
 const document = readDocument(root)
 const stage = await startStage(t, world, { seed })
 const unhandled: unknown[] = []
@@ -41,26 +43,39 @@ const describe = ({ requests: sent, outcomes, spoilt, overSocket, faults }: Tall
   const counts = [...outcomes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([outcome, n]) => `${outcome}: ${n}`)
   const seconds = Math.round((Date.now() - startedMs) / 1_000)
   const rss = Math.round(process.memoryUsage().rss / 1_048_576)
-  return `${sent} requests (${spoilt} broken, ${overSocket} over sockets) in ${seconds} s, ${counts.join(', ')}; ` +
+  return (
+    `${sent} requests (${spoilt} broken, ${overSocket} over sockets) in ${seconds} s, ${counts.join(', ')}; ` +
     `${faults.length} faults; heap ${heapNow()} MB, in all ${rss} MB`
+  )
 }
 
-const tally = await fuzz({ seed, requests, atOnce, isOver, document, stage, secrets: { operatorKey, callbackSecret } }, so => {
-  if (so.requests % 20_000 === 0) process.stderr.write(`${describe(so)}\n`)
-})
+const tally = await fuzz(
+  { seed, requests, atOnce, isOver, document, stage, secrets: { operatorKey, callbackSecret } },
+  so => {
+    if (so.requests % 20_000 === 0) process.stderr.write(`${describe(so)}\n`)
+  },
+)
 
 t.test('every answer is one of the document', async t => {
   t.comment(describe(tally))
   for (const { no, operation, faults, request, answer } of tally.faults) {
     const again = `HEXBAO_FUZZ_SEED=${seed} HEXBAO_FUZZ_REQUESTS=${no} npx tap test/fuzz/fuzz.test.ts`
-    t.fail(`request ${no}, ${operation}: ${faults.join('; ')}`, { request, answer, again, at: null, stack: '' })
+    t.fail(`request ${no}, ${operation}: ${faults.join('; ')}`, {
+      request,
+      answer,
+      again,
+      at: null,
+      stack: '',
+    })
   }
   t.same(unhandled, [], 'no promise was left rejected')
 })
 
 t.test('every operation was asked, and nearly all of them answered well', async t => {
   const never = [...tally.operations].filter(([, { asked }]) => asked === 0).map(([id]) => id)
-  const bad = [...tally.operations].flatMap(([id, { good, refusal }]) => (good === 0 ? [`${id}: ${refusal}`] : []))
+  const bad = [...tally.operations].flatMap(([id, { good, refusal }]) =>
+    good === 0 ? [`${id}: ${refusal}`] : [],
+  )
   t.same(never, [], 'asked')
   t.same(bad, [], 'answered well')
 })

@@ -6,7 +6,14 @@ import type { Dice } from '../simulation/dice.ts'
 import type { Schema } from './document.ts'
 import { type Home, kindOf, type Memory, pickThing, pickWord } from './memory.ts'
 
-export type Scene = { memory: Memory; dice: Dice; nowMs: number; home: Home; operation: string; isOperator: boolean }
+export type Scene = {
+  memory: Memory
+  dice: Dice
+  nowMs: number
+  home: Home
+  operation: string
+  isOperator: boolean
+}
 
 type Hint = (scene: Scene, schema: Schema) => unknown
 
@@ -20,7 +27,13 @@ export const pointAt = ({ lat, lng }: Home) => ({ type: 'Point', coordinates: [l
 /** Half a kilometre across. */
 export function squareAround({ lat, lng }: Home, radius = 0.0025) {
   const [west, south, east, north] = [lng - radius, lat - radius, lng + radius, lat + radius]
-  const ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+  const ring = [
+    [west, south],
+    [east, south],
+    [east, north],
+    [west, north],
+    [west, south],
+  ]
   return { type: 'Polygon', coordinates: [ring] }
 }
 
@@ -81,7 +94,8 @@ const hints: Readonly<Record<string, Hint>> = {
   limit: ({ dice }) => (dice.chance(0.7) ? String(dice.between(1, 3)) : undefined),
   cursor: ({ memory, dice }) => pickWord(memory, 'cursor', dice),
   ticket: ({ memory, dice }) => pickWord(memory, 'ticket', dice),
-  code: ({ memory, dice, operation }) => pickWord(memory, operation === 'redeemCoupon' ? 'coupon' : 'code', dice),
+  code: ({ memory, dice, operation }) =>
+    pickWord(memory, operation === 'redeemCoupon' ? 'coupon' : 'code', dice),
   reference: ({ dice }) => `ref-${dice.uuid()}`,
   clientId: ({ dice }) => dice.uuid(),
   id: ({ memory, dice, operation }) =>
@@ -89,7 +103,9 @@ const hints: Readonly<Record<string, Hint>> = {
       ? pickThing(memory, dice.pick(['service-requests', 'envelopes']), dice)?.id
       : undefined,
   playerIds: ({ memory, dice }) => {
-    const ids = [pickThing(memory, 'players', dice), pickThing(memory, 'players', dice)].flatMap(one => one?.id ?? [])
+    const ids = [pickThing(memory, 'players', dice), pickThing(memory, 'players', dice)].flatMap(
+      one => one?.id ?? [],
+    )
     return ids.length === 0 ? undefined : [...new Set(ids)]
   },
 }
@@ -107,7 +123,10 @@ export const files: Readonly<Record<string, (scene: Scene) => { type: string; te
     const feature = { type: 'Feature', properties: null, geometry: { type: 'Point', coordinates } }
     return dice.chance(0.5)
       ? { type: 'text/csv', text: `lat,lng\n${lat},${lng}\n` }
-      : { type: 'application/geo+json', text: JSON.stringify({ type: 'FeatureCollection', features: [feature] }) }
+      : {
+          type: 'application/geo+json',
+          text: JSON.stringify({ type: 'FeatureCollection', features: [feature] }),
+        }
   },
   uploadCoupons: ({ dice }) => ({
     type: 'text/csv',

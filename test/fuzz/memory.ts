@@ -39,12 +39,16 @@ function push<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
 
 export function addActor(memory: Memory, actor: Actor): void {
   const alike = memory.actors.filter(({ kind }) => kind === actor.kind)
-  if (alike.length >= keptActors[actor.kind]) memory.actors.splice(memory.actors.indexOf(alike[0] as Actor), 1)
+  if (alike.length >= keptActors[actor.kind])
+    memory.actors.splice(memory.actors.indexOf(alike[0] as Actor), 1)
   memory.actors.push(actor)
 }
 
-export const remember = (memory: Memory, word: 'cursor' | 'ticket' | 'coupon' | 'code' | 'key', text: string): void =>
-  push(memory.words, word, text)
+export const remember = (
+  memory: Memory,
+  word: 'cursor' | 'ticket' | 'coupon' | 'code' | 'key',
+  text: string,
+): void => push(memory.words, word, text)
 
 export const pickThing = (memory: Memory, kind: string, dice: Dice): Thing | undefined => {
   const list = memory.things.get(kind) ?? []
@@ -52,7 +56,11 @@ export const pickThing = (memory: Memory, kind: string, dice: Dice): Thing | und
   return list.length === 0 ? undefined : dice.chance(0.4) ? list.at(-1) : dice.pick(list)
 }
 
-export const pickWord = (memory: Memory, word: 'cursor' | 'ticket' | 'coupon' | 'code' | 'key', dice: Dice) => {
+export const pickWord = (
+  memory: Memory,
+  word: 'cursor' | 'ticket' | 'coupon' | 'code' | 'key',
+  dice: Dice,
+) => {
   const list = memory.words.get(word) ?? []
   return list.length === 0 ? undefined : dice.pick(list)
 }
@@ -67,7 +75,16 @@ const kindOfField: Readonly<Record<string, string>> = {
 }
 /** Where the last word of the path is what is done. */
 const kindOfAction: Readonly<Record<string, string>> = { drop: 'drops', test: 'deliveries', reveal: 'claims' }
-const silent = new Set(['messages', 'transfers', 'actions', 'ratings', 'dead-letters', 'statement', 'ledger', 'verify'])
+const silent = new Set([
+  'messages',
+  'transfers',
+  'actions',
+  'ratings',
+  'dead-letters',
+  'statement',
+  'ledger',
+  'verify',
+])
 
 export const kindOf = (name: string): string | undefined => kindOfField[name]
 
@@ -80,7 +97,13 @@ function kindOfAnswer({ path }: Shape): string | undefined {
   return silent.has(last) ? undefined : (kindOfAction[last] ?? last)
 }
 
-export type Learned = { shape: Shape; actor: Actor | undefined; home: Home; parent: string | undefined; body: unknown }
+export type Learned = {
+  shape: Shape
+  actor: Actor | undefined
+  home: Home
+  parent: string | undefined
+  body: unknown
+}
 
 /** Takes up a good answer. Actors that it made are returned as well. */
 export function learn(memory: Memory, { shape, actor, home, parent, body }: Learned): Actor[] {

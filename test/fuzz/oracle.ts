@@ -69,10 +69,16 @@ export function codeOf(text: string): string | undefined {
 
 /** A refusal quotes no credential, and nothing says where we run. */
 function judgeSecrets({ headers }: Request, { status, text }: Answer): string[] {
-  const credential = headers.find(([name]) => name === 'authorization')?.[1].split(' ').at(-1) ?? ''
+  const credential =
+    headers
+      .find(([name]) => name === 'authorization')?.[1]
+      .split(' ')
+      .at(-1) ?? ''
   const faults: string[] = []
-  if (status >= 400 && credential.length > 20 && text.includes(credential)) faults.push('quotes the credential')
-  if (/\bat .*\.[jt]s:\d+|node_modules|relation "|syntax error at/.test(text)) faults.push('tells of the inside')
+  if (status >= 400 && credential.length > 20 && text.includes(credential))
+    faults.push('quotes the credential')
+  if (/\bat .*\.[jt]s:\d+|node_modules|relation "|syntax error at/.test(text))
+    faults.push('tells of the inside')
   return faults
 }
 
@@ -81,11 +87,13 @@ function judgeProblem({ method }: Request, { status, headers, text }: Answer): s
   if (headers['content-type'] !== 'application/problem+json')
     return [`${status} as ${headers['content-type']} instead of application/problem+json`]
   const problem = parse(text) as { code?: ErrorCode; status?: number; retryAfterMs?: number } | undefined
-  const known = problem?.code !== undefined && Object.hasOwn(errors, problem.code) ? errors[problem.code] : undefined
+  const known =
+    problem?.code !== undefined && Object.hasOwn(errors, problem.code) ? errors[problem.code] : undefined
   const faults: string[] = []
   if (known === undefined) return [`${status} without a code of the list`]
   if (problem?.status !== status || known.status !== status) faults.push(`${problem?.code} is not ${status}`)
-  if (problem?.retryAfterMs !== undefined && headers['retry-after'] === undefined) faults.push('no Retry-After')
+  if (problem?.retryAfterMs !== undefined && headers['retry-after'] === undefined)
+    faults.push('no Retry-After')
   if (status === 401 && headers['www-authenticate'] === undefined) faults.push('no WWW-Authenticate')
   return faults
 }
@@ -121,7 +129,11 @@ function parse(text: string): unknown {
 
 /** What the log may not say of a request: that we failed, whose it was, where they are. */
 export function judgeLog({ headers, body = '' }: Request, lines: readonly string[]): string[] {
-  const credential = headers.find(([name]) => name === 'authorization')?.[1].split(' ').at(-1) ?? ''
+  const credential =
+    headers
+      .find(([name]) => name === 'authorization')?.[1]
+      .split(' ')
+      .at(-1) ?? ''
   const places = [...body.matchAll(/-?\d+\.\d{5,}/g)].map(([place]) => place)
   return lines.flatMap(line => {
     const said = `: ${line.slice(0, 600)}`

@@ -95,7 +95,11 @@ function findThings({ path }: Shape, find: (kind: string) => Thing | undefined, 
 }
 
 /** Mostly whoever learned of the thing, as far as the operation is for such. */
-function chooseActor({ memory, dice }: Making, { callers }: Shape, owner: Actor | undefined): Actor | undefined {
+function chooseActor(
+  { memory, dice }: Making,
+  { callers }: Shape,
+  owner: Actor | undefined,
+): Actor | undefined {
   if (callers.length === 0) return undefined
   const isKnown = owner !== undefined && callers.includes(owner.kind) && memory.actors.includes(owner)
   if (isKnown && dice.chance(0.75)) return owner
@@ -119,7 +123,9 @@ function makeQuery(making: Making, shape: Shape, scene: Scene, { query, isPlain 
   const { dice } = making
   const account = dice.pick(accounts)
   const isWanted = ({ name, required }: Field) =>
-    shape.id === 'getAccountStatement' && accounts.includes(name) ? name === account : required || (!isPlain && dice.chance(0.25))
+    shape.id === 'getAccountStatement' && accounts.includes(name)
+      ? name === account
+      : required || (!isPlain && dice.chance(0.25))
   const drawn = shape.fields.filter(field => field.in === 'query' && isWanted(field))
   const pairs = drawn.map(field => [field.name, drawField(making, scene, field)])
   return new URLSearchParams({ ...Object.fromEntries(pairs), ...query }).toString()
@@ -149,7 +155,8 @@ function makeHeaders(making: Making, shape: Shape, params: Request['params'], bo
     remember(memory, 'key', key)
     headers.push(['idempotency-key', key])
   }
-  if (names.includes('If-Match')) headers.push(['if-match', `"${memory.versions.get(params['id'] ?? '') ?? 1}"`])
+  if (names.includes('If-Match'))
+    headers.push(['if-match', `"${memory.versions.get(params['id'] ?? '') ?? 1}"`])
   if (names.includes('Last-Event-ID') && dice.chance(0.3)) headers.push(['last-event-id', '5f0c7d1be2a94c33'])
   if (names.includes('webhook-signature')) headers.push(...sign(making, body))
   return headers
@@ -168,7 +175,8 @@ export function sign({ dice, nowMs, callbackSecret }: Making, body: string): [st
 
 /** As somebody would type it, with everything that is needed to send it again. */
 export function describeRequest({ method, target, headers, body, raw, spoilt, via }: Request): string {
-  if (raw !== undefined) return `bytes ${JSON.stringify(raw.toString('latin1').slice(0, 2_000))} (${spoilt.join('; ')})`
+  if (raw !== undefined)
+    return `bytes ${JSON.stringify(raw.toString('latin1').slice(0, 2_000))} (${spoilt.join('; ')})`
   const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
   const parts = headers.map(([name, value]) => `-H ${quote(`${name}: ${value.slice(0, 300)}`)}`)
   const data = body === undefined ? '' : ` --data-binary ${quote(body.slice(0, 2_000))}`

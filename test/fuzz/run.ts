@@ -8,14 +8,20 @@ import { spoil } from './spoil.ts'
 import type { Stage } from './stage.ts'
 import { createOperator, createTellers, type Tellers, thawOf, type Turn } from './tellers.ts'
 
-export type Fault = { no: number; operation: string; faults: readonly string[]; request: string; answer: string }
+export type Fault = {
+  no: number
+  operation: string
+  faults: readonly string[]
+  request: string
+  answer: string
+}
 
 export type Tally = {
   requests: number
   /** Answers by status, and of refusals by status and code. */
   outcomes: Map<string, number>
   /** Requests to each operation, and how many of them ended well. */
-  operations: Map<string, { asked: number; good: number; /** Of the last good request. */ refusal?: string }>
+  operations: Map<string, { asked: number; good: number /** Of the last good request. */; refusal?: string }>
   spoilt: number
   overSocket: number
   faults: Fault[]
@@ -78,7 +84,14 @@ export async function fuzz(
 /** What ends things, and stories with them: in turn with everything else, little would live long. */
 const ending = new Set([
   ...['revokeApiKey', 'replaceApiKeys', 'banPlayer', 'closeCampaign', 'closeEnvelope', 'voidCouponPool'],
-  ...['removeServiceRequest', 'cancelServiceRequest', 'deleteWebhookEndpoint', 'freeze', 'setCap', 'pauseCampaign'],
+  ...[
+    'removeServiceRequest',
+    'cancelServiceRequest',
+    'deleteWebhookEndpoint',
+    'freeze',
+    'setCap',
+    'pauseCampaign',
+  ],
 ])
 
 /** A step of a story, or anything; as it should be, or broken. */
@@ -87,7 +100,9 @@ function choose(making: Making, tellers: Tellers, no: number): { request: Reques
   const turn = dice.chance(0.5) ? tellers.next(making, no) : undefined
   // A broken request about what a story has come to; the story itself goes on with its next turn.
   if (turn !== undefined) {
-    return dice.chance(0.3) ? { request: spoil(turn.request, making) } : { request: route(turn.request, dice), turn }
+    return dice.chance(0.3)
+      ? { request: spoil(turn.request, making) }
+      : { request: route(turn.request, dice), turn }
   }
   let shape = dice.pick(document.shapes)
   while (ending.has(shape.id) && dice.chance(0.8)) shape = dice.pick(document.shapes)
@@ -95,7 +110,8 @@ function choose(making: Making, tellers: Tellers, no: number): { request: Reques
   return { request: dice.chance(0.6) ? spoil(request, making) : route(request, dice) }
 }
 
-const route = (request: Request, dice: Dice): Request => (dice.chance(0.05) ? { ...request, via: 'socket' } : request)
+const route = (request: Request, dice: Dice): Request =>
+  dice.chance(0.05) ? { ...request, via: 'socket' } : request
 
 type Outcome = { request: Request; turn: Turn | undefined; answer: Answer | undefined }
 
@@ -145,7 +161,8 @@ function count(tally: Tally, { shape, spoilt, via }: Request, answer: Answer | u
   if (spoilt.length > 0) tally.spoilt++
   if (via === 'socket') tally.overSocket++
   const status = answer?.status ?? 0
-  const outcome = status >= 400 ? `${status} ${codeOf(answer?.text ?? '')}` : status === 0 ? 'none' : String(status)
+  const outcome =
+    status >= 400 ? `${status} ${codeOf(answer?.text ?? '')}` : status === 0 ? 'none' : String(status)
   tally.outcomes.set(outcome, (tally.outcomes.get(outcome) ?? 0) + 1)
   const one = tally.operations.get(shape?.id ?? '')
   if (one === undefined) return

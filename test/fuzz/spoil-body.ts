@@ -14,15 +14,37 @@ export const oddTexts = [
   ...['', ' ', '\0', 'a\0b', '\ud800', 'x\udfffy', '\u202eabc', '\ufeff', '\u200b', '\u{1f9e7}'.repeat(60)],
   ...['x'.repeat(300), 'é'.repeat(2_000), 'a\nb', '\r\n', '\t', "'; drop table players; --", '%00', '%s%n'],
   ...['${7*7}', '<script>', '../../etc/passwd', '__proto__', 'constructor', 'null', 'true', '0', '-1', 'NaN'],
-  ...['1e309', '٣٤', '١', '0x10', '9'.repeat(40), '00000000-0000-0000-0000-000000000000', '2026-02-30T00:00:00Z'],
+  ...[
+    '1e309',
+    '٣٤',
+    '١',
+    '0x10',
+    '9'.repeat(40),
+    '00000000-0000-0000-0000-000000000000',
+    '2026-02-30T00:00:00Z',
+  ],
   ...['0000-01-01T00:00:00Z', '9999-12-31T23:59:60Z', '+275760-09-13T00:00:00Z', '2026-01-01T00:00:00+99:99'],
-  ...['1969-12-31T23:59:59.999Z', '2026-01-01t00:00:00z', '24:00', 'UTC', 'Etc/Nowhere', 'file:///etc/passwd'],
+  ...[
+    '1969-12-31T23:59:59.999Z',
+    '2026-01-01t00:00:00z',
+    '24:00',
+    'UTC',
+    'Etc/Nowhere',
+    'file:///etc/passwd',
+  ],
   ...['http://[::1]/', 'http://169.254.169.254/', 'http://user:pass@x/', 'http://x:99999/', 'javascript:1'],
 ]
 
 const oddValues: readonly unknown[] = [
   ...[null, true, false, 0, -1, 1, 1.5, 1e21, 2 ** 53, -(2 ** 53), 2 ** 31, 5e-324, [], {}, [[]], [null]],
-  ...[raw('-0'), raw('1e309'), raw('-1e309'), raw('0.1e1'), raw('1E400'), raw('123456789012345678901234567890')],
+  ...[
+    raw('-0'),
+    raw('1e309'),
+    raw('-1e309'),
+    raw('0.1e1'),
+    raw('1E400'),
+    raw('123456789012345678901234567890'),
+  ],
   ...[raw('NaN'), raw('01'), raw('.5'), raw('undefined'), raw('1_000'), { toString: 1 }, { length: -1 }],
 ]
 
@@ -36,9 +58,12 @@ function listNodes(document: ApiDocument, root: unknown, schema: Schema): Node[]
     nodes.push({ path, value, schema: resolved })
     if (Array.isArray(value)) {
       const { prefixItems, items } = resolved ?? {}
-      value.slice(0, 20).forEach((item, i) => walk(item, prefixItems?.[i] ?? (items || undefined), [...path, i]))
+      value
+        .slice(0, 20)
+        .forEach((item, i) => walk(item, prefixItems?.[i] ?? (items || undefined), [...path, i]))
     } else if (typeof value === 'object' && value !== null)
-      for (const [name, part] of Object.entries(value)) walk(part, resolved?.properties?.[name], [...path, name])
+      for (const [name, part] of Object.entries(value))
+        walk(part, resolved?.properties?.[name], [...path, name])
   }
   walk(root, schema, [])
   return nodes
@@ -50,7 +75,8 @@ function chooseFor(document: ApiDocument, given: Schema, value: unknown): Schema
   if (schema.anyOf === undefined) return schema
   const fits = (one: Schema) =>
     Object.entries(document.resolve(one).properties ?? {}).every(
-      ([name, part]) => part.const === undefined || part.const === (value as Record<string, unknown> | null)?.[name],
+      ([name, part]) =>
+        part.const === undefined || part.const === (value as Record<string, unknown> | null)?.[name],
     )
   return chooseFor(document, schema.anyOf.find(fits) ?? schema.anyOf[0] ?? {}, value)
 }
@@ -58,17 +84,23 @@ function chooseFor(document: ApiDocument, given: Schema, value: unknown): Schema
 /** A copy of `root` with another value at `path`; `undefined` leaves it out. */
 function replace(root: unknown, [first, ...rest]: Node['path'], value: unknown): unknown {
   if (first === undefined) return value
-  if (Array.isArray(root)) return root.map((item: unknown, i) => (i === first ? replace(item, rest, value) : item))
+  if (Array.isArray(root))
+    return root.map((item: unknown, i) => (i === first ? replace(item, rest, value) : item))
   const parts = root as Record<string, unknown>
   return { ...parts, [first]: replace(parts[first], rest, value) }
 }
 
-const isObject = ({ value }: Node): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isObject = ({ value }: Node): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Values at a limit and one beyond it, on both sides. */
-function listEdges({ minimum, maximum, minLength, maxLength, minItems, maxItems }: Schema, value: unknown): unknown[] {
+function listEdges(
+  { minimum, maximum, minLength, maxLength, minItems, maxItems }: Schema,
+  value: unknown,
+): unknown[] {
   const text = (length: number) => 'm'.repeat(Math.max(0, length))
-  const list = (length: number) => Array.from({ length: Math.max(0, length) }, () => (value as unknown[])[0] ?? 1)
+  const list = (length: number) =>
+    Array.from({ length: Math.max(0, length) }, () => (value as unknown[])[0] ?? 1)
   // Not the largest numbers that fit: what costs much is for those tests that measure it.
   return [
     ...(minimum === undefined ? [] : [minimum, minimum - 1, minimum - 1e-9]),
@@ -81,7 +113,12 @@ function listEdges({ minimum, maximum, minLength, maxLength, minItems, maxItems 
 }
 
 type Broken = { what: string; text: string }
-type Breaker = (target: { document: ApiDocument; dice: Dice; json: unknown; nodes: readonly Node[] }) => Broken | undefined
+type Breaker = (target: {
+  document: ApiDocument
+  dice: Dice
+  json: unknown
+  nodes: readonly Node[]
+}) => Broken | undefined
 
 const at = ({ path }: Node): string => `/${path.join('/')}`
 
@@ -98,7 +135,9 @@ const breakers: readonly Breaker[] = [
     return { what: `an odd text at ${at(node)}`, text: write(replace(json, node.path, dice.pick(oddTexts))) }
   },
   ({ dice, json, nodes }) => {
-    const edges = nodes.flatMap(node => listEdges(node.schema ?? {}, node.value).map(value => ({ node, value })))
+    const edges = nodes.flatMap(node =>
+      listEdges(node.schema ?? {}, node.value).map(value => ({ node, value })),
+    )
     if (edges.length === 0) return undefined
     const { node, value } = dice.pick(edges)
     return { what: `a limit at ${at(node)}`, text: write(replace(json, node.path, value)) }
@@ -109,14 +148,27 @@ const breakers: readonly Breaker[] = [
   },
   ({ dice, json, nodes }) => {
     const node = dice.pick(nodes.filter(isObject))
-    const name = dice.pick(['x', '', 'id', 'lat', '\0', '\ud800', 'toString', 'hasOwnProperty', 'x'.repeat(500)])
+    const name = dice.pick([
+      'x',
+      '',
+      'id',
+      'lat',
+      '\0',
+      '\ud800',
+      'toString',
+      'hasOwnProperty',
+      'x'.repeat(500),
+    ])
     return { what: `a field too many at ${at(node)}`, text: write(replace(json, [...node.path, name], 1)) }
   },
   ({ dice, json, nodes }) => {
     const node = dice.pick(nodes.filter(isObject))
     const key = dice.pick(['«p»', '«c»'])
     const text = write(replace(json, [...node.path, key], { x: 1, prototype: { x: 1 } }))
-    return { what: `a prototype at ${at(node)}`, text: text.replace('«p»', '__proto__').replace('«c»', 'constructor') }
+    return {
+      what: `a prototype at ${at(node)}`,
+      text: text.replace('«p»', '__proto__').replace('«c»', 'constructor'),
+    }
   },
   ({ dice, json, nodes }) => {
     const node = dice.pick(nodes)
@@ -139,14 +191,21 @@ const breakers: readonly Breaker[] = [
     const doubled = text.replace(/^\{("[^"]+":)/, `{$1null,$1`)
     return { what: 'a name twice', text: dice.chance(0.5) ? doubled : `${text.slice(0, -1)},"fix":null}` }
   },
-  ({ dice }) => ({ what: 'something else', text: dice.pick(['', ' ', 'null', '[]', '""', '0', 'true', '{}', '{}{}', '\0']) }),
+  ({ dice }) => ({
+    what: 'something else',
+    text: dice.pick(['', ' ', 'null', '[]', '""', '0', 'true', '{}', '{}{}', '\0']),
+  }),
   ({ dice, json }) => {
     const padding = ' '.repeat(dice.pick([32_768, 40_000, 200_000]))
     return { what: 'too long', text: `${write(json)}${padding}` }
   },
 ]
 
-export function breakBody(dice: Dice, document: ApiDocument, { json, schema }: { json: unknown; schema: Schema }): Broken {
+export function breakBody(
+  dice: Dice,
+  document: ApiDocument,
+  { json, schema }: { json: unknown; schema: Schema },
+): Broken {
   const nodes = listNodes(document, json, schema)
   for (;;) {
     const broken = dice.pick(breakers)({ document, dice, json, nodes })

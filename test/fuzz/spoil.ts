@@ -59,17 +59,36 @@ const addBody: Spoiler = ({ body, headers, method }, { dice }) => {
     ['application/json', 'x'],
     ['text/plain', 'x'],
   ] as const)
-  return { what: 'a body that nobody asked for', body: text, headers: withHeader(headers, 'content-type', type) }
+  return {
+    what: 'a body that nobody asked for',
+    body: text,
+    headers: withHeader(headers, 'content-type', type),
+  }
 }
 
 const spoilType: Spoiler = ({ headers, body }, { dice }) => {
   if (body === undefined) return undefined
   const type = dice.pick([
-    ...['', 'text/plain', 'application/json; charset=utf-16', 'application/x-www-form-urlencoded', 'multipart/form-data'],
-    ...['application/json;', 'application/json; charset=utf-8; x=y', 'application/JSON', 'text/csv', '*/*', ';;;'],
+    ...[
+      '',
+      'text/plain',
+      'application/json; charset=utf-16',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data',
+    ],
+    ...[
+      'application/json;',
+      'application/json; charset=utf-8; x=y',
+      'application/JSON',
+      'text/csv',
+      '*/*',
+      ';;;',
+    ],
     ...['application/geo+json', 'application/problem+json', 'application/json, text/csv', 'x'.repeat(3_000)],
   ])
-  const changed = dice.chance(0.2) ? without(headers, 'content-type') : withHeader(headers, 'content-type', type)
+  const changed = dice.chance(0.2)
+    ? without(headers, 'content-type')
+    : withHeader(headers, 'content-type', type)
   return { what: 'another content type', headers: changed }
 }
 
@@ -78,11 +97,26 @@ const spoilCredential: Spoiler = ({ shape, headers, actor }, { dice }) => {
   if (shape === undefined || actor === undefined) return undefined
   const { credential } = actor
   const bad = dice.pick([
-    ...['', 'Bearer', 'Bearer ', 'Basic eDp5', `Bearer ${credential}x`, `Bearer ${credential.slice(0, -3)}AAA`],
+    ...[
+      '',
+      'Bearer',
+      'Bearer ',
+      'Basic eDp5',
+      `Bearer ${credential}x`,
+      `Bearer ${credential.slice(0, -3)}AAA`,
+    ],
     ...[credential, `Bearer ${credential} ${credential}`, `Bearer ${'x'.repeat(7_000)}`, 'Bearer hbk_test_x'],
-    ...['Bearer hbo_x', 'Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.', 'Bearer \xe9', 'Bearer hbk_', 'Bearer ..'],
+    ...[
+      'Bearer hbo_x',
+      'Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.',
+      'Bearer \xe9',
+      'Bearer hbk_',
+      'Bearer ..',
+    ],
   ])
-  const changed = dice.chance(0.2) ? without(headers, 'authorization') : withHeader(headers, 'authorization', bad)
+  const changed = dice.chance(0.2)
+    ? without(headers, 'authorization')
+    : withHeader(headers, 'authorization', bad)
   return { what: 'no good credential', headers: changed, only: [401] }
 }
 
@@ -103,7 +137,10 @@ const spoilOwner: Spoiler = ({ shape, headers, actor }, { dice, memory }) => {
   if (shape === undefined || actor === undefined) return undefined
   const other: Actor | undefined = pickActor(memory, shape.callers, dice)
   if (other === undefined || other === actor) return undefined
-  return { what: 'somebody else', headers: withHeader(headers, 'authorization', `Bearer ${other.credential}`) }
+  return {
+    what: 'somebody else',
+    headers: withHeader(headers, 'authorization', `Bearer ${other.credential}`),
+  }
 }
 
 const spoilDevice: Spoiler = ({ headers }, { dice }) => ({
@@ -114,7 +151,18 @@ const spoilDevice: Spoiler = ({ headers }, { dice }) => ({
 const spoilKey: Spoiler = ({ headers }, { dice, memory }) => {
   const has = headers.some(([name]) => name === 'idempotency-key')
   const used = pickWord(memory, 'key', dice) ?? 'x'
-  const key = dice.pick([used, used, used, '', ' ', 'a b', 'k'.repeat(255), 'k'.repeat(256), '\xe9', oddHeader(dice)])
+  const key = dice.pick([
+    used,
+    used,
+    used,
+    '',
+    ' ',
+    'a b',
+    'k'.repeat(255),
+    'k'.repeat(256),
+    '\xe9',
+    oddHeader(dice),
+  ])
   const isLeftOut = has && dice.chance(0.15)
   return {
     what: 'another Idempotency-Key',
@@ -125,10 +173,28 @@ const spoilKey: Spoiler = ({ headers }, { dice, memory }) => {
 const spoilHeader: Spoiler = ({ headers }, { dice }) => {
   const name = dice.pick([
     ...['if-match', 'if-none-match', 'last-event-id', 'webhook-id', 'webhook-timestamp', 'webhook-signature'],
-    ...['accept', 'accept-encoding', 'origin', 'range', 'x-forwarded-for', 'x-http-method-override', 'cookie'],
+    ...[
+      'accept',
+      'accept-encoding',
+      'origin',
+      'range',
+      'x-forwarded-for',
+      'x-http-method-override',
+      'cookie',
+    ],
     ...['accept-version', 'request-id', 'content-encoding', 'forwarded', 'prefer', 'traceparent', 'referer'],
   ])
-  const value = dice.pick([oddHeader(dice), '*', '"1"', 'W/"1"', '"999999999999"', 'bytes=0-1', 'gzip', '0', '-1'])
+  const value = dice.pick([
+    oddHeader(dice),
+    '*',
+    '"1"',
+    'W/"1"',
+    '"999999999999"',
+    'bytes=0-1',
+    'gzip',
+    '0',
+    '-1',
+  ])
   return { what: `an odd ${name}`, headers: withHeader(headers, name, value), via: sometimes(dice) }
 }
 
@@ -140,8 +206,35 @@ const repeatHeader: Spoiler = ({ headers }, { dice }) => {
 }
 
 const oddSegments = [
-  ...['%00', '%', '%zz', '%ff%fe', '%ed%a0%80', '..', '%2e%2e', '%2f', '%252e', 'a'.repeat(101), 'a'.repeat(3_000), ''],
-  ...['%20', '*', 'null', 'undefined', '0', '-1', '%F0%9F%A7%A7', '__proto__', '{id}', ':id', ';', '019c69d0', '%0d%0a'],
+  ...[
+    '%00',
+    '%',
+    '%zz',
+    '%ff%fe',
+    '%ed%a0%80',
+    '..',
+    '%2e%2e',
+    '%2f',
+    '%252e',
+    'a'.repeat(101),
+    'a'.repeat(3_000),
+    '',
+  ],
+  ...[
+    '%20',
+    '*',
+    'null',
+    'undefined',
+    '0',
+    '-1',
+    '%F0%9F%A7%A7',
+    '__proto__',
+    '{id}',
+    ':id',
+    ';',
+    '019c69d0',
+    '%0d%0a',
+  ],
 ]
 
 const spoilAddress: Spoiler = ({ target, params }, { dice }) => {
@@ -151,8 +244,18 @@ const spoilAddress: Spoiler = ({ target, params }, { dice }) => {
   const odd = dice.pick(oddSegments)
   const id = ids.length === 0 ? undefined : encodeURIComponent(dice.pick(ids))
   const changed = [
-    ...(id === undefined ? [] : [path.replace(id, odd), path.replace(id, odd), path.replace(id, id.toUpperCase())]),
-    ...[`${path}/`, `/${path}`, `${path}//`, `${path}/${odd}`, path.toUpperCase(), `${path};x=1`, `${path}%00`],
+    ...(id === undefined
+      ? []
+      : [path.replace(id, odd), path.replace(id, odd), path.replace(id, id.toUpperCase())]),
+    ...[
+      `${path}/`,
+      `/${path}`,
+      `${path}//`,
+      `${path}/${odd}`,
+      path.toUpperCase(),
+      `${path};x=1`,
+      `${path}%00`,
+    ],
     ...[path.replace('/v1', '/v2'), path.replace('/', '//'), `/.${path}`, `/%2e${path}`],
   ]
   return { what: 'address: another path', target: `${dice.pick(changed)}${tail}`, via: 'socket' }
@@ -160,14 +263,34 @@ const spoilAddress: Spoiler = ({ target, params }, { dice }) => {
 
 const spoilQuery: Spoiler = ({ target, shape }, { dice, memory }) => {
   const names = (shape?.fields ?? []).filter(field => field.in === 'query').map(({ name }) => name)
-  const name = names.length > 0 && dice.chance(0.85) ? dice.pick(names) : dice.pick(['x', '', '__proto__', 'limit[]'])
+  const name =
+    names.length > 0 && dice.chance(0.85) ? dice.pick(names) : dice.pick(['x', '', '__proto__', 'limit[]'])
   const cursor = pickWord(memory, 'cursor', dice) ?? 'AAAA'
-  const forged = Buffer.from(dice.pick(['[]', '{}', '["a",1]', 'null', '\0', '[1e99,"x"]', '["\0","\0"]'])).toString('base64url')
-  const values = ['', '0', '201', '1', '-1', 'ten', cursor, `${cursor}A`, cursor.slice(1), forged, '%00', '%ff', '%', '%ed%a0%80']
+  const forged = Buffer.from(
+    dice.pick(['[]', '{}', '["a",1]', 'null', '\0', '[1e99,"x"]', '["\0","\0"]']),
+  ).toString('base64url')
+  const values = [
+    '',
+    '0',
+    '201',
+    '1',
+    '-1',
+    'ten',
+    cursor,
+    `${cursor}A`,
+    cursor.slice(1),
+    forged,
+    '%00',
+    '%ff',
+    '%',
+    '%ed%a0%80',
+  ]
   const value = dice.chance(0.7) ? dice.pick(values) : encodeOdd(dice.pick(oddTexts))
   const pair = `${encodeURIComponent(name)}=${value}`
   const joint = target.includes('?') ? '&' : '?'
-  const kept = dice.chance(0.5) ? target.replace(new RegExp(`([?&])${name.replaceAll(/\W/g, '.')}=[^&]*`), '$1') : target
+  const kept = dice.chance(0.5)
+    ? target.replace(new RegExp(`([?&])${name.replaceAll(/\W/g, '.')}=[^&]*`), '$1')
+    : target
   const more = dice.chance(0.1) ? `&${pair}` : ''
   return { what: 'address: another query', target: `${kept}${joint}${pair}${more}`, via: sometimes(dice) }
 }
@@ -176,7 +299,20 @@ const spoilQuery: Spoiler = ({ target, shape }, { dice, memory }) => {
 const encodeOdd = (text: string): string => encodeURIComponent(text.replaceAll(/[\ud800-\udfff]/g, '?'))
 
 const spoilMethod: Spoiler = ({ method }, { dice }) => {
-  const other = dice.pick(['PUT', 'HEAD', 'OPTIONS', 'TRACE', 'PATCH', 'DELETE', 'GET', 'POST', 'PROPFIND', 'QUERY', 'get', 'X'])
+  const other = dice.pick([
+    'PUT',
+    'HEAD',
+    'OPTIONS',
+    'TRACE',
+    'PATCH',
+    'DELETE',
+    'GET',
+    'POST',
+    'PROPFIND',
+    'QUERY',
+    'get',
+    'X',
+  ])
   const isHead = other === 'HEAD' && method === 'GET'
   return { what: 'another method', method: other, via: 'socket', ...(!isHead && { shape: undefined }) }
 }
@@ -195,17 +331,46 @@ const spoilBytes: Spoiler = (request, { dice }) => {
     Buffer.concat([bytes, bytes]),
     Buffer.concat([noise, bytes]),
     text.replace('HTTP/1.1', dice.pick(['HTTP/1.0', 'HTTP/2.0', 'HTTP/9.9', 'HTTPS', ''])),
-    text.replace('connection: close', dice.pick(['connection: upgrade\r\nupgrade: websocket', 'transfer-encoding: chunked'])),
-    text.replace('connection: close', dice.pick(['expect: 100-continue', 'expect: x', 'content-length: 5', 'te: trailers'])),
-    text.replace('host: fuzz', dice.pick(['', 'host: a\r\nhost: b', 'host:', `x: ${'y'.repeat(20_000)}`, `${'x:y\r\n'.repeat(2_500)}z:`])),
+    text.replace(
+      'connection: close',
+      dice.pick(['connection: upgrade\r\nupgrade: websocket', 'transfer-encoding: chunked']),
+    ),
+    text.replace(
+      'connection: close',
+      dice.pick(['expect: 100-continue', 'expect: x', 'content-length: 5', 'te: trailers']),
+    ),
+    text.replace(
+      'host: fuzz',
+      dice.pick([
+        '',
+        'host: a\r\nhost: b',
+        'host:',
+        `x: ${'y'.repeat(20_000)}`,
+        `${'x:y\r\n'.repeat(2_500)}z:`,
+      ]),
+    ),
     text.replaceAll('\r\n', '\n'),
   ])
-  return { what: 'other bytes', raw: typeof made === 'string' ? Buffer.from(made, 'latin1') : made, via: 'socket' }
+  return {
+    what: 'other bytes',
+    raw: typeof made === 'string' ? Buffer.from(made, 'latin1') : made,
+    via: 'socket',
+  }
 }
 
 const spoilers: readonly Spoiler[] = [
   ...[spoilBody, spoilBody, spoilBody, spoilBody, spoilFile, spoilFile, addBody, spoilType, spoilCredential],
-  ...[spoilRole, spoilOwner, spoilDevice, spoilKey, spoilHeader, repeatHeader, spoilAddress, spoilQuery, spoilQuery],
+  ...[
+    spoilRole,
+    spoilOwner,
+    spoilDevice,
+    spoilKey,
+    spoilHeader,
+    repeatHeader,
+    spoilAddress,
+    spoilQuery,
+    spoilQuery,
+  ],
   ...[spoilMethod],
 ]
 

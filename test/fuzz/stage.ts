@@ -50,7 +50,12 @@ export async function startStage(t: Test, world: World, { seed }: { seed: number
 
   async function inject({ method, target, headers, body }: Request): Promise<Answer> {
     const reply = await app.http.inject({
-      ...{ method: method as 'GET', url: target, headers: Object.fromEntries(headers), payloadAsStream: true },
+      ...{
+        method: method as 'GET',
+        url: target,
+        headers: Object.fromEntries(headers),
+        payloadAsStream: true,
+      },
       ...(body !== undefined && { payload: body }),
     })
     const told = Object.entries(reply.headers).map(([name, value]) => [name, String(value)])

@@ -22,7 +22,9 @@ export type Story = readonly Step[]
 
 const step = (as: string, call: string, wish?: Step['wish'] | object, until?: Step['until']): Step => ({
   ...{ as, call },
-  ...(wish !== undefined && { wish: typeof wish === 'function' ? (wish as (cast: Cast) => Wish) : () => ({ body: wish }) }),
+  ...(wish !== undefined && {
+    wish: typeof wish === 'function' ? (wish as (cast: Cast) => Wish) : () => ({ body: wish }),
+  }),
   ...(until !== undefined && { until }),
 })
 
@@ -58,7 +60,11 @@ const hunt: Story = [
   ...[step('finder', 'listEnvelopes'), reveal('finder'), step('finder', 'getEnvelope'), claim('finder')],
   ...[step('finder', 'getClaim'), step('finder', 'listClaims'), step('finder', 'thankHider')],
   ...[step('finder', 'reportEnvelope'), step('operator', 'listReports'), step('hider', 'listEnvelopeClaims')],
-  ...[step('hider', 'getEnvelopeLedger'), step('hider', 'listWalletTransfers'), step('hider', 'closeEnvelope')],
+  ...[
+    step('hider', 'getEnvelopeLedger'),
+    step('hider', 'listWalletTransfers'),
+    step('hider', 'closeEnvelope'),
+  ],
   ...[step('finder', 'verifyEnvelope'), step('finder', 'getWallet'), step('finder', 'getMe')],
 ]
 
@@ -79,14 +85,23 @@ const secretHunt: Story = [
 const post = (body: object = {}, without: string[] = []) =>
   step('poster', 'postServiceRequest', (cast: Cast) => ({
     body: {
-      ...{ place: pointAt(cast.home), fix: fixAt(cast.home), price: cash, category: 'queueing', draft: false },
+      ...{
+        place: pointAt(cast.home),
+        fix: fixAt(cast.home),
+        price: cash,
+        category: 'queueing',
+        draft: false,
+      },
       ...{ text: 'Queue for me', mode: 'choose', expiresAt: soon(cast, 5), deliverWithinS: 7_200, ...body },
     },
     without: ['crs', ...without],
   }))
 const bothThere = [...signUp('poster'), ...signUp('helper')]
 const chat = [
-  ...[step('helper', 'sendMessage', { text: 'On my way' }), step('poster', 'sendMessage', { text: 'Thanks' })],
+  ...[
+    step('helper', 'sendMessage', { text: 'On my way' }),
+    step('poster', 'sendMessage', { text: 'Thanks' }),
+  ],
   ...[step('poster', 'listMessages'), step('helper', 'readMessages', { no: 1 })],
 ]
 
@@ -110,7 +125,9 @@ const dispute: Story = [
 
 const draft: Story = [
   ...[...signUp('poster'), post({ draft: true }, ['expiresAt', 'fix'])],
-  step('poster', 'postDraft', (cast: Cast) => ({ body: { fix: fixAt(cast.home), expiresAt: soon(cast, 4) } })),
+  step('poster', 'postDraft', (cast: Cast) => ({
+    body: { fix: fixAt(cast.home), expiresAt: soon(cast, 4) },
+  })),
   step('poster', 'topUpServiceRequest', { amount: cash }),
   step('poster', 'cancelServiceRequest'),
 ]
@@ -129,7 +146,10 @@ const judged: Story = [
   ...[...signUp('poster'), post(), ...signUp('one'), report('one'), ...signUp('two'), report('two')],
   ...[...signUp('three'), report('three'), step('poster', 'listOwnReviews'), step('operator', 'getReview')],
   step('operator', 'rejectText', { reviewer: 'ann', reason: 'advert' }),
-  ...[step('poster', 'appealReview'), step('operator', 'listReviews', () => ({ query: { state: 'appealed' } }))],
+  ...[
+    step('poster', 'appealReview'),
+    step('operator', 'listReviews', () => ({ query: { state: 'appealed' } })),
+  ],
   step('operator', 'releaseText', { reviewer: 'bo.li' }),
 ]
 
@@ -147,7 +167,12 @@ const struck: Story = [
 ]
 
 const banned: Story = [
-  ...[...signUp('player'), step('operator', 'banPlayer'), step('player', 'getMe'), step('operator', 'liftBan')],
+  ...[
+    ...signUp('player'),
+    step('operator', 'banPlayer'),
+    step('player', 'getMe'),
+    step('operator', 'liftBan'),
+  ],
   step('player', 'getMe'),
 ]
 
@@ -173,7 +198,11 @@ const wait = step('merchant', 'listCampaignEnvelopes', () => ({ query: { limit: 
 const newMerchant = step('operator', 'createMerchant', () => ({ without: ['area'] }))
 
 const campaign: Story = [
-  ...[newMerchant, plan({}, ['content']), step('merchant', 'editCampaign', () => ({ body: { name: 'Lanterns' } }))],
+  ...[
+    newMerchant,
+    plan({}, ['content']),
+    step('merchant', 'editCampaign', () => ({ body: { name: 'Lanterns' } })),
+  ],
   ...[step('merchant', 'getCampaign'), step('merchant', 'uploadPoints')],
   step('merchant', 'previewDrop', ({ last }: Cast) => ({
     body: {
@@ -185,7 +214,11 @@ const campaign: Story = [
   ...[step('merchant', 'launchCampaign'), drop(), step('merchant', 'getDrop'), wait],
   ...[...signUp('finder'), reveal('finder'), claim('finder'), step('finder', 'reportEnvelope')],
   ...[step('merchant', 'getFigures'), step('merchant', 'streamFigures'), step('merchant', 'getFigureSeries')],
-  ...[step('merchant', 'getHeatMap'), step('merchant', 'exportEnvelopes'), step('merchant', 'exportEnvelopesMap')],
+  ...[
+    step('merchant', 'getHeatMap'),
+    step('merchant', 'exportEnvelopes'),
+    step('merchant', 'exportEnvelopesMap'),
+  ],
   ...[step('merchant', 'exportClaims'), step('merchant', 'exportClaimsMap')],
   ...[step('merchant', 'pauseCampaign'), step('merchant', 'resumeCampaign')],
   step('merchant', 'topUpCampaign', { amountMinor: '5000' }),
@@ -226,7 +259,10 @@ const coupons: Story = [
 
 const webhooks: Story = [
   ...[newMerchant, step('merchant', 'createWebhookEndpoint'), step('merchant', 'getWebhookEndpoint')],
-  ...[step('merchant', 'changeWebhookEndpoint', { state: 'active' }), step('merchant', 'testWebhookEndpoint')],
+  ...[
+    step('merchant', 'changeWebhookEndpoint', { state: 'active' }),
+    step('merchant', 'testWebhookEndpoint'),
+  ],
   ...[step('merchant', 'listWebhookDeliveries'), step('merchant', 'getWebhookDelivery')],
   ...[step('merchant', 'replayWebhookDelivery'), step('merchant', 'replayWebhookDeliveries')],
   ...[step('merchant', 'rotateWebhookSecret'), step('merchant', 'deleteWebhookEndpoint')],
@@ -241,7 +277,10 @@ const keys: Story = [
 
 const payouts: Story = [
   ...[...signUp('player'), step('player', 'requestPayout', { amount: cash }), step('player', 'getPayout')],
-  ...[step('operator', 'listPayoutsByStatus'), step('operator', 'endPayout', { outcome: 'failed', reason: 'x' })],
+  ...[
+    step('operator', 'listPayoutsByStatus'),
+    step('operator', 'endPayout', { outcome: 'failed', reason: 'x' }),
+  ],
   step('player', 'requestPayout', { amount: cash }),
   step('provider', 'reportPayout', ({ last }: Cast) => ({
     body: { type: 'payout.paid', data: { payoutId: last('payouts') } },

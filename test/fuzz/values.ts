@@ -31,7 +31,16 @@ const patterns: Readonly<Record<string, (dice: Dice) => string>> = {
 export const letters = (dice: Dice, from: string, length: number): string =>
   Array.from({ length }, () => from[dice.between(0, from.length - 1)]).join('')
 
-const sayings = ['Tea', '新年快乐', 'Under the clock', '🧧 for you', "L'été, naïve", 'a', 'Tür 4, zwei Mal', 'שלום']
+const sayings = [
+  'Tea',
+  '新年快乐',
+  'Under the clock',
+  '🧧 for you',
+  "L'été, naïve",
+  'a',
+  'Tür 4, zwei Mal',
+  'שלום',
+]
 
 /** A value that fits `schema`, which stands in a property called `name`. */
 export function drawValue(drawing: Drawing, given: Schema, name: string): unknown {
@@ -82,14 +91,19 @@ function drawArray(drawing: Drawing, schema: Schema, name: string): unknown[] {
   return uniqueItems ? [...new Map(drawn.map(value => [JSON.stringify(value), value])).values()] : drawn
 }
 
-function drawString({ dice, nowMs }: Drawing, { pattern, format, minLength = 0, maxLength = 200 }: Schema): string {
+function drawString(
+  { dice, nowMs }: Drawing,
+  { pattern, format, minLength = 0, maxLength = 200 }: Schema,
+): string {
   if (format === 'date-time') return new Date(nowMs + dice.between(-5, 5) * 3_600_000).toISOString()
   if (pattern !== undefined) {
     const make = patterns[pattern]
     if (make === undefined) throw new Error(`values.ts has nothing for the pattern ${pattern}`)
     return make(dice)
   }
-  const said = dice.chance(0.8) ? dice.pick(sayings) : letters(dice, 'abc xyz', dice.between(minLength, 40)).trim()
+  const said = dice.chance(0.8)
+    ? dice.pick(sayings)
+    : letters(dice, 'abc xyz', dice.between(minLength, 40)).trim()
   return said.padEnd(minLength, 'x').slice(0, maxLength)
 }
 

@@ -53,9 +53,13 @@ export function readAnswer(bytes: Buffer): Answer | undefined {
   const rest = bytes.subarray(end + 4)
   if (status >= 100 && status < 200) return readAnswer(rest)
   const headers = Object.fromEntries(
-    lines.map(line => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+    lines.map(line => [
+      line.slice(0, line.indexOf(':')).toLowerCase(),
+      line.slice(line.indexOf(':') + 1).trim(),
+    ]),
   )
-  const body = headers['transfer-encoding'] === 'chunked' ? joinChunks(rest) : cutTo(rest, headers['content-length'])
+  const body =
+    headers['transfer-encoding'] === 'chunked' ? joinChunks(rest) : cutTo(rest, headers['content-length'])
   const isCut = headers['content-type']?.startsWith('text/event-stream') ?? false
   return { status, headers, text: body.toString('utf8'), ...(isCut && { isCut }) }
 }
