@@ -65,8 +65,11 @@ export async function fuzz(
     const making = { document, memory, dice: own, nowMs, callbackSecret: secrets.callbackSecret }
     const { request, turn } = choose(making, tellers, no)
     if (turn !== undefined) tellers.start(turn)
-    const answer = await stage.send(request)
-    const faults = [...judge(request, answer), ...judgeLog(request, stage.takeLog())]
+    const [answer, ...thrown] = await stage.send(request).then(
+      got => [got] as const,
+      (error: unknown) => [undefined, `not to be sent: ${String(error)}`] as const,
+    )
+    const faults = [...thrown, ...judge(request, answer), ...judgeLog(request, stage.takeLog())]
     count(tally, request, answer)
     if (faults.length > 0) tally.faults.push(describeFault(no, request, answer, faults))
     settle({ making, tellers, no }, { request, turn, answer })

@@ -378,7 +378,9 @@ function apply(request: Request, spoiler: Spoiler, making: Making): Request | un
   const change = spoiler(request, making)
   if (change === undefined) return undefined
   const { what, ...parts } = change
-  return { ...request, ...parts, spoilt: [...request.spoilt, what] }
+  // What only a socket can carry stays on one.
+  const via = request.via === 'socket' ? request.via : (parts.via ?? request.via)
+  return { ...request, ...parts, via, spoilt: [...request.spoilt, what] }
 }
 
 export function spoil(request: Request, making: Making): Request {
