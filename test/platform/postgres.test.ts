@@ -8,6 +8,7 @@ import {
   createDatabase,
   isDatabaseDown,
   isRowError,
+  isUnstorableText,
   lockNumber,
   type Tx,
 } from '#platform/postgres.ts'
@@ -184,6 +185,12 @@ t.test('what is down, what is wrong', async t => {
   t.notOk(isDatabaseDown(wrong))
   t.notOk(isDatabaseDown(new TypeError('bug')))
   t.notOk(isRowError(undefined))
+  const texts = { text: ['select $1::text', '\0'], jsonb: ['select $1::jsonb::text', '{"a":"\\u0000"}'] }
+  for (const [type, [text = '', value]] of Object.entries(texts)) {
+    const fault: unknown = await database.query({ name: '', text }, [value]).catch((error: unknown) => error)
+    t.ok(isUnstorableText(fault), type)
+  }
+  t.notOk(isUnstorableText(wrong))
 })
 
 t.test('every statement file fits the schema', async t => {
