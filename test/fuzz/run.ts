@@ -48,7 +48,7 @@ const leapEvery = 3_000
 
 export async function fuzz(
   { seed, requests, atOnce = 1, isOver = () => false, document, stage, secrets }: Run,
-  onProgress: (tally: Tally) => void = () => {},
+  onProgress: (tally: Tally, no: number) => void = () => {},
 ): Promise<Tally> {
   const memory = createMemory()
   const dice = createDice(seed)
@@ -73,7 +73,7 @@ export async function fuzz(
     count(tally, request, answer)
     if (faults.length > 0) tally.faults.push(describeFault(no, request, answer, faults))
     settle({ making, tellers, no }, { request, turn, answer })
-    if (no % 1_000 === 0) onProgress(tally)
+    if (no % 1_000 === 0) onProgress(tally, no)
   }
 
   let next = 1

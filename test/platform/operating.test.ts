@@ -115,7 +115,10 @@ t.test('OPTIONS is answered alike, preflight or not', async t => {
   t.teardown(() => http.close())
   const ask = (headers: Record<string, string>) => http.inject({ method: 'OPTIONS', url: '/game', headers })
   const preflight = { origin: 'https://a.example', 'access-control-request-method': 'POST' }
-  t.match(await ask(preflight), { statusCode: 204, headers: { 'access-control-allow-origin': preflight.origin } })
+  t.match(await ask(preflight), {
+    statusCode: 204,
+    headers: { 'access-control-allow-origin': preflight.origin },
+  })
   t.match(await ask({}), { statusCode: 204, body: '' })
 })
 
