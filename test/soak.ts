@@ -1,6 +1,6 @@
 /**
- * `npm run soak [-- NAME [SIZE]]`: the runs that are too long for every change, each at the size of a release. Without a name
- * it lists them. What they found is in the README of this folder.
+ * `npm run soak [-- NAME [SIZE]]`: the runs that are too long for every change, each at the size of a release. Without
+ * a name it lists them. What they found is in the README of this folder.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -36,8 +36,8 @@ export function sendBytes(port: number, bytes: Buffer, isAll = false): Promise<A
     socket.on('end', finish)
     socket.on('data', piece => {
       pieces.push(piece)
-      const text = piece.toString('latin1')
-      if (text.includes('text/event-stream') || /^(event|data|id):/m.test(text)) finish()
+      const [head = ''] = piece.toString('latin1').split('\r\n\r\n')
+      if (pieces.length === 1 && head.includes('text/event-stream')) finish()
     })
     if (isAll) socket.end(bytes)
     else socket.write(bytes)
