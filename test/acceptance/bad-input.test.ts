@@ -119,6 +119,7 @@ const fields: Bad[] = [
   ['negative accuracy', moveTo({ accuracyM: -1 }), '400 bad_request /body/fix/accuracyM'],
   ['an unknown datum', moveTo({ crs: 'EPSG:4326' }), '400 bad_request /body/fix/crs'],
   ['no such day', moveTo({ at: '2026-02-30T00:00:00Z' }), '400 bad_request /body/fix/at'],
+  ['a leap second', moveTo({ at: '2016-12-31T23:59:60Z' }), '400 bad_request /body/fix/at'],
   ['a local time', moveTo({ at: '2026-02-17 12:00' }), '400 bad_request /body/fix/at'],
   ['swapped place', place([lat, lng]), '400 bad_request /body/place/coordinates/1'],
   ['a place with altitude', place([lng, lat, 400]), '400 bad_request /body/place/coordinates'],
