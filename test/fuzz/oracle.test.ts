@@ -46,12 +46,19 @@ t.test('answers of the document pass', async t => {
   t.same(judge(request, forbidden), [])
   const frozen = problem(503, { code: 'frozen' })
   t.same(judge({ ...request, shape: shapeOf('claimEnvelope') }, frozen), [], 'what the operator stopped')
+  const shed = problem(503, { code: 'unavailable', retryAfterMs: 2_000 }, { 'retry-after': '2' })
+  t.same(judge(request, shed), [], 'overload, which is counted')
 })
 
 t.test('every answer that is not is reported', async t => {
   const table: [what: string, answer: Answer | undefined, fault: RegExp, asked?: Partial<Request>][] = [
     ['500', problem(500, { code: 'internal' }), /500: a fault of ours/],
     ['503 that nobody ordered', problem(503, { code: 'unavailable' }), /503: a fault of ours/],
+    [
+      '503 for another reason',
+      problem(503, { code: 'unavailable', retryAfterMs: 1_000 }, { 'retry-after': '1' }),
+      /503: a fault of ours/,
+    ],
     ['a status that is not in the document', problem(409, { code: 'ended' }), /getMerchant has no 409/],
     ['a good status that is not', { ...good, status: 201 }, /getMerchant has no 201/],
     ['a code of other operations', problem(403, { code: 'out_of_reach' }), /does not fit its schema: \/code/],

@@ -2,7 +2,7 @@
 import { createDice, type Dice } from '../simulation/dice.ts'
 import type { ApiDocument } from './document.ts'
 import { type Actor, createMemory, learn } from './memory.ts'
-import { type Answer, codeOf, createJudge, judgeLog } from './oracle.ts'
+import { type Answer, codeOf, createJudge, isShed, judgeLog } from './oracle.ts'
 import { describeRequest, type Making, makeRequest, type Request } from './request.ts'
 import { spoil } from './spoil.ts'
 import type { Stage } from './stage.ts'
@@ -24,6 +24,8 @@ export type Tally = {
   operations: Map<string, { asked: number; good: number /** Of the last good request. */; refusal?: string }>
   spoilt: number
   overSocket: number
+  /** Refused because the machine was busy. */
+  shed: number
   faults: Fault[]
 }
 
@@ -160,7 +162,7 @@ function readJson({ text, headers }: Answer): unknown {
 }
 
 const createTally = ({ shapes }: ApiDocument): Tally => ({
-  ...{ requests: 0, spoilt: 0, overSocket: 0, outcomes: new Map(), faults: [] },
+  ...{ requests: 0, spoilt: 0, overSocket: 0, shed: 0, outcomes: new Map(), faults: [] },
   operations: new Map(shapes.map(({ id }) => [id, { asked: 0, good: 0 }])),
 })
 
@@ -168,6 +170,7 @@ function count(tally: Tally, { shape, spoilt, via }: Request, answer: Answer | u
   tally.requests++
   if (spoilt.length > 0) tally.spoilt++
   if (via === 'socket') tally.overSocket++
+  if (answer !== undefined && isShed(answer)) tally.shed++
   const status = answer?.status ?? 0
   const outcome =
     status >= 400 ? `${status} ${codeOf(answer?.text ?? '')}` : status === 0 ? 'none' : String(status)
