@@ -52,8 +52,9 @@ const describeMisfit = (error: ErrorObject | undefined): string =>
   `${error?.instancePath} ${error?.message} ${JSON.stringify(error?.params)}`
 
 /**
- * Refused at the door because the machine is busy: the server measures how late its event loop is, and a test cannot
- * say how busy its machine may be. A run counts them. What is unavailable for another reason is in the log as well.
+ * Refused for overload: the server measures how late its event loop is and how long wins wait for PostgreSQL, and a
+ * test cannot say how busy its machine may be, while its own clock runs ahead. A run counts them. What is unavailable
+ * for another reason has another wait, and is in the log as well.
  */
 export const isShed = ({ status, headers, text }: Answer): boolean =>
   status === 503 &&

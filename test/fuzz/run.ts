@@ -67,7 +67,7 @@ export async function fuzz(
   async function ask(no: number): Promise<void> {
     // A request follows from the seed, its number, and what is known by then.
     const own = createDice(seed + no)
-    stage.clock.advance(own.between(0, stepMs))
+    stage.clock.advance(own.between(0, Math.ceil(stepMs / atOnce)))
     const nowMs = stage.clock.nowMs()
     const making = { document, memory, dice: own, nowMs, callbackSecret: secrets.callbackSecret }
     const { request, turn } = choose(making, tellers, no)
