@@ -52,7 +52,7 @@ export function refusalOf(error: FastifyError | Error): Refusal {
   if (error instanceof Unavailable) return refuse('unavailable', { retryAfterMs: error.retryAfterMs })
   if (isDatabaseDown(error) || isRedisDown(error)) return refuse('unavailable', { retryAfterMs: 1_000 })
   if (isUnstorableText(error))
-    return refuse('bad_request', { detail: 'A text holds U+0000, which cannot be kept.' })
+    return refuse('bad_request', { detail: 'A text holds U+0000 or half a character, which cannot be kept.' })
   if ('validation' in error && error.validation !== undefined)
     return refuse('bad_request', { errors: pointers(error) })
   switch ('code' in error ? error.code : undefined) {

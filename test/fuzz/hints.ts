@@ -77,8 +77,8 @@ const hints: Readonly<Record<string, Hint>> = {
   startsAt: scene => after(scene, 0, 30),
   opensAt: ({ dice, nowMs }) => new Date(nowMs + dice.between(1, 60) * 1_000).toISOString(),
   endsAt: scene => after(scene, 3_000, 20_000),
-  from: (scene, { pattern }) => (pattern === undefined ? after(scene, -300, -60) : '00:00'),
-  to: (scene, { pattern }) => (pattern === undefined ? after(scene, -50, -2) : '24:00'),
+  from: (scene, { format }) => (format === undefined ? '00:00' : after(scene, -300, -60)),
+  to: (scene, { format }) => (format === undefined ? '24:00' : after(scene, -50, -2)),
   timeZone: ({ dice }) => dice.pick(['UTC', 'Asia/Shanghai', 'Pacific/Chatham']),
   url: ({ dice }) => `http://127.0.0.1:65535/hook-${dice.between(1, 99)}`,
   types: ({ dice, isOperator }) =>

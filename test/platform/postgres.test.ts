@@ -185,10 +185,18 @@ t.test('what is down, what is wrong', async t => {
   t.notOk(isDatabaseDown(wrong))
   t.notOk(isDatabaseDown(new TypeError('bug')))
   t.notOk(isRowError(undefined))
-  const texts = { text: ['select $1::text', '\0'], jsonb: ['select $1::jsonb::text', '{"a":"\\u0000"}'] }
-  for (const [type, [text = '', value]] of Object.entries(texts)) {
-    const fault: unknown = await database.query({ name: '', text }, [value]).catch((error: unknown) => error)
-    t.ok(isUnstorableText(fault), type)
+  const texts = [
+    ['text', '\0'],
+    ['jsonb', JSON.stringify({ a: 'x\0' })],
+    ['jsonb', JSON.stringify({ a: '\ud800' })],
+  ] as const
+  for (const [type, value] of texts) {
+    const text = `select ($1::${type})::text as kept, ($1::${type} -> 'a')::text as part`
+    const asked = type === 'text' ? 'select $1::text as kept' : text
+    const fault: unknown = await database
+      .query({ name: '', text: asked }, [value])
+      .catch((error: unknown) => error)
+    t.ok(isUnstorableText(fault), `${type}: ${JSON.stringify(value)}`)
   }
   t.notOk(isUnstorableText(wrong))
 })
