@@ -51,7 +51,17 @@ export type Operation = {
   errors: readonly ErrorCode[]
 }
 
-export const operation = <const O extends Operation>(o: O): O => o
+/** An operation with the errors that follow from what it is, however few it names. */
+export const operation = <const O extends Operation>(o: O): O => ({
+  ...o,
+  errors: [...new Set<ErrorCode>([...o.errors, ...impliedErrors(o)])],
+})
+
+/** Whose caller is a player, the device may be refused; where HTTP allows a body, a wrong one is, wanted or not. */
+const impliedErrors = ({ callers, method }: Operation): readonly ErrorCode[] => [
+  ...(callers.includes('player') ? playerErrors : []),
+  ...(method === 'GET' ? [] : bodyErrors),
+]
 
 /** Errors that any operation may answer. */
 export const commonErrors = [
@@ -60,7 +70,7 @@ export const commonErrors = [
   'unavailable',
   'internal',
 ] as const satisfies ErrorCode[]
-/** Errors that any operation with a body may answer. */
+/** Errors that any operation but a GET may answer. */
 export const bodyErrors = ['payload_too_large', 'unsupported_media_type'] as const satisfies ErrorCode[]
 /** Errors that any operation with a credential may answer. */
 export const callerErrors = ['unauthorized', 'forbidden', 'banned'] as const satisfies ErrorCode[]

@@ -13,10 +13,12 @@ export const Uuid = Type.String({
   description: 'Lower-case UUID: version 7, claims version 5.',
 })
 
+/** A leap second is a time of RFC 3339 and none of JavaScript, where it would be no number at all. */
 export const Timestamp = Type.String({
   format: 'date-time',
+  pattern: '^.{17}[0-5]',
   maxLength: 35,
-  description: 'RFC 3339; the server answers in UTC with milliseconds.',
+  description: 'RFC 3339, without leap seconds; the server answers in UTC with milliseconds.',
 })
 
 export const Currency = Type.String({

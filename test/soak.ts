@@ -1,13 +1,19 @@
 /**
- * `npm run soak [-- NAME]`: the runs that are too long for every change, each at the size of a release. Without a name
- * it lists them. What they found is in the README of this folder.
+ * `npm run soak [-- NAME [SIZE]]`: the runs that are too long for every change, each at the size of a release. Without
+ * a name it lists them. What they found is in the README of this folder.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 
-type Soak = { what: string; command: readonly string[]; env?: Readonly<Record<string, string>> }
+type Soak = {
+  what: string
+  command: readonly string[]
+  env?: Readonly<Record<string, string>>
+  /** The variable that a second argument sets. */
+  size?: string
+}
 
 /** A test file, or those of its tests in whose titles `title` stands; where there is none, nothing would be run. */
 function test(file: string, title?: string): readonly string[] {
@@ -110,6 +116,12 @@ const soaks: Readonly<Record<string, Soak>> = {
     command: test('test/realtime/dialogue.test.ts', 'by the thousand'),
     env: { FUZZED_FRAMES: '1000000' },
   },
+  fuzz: {
+    what: 'a million requests made from the OpenAPI document, good and broken',
+    command: ['npx', 'tap', '--timeout=43200', 'test/fuzz/fuzz.test.ts'],
+    env: { HEXBAO_FUZZ_REQUESTS: '1000000', HEXBAO_FUZZ_AT_ONCE: '4' },
+    size: 'HEXBAO_FUZZ_REQUESTS',
+  },
   attack: {
     what: 'every attack, on six envelopes each, with borders in eight directions',
     command: ['npm', 'run', 'attack', '--', '--rays', '8', '--repeats', '1000'],
@@ -135,7 +147,7 @@ const soaks: Readonly<Record<string, Soak>> = {
   },
 }
 
-const [name] = process.argv.slice(2)
+const [name, size] = process.argv.slice(2)
 const soak = name === undefined ? undefined : soaks[name]
 if (soak === undefined) {
   const rows = Object.entries(soaks).map(([key, { what }]) => `  ${key.padEnd(14)}${what}`)
@@ -143,7 +155,8 @@ if (soak === undefined) {
   process.exitCode = name === undefined ? 0 : 2
 } else {
   const [file = '', ...args] = soak.command
-  const run = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...soak.env } })
+  const sized = soak.size !== undefined && size !== undefined ? { [soak.size]: size } : {}
+  const run = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...soak.env, ...sized } })
   const [code] = (await once(run, 'exit')) as [number | null]
   process.exitCode = code ?? 1
 }

@@ -11,7 +11,7 @@ export const getLiveness = operation({
   summary: 'The process runs',
   callers: [],
   answers: { 200: Shape({ status: Type.Literal('alive') }) },
-  errors: ['internal'],
+  errors: ['bad_request', 'internal'],
 })
 
 export const getReadiness = operation({
@@ -22,5 +22,5 @@ export const getReadiness = operation({
   summary: 'PostgreSQL and Redis answer, and the server is not shutting down',
   callers: [],
   answers: { 200: Shape({ status: Type.Literal('ready') }) },
-  errors: ['unavailable', 'internal'],
+  errors: ['bad_request', 'unavailable', 'internal'],
 })

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { sendRefusal } from './http.ts'
 import { type Refusal, refuse, toProblem, Unavailable } from './problem.ts'
-import { isDatabaseDown } from './postgres.ts'
+import { isDatabaseDown, isUnstorableText } from './postgres.ts'
 import { isRedisDown } from './redis.ts'
 
 export function handleFaults(app: FastifyInstance, { sandbox }: { sandbox: boolean }): void {
@@ -51,6 +51,8 @@ function refuseNoise(error: NodeJS.ErrnoException, socket: Socket, headers: Head
 export function refusalOf(error: FastifyError | Error): Refusal {
   if (error instanceof Unavailable) return refuse('unavailable', { retryAfterMs: error.retryAfterMs })
   if (isDatabaseDown(error) || isRedisDown(error)) return refuse('unavailable', { retryAfterMs: 1_000 })
+  if (isUnstorableText(error))
+    return refuse('bad_request', { detail: 'A text holds U+0000 or half a character, which cannot be kept.' })
   if ('validation' in error && error.validation !== undefined)
     return refuse('bad_request', { errors: pointers(error) })
   switch ('code' in error ? error.code : undefined) {

@@ -37,7 +37,8 @@ export async function createHttpServer(
   handleFaults(http, { sandbox: isSandbox })
   receive(http, { sandbox: isSandbox, headers, overload })
   acceptJsonOnly(http)
-  await http.register(cors, { origin: anyOrigin ? true : [...origins] })
+  // Strictness would answer an OPTIONS request that is no preflight in words of the plugin's own.
+  await http.register(cors, { origin: anyOrigin ? true : [...origins], strictPreflight: false })
   return http
 }
 

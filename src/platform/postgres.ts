@@ -210,6 +210,16 @@ export function violatedConstraint(error: unknown): string | undefined {
 /** The row itself is wrong (data exception or integrity violation): trying again cannot help. */
 export const isRowError = (error: unknown): boolean => /^2[23]/.test(sqlState(error) ?? '')
 
+/**
+ * A text that PostgreSQL cannot keep: `text` holds anything but U+0000, and `jsonb` no half of a surrogate pair either,
+ * which is the one way in which JSON that we write is none.
+ */
+export const isUnstorableText = (error: unknown): boolean => {
+  const state = sqlState(error) ?? ''
+  const isHalf = state === '22P02' && /input syntax for type json/.test((error as Error).message)
+  return isHalf || ['22021', '22P05'].includes(state)
+}
+
 const isConnectionLoss = (error: unknown): boolean => /^(08|57P)/.test(sqlState(error) ?? '')
 
 /** PostgreSQL is unreachable, starting, stopping or out of connections: nothing about the request is wrong. */

@@ -1,7 +1,8 @@
 /**
  * Who is calling. The credential's prefix says which kind it is, so no credential is ever tried as another kind: `hbk_`
  * is a merchant's key, `hbo_` the operator's, anything else a player's token. Refusals in this order: no or no valid
- * credential (401), a kind that the operation is not for (403), a key without the scope (403).
+ * credential (401), a kind that the operation is not for (403), a key without the scope (403), a player's device (422),
+ * which is neither judged nor bound where the operation is not for players.
  */
 import { createHash, hash, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
@@ -45,10 +46,11 @@ export type AuthenticatorPorts = {
 const bearer = /^Bearer +([\x21-\x7e]+)$/i
 
 export function createAuthenticator(ports: AuthenticatorPorts): Authenticator {
-  const { authenticatePlayerToken, forget } = createPlayerAuthentication(ports)
+  const { findPlayer, forget } = createPlayerAuthentication(ports)
+  const useDevice = createDeviceUse(ports)
   const operatorDigest = digestOf(ports.operatorKey)
 
-  async function identify(credential: string, device: string | undefined): Promise<Caller | Refusal> {
+  async function identify(credential: string): Promise<Caller | Refusal> {
     if (credential.startsWith('hbk_')) {
       const merchant = await ports.verifyApiKey(credential)
       return merchant ?? refuse('unauthorized', { detail: 'The merchant key is unknown or revoked.' })
@@ -58,19 +60,23 @@ export function createAuthenticator(ports: AuthenticatorPorts): Authenticator {
         ? { kind: 'operator', id: 'operator' }
         : refuse('unauthorized', { detail: 'The operator key is wrong.' })
     }
-    return authenticatePlayerToken(credential, device)
+    return findPlayer(credential)
   }
 
   return {
-    authenticatePlayerToken,
+    async authenticatePlayerToken(token, device) {
+      const player = await findPlayer(token)
+      return 'code' in player ? player : useDevice(player, device)
+    },
     forget,
     async authenticate(authorization, operation, device) {
       const credential = bearer.exec(authorization ?? '')?.[1]
       if (credential === undefined) {
         return refuse('unauthorized', { detail: 'Send `Authorization: Bearer …`.' })
       }
-      const caller = await identify(credential, device)
-      return 'code' in caller ? caller : permit(caller, operation)
+      const caller = await identify(credential)
+      const permitted = 'code' in caller ? caller : permit(caller, operation)
+      return !('code' in permitted) && permitted.kind === 'player' ? useDevice(permitted, device) : permitted
     },
   }
 }
@@ -96,20 +102,21 @@ const rememberedTokens = 50_000
 const rememberedForMs = limits.socket.verifyEveryMs
 
 /** Verified tokens are remembered by the digest of the whole token: no other token can ever find them. */
-function createPlayerAuthentication(
-  ports: AuthenticatorPorts,
-): Pick<Authenticator, 'authenticatePlayerToken' | 'forget'> {
+function createPlayerAuthentication(ports: AuthenticatorPorts): {
+  /** On the device that the token names, if any. */
+  findPlayer(token: string): Promise<PlayerCaller | Refusal>
+  forget: Authenticator['forget']
+} {
   const verifyToken = createTokenVerifier(ports.jwt, ports)
-  const useDevice = createDeviceUse(ports)
   const remembered = new LRUCache<string, Remembered>({ max: rememberedTokens })
   /** What was read before a ban is not remembered after it. */
   let bans = 0
 
-  async function authenticatePlayerToken(token: string, device?: string): Promise<PlayerCaller | Refusal> {
+  async function findPlayer(token: string): Promise<PlayerCaller | Refusal> {
     const digest = hash('sha256', token, 'base64')
     const nowMs = ports.clock.nowMs()
     const known = remembered.get(digest)
-    if (known !== undefined && nowMs < known.untilMs) return useDevice(known.player, device)
+    if (known !== undefined && nowMs < known.untilMs) return known.player
     const bansBefore = bans
     const verdict = await verifyToken(token)
     if (verdict.status === 'invalid') return refuse('unauthorized', { detail: verdict.detail })
@@ -126,11 +133,11 @@ function createPlayerAuthentication(
     }
     const untilMs = Math.min(expiresAtMs, nowMs + rememberedForMs)
     if (bans === bansBefore) remembered.set(digest, { player, untilMs })
-    return useDevice(player, device)
+    return player
   }
 
   return {
-    authenticatePlayerToken,
+    findPlayer,
     forget(playerId) {
       bans++
       for (const [digest, { player }] of remembered.entries())

@@ -3,6 +3,7 @@
  * in between leaves a lease that runs out, and the message is sent again with the same id. Whoever has sent one goes on
  * with the next of the same endpoint, so that a long queue moves at the pace of the endpoint and not of the clock.
  */
+import { setMaxListeners } from 'node:events'
 import type { Logger } from 'pino'
 import { limits } from '#protocol/limits.ts'
 import { createBackground } from '#platform/background.ts'
@@ -58,6 +59,8 @@ export function createDeliverer(ports: DeliverPorts): Deliverer {
   const background = createBackground(log)
   const underWay = { all: 0, failing: 0 }
   const stop = new AbortController()
+  // Each attempt listens; Node.js takes more than ten for a leak, and says so on standard error.
+  setMaxListeners(deliverLimits.atOnce, stop.signal)
   let isStopping = false
 
   /** One statement that locks, one that counts and leases: two servers never lease more than there may be. */

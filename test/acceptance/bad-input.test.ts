@@ -119,6 +119,7 @@ const fields: Bad[] = [
   ['negative accuracy', moveTo({ accuracyM: -1 }), '400 bad_request /body/fix/accuracyM'],
   ['an unknown datum', moveTo({ crs: 'EPSG:4326' }), '400 bad_request /body/fix/crs'],
   ['no such day', moveTo({ at: '2026-02-30T00:00:00Z' }), '400 bad_request /body/fix/at'],
+  ['a leap second', moveTo({ at: '2016-12-31T23:59:60Z' }), '400 bad_request /body/fix/at'],
   ['a local time', moveTo({ at: '2026-02-17 12:00' }), '400 bad_request /body/fix/at'],
   ['swapped place', place([lat, lng]), '400 bad_request /body/place/coordinates/1'],
   ['a place with altitude', place([lng, lat, 400]), '400 bad_request /body/place/coordinates'],
@@ -148,6 +149,14 @@ const fields: Bad[] = [
   ['a webhook to a file', listenAt({ url: 'file:///etc/passwd' }), '422 endpoint_refused url_invalid'],
   ['a webhook of nothing', listenAt({ types: [] }), '400 bad_request /body/types'],
   ["a merchant's errands", listenAt({ types: ['request.opened'] }), '422 endpoint_refused type'],
+  [
+    'a replay up to a leap second',
+    {
+      ...{ method: 'POST', path: `/v1/webhook-endpoints/${envelopeId}/replay`, as: 'merchant' },
+      body: { from: '2016-12-31T00:00:00Z', to: '2016-12-31T23:59:60Z' },
+    },
+    '400 bad_request /body/to',
+  ],
   ["a player's webhook", listenAt({}, 'player'), '403 forbidden'],
   ['a freeze of nobody', freezeOf({ merchantId: envelopeId }), '404 not_found'],
   ['a freeze of no envelope', freezeOf({ envelopeId: envelopeId.replace(/^./, 'f') }), '404 not_found'],

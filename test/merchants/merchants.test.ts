@@ -409,6 +409,8 @@ t.test('the operator replaces lost keys', async t => {
     send({ method: 'POST', url: of, credential, body: { reason: 'it was in a repository' } })
   t.equal((await replace(secret)).status, 403)
   t.equal((await replace(operatorKey, url.replace(id, '019c6a30-1f40-7c11-b8a2-3f5f6a0e9d17'))).status, 404)
+  const odd = { method: 'POST' as const, url, credential: operatorKey, body: { reason: 'a\0b' } }
+  t.match(await send(odd), { status: 400, body: { code: 'bad_request' } }, 'a text that cannot be kept')
   t.equal(await statusFor(secret), 200)
   const replaced = await replace(operatorKey)
   t.match(replaced, { status: 201, body: { apiKey: { scopes: ['read', 'campaigns', 'finance', 'admin'] } } })

@@ -76,6 +76,7 @@ const failures: Record<string, () => Error> = {
   down: () => new Unavailable('Redis: gone', { retryAfterMs: 1_500 }),
   cut: () => new CommitUnknown('cut'),
   database: () => Object.assign(new Error('relation "x"'), { code: '42P01' }),
+  unstorable: () => Object.assign(new Error('invalid byte sequence for encoding'), { code: '22021' }),
   connection: () => Object.assign(new Error('connect 10.0.0.7'), { code: 'ECONNREFUSED' }),
 }
 
@@ -192,6 +193,7 @@ t.test('problems say what a client needs and nothing else', async t => {
   const table = [
     ['bug', { status: 500, code: 'internal' }],
     ['database', { status: 500, code: 'internal' }],
+    ['unstorable', { status: 400, code: 'bad_request' }],
     ['down', { status: 503, code: 'unavailable', retryAfterMs: 1_500 }],
     ['cut', { status: 503, code: 'unavailable' }],
     ['connection', { status: 503, code: 'unavailable' }],

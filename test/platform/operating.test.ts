@@ -108,6 +108,20 @@ t.test('whoever is not let in hears at once when to come again', async t => {
   t.equal((await http.inject('/game')).statusCode, 200)
 })
 
+t.test('OPTIONS is answered alike, preflight or not', async t => {
+  const config = { isSandbox: true, trustedProxies: [], origins: [] }
+  const ports = { log: createLogger('silent'), anyOrigin: true, overload: never, random: systemRandom }
+  const http = await createHttpServer(config, ports)
+  t.teardown(() => http.close())
+  const ask = (headers: Record<string, string>) => http.inject({ method: 'OPTIONS', url: '/game', headers })
+  const preflight = { origin: 'https://a.example', 'access-control-request-method': 'POST' }
+  t.match(await ask(preflight), {
+    statusCode: 204,
+    headers: { 'access-control-allow-origin': preflight.origin },
+  })
+  t.match(await ask({}), { statusCode: 204, body: '' })
+})
+
 t.test('an answer names the request as the log does, and the log hides what is secret', async t => {
   const lines: string[] = []
   const stream = new Writable({

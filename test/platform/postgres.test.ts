@@ -8,6 +8,7 @@ import {
   createDatabase,
   isDatabaseDown,
   isRowError,
+  isUnstorableText,
   lockNumber,
   type Tx,
 } from '#platform/postgres.ts'
@@ -184,6 +185,20 @@ t.test('what is down, what is wrong', async t => {
   t.notOk(isDatabaseDown(wrong))
   t.notOk(isDatabaseDown(new TypeError('bug')))
   t.notOk(isRowError(undefined))
+  const texts = [
+    ['text', '\0'],
+    ['jsonb', JSON.stringify({ a: 'x\0' })],
+    ['jsonb', JSON.stringify({ a: '\ud800' })],
+  ] as const
+  for (const [type, value] of texts) {
+    const text = `select ($1::${type})::text as kept, ($1::${type} -> 'a')::text as part`
+    const asked = type === 'text' ? 'select $1::text as kept' : text
+    const fault: unknown = await database
+      .query({ name: '', text: asked }, [value])
+      .catch((error: unknown) => error)
+    t.ok(isUnstorableText(fault), `${type}: ${JSON.stringify(value)}`)
+  }
+  t.notOk(isUnstorableText(wrong))
 })
 
 t.test('every statement file fits the schema', async t => {

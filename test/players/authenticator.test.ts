@@ -143,6 +143,15 @@ t.test('kinds of callers, in the order of the refusals', async t => {
     const caller = await authenticator.authenticate(authorization, operation)
     t.equal('code' in caller ? caller.code : caller.kind, expected, name)
   }
+  const onPhone = (as: string, operation: typeof deposit | typeof getMe, device: string) =>
+    authenticator.authenticate(as, operation, device)
+  t.match(await onPhone(player, deposit, 'phone'), { code: 'forbidden' }, 'the kind goes before the device')
+  t.match(await onPhone(player, getMe, 'phone'), { code: 'device_refused' })
+  t.match(await onPhone(`Bearer ${operatorKey}`, deposit, 'phone'), { kind: 'operator' }, 'who has none')
+  const busy = `Bearer ${forge({ claims: { sub: 'bea' } })}`
+  const devices = [1, 2, 3, 4, 5, 6].map(n => `00000000-0000-4000-8000-00000000000${n}`)
+  for (const device of devices) t.match(await onPhone(busy, deposit, device), { code: 'forbidden' })
+  t.match(await onPhone(busy, getMe, devices[0] ?? ''), { kind: 'player' }, 'what is refused binds no device')
 })
 
 t.test('a key set', async t => {

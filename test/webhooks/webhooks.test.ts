@@ -1,4 +1,5 @@
 /** Webhooks: what is told and to whom, in which order, how often, and what owners may do about it. */
+import { getMaxListeners } from 'node:events'
 import t, { type Test } from 'tap'
 import { Check } from 'typebox/value'
 import { limits } from '#protocol/limits.ts'
@@ -389,8 +390,17 @@ t.test('webhooks', async t => {
       [deliverLimits.quickMs + 1, 1],
       [1, 4],
     ] as const) {
-      const one = createWebhookServer(world, { post: async () => ({ status: 204, tookMs }) })
+      const room: number[] = []
+      const post = async (_: unknown, signal = new AbortController().signal) => {
+        room.push(getMaxListeners(signal))
+        return { status: 204, tookMs }
+      }
+      const one = createWebhookServer(world, { post })
       await one.turn()
+      t.ok(
+        room.length > 0 && room.every(n => n >= deliverLimits.atOnce),
+        'each attempt may listen for the end',
+      )
       await one.drain()
       const states = await statesOf(endpointId)
       t.equal(states.filter(state => state === 'delivered').length, delivered, `${tookMs} ms`)
