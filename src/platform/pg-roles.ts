@@ -1,7 +1,7 @@
 /**
  * Who may do what in PostgreSQL, each with a login of its own: an owner, who migrates; the server, which may take the
- * roles of the migrations and is nobody without them; and a reader, who counts and verifies. So a leaked DATABASE_URL of
- * a server can add to the record and neither rewrite it nor change the schema.
+ * roles of the migrations and is nobody without them; and a reader, who counts and verifies. So whoever gets hold of a
+ * server's DATABASE_URL can add to the record and neither rewrite it nor change the schema.
  */
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto'
 import { Client, escapeIdentifier as quote, escapeLiteral } from 'pg'
@@ -137,8 +137,7 @@ export async function applyRoles(
       const password =
         rotate || !known.has(name) ? Buffer.from(random.bytes(24)).toString('base64url') : undefined
       if (password !== undefined) {
-        const verifier = escapeLiteral(makeVerifier(password, random.bytes(16)))
-        await client.query(`alter role ${quote(name)} password ${verifier}`)
+        await client.query(setPassword(name, makeVerifier(password, random.bytes(16))))
       }
       applied.push({ name, password })
     }
@@ -149,6 +148,10 @@ export async function applyRoles(
     await client.end()
   }
 }
+
+/** What defines roles takes no parameters. */
+const setPassword = (name: string, verifier: string): string =>
+  `alter role ${quote(name)} password ${escapeLiteral(verifier)}`
 
 const rounds = 4_096
 

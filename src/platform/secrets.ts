@@ -12,15 +12,29 @@ export type SecretFault = { name: string; fault: string }
 const leastBits = 80
 
 /** Words that somebody types, or that an example has; a random secret has none of them (below 1e-6 for each). */
-const typed =
-  /change.?me|replace.?me|fill.?in|password|passw0rd|secret|example|placeholder|insecure|default|sandbox|hexbao|development|12345678|abcdefgh|qwerty/i
+const words = [
+  ...['change.?me', 'replace.?me', 'fill.?in', 'password', 'passw0rd', 'secret', 'example', 'placeholder'],
+  ...['insecure', 'default', 'sandbox', 'hexbao', 'development', '12345678', 'abcdefgh', 'qwerty'],
+]
+const typed = new RegExp(words.join('|'), 'i')
 
 /** Passwords that every list of passwords begins with; those of images and compose files among them. */
-const wellKnown = new Set(
-  'postgres password passwd pass admin root redis secret hexbao test guest changeme default example user 1234 12345 123456'.split(
-    ' ',
-  ),
-)
+const wellKnown = new Set([
+  ...[
+    'postgres',
+    'password',
+    'admin',
+    'root',
+    'redis',
+    'secret',
+    'hexbao',
+    'test',
+    'guest',
+    'changeme',
+    'default',
+  ],
+  ...['example', 'password1', 'passw0rd', '12345678', '123456789', '1234567890', 'qwertyuiop', 'letmein1'],
+])
 
 /** Every fault of every secret, in the order of `secrets`; none is told twice. */
 export function judgeSecrets(secrets: Secrets): SecretFault[] {
