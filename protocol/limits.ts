@@ -151,6 +151,21 @@ export const limits = {
     page: { default: 50, max: 200 },
     perCredentialPerMinute: 600,
     perAddressPerMinute: 1_200,
+    /** Of operations that cost much, by their id. */
+    perRoutePerMinute: {
+      previewDrop: 60,
+      dropEnvelopes: 60,
+      uploadPoints: 30,
+      uploadCoupons: 30,
+      exportEnvelopes: 30,
+      exportEnvelopesMap: 30,
+      exportClaims: 30,
+      exportClaimsMap: 30,
+      getHeatMap: 60,
+      createApiKey: 10,
+      testWebhookEndpoint: 30,
+      requestPayout: 30,
+    },
   },
 
   idempotency: { keyChars: 255, keptMs: 30 * 86_400_000 },

@@ -144,6 +144,28 @@ const meanings: Record<PathOf<typeof limits>, string> = {
   'http.page.max': 'Items of a page, at most.',
   'http.perCredentialPerMinute': 'Requests a minute with one credential, at most.',
   'http.perAddressPerMinute': 'Requests a minute from one address, at most; not in the sandbox.',
+  'http.perRoutePerMinute.previewDrop':
+    'Previews of drops a minute with one credential, at most; not in the sandbox.',
+  'http.perRoutePerMinute.dropEnvelopes': 'Drops a minute with one credential, at most; not in the sandbox.',
+  'http.perRoutePerMinute.uploadPoints':
+    'Files of points a minute with one credential, at most; not in the sandbox.',
+  'http.perRoutePerMinute.uploadCoupons':
+    'Files of coupons a minute with one credential, at most; not in the sandbox.',
+  'http.perRoutePerMinute.exportEnvelopes':
+    'Exports of envelopes as CSV a minute with one credential, at most; not in the sandbox.',
+  'http.perRoutePerMinute.exportClaims':
+    'Exports of claims as CSV a minute with one credential, at most; not in the sandbox.',
+  'http.perRoutePerMinute.exportEnvelopesMap':
+    'Exports of envelopes as GeoJSON a minute with one credential, at most; not in the sandbox.',
+  'http.perRoutePerMinute.exportClaimsMap':
+    'Exports of claims as GeoJSON a minute with one credential, at most; not in the sandbox.',
+  'http.perRoutePerMinute.getHeatMap': 'Heat maps a minute with one credential, at most; not in the sandbox.',
+  'http.perRoutePerMinute.createApiKey':
+    'API keys made a minute with one credential, at most; not in the sandbox.',
+  'http.perRoutePerMinute.testWebhookEndpoint':
+    'Test messages of webhooks a minute with one credential, at most; not in the sandbox.',
+  'http.perRoutePerMinute.requestPayout':
+    'Payouts a minute with one credential, at most; not in the sandbox.',
   'idempotency.keyChars': 'Characters of an Idempotency-Key, at most.',
   'idempotency.keptMs': 'A stored answer is kept for this long.',
   'payout.minMinor': 'Smallest payout, in minor units.',

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { systemClock } from '#platform/clock.ts'
 import type { Config } from '#platform/config.ts'
 import { createLogger } from '#platform/logger.ts'
+import { chooseRole } from '#platform/pg-roles.ts'
 import { createDatabase, type Database, type DatabaseOptions } from '#platform/postgres.ts'
 import { awaitRedis, connectRedis, createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { chainRecord } from '../chain/postgres.ts'
@@ -30,7 +31,7 @@ async function reconcile(config: Config): Promise<ExitCode> {
   const flags = readFlags()
   const services = await reachServices(config)
   const connections = { url: services.databaseUrl, connections: 2, statementTimeoutMs, onIdleError: toStderr }
-  const database = createDatabase({ ...connections, role: 'hexbao_game' })
+  const database = createDatabase({ ...connections, ...(await chooseRole(services.databaseUrl)) })
   try {
     const ledger = await reconcileLedger({ record: reconcileRecord, database }, flags)
     const gates = await auditRedis(services.redisUrl, database, flags)

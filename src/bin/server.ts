@@ -89,7 +89,8 @@ async function provide(config: Config): Promise<ReadyConfig> {
 
 /** Brings the schema up to date, or says why this server must not run on it. */
 async function prepareSchema(config: ReadyConfig): Promise<void> {
-  if (flags.local || flags.migrate) {
+  // A user who may not migrate starts on a schema that needs none of it.
+  if ((flags.local || flags.migrate) && (await checkSchema(config.databaseUrl)) !== undefined) {
     const applied = await migrate(config.databaseUrl)
     if (applied.length > 0) progress(`migrated: ${applied.join(', ')}`)
   }

@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util'
 import type { Config } from '#platform/config.ts'
+import { chooseRole } from '#platform/pg-roles.ts'
 import { createDatabase } from '#platform/postgres.ts'
 import type { Head } from '../chain/chain.ts'
 import { describeFinding } from '../chain/describe.ts'
@@ -26,7 +27,8 @@ async function verify(config: Config): Promise<ExitCode> {
   const noted = flags.head.map(readHead).sort((a, b) => a.sequence - b.sequence)
   const services = await reachDatabase(config)
   const database = createDatabase({
-    ...{ url: services.databaseUrl, role: 'hexbao_game', connections: 1, statementTimeoutMs },
+    ...{ url: services.databaseUrl, connections: 1, statementTimeoutMs },
+    ...(await chooseRole(services.databaseUrl)),
     onIdleError: error => process.stderr.write(`hexbao: ${error.message}\n`),
   })
   try {

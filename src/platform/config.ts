@@ -5,6 +5,8 @@
 import { hkdfSync } from 'node:crypto'
 import { envSchema } from 'env-schema'
 import Type, { type Static } from 'typebox'
+import { findExposure, splitList } from './exposure.ts'
+import { judgePassword, judgeSecrets } from './secrets.ts'
 
 const secret = { minLength: 32 }
 
@@ -201,6 +203,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     logLevel: raw.LOG_LEVEL,
   }
   checkZone(config.dayZone)
+  const exposed = findExposure(config)
+  if (exposed !== undefined) throw new ConfigFault(exposed)
   if (config.jwt.secret !== undefined && config.jwt.jwksUrl !== undefined) {
     throw new ConfigFault('JWT_SECRET and JWKS_URL are both set: tokens are verified by exactly one of them')
   }
@@ -216,19 +220,48 @@ export type ReadyConfig = Config & {
   couponKeys: ReadonlyMap<string, Uint8Array>
 }
 
-/** Refuses to start without what `npm start` generates in the sandbox. */
+/**
+ * Refuses to start without what `npm start` generates in the sandbox and, in production, with secrets that an outsider
+ * could guess. Throws one {@link ConfigFault} that names every variable at fault and no value.
+ */
 export function requireReady(config: Config): ReadyConfig {
-  const { databaseUrl, redisUrl, operatorKey, hmacSecret } = config
-  if (config.jwt.secret === undefined && config.jwt.jwksUrl === undefined) {
-    throw new ConfigFault('JWT_SECRET or JWKS_URL must be set')
+  const { databaseUrl, redisUrl, operatorKey, hmacSecret, isSandbox } = config
+  const couponKeys =
+    config.couponKeys ?? (isSandbox && hmacSecret !== undefined ? makeCouponKeys(hmacSecret) : undefined)
+  const needed = {
+    'JWT_SECRET or JWKS_URL': config.jwt.secret ?? config.jwt.jwksUrl,
+    ...{ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, OPERATOR_KEY: operatorKey, HMAC_SECRET: hmacSecret },
+    ...(isSandbox ? {} : { COUPON_KEYS: couponKeys }),
   }
-  if (databaseUrl === undefined) throw new ConfigFault('DATABASE_URL must be set')
-  if (redisUrl === undefined) throw new ConfigFault('REDIS_URL must be set')
-  if (operatorKey === undefined) throw new ConfigFault('OPERATOR_KEY must be set')
-  if (hmacSecret === undefined) throw new ConfigFault('HMAC_SECRET must be set')
-  const couponKeys = config.couponKeys ?? (config.isSandbox ? makeCouponKeys(hmacSecret) : undefined)
-  if (couponKeys === undefined) throw new ConfigFault('COUPON_KEYS must be set')
-  return { ...config, databaseUrl, redisUrl, operatorKey, hmacSecret, couponKeys }
+  const missing = Object.entries(needed).flatMap(([name, value]) =>
+    value === undefined ? [`${name} must be set`] : [],
+  )
+  const faults = [...missing, ...(isSandbox ? [] : listWeak(config))]
+  if (faults.length > 0) throw new ConfigFault(faults.join('; '))
+  return { ...config, databaseUrl, redisUrl, operatorKey, hmacSecret, couponKeys } as ReadyConfig
+}
+
+function listWeak(config: Config): string[] {
+  const { jwt, operatorKey, metricsKey, hmacSecret, couponKeys, payoutCallbackSecret } = config
+  const secrets = {
+    JWT_SECRET: jwt.secret,
+    OPERATOR_KEY: operatorKey?.replace(/^hbo_/, ''),
+    METRICS_KEY: metricsKey,
+    HMAC_SECRET: hmacSecret,
+    PAYOUT_CALLBACK_SECRET: payoutCallbackSecret?.replace(/^whsec_/, ''),
+  }
+  const faults = [
+    ...judgeSecrets({
+      ...Object.fromEntries(
+        Object.entries(secrets).map(([name, value]) => [name, value === undefined ? [] : [value]]),
+      ),
+      // Bytes as characters: a key of two bytes over and over has as little chance in it in base64.
+      COUPON_KEYS: [...(couponKeys?.values() ?? [])].map(key => Buffer.from(key).toString('latin1')),
+    }),
+    ...(config.databaseUrl === undefined ? [] : judgePassword('DATABASE_URL', config.databaseUrl)),
+    ...(config.redisUrl === undefined ? [] : judgePassword('REDIS_URL', config.redisUrl)),
+  ]
+  return faults.map(({ name, fault }) => `${name} ${fault}`)
 }
 
 function readKeys(list: string): ReadonlyMap<string, Uint8Array> {
@@ -252,12 +285,6 @@ function parse(env: NodeJS.ProcessEnv): Raw {
     throw new ConfigFault(`the environment is not usable: ${(error as Error).message}`, { cause: error })
   }
 }
-
-const splitList = (list: string): string[] =>
-  list
-    .split(',')
-    .map(item => item.trim())
-    .filter(item => item !== '')
 
 function checkZone(zone: string): void {
   try {

@@ -150,8 +150,11 @@ export function createBinder<C extends { kind: CallerKind }>(
   }
 }
 
+const budgets: Readonly<Record<string, number>> = limits.http.perRoutePerMinute
+
 const routeConfig = (operation: Operation): FastifyContextConfig => ({
   neverShed: isNeeded(operation),
+  ...(budgets[operation.id] && { budget: { name: operation.id, perMinute: budgets[operation.id] ?? 0 } }),
   ...(operation.consumes && { consumes: operation.consumes }),
   ...(operation.signed && { keepsBody: true }),
 })

@@ -20,6 +20,8 @@ declare module 'fastify' {
     keepsBody?: boolean
     /** Answered in overload as well. */
     neverShed?: boolean
+    /** A budget of its own for each caller: what it is called, and requests a minute. */
+    budget?: { name: string; perMinute: number }
     /** The types of files that the route takes instead of JSON. */
     consumes?: readonly UploadType[]
   }

@@ -38,22 +38,24 @@ type Quota = { name: string; perMinute: number; buckets: LRUCache<string, Bucket
 
 const windowS = 60
 const rememberedKeys = 50_000
+/** Fewer use what costs much, and there are several such routes. */
+const rememberedPerRoute = 5_000
 
-const createQuota = (name: string, perMinute: number): Quota => ({
-  name,
-  perMinute,
-  buckets: new LRUCache<string, Bucket>({ max: rememberedKeys }),
+const createQuota = (name: string, perMinute: number, max = rememberedKeys): Quota => ({
+  ...{ name, perMinute },
+  buckets: new LRUCache<string, Bucket>({ max }),
 })
 
 export type LimiterPorts = {
   clock: Clock
-  /** The sandbox has no limit per address: a whole classroom plays behind one. */
+  /** The sandbox has no limit per address, as a whole classroom plays behind one, and none per route. */
   sandbox: boolean
 }
 
 /**
  * The binder's `admit`, asked twice: before anybody is identified, for the address (outside the sandbox), and then for
- * the caller. So a wrong credential costs its address and is not even looked up once that is spent.
+ * the caller. So a wrong credential costs its address and is not even looked up once that is spent. A route that costs
+ * much has a budget of its own for each caller (outside the sandbox), beside the one for everything.
  */
 export type Admit = (
   request: FastifyRequest,
@@ -66,13 +68,27 @@ export function createLimiter({ clock, sandbox }: LimiterPorts): Admit {
   const credentials = createQuota('default', limits.http.perCredentialPerMinute)
   const addresses = createQuota('address', limits.http.perAddressPerMinute)
 
+  const routes = new Map<string, Quota>()
+
+  function quotaOf({ name, perMinute }: { name: string; perMinute: number }): Quota {
+    const quota = routes.get(name) ?? createQuota(name, perMinute, rememberedPerRoute)
+    routes.set(name, quota)
+    return quota
+  }
+
   return (request, reply, caller) => {
-    if (caller === undefined && sandbox) return undefined
+    if (caller === undefined) return sandbox ? undefined : admit(addresses, networkOf(request.ip), reply)
+    const key = `${caller.kind}:${caller.id}`
+    const { budget } = request.routeOptions.config
+    return (
+      admit(credentials, key, reply) ??
+      (budget === undefined || sandbox ? undefined : admit(quotaOf(budget), key, reply))
+    )
+  }
+
+  function admit(from: Quota, key: string, reply: FastifyReply): Refusal | undefined {
     const nowMs = clock.nowMs()
-    const { quota, take } =
-      caller === undefined
-        ? takeFrom(addresses, networkOf(request.ip), nowMs)
-        : takeFrom(credentials, `${caller.kind}:${caller.id}`, nowMs)
+    const { quota, take } = takeFrom(from, key, nowMs)
     append(reply, 'ratelimit-policy', describePolicy(quota))
     append(reply, 'ratelimit', describeBucket(quota, take.bucket, nowMs))
     return take.status === 'empty'

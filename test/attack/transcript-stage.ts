@@ -2,7 +2,7 @@
  * The whole server in this process, in production mode, and people who play on it over REST and sockets. The clock of
  * all of them runs fast, which changes how often they are answered and nothing of what they are told.
  */
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import type { Test } from 'tap'
 import { systemClock } from '#platform/clock.ts'
 import { loadConfig, requireReady } from '#platform/config.ts'
@@ -35,16 +35,21 @@ export type TranscriptStage = {
   logged(): string
 }
 
-const jwtSecret = 's'.repeat(40)
-export const hmacSecret = 'h'.repeat(40)
+const draw = (name: string) => createHash('sha256').update(name).digest()
+const jwtSecret = draw('tokens').toString('hex')
+export const hmacSecret = draw('hmac').toString('hex')
 
 export async function createTranscriptStage(t: Test): Promise<TranscriptStage> {
   const world = await createWorld(t)
   const config = requireReady(
     loadConfig({
       ...{ MODE: 'production', DATABASE_URL: world.databaseUrl, REDIS_URL: world.redisUrl },
-      ...{ JWT_SECRET: jwtSecret, HMAC_SECRET: hmacSecret, OPERATOR_KEY: `hbo_${'o'.repeat(40)}` },
-      COUPON_KEYS: `k1:${Buffer.alloc(32, 1).toString('base64')}`,
+      ...{
+        JWT_SECRET: jwtSecret,
+        HMAC_SECRET: hmacSecret,
+        OPERATOR_KEY: `hbo_${draw('operator').toString('hex')}`,
+      },
+      COUPON_KEYS: `k1:${draw('coupons').toString('base64')}`,
       ...{ LOG_LEVEL: 'trace', TRUST_PROXY: '127.0.0.1' },
     }),
   )

@@ -3,6 +3,7 @@
  * servers through their data folder; and the server, which refuses what would lose money.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -26,10 +27,10 @@ const statusOf = (checks: readonly Check[]): Record<string, string> =>
 
 const secrets = {
   MODE: 'production',
-  JWT_SECRET: 'a secret for tests, long enough.',
-  OPERATOR_KEY: 'hbo_a_secret_for_tests_long_enough',
-  HMAC_SECRET: 'a secret for tests, long enough.',
-  COUPON_KEYS: `k1:${Buffer.alloc(32, 1).toString('base64')}`,
+  JWT_SECRET: randomBytes(32).toString('hex'),
+  OPERATOR_KEY: `hbo_${randomBytes(32).toString('hex')}`,
+  HMAC_SECRET: randomBytes(32).toString('hex'),
+  COUPON_KEYS: `k1:${randomBytes(32).toString('base64')}`,
 }
 
 t.test('services', async t => {

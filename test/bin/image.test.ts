@@ -188,6 +188,14 @@ t.test('production does not start with a secret missing', async t => {
   const server = start({ argv: ['node', '--import', 'tsx', 'src/bin/server.ts'], cwd: root, env })
   t.match(await server.exited, { code: 1 })
   t.equal(server.readOutput(), 'hexbao: OPERATOR_KEY must be set\n', 'before it asks any other server')
+  const weak = { ...env, OPERATOR_KEY: `hbo_${'o'.repeat(40)}`, JWT_SECRET: env.HMAC_SECRET }
+  const guessed = start({ argv: ['node', '--import', 'tsx', 'src/bin/server.ts'], cwd: root, env: weak })
+  t.match(await guessed.exited, { code: 1 }, 'nor with one that can be guessed')
+  t.match(
+    guessed.readOutput(),
+    /^hexbao: OPERATOR_KEY can be guessed; JWT_SECRET is the same as HMAC_SECRET; /,
+  )
+  t.notMatch(guessed.readOutput(), env.HMAC_SECRET)
 })
 
 t.test('the image holds what it needs and runs as nobody special', async t => {

@@ -68,6 +68,7 @@ t.test('every command exists', async t => {
     'reconcile',
     'verify-chain',
     'redis-acl',
+    'pg-roles',
     'doctor',
     'verify-split',
     'migrate',

@@ -3,6 +3,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import fc from 'fast-check'
 import t from 'tap'
 import { type Bucket, createLimiter, networkOf, takeToken } from '#platform/limiter.ts'
+import { limits } from '#protocol/limits.ts'
+import { operations } from '#protocol/rest/operations.ts'
 import { createTestClock } from '../helpers/test-clock.ts'
 
 t.test('a bucket gives its burst, then its rate', async t => {
@@ -52,11 +54,11 @@ function admitWith(options: { sandbox: boolean }) {
   const admit = createLimiter({ clock, ...options })
   return {
     clock,
-    admit(ip: string, callerId?: string) {
+    admit(ip: string, callerId?: string, budget?: { name: string; perMinute: number }) {
       const headers: Record<string, unknown> = {}
       const header = (name: string, value: unknown) => (headers[name] = value)
       const reply = { header, getHeader: (name: string) => headers[name] } as unknown as FastifyReply
-      const request = { ip } as FastifyRequest
+      const request = { ip, routeOptions: { config: { budget } } } as unknown as FastifyRequest
       const caller = callerId === undefined ? undefined : { kind: 'player', id: callerId }
       const refusal = admit(request, reply, undefined) ?? (caller && admit(request, reply, caller))
       return { refusal, headers }
@@ -94,6 +96,29 @@ t.test('an address has 1,200, outside the sandbox', async t => {
   t.match(production.admit('9.9.9.9', 'bob').refusal, { retryAfterMs: 50 }, 'even with a fresh credential')
   t.equal(production.admit('9.9.9.8').refusal, undefined)
   t.same(sandbox.admit('9.9.9.9').headers, {})
+})
+
+t.test('a route that costs much has a budget for each key, outside the sandbox', async t => {
+  const { clock, admit } = admitWith({ sandbox: false })
+  const budget = { name: 'previewDrop', perMinute: 60 }
+  t.same(admit('1.1.1.1', 'ada', budget).headers, {
+    'ratelimit-policy': '"address";q=1200;w=60, "default";q=600;w=60, "previewDrop";q=60;w=60',
+    ratelimit: '"address";r=1199;t=1, "default";r=599;t=1, "previewDrop";r=59;t=1',
+  })
+  for (let i = 1; i < 60; i++) t.equal(admit('1.1.1.1', 'ada', budget).refusal, undefined)
+  const { refusal, headers } = admit('1.1.1.1', 'ada', budget)
+  t.match(refusal, { code: 'too_many_requests', retryAfterMs: 1_000 })
+  t.match(headers.ratelimit, /"previewDrop";r=0;t=60$/)
+  t.equal(admit('1.1.1.1', 'ada').refusal, undefined, 'on other routes she goes on')
+  t.equal(admit('1.1.1.1', 'ada', { name: 'requestPayout', perMinute: 30 }).refusal, undefined)
+  t.equal(admit('1.1.1.1', 'bob', budget).refusal, undefined, 'another key has its own')
+  clock.advance(1_000)
+  t.equal(admit('1.1.1.1', 'ada', budget).refusal, undefined)
+  t.match(admit('1.1.1.1', 'ada', budget).refusal, { code: 'too_many_requests' })
+  const sandbox = admitWith({ sandbox: true })
+  for (let i = 0; i < 100; i++) t.equal(sandbox.admit('1.1.1.1', 'ada', budget).refusal, undefined)
+  const ids = operations.map(({ id }) => id)
+  for (const id of Object.keys(limits.http.perRoutePerMinute)) t.ok(ids.includes(id), `${id} is an operation`)
 })
 
 t.test('ten thousand addresses in one /64 are one', async t => {
