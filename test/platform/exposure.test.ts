@@ -35,7 +35,7 @@ async function serve(
     admit: createLimiter({ clock: createTestClock(), sandbox: false }),
   })
   bind(getMe, async () => refuse('unauthorized'))
-  bind(getLiveness, async () => answer(200, { status: 'ok' as const }))
+  bind(getLiveness, async () => answer(200, { status: 'alive' as const }))
   return http
 }
 
