@@ -1,4 +1,5 @@
 /** What is looked at again and again while a server works: its memory without garbage, and what it says of itself. */
+import { eventually } from '../acceptance/eventually.ts'
 import type { Inspected } from '../bench/heap.ts'
 
 export type Sample = {
@@ -40,6 +41,15 @@ export async function takeSample({ url, operatorKey, inspected }: Watching, atMi
     ...{ atMin, heldBytes: held, rssBytes: rss, loopP99Ms: sumOf(text, LOOP) * 1_000 },
     figures: figures as Sample['figures'],
   }
+}
+
+/** The books are counted once somebody looks, and then every few minutes. */
+export async function awaitBooks({ url, operatorKey }: Omit<Watching, 'inspected'>): Promise<void> {
+  await eventually(
+    'the books are counted',
+    async () => Number.isFinite(sumOf(await readMetrics(url, operatorKey), 'hexbao_unbalanced')) || undefined,
+    { withinMs: 60_000 },
+  )
 }
 
 async function readMetrics(url: string, operatorKey: string): Promise<string> {

@@ -9,7 +9,7 @@ import { readWhole } from '../../src/bin/play/command-line.ts'
 import { findDatabaseUrl, makeDataDir, startServer, type Teardown } from '../acceptance/launch.ts'
 import { inspect } from '../bench/heap.ts'
 import { describeMachine } from '../bench/machine.ts'
-import { type Sample, takeSample } from './samples.ts'
+import { awaitBooks, type Sample, takeSample } from './samples.ts'
 import { gatherCrowd, playBots, playLoad, type Round, type Traffic } from './traffic.ts'
 import { formatVerdict, judgeSamples } from './verdict.ts'
 
@@ -48,6 +48,7 @@ async function run(t: Teardown, { minutes, ratePerS, seed }: Flags): Promise<0 |
   const { url, merchantKey, operatorKey } = banner
   const books = { databaseUrl: await findDatabaseUrl(dataDir), dataDir }
   const crowd = await gatherCrowd({ url })
+  await awaitBooks({ url, operatorKey })
   const startMs = performance.now()
   const elapsedMs = () => performance.now() - startMs
   const leftMs = () => minutes * MINUTE_MS - elapsedMs()
