@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
+import { createAppLogin } from '../helpers/app-login.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createWorld } from '../helpers/world.ts'
 import { readDocument } from './document.ts'
@@ -31,7 +32,8 @@ const root = JSON.parse(
   readFileSync(new URL('../../protocol/openapi.json', import.meta.url), 'utf8'),
 ) as object
 const document = readDocument(root)
-const stage = await startStage(t, world, { seed })
+// With no more rights than a server needs: what it may not do is a 500.
+const stage = await startStage(t, { ...world, databaseUrl: await createAppLogin(t, world) }, { seed })
 const unhandled: unknown[] = []
 process.on('unhandledRejection', reason => unhandled.push(reason))
 // What Node.js has to say of us is no line of the log.

@@ -9,6 +9,7 @@ import { operations } from '#protocol/rest/operations.ts'
 import { migrate } from '#platform/migrations.ts'
 import { formatRoles, listRoleStatements, nameRoles } from '#platform/pg-roles.ts'
 import { runTool } from '../bin/run-tool.ts'
+import { dropRoles } from '../helpers/app-login.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createWorld } from '../helpers/world.ts'
 import { furnish, merchantOperations, openShop, requestOf, startServer } from '../merchants/shops.ts'
@@ -17,14 +18,7 @@ const world = await createWorld(t)
 // Roles are the whole cluster's, and the name of the database is this file's.
 const prefix = `t${randomBytes(6).toString('hex')}`
 const names = nameRoles(prefix)
-const asAdmin = (text: string) => world.ownerDatabase.query({ name: '', text })
-t.teardown(async () => {
-  for (const name of Object.values(names)) {
-    await asAdmin(`reassign owned by ${name} to current_user`).catch(() => [])
-    await asAdmin(`drop owned by ${name}`).catch(() => [])
-    await asAdmin(`drop role if exists ${name}`)
-  }
-})
+t.teardown(() => dropRoles(world, Object.values(names)))
 
 const make = (...args: string[]) =>
   runTool('pg-roles', ['--database-url', world.databaseUrl, '--prefix', prefix, ...args], {})
@@ -68,6 +62,7 @@ t.test('it makes three logins, and again finds nothing to do', async t => {
   t.match(await runTool('pg-roles', ['--print', '--prefix', "x'; drop role"], {}), { code: 2 })
 })
 
+// The fuzzer's server lives on such a login, too, and everything that players and operators do with it.
 t.test('a server lives on its login', async t => {
   const server = await startServer(t, { ...world, databaseUrl: appUrl })
   const shop = await openShop(world, server, 'Tea house')
