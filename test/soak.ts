@@ -136,6 +136,11 @@ const soaks: Readonly<Record<string, Soak>> = {
     command: test('test/attack/timing.test.ts'),
     env: { TIMING_ANSWERS: '10000' },
   },
+  'slow-clients': {
+    what: 'a thousand sockets that send a byte twice a second, and what others notice of it',
+    command: test('test/platform/exhaustion.test.ts'),
+    env: { SLOW_CLIENTS: '1000' },
+  },
   steady: {
     what: 'a server under everything that players do for 35 minutes: memory flat, event loop free, books right',
     command: ['node', '--import', 'tsx', 'test/steady/steady.ts'],

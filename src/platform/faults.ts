@@ -33,8 +33,18 @@ type Headers = Readonly<Record<string, string>>
 
 /** Bytes that are no HTTP, headers without end, requests that never finish: there is a socket and nothing else. */
 function refuseNoise(error: NodeJS.ErrnoException, socket: Socket, headers: Headers): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed) return
-  const problem = toProblem(refuse('bad_request', { detail: 'This is not a request in HTTP.' }), false)
+  if (error.code === 'ECONNRESET') return
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return refuseLate(socket, headers)
+  hangUp(socket, headers, 'This is not a request in HTTP.')
+}
+
+/** Hangs up on who has not sent all of a request in its time. */
+export const refuseLate = (socket: Socket, headers: Headers): void =>
+  hangUp(socket, headers, 'The request did not arrive in time.')
+
+function hangUp(socket: Socket, headers: Headers, detail: string): void {
+  if (socket.destroyed) return
+  const problem = toProblem(refuse('bad_request', { detail }), false)
   const body = JSON.stringify(problem)
   const head = [
     'HTTP/1.1 400 Bad Request',

@@ -7,12 +7,13 @@ import helmet from 'helmet'
 import type { Logger } from 'pino'
 import { limits } from '#protocol/limits.ts'
 import type { Config } from './config.ts'
-import { describeEarlyFaults, handleFaults } from './faults.ts'
+import { describeEarlyFaults, handleFaults, refuseLate } from './faults.ts'
 import { sendRefusal } from './http.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import type { Overload } from './overload.ts'
 import { refuse } from './problem.ts'
 import type { Random } from './random.ts'
+import { looksForLateEveryMs, type SlowBodies, watchBodies } from './slow-bodies.ts'
 
 type ServerPorts = { log: Logger; anyOrigin: boolean; overload: Overload; random: Random }
 
@@ -29,14 +30,16 @@ export async function createHttpServer(
     genReqId: createRequestIds(random),
     bodyLimit: limits.http.bodyBytes,
     requestTimeout: limits.http.requestTimeoutMs,
+    http: { connectionsCheckingInterval: looksForLateEveryMs },
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     return503OnClosing: false,
     ...describeEarlyFaults({ sandbox: isSandbox, headers }),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   })
   handleFaults(http, { sandbox: isSandbox })
-  receive(http, { sandbox: isSandbox, headers, overload })
-  acceptJsonOnly(http)
+  const bodies = watchBodies(http, socket => refuseLate(socket, headers))
+  receive(http, { sandbox: isSandbox, headers, overload, bodies })
+  acceptJsonOnly(http, bodies)
   // Strictness would answer an OPTIONS request that is no preflight in words of the plugin's own.
   await http.register(cors, { origin: anyOrigin ? true : [...origins], strictPreflight: false })
   return http
@@ -63,19 +66,24 @@ function listSecurityHeaders(): Record<string, string> {
   return Object.fromEntries(Object.entries(answer.getHeaders()).map(([name, value]) => [name, String(value)]))
 }
 
+type Receiving = {
+  sandbox: boolean
+  headers: Record<string, string>
+  overload: Overload
+  bodies: SlowBodies
+}
+
 /**
  * Whoever comes while the server closes is refused as everywhere else, where Fastify would answer in words of its own;
  * and in overload, before anything is known of a request but its route. A socket that opens is such a request.
  */
-function receive(
-  http: FastifyInstance,
-  { sandbox, headers, overload }: { sandbox: boolean; headers: Record<string, string>; overload: Overload },
-): void {
+function receive(http: FastifyInstance, { sandbox, headers, overload, bodies }: Receiving): void {
   let isClosing = false
   http.addHook('preClose', async () => {
     isClosing = true
   })
   http.addHook('onRequest', (request, reply, next) => {
+    bodies.began(request)
     reply.headers(headers).header(requestIdHeader, request.id)
     if (isClosing) return sendRefusal(reply, refuse('unavailable', { retryAfterMs: 1_000 }), sandbox)
     if (overload.isShedding && request.routeOptions.config.neverShed !== true && !overload.admit()) {
