@@ -4,7 +4,7 @@
  * may come slowly and are watched where they are read.
  */
 import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { limits } from '#protocol/limits.ts'
 
@@ -29,7 +29,8 @@ export function watchBodies(http: FastifyInstance, hangUp: (socket: Socket) => v
       const isGone = message.complete || message.destroyed
       if (!isGone && sinceMs > lateMs) break
       waiting.delete(message)
-      if (!isGone) hangUp(message.socket)
+      // What was injected into the server has no socket, and is here as a whole.
+      if (!isGone && message.socket instanceof Socket) hangUp(message.socket)
     }
   }
   const timer = setInterval(look, looksForLateEveryMs)
