@@ -6,7 +6,7 @@
  */
 import { parseArgs } from 'node:util'
 import type { Config } from '#platform/config.ts'
-import { applyRoles, formatRoles, nameRoles } from '#platform/pg-roles.ts'
+import { applyRoles, formatRoles, nameRoles, urlOfLogin } from '#platform/pg-roles.ts'
 import { systemRandom } from '#platform/random.ts'
 import { type ExitCode, reachDatabase, runTool } from './connect.ts'
 
@@ -46,10 +46,7 @@ function describe(
   { name, password }: { name: string; password: string | undefined },
 ): string {
   if (password === undefined) return `${name}: as it should be, with the password that it had\n`
-  const url = new URL(databaseUrl)
-  url.username = name
-  url.password = password
-  return `${name}: ${url.href}\n`
+  return `${name}: ${urlOfLogin(databaseUrl, { name, password })}\n`
 }
 
 await runTool(makeRoles)

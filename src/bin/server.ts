@@ -89,12 +89,13 @@ async function provide(config: Config): Promise<ReadyConfig> {
 
 /** Brings the schema up to date, or says why this server must not run on it. */
 async function prepareSchema(config: ReadyConfig): Promise<void> {
+  let fault = await checkSchema(config.databaseUrl)
   // A user who may not migrate starts on a schema that needs none of it.
-  if ((flags.local || flags.migrate) && (await checkSchema(config.databaseUrl)) !== undefined) {
+  if (fault !== undefined && (flags.local || flags.migrate)) {
     const applied = await migrate(config.databaseUrl)
     if (applied.length > 0) progress(`migrated: ${applied.join(', ')}`)
+    fault = await checkSchema(config.databaseUrl)
   }
-  const fault = await checkSchema(config.databaseUrl)
   if (fault !== undefined) throw new Error(fault)
 }
 

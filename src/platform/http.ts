@@ -152,12 +152,15 @@ export function createBinder<C extends { kind: CallerKind }>(
 
 const budgets: Readonly<Record<string, number>> = limits.http.perRoutePerMinute
 
-const routeConfig = (operation: Operation): FastifyContextConfig => ({
-  neverShed: isNeeded(operation),
-  ...(budgets[operation.id] && { budget: { name: operation.id, perMinute: budgets[operation.id] ?? 0 } }),
-  ...(operation.consumes && { consumes: operation.consumes }),
-  ...(operation.signed && { keepsBody: true }),
-})
+function routeConfig(operation: Operation): FastifyContextConfig {
+  const perMinute = budgets[operation.id]
+  return {
+    neverShed: isNeeded(operation),
+    ...(perMinute !== undefined && { budget: { name: operation.id, perMinute } }),
+    ...(operation.consumes && { consumes: operation.consumes }),
+    ...(operation.signed && { keepsBody: true }),
+  }
+}
 
 /** What a server in overload answers all the same: whoever watches it, the operator, and news of money. */
 const isNeeded = ({ tag, callers, signed }: Operation): boolean =>

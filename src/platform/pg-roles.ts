@@ -111,6 +111,17 @@ export function formatRoles(names: RoleNames): string {
 
 export type AppliedRoles = { name: string; password: string | undefined }[]
 
+/** The DATABASE_URL of a login. */
+export function urlOfLogin(
+  databaseUrl: string,
+  { name, password }: { name: string; password: string },
+): string {
+  const url = new URL(databaseUrl)
+  url.username = name
+  url.password = password
+  return url.href
+}
+
 /**
  * Makes the roles in one transaction. A role that is new, or every one with `rotate`, gets a password, of which
  * PostgreSQL hears the SCRAM verifier alone: no log of statements has it. Throws where the schema is not up to date.

@@ -99,6 +99,8 @@ export function createConnection(wire: Wire, clock: Clock): Connection {
     reader.judge()
   }
 
+  const hold = () => void (held ??= [])
+
   function release(): void {
     const texts = held
     held = undefined
@@ -118,12 +120,12 @@ export function createConnection(wire: Wire, clock: Clock): Connection {
   return {
     send: frame => sendJson(JSON.stringify(frame)),
     sendJson,
-    hold: () => void (held ??= []),
+    hold,
     release,
     trail: () => trail,
     goOn(another, opening, missed) {
       trail = another
-      held ??= []
+      hold()
       transmit(JSON.stringify(opening))
       missed.forEach(transmit)
       release()

@@ -9,20 +9,11 @@ const FOLLOWS_16 = 126
 const FOLLOWS_64 = 127
 
 export function frameTexts(texts: readonly string[]): Buffer {
-  const [only] = texts
-  if (texts.length === 1 && only !== undefined) return frameOne(only)
   const sizes = texts.map(text => Buffer.byteLength(text))
   const frames = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + headBytes(size) + size, 0))
   let at = 0
   for (const [i, text] of texts.entries()) at = writeFrame(frames, { text, size: sizes[i] ?? 0, at })
   return frames
-}
-
-function frameOne(text: string): Buffer {
-  const size = Buffer.byteLength(text)
-  const frame = Buffer.allocUnsafe(headBytes(size) + size)
-  writeFrame(frame, { text, size, at: 0 })
-  return frame
 }
 
 const headBytes = (size: number): number => (size <= SHORT ? 2 : size <= MEDIUM ? 4 : 10)

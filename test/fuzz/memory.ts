@@ -16,8 +16,9 @@ export type Memory = {
   things: Map<string, Thing[]>
   /** Versions of campaigns, for If-Match; cursors of pages; tickets, codes of coupons and of tills. */
   versions: Map<string, number>
-  words: Map<'cursor' | 'ticket' | 'coupon' | 'code' | 'key', string[]>
+  words: Map<Word, string[]>
 }
+export type Word = 'cursor' | 'ticket' | 'coupon' | 'code' | 'key'
 
 /** Of each kind, the latest are kept. */
 const kept = 40
@@ -44,11 +45,7 @@ export function addActor(memory: Memory, actor: Actor): void {
   memory.actors.push(actor)
 }
 
-export const remember = (
-  memory: Memory,
-  word: 'cursor' | 'ticket' | 'coupon' | 'code' | 'key',
-  text: string,
-): void => push(memory.words, word, text)
+export const remember = (memory: Memory, word: Word, text: string): void => push(memory.words, word, text)
 
 export const pickThing = (memory: Memory, kind: string, dice: Dice): Thing | undefined => {
   const list = memory.things.get(kind) ?? []
@@ -56,11 +53,7 @@ export const pickThing = (memory: Memory, kind: string, dice: Dice): Thing | und
   return list.length === 0 ? undefined : dice.chance(0.4) ? list.at(-1) : dice.pick(list)
 }
 
-export const pickWord = (
-  memory: Memory,
-  word: 'cursor' | 'ticket' | 'coupon' | 'code' | 'key',
-  dice: Dice,
-) => {
+export const pickWord = (memory: Memory, word: Word, dice: Dice) => {
   const list = memory.words.get(word) ?? []
   return list.length === 0 ? undefined : dice.pick(list)
 }

@@ -1,7 +1,7 @@
 /** The login that `npm run pg-roles` makes for servers, in a test's own database. */
 import { randomBytes } from 'node:crypto'
 import type { Test } from 'tap'
-import { applyRoles, nameRoles } from '#platform/pg-roles.ts'
+import { applyRoles, nameRoles, urlOfLogin } from '#platform/pg-roles.ts'
 import { systemRandom } from '#platform/random.ts'
 import type { World } from './world.ts'
 
@@ -10,10 +10,8 @@ export async function createAppLogin(t: Test, world: World): Promise<string> {
   const names = nameRoles(`t${randomBytes(6).toString('hex')}`)
   t.teardown(() => dropRoles(world, Object.values(names)))
   const applied = await applyRoles(world.databaseUrl, { names, rotate: false, random: systemRandom })
-  const url = new URL(world.databaseUrl)
-  url.username = names.app
-  url.password = applied.find(({ name }) => name === names.app)?.password ?? ''
-  return url.href
+  const password = applied.find(({ name }) => name === names.app)?.password ?? ''
+  return urlOfLogin(world.databaseUrl, { name: names.app, password })
 }
 
 /** What they own goes back first. */

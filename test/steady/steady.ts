@@ -11,7 +11,7 @@ import { inspect } from '../bench/heap.ts'
 import { describeMachine } from '../bench/machine.ts'
 import { awaitBooks, type Sample, takeSample } from './samples.ts'
 import { gatherCrowd, playBots, playLoad, type Round, type Traffic } from './traffic.ts'
-import { formatVerdict, judgeSamples } from './verdict.ts'
+import { formatVerdict, judgeSamples, mib } from './verdict.ts'
 
 const MINUTE_MS = 60_000
 const ROUND_MS = 45_000
@@ -88,9 +88,8 @@ function conclude({ rounds, samples }: { rounds: readonly Round[]; samples: read
   return broken.length === 0 ? 0 : 1
 }
 
-const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1)
 const describe = ({ atMin, heldBytes, rssBytes, loopP99Ms, figures }: Sample): string =>
-  `${atMin.toFixed(1)} min: held ${mib(heldBytes)} MiB, in memory ${mib(rssBytes)} MiB, loop p99 ` +
+  `${atMin.toFixed(1)} min: held ${mib(heldBytes)}, in memory ${mib(rssBytes)}, loop p99 ` +
   `${loopP99Ms.toFixed(1)} ms, ${figures.hexbao_sockets} sockets, outbox ` +
   `${figures.hexbao_outbox_lag_seconds.toFixed(1)} s`
 

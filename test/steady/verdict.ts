@@ -98,7 +98,7 @@ function readFigures(samples: readonly Sample[]): Figures {
 const grew = ([second, last]: readonly [number, number], part: number, bytes: number): boolean =>
   last - second > Math.max(bytes, part * second)
 
-const mib = (bytes: number): string => `${(bytes / MIB).toFixed(1)} MiB`
+export const mib = (bytes: number): string => `${(bytes / MIB).toFixed(1)} MiB`
 const words = ([second, last]: readonly [number, number]): string =>
   `${mib(second)} in the second third, ${mib(last)} in the last`
 
