@@ -50,7 +50,7 @@ export function registerFiguresRoutes(bind: Bind<Caller>, ports: FiguresRoutePor
   bind(streamFigures, async ({ caller, params, lastEventId }) => {
     const campaign = await findOwn(params.id, caller.id)
     if (campaign === undefined) return refuse('not_found')
-    const request = { keyId: caller.keyId, campaignId: campaign.id, lastEventId }
+    const request = { keyId: caller.keyId, campaignId: campaign.id, merchantId: caller.id, lastEventId }
     const opened = await figures.streams.open(request)
     return isRefusal(opened) ? opened : answer(200, opened.stream)
   })

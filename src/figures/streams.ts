@@ -6,7 +6,7 @@ import type { Cancel, Clock } from '#platform/clock.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { ReadFigures } from './read.ts'
 import { createStream, type Goodbye, type Stream } from './stream.ts'
-import type { FiguresWatch } from './watch.ts'
+import type { FiguresWatch, WatchedCampaign } from './watch.ts'
 
 export type StreamsPorts = {
   read: ReadFigures
@@ -20,11 +20,9 @@ export type StreamsPorts = {
 
 export type Streams = {
   /** Of a campaign whose merchant has the key. Refusals: `too_many_requests`; `unavailable` while the server stops. */
-  open(request: {
-    keyId: string
-    campaignId: string
-    lastEventId: string | undefined
-  }): Promise<{ status: 'open'; stream: Stream } | Refusal>
+  open(
+    request: WatchedCampaign & { keyId: string; lastEventId: string | undefined },
+  ): Promise<{ status: 'open'; stream: Stream } | Refusal>
   /** Says goodbye to all; from then on nobody comes in. */
   close(): void
 }
@@ -46,19 +44,19 @@ export function createStreams(ports: StreamsPorts): Streams {
     slots.size >= most.perServer || [...slots].filter(slot => slot.keyId === keyId).length >= most.perKey
 
   return {
-    async open({ keyId, campaignId, lastEventId }) {
+    async open({ keyId, lastEventId, ...campaign }) {
       if (isClosed) return stopping
       if (isFull(keyId)) return refuse('too_many_requests', { retryAfterMs: comeBackMs })
       const slot: Slot = { keyId, stream: undefined }
       slots.add(slot)
       // Followed first and read then: nothing falls between the two.
-      const unwatch = watch.watch(campaignId, reading => slot.stream?.show(reading))
+      const unwatch = watch.watch(campaign, reading => slot.stream?.show(reading))
       const onOver = () => {
         unwatch()
         slots.delete(slot)
       }
       try {
-        const first = await read(campaignId)
+        const first = await read(campaign.campaignId)
         if (first === undefined || isClosed) {
           onOver()
           return isClosed ? stopping : refuse('not_found')

@@ -6,6 +6,7 @@
  */
 import type { Logger } from 'pino'
 import type { Cancel, Clock } from '#platform/clock.ts'
+import { inNameOf } from '#platform/tenant.ts'
 import type { ReadFigures } from './read.ts'
 import type { FiguresChannel } from './redis.ts'
 import type { Reading } from './view.ts'
@@ -20,10 +21,13 @@ export type WatchPorts = {
 
 export type FiguresWatch = {
   /** Calls `look` after every reading from now on; what it returns ends that. */
-  watch(campaignId: string, look: (reading: Reading) => void): Cancel
+  watch(campaign: WatchedCampaign, look: (reading: Reading) => void): Cancel
 }
 
+export type WatchedCampaign = { campaignId: string; merchantId: string }
+
 type Watched = {
+  merchantId: string
   looks: Set<(reading: Reading) => void>
   phase: 'idle' | 'reading' | 'resting'
   /** Something has changed since the last reading began. */
@@ -41,7 +45,8 @@ export function createFiguresWatch(ports: WatchPorts): FiguresWatch {
     Object.assign(watched, { phase: 'reading', isDue: false })
     const beganMs = clock.nowMs()
     try {
-      const reading = await read(campaignId)
+      // Whoever began to look is long answered: the name of their request ended with it.
+      const reading = await inNameOf({ tenantId: watched.merchantId }, () => read(campaignId))
       if (reading !== undefined) watched.looks.forEach(look => look(reading))
     } catch (error) {
       log.warn({ err: error, campaignId }, 'figures could not be read')
@@ -70,8 +75,9 @@ export function createFiguresWatch(ports: WatchPorts): FiguresWatch {
 
   channel.listen({ onChanged: note, onRestored: () => [...all.keys()].forEach(note) })
 
-  function begin(campaignId: string): Watched {
-    const watched: Watched = { looks: new Set(), phase: 'idle', isDue: false, cancel: () => {} }
+  function begin({ campaignId, merchantId }: WatchedCampaign): Watched {
+    const idle = { phase: 'idle' as const, isDue: false, cancel: () => {} }
+    const watched: Watched = { merchantId, looks: new Set(), ...idle }
     all.set(campaignId, watched)
     channel.follow(campaignId)
     watched.cancel = clock.after(pace.tickMs, () => void readNow(campaignId, watched))
@@ -79,8 +85,9 @@ export function createFiguresWatch(ports: WatchPorts): FiguresWatch {
   }
 
   return {
-    watch(campaignId, look) {
-      const watched = all.get(campaignId) ?? begin(campaignId)
+    watch(campaign, look) {
+      const { campaignId } = campaign
+      const watched = all.get(campaignId) ?? begin(campaign)
       watched.looks.add(look)
       return () => {
         if (!watched.looks.delete(look) || watched.looks.size > 0) return

@@ -2,6 +2,10 @@
  * In whose name a request runs. A tenant's request carries the tenant with everything that it awaits, so the database
  * knows whose rows it may see without being told: what has to be handed on from verb to verb can be forgotten once,
  * and then somebody reads the rows of another.
+ *
+ * Before Node 24 the runtime pays for that at every promise of the process, whoever made it, which was a quarter of a
+ * claim that is answered from memory. So names are followed only while a tenant's request is under way, and what goes
+ * on when it is over may ask nothing any more: nobody could say in whose name.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Tx } from './postgres.ts'
@@ -12,10 +16,34 @@ export type TenantRequest = {
   note?: (tx: Tx, value: unknown) => Promise<void>
 }
 
-const requests = new AsyncLocalStorage<TenantRequest>()
+type Following = { request: TenantRequest; isOver: boolean }
 
-/** Runs `run`, and all that follows from it, in the tenant's name. */
-export const inNameOf = <T>(request: TenantRequest, run: () => T): T => requests.run(request, run)
+const followed = new AsyncLocalStorage<Following>()
+let underWay = 0
+
+/** Runs `run`, and all that follows from it until its promise settles, in the tenant's name. */
+export function inNameOf<T>(request: TenantRequest, run: () => T): T {
+  const following = { request, isOver: false }
+  const end = () => {
+    following.isOver = true
+    if (--underWay === 0) followed.disable()
+  }
+  underWay++
+  let outcome: T
+  try {
+    outcome = followed.run(following, run)
+  } catch (error) {
+    end()
+    throw error
+  }
+  if (outcome instanceof Promise) outcome.then(end, end)
+  else end()
+  return outcome
+}
 
 /** Whose request this is; none is the game's own work, and everybody who is no tenant. */
-export const requestUnderWay = (): TenantRequest | undefined => requests.getStore()
+export function requestUnderWay(): TenantRequest | undefined {
+  const following = followed.getStore()
+  if (following?.isOver) throw new Error('a tenant’s request is over, and something of it goes on')
+  return following?.request
+}

@@ -22,8 +22,10 @@ import type { Caller } from '../../src/players/caller.ts'
 import { createManualClock, settle } from '../realtime/manual-clock.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createWorld } from '../helpers/world.ts'
+import { followNames } from '../merchants/shops.ts'
 
 const log = createLogger('silent')
+const theirs = { campaignId: 'c', merchantId: 'm' }
 const zeroId = '00000000-0000-0000-0000-000000000000'
 const tallies: Tallies = {
   ...{
@@ -168,7 +170,7 @@ function openWatch(read = async (): Promise<Reading | undefined> => readingOf(1)
 t.test('one reading a tick, however many look on and however much happens', async t => {
   const { clock, watch, reads, gaps, followed, changed, restored } = openWatch()
   let looks = 0
-  const ends = Array.from({ length: 100 }, () => watch.watch('c', () => void looks++))
+  const ends = Array.from({ length: 100 }, () => watch.watch(theirs, () => void looks++))
   t.same([...followed], ['c'])
   await clock.pass(1_000)
   t.equal(reads.length, 1)
@@ -203,7 +205,7 @@ t.test('a reading that takes long, or fails, is not the next one at once', async
     await slow.clock.sleep(400)
     return readingOf(1)
   })
-  slow.watch.watch('c', () => {})
+  slow.watch.watch(theirs, () => {})
   for (let i = 0; i < 200; i++) {
     slow.changed()
     await slow.clock.pass(100)
@@ -228,7 +230,7 @@ function openStreams(listLiveKeys: (ids: readonly string[]) => Promise<readonly 
     most: { perKey: 3, perServer: 5 },
   })
   const open = async (keyId: string, campaignId = 'c') => {
-    const opened = await streams.open({ keyId, campaignId, lastEventId: undefined })
+    const opened = await streams.open({ ...theirs, keyId, campaignId, lastEventId: undefined })
     return opened.status === 'open' ? opened.stream : opened.code
   }
   return { clock, streams, open, followed }
@@ -345,6 +347,7 @@ const config = requireReady(
 
 async function start(t: Test) {
   const app = await createApp({ config, clock, random, log, redisPrefix })
+  followNames(t)
   let isClosed = false
   const close = async () => {
     if (!isClosed) await app.close()

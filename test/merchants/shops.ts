@@ -12,6 +12,7 @@ import { systemClock } from '#platform/clock.ts'
 import { loadConfig, requireReady } from '#platform/config.ts'
 import { createLogger } from '#platform/logger.ts'
 import { systemRandom } from '#platform/random.ts'
+import { inNameOf } from '#platform/tenant.ts'
 import { createApp } from '../../src/app.ts'
 import { merchantRecord } from '../../src/merchants/postgres.ts'
 import { addKey } from '../../src/merchants/keys.ts'
@@ -41,6 +42,7 @@ export async function startServer(t: Test, world: World) {
   const parts = { config, clock: systemClock, random: systemRandom, log: createLogger('silent') }
   const app = await createApp({ ...parts, redisPrefix: world.redisPrefix })
   t.teardown(app.close)
+  followNames(t)
   let keys = 0
   async function send({ method, url, credential, payload, type, version }: Shown): Promise<Sent> {
     const headers = {
@@ -71,6 +73,11 @@ export async function startServer(t: Test, world: World) {
     return sent.body
   }
   return { send, must, jobs: app.jobs }
+}
+
+/** As while another merchant's request is under way: whatever goes on when its own is over then fails. */
+export function followNames(t: Test): void {
+  void inNameOf({ tenantId: 'another' }, () => new Promise<void>(resolve => t.teardown(resolve)))
 }
 
 const keepsNoAnswer = (url: string): boolean => {
