@@ -55,6 +55,9 @@ async function claim(context: Context, player: Walker, request: ClaimRequest): P
   if (player.isMinor === true) {
     return (await findOwn(context, request.envelopeId, player)) ?? refuse('minors_mode', { reason: 'cash' })
   }
+  // What is asked on the way can only end in the same win.
+  const own = context.memory.win(request.envelopeId, player.id)
+  if (own !== undefined) return { status: 'claimed', claim: own }
   const approached = await approachEnvelope(context, player, { request, purpose: 'claim' })
   if (approached.status !== 'within_reach') return approached
   const { envelope, cell } = approached

@@ -23,7 +23,7 @@ import { createMemory, type Memory } from './memory.ts'
 import type { Claim, ClaimRecord } from './record.ts'
 import { partitionOf } from './reservation.ts'
 import { createReveal, type Revealed, type RevealVerb } from './reveal.ts'
-import { createSettle, isMarked, type Settle, type Settled, type SettledBatch } from './settle.ts'
+import { createSettle, isMarked, listEnded, type Settle, type Settled, type SettledBatch } from './settle.ts'
 import type { WinLimits } from './win-limits.ts'
 import { createSettleQueue } from './settle-queue.ts'
 import {
@@ -85,6 +85,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
   const nowMs = () => clock.nowMs()
   const onLateWin = (claim: Claim) => announceLateWin(announcer, claim)
   const background = createBackground(log)
+  const tell = tellAll(ports)
   const settle = createSettle({
     ...{ record, budgets },
     isRowError: ports.isRowError,
@@ -92,7 +93,10 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     winLimits: ports.winLimits,
     nowMs,
     reach,
-    onSettled: tellAll(ports),
+    onSettled: batch => {
+      tell(batch)
+      listEnded(batch).forEach(envelopeId => grab.noteEnd(envelopeId))
+    },
   })
   const memory = createMemory({
     record,
@@ -100,7 +104,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     onEnd: envelopeId => background.run(gate.retire(envelopeId), 'the gate of an ended envelope stays'),
   })
   const queue = createSettleQueue({
-    settle: settleAndMark(settle, { gate, background, reach }),
+    settle: settleAndMark(settle, { gate, memory, background, reach }),
     clock,
     isOutage: ports.isOutage,
     onOutage: error => log.error({ err: error }, 'settlement waits for PostgreSQL'),
@@ -119,7 +123,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
   })
   const claim = createClaim({
     ...approach,
-    grab,
+    grab: grab.grab,
     onLateWin,
     inBackground: background.run,
     reach,
@@ -176,14 +180,14 @@ function createApproach<T>(
   }
 }
 
+type MarkPorts = { gate: ClaimGate; memory: Memory; background: Background; reach: Reach }
+
 /** Marks follow the commit; no answer waits for them, and the sweeper repeats those that fail. */
-function settleAndMark(
-  settle: Settle,
-  { gate, background, reach }: { gate: ClaimGate; background: Background; reach: Reach },
-): Settle {
+function settleAndMark(settle: Settle, { gate, memory, background, reach }: MarkPorts): Settle {
   return async reservations => {
     const outcomes = await settle(reservations)
     reach('after-commit-before-mark')
+    for (const outcome of outcomes) if ('claim' in outcome) memory.rememberWin(outcome.claim)
     const recorded = reservations.filter((reservation, i) => isMarked(reservation, outcomes[i] as Settled))
     const marked = gate.mark(recorded).then(() => reach('after-mark'))
     background.run(marked, 'settled wins are not marked yet')

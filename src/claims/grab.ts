@@ -2,6 +2,7 @@
  * From "you stand there" to a share, or to the reason why not: reserve in Redis, settle in PostgreSQL, and wherever the
  * two disagree believe PostgreSQL and bring Redis in line. Every path through here ends; every round is counted.
  */
+import { LRUCache } from 'lru-cache'
 import { type Ask, createBatcher } from '#platform/batch.ts'
 import type { Clock } from '#platform/clock.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
@@ -41,12 +42,16 @@ export type GrabPorts<T> = {
 
 export type Grab = (player: { id: string }, envelope: ClaimableEnvelope, waits?: Waits) => Promise<Grabbed>
 
+/** `noteEnd`: the last share was settled here, so whoever waits for news of it need not wait any longer. */
+export type Grabs = { grab: Grab; noteEnd: (envelopeId: string) => void }
+
 const rounds = 8
 export const tryAgain = refuse('try_again', { retryAfterMs: 500 })
 const overloaded = refuse('unavailable', { retryAfterMs: 2_000 })
 const softEmptyWaitMs = 60
 const lockWaitMs = { least: 20, most: 80 }
 const rebuildsAtOnce = 3
+const endsRemembered = 1_000
 
 /** What the next round starts from: the row as read last, or the final word. */
 type Step = { next: ClaimableEnvelope } | { done: Grabbed }
@@ -57,29 +62,40 @@ type Context<T> = GrabPorts<T> & {
   takeTurn: Ask<() => Promise<void>, void>
   rebuilding: Map<string, Promise<unknown>>
   rereading: Map<string, Promise<ClaimableEnvelope | undefined>>
+  waking: Map<string, () => void>
+  /** Those that ended here lately: a verdict from before is nothing to wait over. */
+  ended: LRUCache<string, true>
 }
 
-export function createGrab<T>(ports: GrabPorts<T>): Grab {
+export function createGrab<T>(ports: GrabPorts<T>): Grabs {
   const takeTurn = createBatcher<() => Promise<void>, void>({
     maxSize: 1,
     concurrency: rebuildsAtOnce,
     run: async works => Promise.all(works.map(work => work())),
   })
-  const context: Context<T> = { ...ports, takeTurn, rebuilding: new Map(), rereading: new Map() }
-  return async (player, envelope, waits) => {
-    let current = envelope
-    for (let round = 0; round < rounds; round++) {
-      if (ports.queue.isFull()) return overloaded
-      const { id: envelopeId, epoch } = current
-      ports.reach('before-reserve')
-      const asked = ports.reserve({ envelopeId, playerId: player.id, epoch })
-      const verdict = await timed(waits, 'redis', asked)
-      ports.reach('after-reserve')
-      const step = await timed(waits, 'pg', follow(context, verdict, current))
-      if ('done' in step) return step.done
-      current = step.next
-    }
-    return tryAgain
+  const shared = { rebuilding: new Map(), rereading: new Map(), waking: new Map() }
+  const ended = new LRUCache<string, true>({ max: endsRemembered })
+  const context: Context<T> = { ...ports, takeTurn, ...shared, ended }
+  return {
+    noteEnd(envelopeId) {
+      ended.set(envelopeId, true)
+      context.waking.get(envelopeId)?.()
+    },
+    async grab(player, envelope, waits) {
+      let current = envelope
+      for (let round = 0; round < rounds; round++) {
+        if (ports.queue.isFull()) return overloaded
+        const { id: envelopeId, epoch } = current
+        ports.reach('before-reserve')
+        const asked = ports.reserve({ envelopeId, playerId: player.id, epoch })
+        const verdict = await timed(waits, 'redis', asked)
+        ports.reach('after-reserve')
+        const step = await timed(waits, 'pg', follow(context, verdict, current))
+        if ('done' in step) return step.done
+        current = step.next
+      }
+      return tryAgain
+    },
   }
 }
 
@@ -114,7 +130,8 @@ async function follow<T>(
       return isOver ? { done: tryAgain } : rebuild(context, envelope, envelope.epoch)
     }
     case 'soft_empty': {
-      const fresh = await reread(context, envelope.id, softEmptyWaitMs)
+      const isOver = context.ended.has(envelope.id)
+      const fresh = await reread(context, envelope.id, isOver ? 0 : softEmptyWaitMs)
       // Somebody's win is being settled: whether it was the last share is for the row to say.
       return isSame(fresh, envelope) ? { done: tryAgain } : conclude(fresh)
     }
@@ -128,12 +145,23 @@ const isSame = (fresh: ClaimableEnvelope | undefined, known: ClaimableEnvelope):
   fresh?.state === 'live' && fresh.epoch === known.epoch
 
 /** The losers of a rush share one wait and one reading of the row. */
-function reread<T>({ rereading, memory, clock }: Context<T>, envelopeId: string, waitMs: number) {
-  return shareWork(rereading, envelopeId, async () => {
-    if (waitMs > 0) await clock.sleep(waitMs)
-    return memory.refresh(envelopeId)
+function reread<T>(context: Context<T>, envelopeId: string, waitMs: number) {
+  return shareWork(context.rereading, envelopeId, async () => {
+    if (waitMs > 0) await sleepOrWake(context, envelopeId, waitMs)
+    return context.memory.refresh(envelopeId)
   })
 }
+
+const sleepOrWake = <T>({ waking, clock }: Context<T>, envelopeId: string, waitMs: number): Promise<void> =>
+  new Promise(resolve => {
+    const end = () => {
+      cancel()
+      waking.delete(envelopeId)
+      resolve()
+    }
+    const cancel = clock.after(waitMs, end)
+    waking.set(envelopeId, end)
+  })
 
 /** Where a row that is read again leads: on, or to the end. */
 function conclude(envelope: ClaimableEnvelope | undefined): Step {

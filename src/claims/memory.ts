@@ -1,7 +1,7 @@
 /**
  * What one server remembers of envelopes, so that a rush does not ask PostgreSQL the same thing a thousand times: the
- * rows of envelopes in play, and, for those that ended, who won. "Ended" is final, so that memory is never wrong; a row
- * in play is read again whenever the gate disagrees with it.
+ * rows of envelopes in play, the wins that were settled here, and, for envelopes that ended, who won. A win and "ended"
+ * are final, so that memory is never wrong; a row in play is read again whenever the gate disagrees with it.
  */
 import { LRUCache } from 'lru-cache'
 import { createBatcher } from '#platform/batch.ts'
@@ -17,6 +17,7 @@ export const memoryLimits = {
   envelopeMs: 10_000,
   endedBytes: 64 * 2 ** 20,
   bytesPerWinner: 300,
+  wins: 20_000,
   lookups: 500,
 }
 
@@ -30,6 +31,10 @@ export type Memory = {
   ended(id: string): Ended | undefined
   /** Keeps that an envelope has ended, with its winners as they are on record. */
   rememberEnd(id: string, reason: EndedState): Promise<Ended>
+  /** The player's win, if this server knows of one, without asking anybody. */
+  win(envelopeId: string, playerId: string): Claim | undefined
+  /** Keeps a claim that is on record. */
+  rememberWin(claim: Claim): void
   /** The player's own claim on record. */
   ownClaim(envelopeId: string, playerId: string): Promise<Claim | undefined>
 }
@@ -56,6 +61,7 @@ export function createMemory({ record, clock, onEnd }: MemoryPorts): Memory {
     maxSize: memoryLimits.endedBytes,
     sizeCalculation: ({ winners }) => memoryLimits.bytesPerWinner * (winners.size + 1),
   })
+  const wins = new LRUCache<string, Claim>({ maxSize: memoryLimits.wins, sizeCalculation: () => 1 })
   const reading = new Map<string, Promise<ClaimableEnvelope | undefined>>()
   const loading = new Map<string, Promise<Ended>>()
 
@@ -99,7 +105,10 @@ export function createMemory({ record, clock, onEnd }: MemoryPorts): Memory {
         onEnd(id)
         return ended
       }),
-    ownClaim: (envelopeId, playerId) => findClaim({ envelopeId, playerId }),
+    win: (envelopeId, playerId) => wins.get(`${envelopeId}:${playerId}`),
+    rememberWin: claim => void wins.set(`${claim.envelopeId}:${claim.playerId}`, claim),
+    ownClaim: async (envelopeId, playerId) =>
+      wins.get(`${envelopeId}:${playerId}`) ?? findClaim({ envelopeId, playerId }),
   }
 }
 

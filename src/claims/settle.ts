@@ -28,6 +28,13 @@ export const isMarked = (reservation: Reservation, outcome: Settled): boolean =>
 /** What a commit changed, for those who tell the players. */
 export type SettledBatch = { claims: readonly Claim[]; envelopes: readonly LockedEnvelope[] }
 
+/** Envelopes that have no share left after it. */
+export function listEnded({ claims, envelopes }: SettledBatch): string[] {
+  const left = new Map(envelopes.map(({ id, shareCount, claimedShares }) => [id, shareCount - claimedShares]))
+  for (const { envelopeId } of claims) left.set(envelopeId, (left.get(envelopeId) ?? 0) - 1)
+  return [...left].filter(([, shares]) => shares === 0).map(([id]) => id)
+}
+
 export type SettlePorts<T> = {
   record: ClaimRecord<T>
   budgets: PayoutGuard<T>
@@ -76,6 +83,7 @@ async function settleTogether<T>(
   const { record, budgets, winLimits, reach } = ports
   reach('before-settle')
   const nowMs = ports.nowMs()
+  const claimIds = reservations.map(({ envelopeId, playerId }) => claimIdOf(envelopeId, playerId))
   const { verdicts, claims, envelopes, over, hasFrozen } = await record.transact(async tx => {
     const ids = [...new Set(reservations.map(r => r.envelopeId))]
     const locked = await record.lockEnvelopes(tx, ids)
@@ -83,7 +91,7 @@ async function settleTogether<T>(
     const playerIds = [...new Set(reservations.map(r => r.playerId))]
     const banned = (await ports.findBanned?.(tx, playerIds)) ?? new Set<string>()
     const { claims: existing, stopped } = await record.findRivals(tx, reservations)
-    const judged = judgeAll(reservations, { rules, locked, existing, stopped, banned, nowMs })
+    const judged = judgeAll(reservations, { claimIds, rules, locked, existing, stopped, banned, nowMs })
     const within = { locked, nowMs, isLate: rules.isLate }
     const limited = await keepWithinLimits(winLimits, tx, judged.due, within)
     const { due, hasFrozen } = await keepWithinCaps(ports, tx, limited.due, within)
@@ -100,10 +108,12 @@ async function settleTogether<T>(
   })
   if (hasFrozen) budgets.onFrozen()
   if (claims.length > 0) ports.onSettled({ claims, envelopes })
-  return conclude(reservations, verdicts, { claims, over })
+  return conclude(claimIds, verdicts, { claims, over })
 }
 
 type Situation = {
+  /** In the order of the reservations. */
+  claimIds: readonly string[]
   rules: Pick<SettleRules<never>, 'judge' | 'claimedAtMs'>
   locked: readonly LockedEnvelope[]
   existing: readonly Claim[]
@@ -115,15 +125,15 @@ type Situation = {
 /** Verdicts in order; a batch may hold one player or one share twice, and the later of them loses to the earlier. */
 function judgeAll(
   reservations: readonly Reservation[],
-  { rules, locked, existing, stopped, banned, nowMs }: Situation,
+  { claimIds, rules, locked, existing, stopped, banned, nowMs }: Situation,
 ): { verdicts: Verdict[]; due: UnsettledClaim[] } {
   const envelopes = new Map(locked.map(e => [e.id, e]))
   const byPlayer = new Map(existing.map(c => [`${c.envelopeId}:${c.playerId}`, c]))
   const byShare = new Map<string, unknown>(existing.map(c => [`${c.envelopeId}:${c.shareNo}`, c]))
   const due = new Map<string, UnsettledClaim>()
-  const verdicts = reservations.map(reservation => {
+  const verdicts = reservations.map((reservation, i) => {
     const { envelopeId, playerId, shareNo } = reservation
-    const id = claimIdOf(envelopeId, playerId)
+    const id = claimIds[i] as string
     if (due.has(id)) return { status: 'due' as const }
     const verdict = rules.judge(reservation, envelopes.get(envelopeId), {
       byPlayer,
@@ -142,15 +152,14 @@ function judgeAll(
 }
 
 function conclude(
-  reservations: readonly Reservation[],
+  claimIds: readonly string[],
   verdicts: readonly Verdict[],
   { claims, over }: { claims: readonly Claim[]; over: ReadonlySet<string> },
 ) {
   const recorded = new Map(claims.map(c => [c.id, c]))
-  return reservations.map((reservation, i): Settled => {
+  return claimIds.map((id, i): Settled => {
     const verdict = verdicts[i] as Verdict
     if (verdict.status !== 'due') return verdict
-    const id = claimIdOf(reservation.envelopeId, reservation.playerId)
     if (over.has(id)) return { status: 'over_limit' }
     const claim = recorded.get(id)
     // What was due and is not recorded did not fit under a cap.

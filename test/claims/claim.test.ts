@@ -46,6 +46,16 @@ t.test('claims', async t => {
     t.equal(await balanceOf(player.id), win.amountMinor, 'paid once')
   })
 
+  scene('a win that is told again is no try, and moves nobody', async () => {
+    const { id } = await hideWell(hider, { total: { amountMinor: '2', currency: 'CNY' }, shares: 2 })
+    const player = await createPlayer({ minor: 0n })
+    const win = winOf(await claim(player, id))
+    await server.drain()
+    const before = await stage.standingOf(player)
+    t.same(winOf(await claim(player, id, { at: far })), win)
+    t.same(await stage.standingOf(player), before)
+  })
+
   scene(
     'a ban and a claim take turns: who is banned first wins nothing, and the share stays in play',
     async t => {

@@ -1,0 +1,58 @@
+/** How long losers wait for the word of the record: no longer than until this server has settled the last share. */
+import t from 'tap'
+import { createGrab, type GrabPorts } from '../../src/claims/grab.ts'
+import type { ClaimableEnvelope } from '../../src/claims/record.ts'
+import { createManualClock, settle as settleDown } from '../realtime/manual-clock.ts'
+
+/** Everything was reserved, and the row says `state`. */
+function openGrab() {
+  const clock = createManualClock()
+  const row = { id: 'e', epoch: 1, state: 'live', opensAtMs: 0, expiresAtMs: Infinity } as ClaimableEnvelope
+  let readings = 0
+  const refresh = async () => {
+    readings++
+    return { ...row }
+  }
+  const grabs = createGrab({
+    ...{ clock, reach: () => {}, memory: { refresh }, queue: { isFull: () => false } },
+    reserve: async () => ({ status: 'soft_empty' }),
+  } as unknown as GrabPorts<unknown>)
+  const end = () => {
+    row.state = 'empty'
+    grabs.noteEnd('e')
+  }
+  return {
+    clock,
+    end,
+    grab: () => grabs.grab({ id: 'p' }, { ...row, state: 'live' }),
+    readings: () => readings,
+  }
+}
+
+t.test('losers wait for the last settlement, together, and are woken by it', async t => {
+  const { grab, end, readings, clock } = openGrab()
+  const losers = Promise.all([grab(), grab(), grab()])
+  await settleDown()
+  t.equal(readings(), 0, 'nothing is asked meanwhile')
+  end()
+  const ended = { status: 'ended', reason: 'empty' }
+  t.same(await losers, [ended, ended, ended])
+  t.equal(readings(), 1)
+  t.equal(clock.timersLeft(), 0)
+})
+
+t.test('a verdict from before the last settlement that comes after it is not waited over', async t => {
+  const { grab, end } = openGrab()
+  end()
+  t.same(await grab(), { status: 'ended', reason: 'empty' })
+})
+
+t.test('where nothing is heard the row is read after 60 ms, and whoever has to, asks again', async t => {
+  const { grab, clock, readings } = openGrab()
+  const loser = grab()
+  await settleDown()
+  await clock.pass(59)
+  t.equal(readings(), 0)
+  await clock.pass(1)
+  t.match(await loser, { code: 'try_again' })
+})
