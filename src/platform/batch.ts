@@ -50,3 +50,16 @@ export function createBatcher<Q, A>({ maxSize, concurrency, run }: BatchOptions<
       schedule()
     })
 }
+
+/** Hands over together what was put in during one turn of the event loop, at its end. */
+export function createGathering<Item>(handOver: (items: readonly Item[]) => void): (item: Item) => void {
+  let items: Item[] = []
+  function leave(): void {
+    const gathered = items
+    items = []
+    handOver(gathered)
+  }
+  return item => {
+    if (items.push(item) === 1) setImmediate(leave)
+  }
+}

@@ -5,10 +5,11 @@
  */
 import type { Redis } from 'ioredis'
 import { LRUCache } from 'lru-cache'
+import { createGathering } from '#platform/batch.ts'
 import { Unavailable } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
 import { loadScript, type ScriptRunner } from '#platform/redis.ts'
-import type { Owner, Standing, StandingStore } from './standing.ts'
+import type { Judged, Owner, Standing, StandingStore } from './standing.ts'
 
 const replace = loadScript(import.meta.url, 'replace')
 
@@ -16,53 +17,137 @@ const replace = loadScript(import.meta.url, 'replace')
 const ttlMs = 26 * 3_600_000
 const attempts = 32
 const rememberedStandings = 20_000
+/** Standings whose keys may be named in one call, in a cluster, too. */
+const partitions = 16
+/** So many are replaced while Redis does nothing else: well under a millisecond. */
+const mostAtOnce = 200
 
 /** A standing that is nowhere has the empty version. */
 type Version = { version: string; standing: Standing | undefined }
 
 const nowhere: Version = { version: '', standing: undefined }
 
-export function createStandingStore(ports: {
+type StorePorts = {
   redis: Redis
   runner: ScriptRunner
   prefix: string
   /** Of this server alone. */
   random: Pick<Random, 'bytes'>
-}): StandingStore {
-  const { redis, runner, prefix, random } = ports
+}
+
+/** One standing to be replaced, and who wants to hear whether it was. */
+type Writing = {
+  key: string
+  known: Version
+  next: { version: string; standing: Standing }
+  onDone: (isReplaced: boolean) => void
+  onFault: (error: unknown) => void
+}
+
+type Update<A> = { fresh: () => Promise<Standing>; change: (standing: Standing) => Judged<A> }
+
+export function createStandingStore({ redis, runner, prefix, random }: StorePorts): StandingStore {
   const seen = new LRUCache<string, Version>({ max: rememberedStandings })
-  const keyOf = ({ kind, id }: Owner) => `${prefix}${kind === 'account' ? 'p' : 'd'}:{${id}}`
   const writer = Buffer.from(random.bytes(9)).toString('base64url')
   let writings = 0
 
+  const write = createGathering<Writing>(writings => {
+    for (const those of groupByPartition(writings)) void replaceAll(runner, seen, those)
+  })
+  const versionOf = (standing: Standing) => ({
+    version: `${writer}${(++writings).toString(36)}`,
+    standing,
+  })
+
+  /** Whatever is there by now is judged, until nobody else was faster. */
+  async function keepTrying<A>(key: string, { fresh, change }: Update<A>): Promise<A> {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const known = seen.get(key) ?? parseVersion(await redis.get(key))
+      const { standing, answer } = change(known.standing ?? (await fresh()))
+      if (standing === known.standing) return answer
+      const isReplaced = await new Promise<boolean>((onDone, onFault) =>
+        write({ key, known, next: versionOf(standing), onDone, onFault }),
+      )
+      if (isReplaced) return answer
+    }
+    throw new Unavailable('a standing changed too often', { retryAfterMs: 100 })
+  }
+
   return {
-    async update(owner, fresh, change) {
-      const key = keyOf(owner)
-      for (let attempt = 0; attempt < attempts; attempt++) {
-        const known = seen.get(key) ?? parseVersion(await redis.get(key))
-        const current = known.standing ?? (await fresh())
-        const { standing, answer } = change(current)
-        if (standing === known.standing) return answer
-        const version = `${writer}${(++writings).toString(36)}`
-        const args = [known.version, version, JSON.stringify(standing), ttlMs]
-        const reply = (await runner.run(replace, [key], args)) as [string, string?]
-        if (reply[0] === 'REPLACED') {
-          seen.set(key, { version, standing })
-          return answer
-        }
-        if (reply[1]) seen.set(key, parseVersion(reply[1]))
-        else seen.delete(key)
-      }
-      throw new Unavailable('a standing changed too often', { retryAfterMs: 100 })
+    update(owner, fresh, change) {
+      const key = standingKey(prefix, owner)
+      const known = seen.get(key)
+      if (known?.standing === undefined) return keepTrying(key, { fresh, change })
+      // The usual way, without a promise more than it needs: everybody who walks comes by here each second.
+      const { standing, answer } = change(known.standing)
+      if (standing === known.standing) return Promise.resolve(answer)
+      return new Promise((resolve, reject) => {
+        const onDone = (isReplaced: boolean) =>
+          resolve(isReplaced ? answer : keepTrying(key, { fresh, change }))
+        write({ key, known, next: versionOf(standing), onDone, onFault: reject })
+      })
     },
 
     async read(owner) {
-      const key = keyOf(owner)
+      const key = standingKey(prefix, owner)
       const found = parseVersion(await redis.get(key))
       if (found.standing !== undefined) seen.set(key, found)
       return found.standing
     },
   }
+}
+
+/** What is written in one turn of the event loop is one call for each partition, or some. */
+function* groupByPartition(writings: readonly Writing[]): Iterable<Writing[]> {
+  const groups = new Map<string, Writing[]>()
+  for (const writing of writings) {
+    const tag = tagOf(writing.key)
+    const group = groups.get(tag)
+    if (group === undefined) groups.set(tag, [writing])
+    else group.push(writing)
+  }
+  for (const group of groups.values()) {
+    for (let from = 0; from < group.length; from += mostAtOnce) yield group.slice(from, from + mostAtOnce)
+  }
+}
+
+async function replaceAll(
+  runner: ScriptRunner,
+  seen: LRUCache<string, Version>,
+  writings: readonly Writing[],
+): Promise<void> {
+  const keys: string[] = []
+  const args: (string | number)[] = [ttlMs]
+  for (const { key, known, next } of writings) {
+    keys.push(key)
+    args.push(known.version, next.version, JSON.stringify(next.standing))
+  }
+  try {
+    const changed = (await runner.run(replace, keys, args)) as (string | number)[]
+    const current = new Map<number, string>()
+    for (let i = 0; i < changed.length; i += 2) current.set(changed[i] as number, changed[i + 1] as string)
+    for (const [i, { key, next, onDone }] of writings.entries()) {
+      const text = current.get(i + 1)
+      if (text === undefined) seen.set(key, next)
+      else if (text === '') seen.delete(key)
+      else seen.set(key, parseVersion(text))
+      onDone(text === undefined)
+    }
+  } catch (error) {
+    for (const { onFault } of writings) onFault(error)
+  }
+}
+
+/** Tagged by partition, so that those of one can be replaced together. */
+export const standingKey = (prefix: string, { kind, id }: Owner): string =>
+  `${prefix}${kind === 'account' ? 'p' : 'd'}:{${partitionOf(id)}}:${id}`
+
+const tagOf = (key: string): string => key.slice(0, key.indexOf('}'))
+
+function partitionOf(id: string): number {
+  let sum = 0
+  for (let at = 0; at < id.length; at++) sum = (31 * sum + id.charCodeAt(at)) | 0
+  return (sum >>> 0) % partitions
 }
 
 function parseVersion(text: string | null): Version {

@@ -11,11 +11,12 @@ import { describeRefusal } from './error-frame.ts'
 import { createFloodGuard } from './flood.ts'
 import { parseFrame } from './frames.ts'
 import { createReception, type ReceptionPorts } from './reception.ts'
+import type { SessionFrame } from './session.ts'
 import type { Authenticate } from './vigil.ts'
 
 export type Dialogue = {
   /** One text frame; `undefined` stands for a binary one. */
-  hear(text: string | undefined): Promise<void>
+  hear(text: string | undefined): Promise<void> | void
   /** A control frame counts like any other, and says nothing. */
   hearControl(): void
   /** The socket is gone, with this code of the client's. */
@@ -62,8 +63,13 @@ export function openDialogue(
     await reception.admit({ token: credential, device }, { ref, resume })
   }
 
-  async function answer(frame: ClientFrame): Promise<void> {
+  function answer(frame: ClientFrame): Promise<void> | void {
     if (frame.type === 'hello') return greet(frame)
+    const session = reception.openSession()
+    return session === undefined ? answerLater(frame) : session.receive(frame)
+  }
+
+  async function answerLater(frame: SessionFrame): Promise<void> {
     const session = await reception.session()
     if (session === undefined) return tell(refuse('unauthorized'), frame.id)
     await session.receive(frame)
@@ -72,15 +78,15 @@ export function openDialogue(
   if (handshakeToken !== undefined) void reception.admit({ token: handshakeToken })
 
   return {
-    async hear(text) {
-      if (!isAdmitted()) return
+    hear(text) {
+      if (!isAdmitted()) return undefined
       const parsed = text === undefined ? { status: 'not_json' as const } : parseFrame(text)
       if (parsed.status === 'frame') return answer(parsed.frame)
       if (parsed.status === 'bad_frame') {
         return tell(refuse('bad_frame', { errors: parsed.errors }), parsed.ref)
       }
       tell(badFrame('', 'frames are JSON text'))
-      connection.close(closeCodes.badFrame, 'frames are JSON text')
+      return connection.close(closeCodes.badFrame, 'frames are JSON text')
     },
     hearControl: () => void isAdmitted(),
     end: reception.end,

@@ -41,7 +41,7 @@ export type HubPorts = {
 /** One client, as the WebSocket brings it. */
 export type Visitor = {
   /** Answers one text frame; `undefined` stands for a binary one. */
-  hear(text: string | undefined): Promise<void>
+  hear(text: string | undefined): Promise<void> | void
   ping(): void
   pong(): void
   /** The socket is gone, with this code of the client's. */

@@ -37,6 +37,8 @@ export type Reception = {
   admit(credential: Credential, wish?: Wish): Promise<Session | undefined>
   /** The session, when it is open or about to be. */
   session(): Promise<Session | undefined>
+  /** The session, where it is open: nobody has to wait for it then. */
+  openSession(): Session | undefined
   timeScale(): number
   /** The socket is gone, with this code of the client's. */
   end(code: number): void
@@ -69,6 +71,7 @@ export function createReception(
 ): Reception {
   let player: PlayerCaller | undefined
   let opening: Promise<Session | undefined> = Promise.resolve(undefined)
+  let opened: Session | undefined
   let isEnded = false
   const vigil = keepVigil(connection, authenticate, ports)
 
@@ -115,10 +118,13 @@ export function createReception(
 
   return {
     admit(credential, wish = {}) {
-      opening = opening.then(known => known ?? open(credential, wish).catch(e => explain(e, wish.ref)))
+      opening = opening
+        .then(known => known ?? open(credential, wish).catch(e => explain(e, wish.ref)))
+        .then(session => (opened = session))
       return opening
     },
     session: () => opening,
+    openSession: () => opened,
     timeScale: () => player?.timeScale ?? 1,
     end(code) {
       isEnded = true

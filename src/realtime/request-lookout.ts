@@ -81,7 +81,7 @@ export function createRequestLookout(
   { playerId, line, tickMs }: { playerId: string; line: Line; tickMs: number },
   { nearby, requestCrowd, ticker }: RequestLookoutPorts,
 ): RequestLookout {
-  const ticking: Ticking = { tickMs, tick, send: line.release }
+  const ticking: Ticking = { tickMs, tick, send: () => line.release() }
   let watching: Watching | undefined
   /** Of who watches. */
   let view: RequestView | undefined

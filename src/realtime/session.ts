@@ -15,17 +15,17 @@ import type {
 import type { Fix } from '#protocol/scalars.ts'
 import type { ClientFrame } from '#protocol/ws/client.ts'
 import { closeCodes } from '#protocol/ws/frame.ts'
-import { refusalOf } from '#platform/faults.ts'
-import { isRefusal, type Refusal } from '#platform/problem.ts'
+import type { Refusal } from '#platform/problem.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { MoveAnswer } from '../positions/positions.ts'
 import type { PlayerFrame } from './announcer.ts'
+import { type Answer, createAnswering, dutyOf, serverTimeOf } from './answering.ts'
 import type { Connection } from './connection.ts'
-import { describeRefusal, refer } from './error-frame.ts'
-import { createLine, type Line } from './line.ts'
-import { createLookout, type Lookout, type LookoutPorts } from './lookout.ts'
-import { createTalk, type Talk, type TalkPorts } from './talk.ts'
+import { refer } from './error-frame.ts'
+import { createLine } from './line.ts'
+import { createLookout, type LookoutPorts } from './lookout.ts'
+import { createTalk, type TalkPorts } from './talk.ts'
 import {
   createRequestLookout,
   type RequestLookout,
@@ -60,7 +60,6 @@ export type SessionPorts = LookoutPorts &
 
 /** What a client says once the session is open. */
 export type SessionFrame = Exclude<ClientFrame, { type: 'hello' }>
-type WatchFrame = Extract<ClientFrame, { type: 'watch' }>
 
 export type Session = {
   readonly id: string
@@ -71,7 +70,7 @@ export type Session = {
   /** The player stands in this res-12 cell, as far as we know. */
   place(cell: Cell): void
   /** Answers one frame; a fault becomes an `error` frame and is logged. */
-  receive(frame: SessionFrame): Promise<void>
+  receive: Answer
   /** A frame for this player, from wherever it happened; `json` is the same, serialised. */
   deliver(frame: PlayerFrame, json: string): void
   leadsTo(connection: Connection): boolean
@@ -97,18 +96,17 @@ export type Opening = {
 export function createSession(opening: Opening, ports: SessionPorts): Session {
   const { id, player, connection, claimedIds } = opening
   const line = createLine(connection)
-  const lookout = createLookout({ player, line, claimedIds: new Set(claimedIds) }, ports)
+  const lookout = createLookout({ player, line, claimedIds }, ports)
   const requests = createRequestLookout({ playerId: player.id, line, tickMs: lookout.tickMs }, ports)
   follow(requests, opening.duty)
-  const serverTime = () => new Date(ports.clock.nowMs()).toISOString()
   const talk = createTalk({ player, line }, ports)
-  const answer = createAnswering({ player, line, lookout, requests, talk, serverTime }, ports)
+  const answer = createAnswering({ player, line, lookout, requests, talk }, ports)
   const describe = (ref: string | undefined) => ({
     type: 'welcome' as const,
     ...refer(ref),
     sessionId: id,
     playerId: player.id,
-    serverTime: serverTime(),
+    serverTime: serverTimeOf(ports),
     limits: limitsOf(player, lookout.tickMs),
   })
 
@@ -129,8 +127,8 @@ export function createSession(opening: Opening, ports: SessionPorts): Session {
       const { isOnDuty: serviceRequests, ...watching } = opening.duty
       if (serviceRequests) line.send({ type: 'watching', serviceRequests, ...watching })
     },
-    leadsTo: line.leadsTo,
-    cut: line.cut,
+    leadsTo: another => line.leadsTo(another),
+    cut: () => line.cut(),
     resume(next, seq, ref) {
       const openingOf = (frames: number) => ({ seq, ...describe(ref), resumed: { frames } })
       const hasResumed = line.resume(next, seq, openingOf)
@@ -138,15 +136,7 @@ export function createSession(opening: Opening, ports: SessionPorts): Session {
       if (hasResumed) requests.wake()
       return hasResumed
     },
-    async receive(frame) {
-      try {
-        await answer(frame)
-      } catch (error) {
-        const refusal = refusalOf(error as Error)
-        ports.log.error({ err: error, code: refusal.code, frame: frame.type }, 'a frame failed')
-        line.send(describeRefusal(refusal, frame.id, ports))
-      }
-    },
+    receive: answer,
     deliver(frame, json) {
       if (talk.isEcho(frame)) return
       if (frame.type === 'watching' && !follow(requests, dutyOf(frame))) return
@@ -161,94 +151,6 @@ export function createSession(opening: Opening, ports: SessionPorts): Session {
     },
   }
 }
-
-type Standing = {
-  player: PlayerCaller
-  line: Line
-  lookout: Lookout
-  requests: RequestLookout
-  talk: Talk
-  serverTime: () => string
-}
-
-/** Answers one frame after the other as they come, fixes in their order; throws what is a fault of ours. */
-function createAnswering(
-  { player, line, lookout, requests, talk, serverTime }: Standing,
-  ports: SessionPorts,
-): (frame: SessionFrame) => Promise<void> {
-  const [moves, watches] = [createTurns(), createTurns()]
-
-  async function move(ref: string | undefined, fix: Fix): Promise<void> {
-    const answer = await ports.positions.move(player, fix)
-    if (answer.status === 'accepted') {
-      for (const watcher of [lookout, requests]) {
-        watcher.pause(answer.paused !== undefined)
-        watcher.place(answer.cell)
-      }
-    }
-    lookout.acknowledge({ type: 'position.ack', ...refer(ref), ...describeMove(answer) })
-  }
-
-  async function claim(ref: string | undefined, request: ClaimRequest): Promise<void> {
-    const answer = await ports.claims.claim(player, request)
-    if (isRefusal(answer)) return line.send(describeRefusal(answer, ref, ports))
-    line.send({ type: 'claim.result', ...refer(ref), result: answer.body })
-    if (answer.status === 200) lookout.addClaimed(answer.body.envelopeId)
-  }
-
-  async function reveal(ref: string | undefined, request: RevealRequest): Promise<void> {
-    const answer = await ports.claims.reveal(player, request)
-    if (isRefusal(answer)) return line.send(describeRefusal(answer, ref, ports))
-    line.send({ type: 'reveal.result', ...refer(ref), result: answer.body })
-  }
-
-  /** Kept first; then here, from its beginning whatever was told before. The player's other sessions follow. */
-  async function watch(ref: string | undefined, duty: Duty): Promise<void> {
-    const set = await ports.duties.set(player, duty)
-    if (isRefusal(set)) return line.send(describeRefusal(set, ref, ports))
-    const { isOnDuty: serviceRequests, ...watching } = duty
-    line.send({ type: 'watching', ...refer(ref), serviceRequests, ...watching })
-    requests.watch(serviceRequests ? watching : undefined)
-  }
-
-  return async frame => {
-    switch (frame.type) {
-      case 'position':
-        // The order of fixes is what their plausibility is judged by.
-        return moves(() => move(frame.id, frame.fix))
-      case 'reveal': {
-        const { type: _, id, ...request } = frame
-        return reveal(id, request)
-      }
-      case 'claim': {
-        const { type: _, id, ...request } = frame
-        return claim(id, request)
-      }
-      case 'watch':
-        return watches(() => watch(frame.id, dutyOf(frame)))
-      case 'chat.send':
-      case 'chat.read':
-        return talk.answer(frame)
-      case 'ping':
-        return line.send({ type: 'pong', ...refer(frame.id), serverTime: serverTime() })
-    }
-  }
-}
-
-/** One after the other, as they come; what fails does not stop the next. */
-function createTurns(): (work: () => Promise<void>) => Promise<void> {
-  let last: Promise<void> = Promise.resolve()
-  return work => {
-    const done = last.then(work)
-    last = done.catch(() => undefined)
-    return done
-  }
-}
-
-const dutyOf = ({ serviceRequests, category }: Pick<WatchFrame, 'serviceRequests' | 'category'>): Duty => ({
-  isOnDuty: serviceRequests,
-  ...(serviceRequests && category !== undefined && { category }),
-})
 
 /** Whether it was otherwise before. */
 function follow(requests: RequestLookout, { isOnDuty, ...wanted }: Duty): boolean {
@@ -275,9 +177,4 @@ function limitsOf({ timeScale }: PlayerCaller, tickMs: number) {
     tickMs,
     publishRadiusM: limits.envelope.publishRadiusM,
   }
-}
-
-function describeMove(answer: MoveAnswer) {
-  if (answer.status === 'ignored') return { accepted: false, reason: answer.reason }
-  return { accepted: true, ...(answer.paused !== undefined && { paused: answer.paused }) }
 }

@@ -113,7 +113,7 @@ function talk(
   }
   const guard = (handle: () => void | Promise<void>) => {
     try {
-      Promise.resolve(handle()).catch(fail)
+      handle()?.catch(fail)
     } catch (error) {
       fail(error)
     }

@@ -13,8 +13,8 @@ import { judgeEntry } from '../../src/positions/entry.ts'
 import type { Walker } from '../../src/positions/judging.ts'
 import { createPositions } from '../../src/positions/positions.ts'
 import { unusedQuotas } from '../../src/positions/quotas.ts'
-import { createStandingStore } from '../../src/positions/redis.ts'
-import type { Standing } from '../../src/positions/standing.ts'
+import { createStandingStore, standingKey } from '../../src/positions/redis.ts'
+import type { Owner, Standing } from '../../src/positions/standing.ts'
 import { judgeStep } from '../../src/positions/step.ts'
 import { emptyTrack } from '../../src/positions/track.ts'
 import { createStrikes } from '../../src/strikes/give.ts'
@@ -107,8 +107,10 @@ t.test('600 cells a day, and a new day after that; claims go on', async t => {
 })
 
 /** What Redis has of an account or a device, behind its version. */
-const storedOf = async (kind: 'p' | 'd', id: string): Promise<Standing> =>
-  JSON.parse((await redis.get(`${prefix}${kind}:{${id}}`))?.replace(/^[^:]*:/, '') ?? '{}') as Standing
+const storedOf = async (kind: Owner['kind'], id: string): Promise<Standing> =>
+  JSON.parse(
+    (await redis.get(standingKey(prefix, { kind, id })))?.replace(/^[^:]*:/, '') ?? '{}',
+  ) as Standing
 
 t.test('a claim is no way around the limit of cells', async t => {
   const player = walker()
@@ -116,7 +118,7 @@ t.test('a claim is no way around the limit of cells', async t => {
     after(600)
     await positions.enter(player, 'e', fixAt(east(metres)), undefined)
   }
-  const standing = await storedOf('p', player.id)
+  const standing = await storedOf('account', player.id)
   t.equal(standing.cells?.day?.count, 3, 'its fixes count')
 })
 
@@ -258,7 +260,7 @@ t.test('one account on two phones is judged by both', async t => {
 })
 
 t.test('a permit that only the phone took is given back to it', async t => {
-  const deviceOf = (id: string) => storedOf('d', id)
+  const deviceOf = (id: string) => storedOf('device', id)
   const ada = walker('mine')
   const elsewhere = { ...ada, deviceId: 'other' }
   await positions.move(elsewhere, fixAt(east(80_000)))

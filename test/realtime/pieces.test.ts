@@ -13,7 +13,7 @@ import { parseFrame } from '../../src/realtime/frames.ts'
 import { startHeartbeat } from '../../src/realtime/heartbeat.ts'
 import { createTicker } from '../../src/realtime/ticker.ts'
 import { frameTexts } from '../../src/realtime/text-frames.ts'
-import { createView } from '../../src/realtime/view.ts'
+import { createView, type Manner } from '../../src/realtime/view.ts'
 import { envelopeAt, square } from '../hints/index-stage.ts'
 import { createManualClock } from './manual-clock.ts'
 
@@ -258,13 +258,16 @@ t.test('frames: what is one, what is none, and that no name is inherited', async
   t.equal(({} as { isAdmin?: boolean }).isAdmin, undefined)
 })
 
+/** What `inOrder` does to hints that come in order. */
+const manner: Manner = { inOrder: hints => hints, reasonOf: () => 'empty' }
+
 t.test('view: first a snapshot, then what changed, zones once', async t => {
   const [a, b] = [envelopeAt(square, { greeting: 'Hi', clue: 'Look up' }), envelopeAt(square)]
   const view = createView()
   const hint = (envelope: typeof a, band: Band) => ({ envelopeId: envelope.id, band, envelope })
   const update = (hints: Surroundings['hints'], within1Km: '0' | '1+' = '0') =>
     view
-      .update({ hints, warmth: { within1Km, within2Km: '1+' } }, () => 'empty')
+      .update(hints, { within1Km, within2Km: '1+' }, manner)
       .frames.map(json => JSON.parse(json) as Record<string, unknown>)
 
   const [snapshot, warmth] = update([hint(a, 'warm')])
@@ -295,7 +298,7 @@ t.test(
     const told: string[] = []
     let updates = 0
     for (let isComplete = false; !isComplete; updates++) {
-      const update = view.update({ hints, warmth }, () => 'empty')
+      const update = view.update(hints, warmth, manner)
       const texts = update.frames.filter(json => !json.startsWith('{"type":"warmth"'))
       const bytes = texts.reduce(
         (sum, json) => sum + Buffer.byteLength(`{"seq":9007199254740991,${json.slice(1)}`),
@@ -316,15 +319,15 @@ t.test(
     t.equal(updates, 5)
 
     const closer = hints.map(hint => ({ ...hint, band: 'hot' as Band }))
-    const first = view.update({ hints: closer, warmth }, () => 'empty')
+    const first = view.update(closer, warmth, manner)
     t.notOk(first.isComplete)
     const [left, right] = [closer.slice(0, 25), hints.slice(25)]
-    const back = view.update({ hints: [...left, ...right], warmth }, () => 'empty').frames
+    const back = view.update([...left, ...right], warmth, manner).frames
     t.notOk(
       back.some(json => right.some(({ envelopeId }) => json.includes(envelopeId))),
       'a change that was taken back unsent',
     )
-    const gone = view.update({ hints: [], warmth }, () => 'empty')
+    const gone = view.update([], warmth, manner)
     t.equal(gone.frames.length, 50)
     t.ok(gone.isComplete)
   },
