@@ -1,7 +1,8 @@
 /**
  * Standings in Redis, compare-and-set by version. A server remembers the standings that it saw last, so the usual
  * update is one trip: it reads nothing, parses nothing and sends the new standing only. A version is of one writing, by
- * one server, and never comes again; so whoever judged by it judged by exactly what is there.
+ * one server, and never comes again; so whoever judged by it judged by exactly what is there. The filter of cells is
+ * most of a standing and mostly stays as it is: then it is not sent again.
  */
 import type { Redis } from 'ioredis'
 import { LRUCache } from 'lru-cache'
@@ -19,8 +20,8 @@ const attempts = 32
 const rememberedStandings = 20_000
 /** Standings whose keys may be named in one call, in a cluster, too. */
 const partitions = 16
-/** So many are replaced while Redis does nothing else: well under a millisecond. */
-const mostAtOnce = 200
+/** So many leave before the turn ends: Redis is at work while the others are read. */
+const mostAtOnce = 512
 
 /** A standing that is nowhere has the empty version. */
 type Version = { version: string; standing: Standing | undefined }
@@ -51,7 +52,7 @@ export function createStandingStore({ redis, runner, prefix, random }: StorePort
   const writer = Buffer.from(random.bytes(9)).toString('base64url')
   let writings = 0
 
-  const write = createGathering<Writing>(writings => {
+  const write = createGathering<Writing>(mostAtOnce, writings => {
     for (const those of groupByPartition(writings)) void replaceAll(runner, seen, those)
   })
   const versionOf = (standing: Standing) => ({
@@ -97,8 +98,7 @@ export function createStandingStore({ redis, runner, prefix, random }: StorePort
   }
 }
 
-/** What is written in one turn of the event loop is one call for each partition, or some. */
-function* groupByPartition(writings: readonly Writing[]): Iterable<Writing[]> {
+function groupByPartition(writings: readonly Writing[]): Iterable<Writing[]> {
   const groups = new Map<string, Writing[]>()
   for (const writing of writings) {
     const tag = tagOf(writing.key)
@@ -106,9 +106,7 @@ function* groupByPartition(writings: readonly Writing[]): Iterable<Writing[]> {
     if (group === undefined) groups.set(tag, [writing])
     else group.push(writing)
   }
-  for (const group of groups.values()) {
-    for (let from = 0; from < group.length; from += mostAtOnce) yield group.slice(from, from + mostAtOnce)
-  }
+  return groups.values()
 }
 
 async function replaceAll(
@@ -120,10 +118,10 @@ async function replaceAll(
   const args: (string | number)[] = [ttlMs]
   for (const { key, known, next } of writings) {
     keys.push(key)
-    args.push(known.version, next.version, JSON.stringify(next.standing))
+    args.push(known.version, next.version, filterFor(known, next), restOf(next.standing))
   }
   try {
-    const changed = (await runner.run(replace, keys, args)) as (string | number)[]
+    const changed = (await runner.runNow(replace, keys, args)) as (string | number)[]
     const current = new Map<number, string>()
     for (let i = 0; i < changed.length; i += 2) current.set(changed[i] as number, changed[i + 1] as string)
     for (const [i, { key, next, onDone }] of writings.entries()) {
@@ -150,8 +148,24 @@ function partitionOf(id: string): number {
   return (sum >>> 0) % partitions
 }
 
+const SAME = '='
+
+function filterFor(known: Version, { standing }: Writing['next']): string {
+  const filter = standing.cells?.known ?? ''
+  return filter !== '' && filter === known.standing?.cells?.known ? SAME : filter
+}
+
+function restOf(standing: Standing): string {
+  if (standing.cells?.known === undefined) return JSON.stringify(standing)
+  const { known: _, ...cells } = standing.cells
+  return JSON.stringify({ ...standing, cells })
+}
+
 function parseVersion(text: string | null): Version {
   if (text === null) return nowhere
-  const colon = text.indexOf(':')
-  return { version: text.slice(0, colon), standing: JSON.parse(text.slice(colon + 1)) as Standing }
+  const [afterVersion, afterFilter] = [text.indexOf(':'), text.indexOf(':', text.indexOf(':') + 1)]
+  const filter = text.slice(afterVersion + 1, afterFilter)
+  const rest = JSON.parse(text.slice(afterFilter + 1)) as Standing
+  const standing = filter === '' ? rest : { ...rest, cells: { ...rest.cells, known: filter } }
+  return { version: text.slice(0, afterVersion), standing }
 }

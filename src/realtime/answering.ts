@@ -3,7 +3,7 @@
  * fault becomes an `error` frame and is logged.
  */
 import { refusalOf } from '#platform/faults.ts'
-import { isRefusal } from '#platform/problem.ts'
+import { isRefusal, type Refusal } from '#platform/problem.ts'
 import type { Fix } from '#protocol/scalars.ts'
 import type { ClientFrame } from '#protocol/ws/client.ts'
 import type { PlayerCaller } from '../players/caller.ts'
@@ -25,22 +25,77 @@ type Standing = {
   talk: Talk
 }
 
-/** Never rejects. */
-export type Answer = (frame: SessionFrame) => Promise<void> | void
+export type Answering = {
+  /** Never rejects. */
+  receive(frame: SessionFrame): Promise<void> | void
+}
 
-export function createAnswering(
-  { player, line, lookout, requests, talk }: Standing,
-  ports: SessionPorts,
-): Answer {
-  const [moves, watches] = [createTurns(), createTurns()]
+export const createAnswering = (standing: Standing, ports: SessionPorts): Answering =>
+  new SessionAnswering(standing, ports)
 
-  function explain(frame: SessionFrame, error: unknown): void {
-    const refusal = refusalOf(error as Error)
-    ports.log.error({ err: error, code: refusal.code, frame: frame.type }, 'a frame failed')
-    line.send(describeRefusal(refusal, frame.id, ports))
+/** A class, as there is one for each session. */
+class SessionAnswering implements Answering {
+  private readonly standing: Standing
+  private readonly ports: SessionPorts
+  private readonly moves = createTurns()
+  /** Of who ever watched. */
+  private watches: Turns | undefined
+
+  constructor(standing: Standing, ports: SessionPorts) {
+    this.standing = standing
+    this.ports = ports
   }
 
-  function tellMove(ref: string | undefined, answer: MoveAnswer): void {
+  receive(frame: SessionFrame): Promise<void> | void {
+    try {
+      return this.answer(frame)?.catch((error: unknown) => this.explain(frame, error))
+    } catch (error) {
+      return this.explain(frame, error)
+    }
+  }
+
+  private explain(frame: SessionFrame, error: unknown): void {
+    const refusal = refusalOf(error as Error)
+    this.ports.log.error({ err: error, code: refusal.code, frame: frame.type }, 'a frame failed')
+    this.refuse(refusal, frame.id)
+  }
+
+  private refuse(refusal: Refusal, ref: string | undefined): void {
+    this.standing.line.send(describeRefusal(refusal, ref, this.ports))
+  }
+
+  private answer(frame: SessionFrame): Promise<void> | void {
+    switch (frame.type) {
+      case 'position':
+        // The order of fixes is what their plausibility is judged by.
+        return this.moves.take(() => this.move(frame.id, frame.fix))
+      case 'reveal': {
+        const { type: _, id, ...request } = frame
+        return this.reveal(id, request)
+      }
+      case 'claim': {
+        const { type: _, id, ...request } = frame
+        return this.claim(id, request)
+      }
+      case 'watch':
+        this.watches ??= createTurns()
+        return this.watches.take(() => this.watch(frame.id, dutyOf(frame)))
+      case 'chat.send':
+      case 'chat.read':
+        return this.standing.talk.answer(frame)
+      case 'ping': {
+        const serverTime = serverTimeOf(this.ports)
+        return this.standing.line.send({ type: 'pong', ...refer(frame.id), serverTime })
+      }
+    }
+  }
+
+  private move(ref: string | undefined, fix: Fix): Promise<void> {
+    return this.ports.positions.move(this.standing.player, fix).then(answer => this.tellMove(ref, answer))
+  }
+
+  private tellMove(ref: string | undefined, answer: MoveAnswer): void {
+    const { lookout, requests } = this.standing
     if (answer.status === 'accepted') {
       const isPaused = answer.paused !== undefined
       lookout.pause(isPaused)
@@ -51,74 +106,48 @@ export function createAnswering(
     lookout.acknowledge({ type: 'position.ack', ...refer(ref), ...describeMove(answer) })
   }
 
-  const move = (ref: string | undefined, fix: Fix): Promise<void> =>
-    ports.positions.move(player, fix).then(answer => tellMove(ref, answer))
-
-  async function claim(ref: string | undefined, request: ClaimRequest): Promise<void> {
-    const answer = await ports.claims.claim(player, request)
-    if (isRefusal(answer)) return line.send(describeRefusal(answer, ref, ports))
+  private async claim(ref: string | undefined, request: ClaimRequest): Promise<void> {
+    const { player, line, lookout } = this.standing
+    const answer = await this.ports.claims.claim(player, request)
+    if (isRefusal(answer)) return this.refuse(answer, ref)
     line.send({ type: 'claim.result', ...refer(ref), result: answer.body })
     if (answer.status === 200) lookout.addClaimed(answer.body.envelopeId)
   }
 
-  async function reveal(ref: string | undefined, request: RevealRequest): Promise<void> {
-    const answer = await ports.claims.reveal(player, request)
-    if (isRefusal(answer)) return line.send(describeRefusal(answer, ref, ports))
+  private async reveal(ref: string | undefined, request: RevealRequest): Promise<void> {
+    const { player, line } = this.standing
+    const answer = await this.ports.claims.reveal(player, request)
+    if (isRefusal(answer)) return this.refuse(answer, ref)
     line.send({ type: 'reveal.result', ...refer(ref), result: answer.body })
   }
 
   /** Kept first; then here, from its beginning whatever was told before. The player's other sessions follow. */
-  async function watch(ref: string | undefined, duty: Duty): Promise<void> {
-    const set = await ports.duties.set(player, duty)
-    if (isRefusal(set)) return line.send(describeRefusal(set, ref, ports))
+  private async watch(ref: string | undefined, duty: Duty): Promise<void> {
+    const { player, line, requests } = this.standing
+    const set = await this.ports.duties.set(player, duty)
+    if (isRefusal(set)) return this.refuse(set, ref)
     const { isOnDuty: serviceRequests, ...watching } = duty
     line.send({ type: 'watching', ...refer(ref), serviceRequests, ...watching })
     requests.watch(serviceRequests ? watching : undefined)
   }
-
-  function answer(frame: SessionFrame): Promise<void> | void {
-    switch (frame.type) {
-      case 'position':
-        // The order of fixes is what their plausibility is judged by.
-        return moves(() => move(frame.id, frame.fix))
-      case 'reveal': {
-        const { type: _, id, ...request } = frame
-        return reveal(id, request)
-      }
-      case 'claim': {
-        const { type: _, id, ...request } = frame
-        return claim(id, request)
-      }
-      case 'watch':
-        return watches(() => watch(frame.id, dutyOf(frame)))
-      case 'chat.send':
-      case 'chat.read':
-        return talk.answer(frame)
-      case 'ping':
-        return line.send({ type: 'pong', ...refer(frame.id), serverTime: serverTimeOf(ports) })
-    }
-  }
-
-  return frame => {
-    try {
-      return answer(frame)?.catch((error: unknown) => explain(frame, error))
-    } catch (error) {
-      return explain(frame, error)
-    }
-  }
 }
 
+type Turns = { take(work: () => Promise<void>): Promise<void> }
+
+const createTurns = (): Turns => new OneByOne()
+
 /** One after the other, as they come; what fails does not stop the next. What comes alone waits for nothing. */
-function createTurns(): (work: () => Promise<void>) => Promise<void> {
-  let last: Promise<void> | undefined
-  let left = 0
-  const leave = () => {
-    if (--left === 0) last = undefined
-  }
-  return work => {
-    const done = last === undefined ? work() : last.then(work)
-    left++
-    last = done.then(leave, leave)
+class OneByOne implements Turns {
+  private last: Promise<void> | undefined
+  private left = 0
+
+  take(work: () => Promise<void>): Promise<void> {
+    const done = this.last === undefined ? work() : this.last.then(work)
+    const leave = () => {
+      if (--this.left === 0) this.last = undefined
+    }
+    this.left++
+    this.last = done.then(leave, leave)
     return done
   }
 }

@@ -7,12 +7,13 @@ import { limits } from '#protocol/limits.ts'
 import { closeCodes } from '#protocol/ws/frame.ts'
 import type { ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
 import type { Cancel, Clock } from '#platform/clock.ts'
+import { frameTexts } from './text-frames.ts'
 import { createTrail, type Trail } from './trail.ts'
 
 /** The little of a WebSocket that we use. */
 export type Wire = {
-  /** One text frame each, as one piece; `onFlushed` is called when the kernel has taken it, or when it is lost. */
-  send(texts: readonly string[], onFlushed: () => void): void
+  /** Frames, as one piece; `onFlushed` is called when the kernel has taken it, or when it is lost. */
+  send(piece: Buffer, onFlushed: () => void): void
   ping(): void
   close(code: number, reason: string): void
   terminate(): void
@@ -25,6 +26,8 @@ export type Connection = {
   sendJson(json: string): void
   /** What is sent from now on waits, and leaves as one piece: on `release`, or before the socket is closed. */
   hold(): void
+  /** Makes the piece of what waits so far; returns its bytes. Then `release` has nothing left to do but to send it. */
+  pack(): number
   release(): void
   /** The frames sent so far, which number the next ones. */
   trail(): Trail
@@ -56,6 +59,8 @@ class WireConnection implements Connection {
   private trailOfFrames = createTrail()
   private isOpened = true
   private held: string[] | undefined
+  /** What was held, and is ready to leave. */
+  private packed: Buffer | undefined
   private closedWith: number | undefined
   private cancelClosing: Cancel | undefined
   /** When each piece that the kernel has not taken yet was sent, oldest first. */
@@ -77,13 +82,13 @@ class WireConnection implements Connection {
 
   private transmit(text: string): void {
     if (!this.isOpened) return
-    if (this.held === undefined) this.write([text])
+    if (this.held === undefined) this.write(frameTexts([text]))
     else this.held.push(text)
   }
 
-  private write(texts: readonly string[]): void {
+  private write(piece: Buffer): void {
     this.unsentSinceMs.push(this.clock.nowMs())
-    this.wire.send(texts, () => void this.unsentSinceMs.shift())
+    this.wire.send(piece, () => void this.unsentSinceMs.shift())
     this.judgeReader()
   }
 
@@ -107,10 +112,21 @@ class WireConnection implements Connection {
     this.held ??= []
   }
 
+  pack(): number {
+    if (this.held !== undefined && this.held.length > 0) {
+      const more = frameTexts(this.held)
+      this.packed = this.packed === undefined ? more : Buffer.concat([this.packed, more])
+      this.held = []
+    }
+    return this.packed?.length ?? 0
+  }
+
   release(): void {
-    const texts = this.held
+    this.pack()
+    const piece = this.packed
     this.held = undefined
-    if (this.isOpened && texts !== undefined && texts.length > 0) this.write(texts)
+    this.packed = undefined
+    if (this.isOpened && piece !== undefined) this.write(piece)
   }
 
   trail(): Trail {
@@ -138,7 +154,7 @@ class WireConnection implements Connection {
   }
 
   isCongested(): boolean {
-    return this.wire.bufferedBytes() > coalesceBytes
+    return this.unsentSinceMs.length > 0 && this.wire.bufferedBytes() > coalesceBytes
   }
 
   close(code: number, reason: string): void {

@@ -9,7 +9,7 @@ import type { Trail } from './trail.ts'
 
 export type Line = Pick<
   Connection,
-  'send' | 'sendJson' | 'hold' | 'release' | 'isOpen' | 'isCongested' | 'close'
+  'send' | 'sendJson' | 'hold' | 'pack' | 'release' | 'isOpen' | 'isCongested' | 'close'
 > & {
   /** Whether it leads to this connection. */
   leadsTo(connection: Connection): boolean
@@ -41,6 +41,10 @@ class SessionLine implements Line {
 
   hold(): void {
     this.connection?.hold()
+  }
+
+  pack(): number {
+    return this.connection?.pack() ?? 0
   }
 
   release(): void {

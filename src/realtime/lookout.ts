@@ -89,6 +89,10 @@ class PlayerLookout implements Lookout, Ticking, Manner {
     return seen !== undefined && seen !== this.told && !this.tell(seen)
   }
 
+  pack(): number {
+    return this.line.pack()
+  }
+
   send(): void {
     this.line.release()
   }

@@ -20,12 +20,12 @@ import type { Cell } from '../geo/cell.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { MoveAnswer } from '../positions/positions.ts'
 import type { PlayerFrame } from './announcer.ts'
-import { type Answer, createAnswering, dutyOf, serverTimeOf } from './answering.ts'
+import { type Answering, createAnswering, dutyOf, serverTimeOf } from './answering.ts'
 import type { Connection } from './connection.ts'
 import { refer } from './error-frame.ts'
-import { createLine } from './line.ts'
-import { createLookout, type LookoutPorts } from './lookout.ts'
-import { createTalk, type TalkPorts } from './talk.ts'
+import { createLine, type Line } from './line.ts'
+import { createLookout, type Lookout, type LookoutPorts } from './lookout.ts'
+import { createTalk, type Talk, type TalkPorts } from './talk.ts'
 import {
   createRequestLookout,
   type RequestLookout,
@@ -70,7 +70,7 @@ export type Session = {
   /** The player stands in this res-12 cell, as far as we know. */
   place(cell: Cell): void
   /** Answers one frame; a fault becomes an `error` frame and is logged. */
-  receive: Answer
+  receive(frame: SessionFrame): Promise<void> | void
   /** A frame for this player, from wherever it happened; `json` is the same, serialised. */
   deliver(frame: PlayerFrame, json: string): void
   leadsTo(connection: Connection): boolean
@@ -93,62 +93,103 @@ export type Opening = {
   duty: Duty
 }
 
-export function createSession(opening: Opening, ports: SessionPorts): Session {
-  const { id, player, connection, claimedIds } = opening
-  const line = createLine(connection)
-  const lookout = createLookout({ player, line, claimedIds }, ports)
-  const requests = createRequestLookout({ playerId: player.id, line, tickMs: lookout.tickMs }, ports)
-  follow(requests, opening.duty)
-  const talk = createTalk({ player, line }, ports)
-  const answer = createAnswering({ player, line, lookout, requests, talk }, ports)
-  const describe = (ref: string | undefined) => ({
-    type: 'welcome' as const,
-    ...refer(ref),
-    sessionId: id,
-    playerId: player.id,
-    serverTime: serverTimeOf(ports),
-    limits: limitsOf(player, lookout.tickMs),
-  })
+export const createSession = (opening: Opening, ports: SessionPorts): Session =>
+  new PlayerSession(opening, ports)
 
-  return {
-    id,
-    playerId: player.id,
-    isOf: another => another.id === player.id && another.deviceId === player.deviceId,
-    place(cell) {
-      lookout.place(cell)
-      requests.place(cell)
-    },
-    end() {
-      lookout.end()
-      requests.end()
-    },
-    welcome(ref) {
-      line.send(describe(ref))
-      const { isOnDuty: serviceRequests, ...watching } = opening.duty
-      if (serviceRequests) line.send({ type: 'watching', serviceRequests, ...watching })
-    },
-    leadsTo: another => line.leadsTo(another),
-    cut: () => line.cut(),
-    resume(next, seq, ref) {
-      const openingOf = (frames: number) => ({ seq, ...describe(ref), resumed: { frames } })
-      const hasResumed = line.resume(next, seq, openingOf)
-      if (hasResumed) lookout.wake()
-      if (hasResumed) requests.wake()
-      return hasResumed
-    },
-    receive: answer,
-    deliver(frame, json) {
-      if (talk.isEcho(frame)) return
-      if (frame.type === 'watching' && !follow(requests, dutyOf(frame))) return
-      line.sendJson(json)
-      const wonId = wonIdOf(frame)
-      if (wonId !== undefined) lookout.addClaimed(wonId)
-    },
-    dismiss(reason) {
-      line.send({ type: 'goodbye', reason, retryAfterMs: 0, resume: false })
-      const why = reason === 'banned' ? 'the player is banned' : 'a newer socket took its place'
-      line.close(closeCodes[reason], why)
-    },
+/** A class, as there are thousands, and most do nothing: each function of its own would be memory. */
+class PlayerSession implements Session {
+  readonly id: string
+  readonly playerId: string
+  private readonly player: PlayerCaller
+  private readonly duty: Duty
+  private readonly ports: SessionPorts
+  private readonly line: Line
+  private readonly lookout: Lookout
+  private readonly requests: RequestLookout
+  private readonly talk: Talk
+  private readonly answering: Answering
+
+  constructor({ id, player, connection, claimedIds, duty }: Opening, ports: SessionPorts) {
+    const line = createLine(connection)
+    const lookout = createLookout({ player, line, claimedIds }, ports)
+    const requests = createRequestLookout({ playerId: player.id, line, tickMs: lookout.tickMs }, ports)
+    const talk = createTalk({ player, line }, ports)
+    follow(requests, duty)
+    this.id = id
+    this.playerId = player.id
+    this.player = player
+    this.duty = duty
+    this.ports = ports
+    this.line = line
+    this.lookout = lookout
+    this.requests = requests
+    this.talk = talk
+    this.answering = createAnswering({ player, line, lookout, requests, talk }, ports)
+  }
+
+  isOf(another: PlayerCaller): boolean {
+    return another.id === this.player.id && another.deviceId === this.player.deviceId
+  }
+
+  place(cell: Cell): void {
+    this.lookout.place(cell)
+    this.requests.place(cell)
+  }
+
+  end(): void {
+    this.lookout.end()
+    this.requests.end()
+  }
+
+  private describe(ref: string | undefined) {
+    return {
+      type: 'welcome' as const,
+      ...refer(ref),
+      sessionId: this.id,
+      playerId: this.playerId,
+      serverTime: serverTimeOf(this.ports),
+      limits: limitsOf(this.player, this.lookout.tickMs),
+    }
+  }
+
+  welcome(ref: string | undefined): void {
+    this.line.send(this.describe(ref))
+    const { isOnDuty: serviceRequests, ...watching } = this.duty
+    if (serviceRequests) this.line.send({ type: 'watching', serviceRequests, ...watching })
+  }
+
+  leadsTo(another: Connection): boolean {
+    return this.line.leadsTo(another)
+  }
+
+  cut(): void {
+    this.line.cut()
+  }
+
+  resume(next: Connection, seq: number, ref: string | undefined): boolean {
+    const openingOf = (frames: number) => ({ seq, ...this.describe(ref), resumed: { frames } })
+    const hasResumed = this.line.resume(next, seq, openingOf)
+    if (hasResumed) this.lookout.wake()
+    if (hasResumed) this.requests.wake()
+    return hasResumed
+  }
+
+  receive(frame: SessionFrame): Promise<void> | void {
+    return this.answering.receive(frame)
+  }
+
+  deliver(frame: PlayerFrame, json: string): void {
+    if (this.talk.isEcho(frame)) return
+    if (frame.type === 'watching' && !follow(this.requests, dutyOf(frame))) return
+    this.line.sendJson(json)
+    const wonId = wonIdOf(frame)
+    if (wonId !== undefined) this.lookout.addClaimed(wonId)
+  }
+
+  dismiss(reason: 'replaced' | 'banned'): void {
+    this.line.send({ type: 'goodbye', reason, retryAfterMs: 0, resume: false })
+    const why = reason === 'banned' ? 'the player is banned' : 'a newer socket took its place'
+    this.line.close(closeCodes[reason], why)
   }
 }
 

@@ -84,10 +84,11 @@ class ClientView implements View {
     let bytes = HEAD_BYTES
     for (const hint of hints) {
       const { cell10 } = hint.envelope
-      const item = serialiseItem(hint, !this.zonesSent.has(cell10))
+      const isZoneNew = !this.zonesSent.has(cell10)
+      const item = serialiseItem(hint, isZoneNew)
       bytes += item.bytes + (this.known === undefined ? 1 : HEAD_BYTES)
       if (bytes > limits.hint.bytesPerTick && items.length > 0) break
-      this.zonesSent.add(cell10)
+      if (isZoneNew) this.zonesSent.add(cell10)
       items.push(item)
     }
     return items

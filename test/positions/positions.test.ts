@@ -106,10 +106,10 @@ t.test('600 cells a day, and a new day after that; claims go on', async t => {
   })
 })
 
-/** What Redis has of an account or a device, behind its version. */
+/** What Redis has of an account or a device, behind its version and its filter. */
 const storedOf = async (kind: Owner['kind'], id: string): Promise<Standing> =>
   JSON.parse(
-    (await redis.get(standingKey(prefix, { kind, id })))?.replace(/^[^:]*:/, '') ?? '{}',
+    (await redis.get(standingKey(prefix, { kind, id })))?.replace(/^[^:]*:[^:]*:/, '') ?? '{}',
   ) as Standing
 
 t.test('a claim is no way around the limit of cells', async t => {

@@ -16,6 +16,7 @@ import { frameTexts } from '../../src/realtime/text-frames.ts'
 import { createView, type Manner } from '../../src/realtime/view.ts'
 import { envelopeAt, square } from '../hints/index-stage.ts'
 import { createManualClock } from './manual-clock.ts'
+import { readTexts } from './server-frames.ts'
 
 t.test('flood: 20 at once, 10 a second, one warning, then closed', async t => {
   const clock = createManualClock()
@@ -44,7 +45,8 @@ const fakeWire = () => {
   const flushes: (() => void)[] = []
   const wire: Wire & { buffered: number } = {
     buffered: 0,
-    send(texts, onFlushed) {
+    send(piece, onFlushed) {
+      const texts = readTexts(piece)
       sent.push(...texts)
       pieces.push(texts.length)
       flushes.push(onFlushed)
@@ -117,7 +119,11 @@ t.test('connection: what is held leaves as one piece, at the latest before the s
   connection.release()
   t.same(pieces, [1, 1, 3])
   connection.hold()
-  say(2)
+  say(1)
+  const { length: bytes } = frameTexts([`{"seq":6,"type":"pong"}`])
+  t.same([connection.pack(), connection.pack()], [bytes, bytes], 'packed once')
+  t.equal(sent.length, 5)
+  say(1)
   connection.close(4409, 'another took its place')
   t.same(pieces, [1, 1, 3, 2])
   t.same(closed, [4409])
@@ -187,10 +193,12 @@ t.test('ticker: the dirty speak together, on a fixed grid, once', async t => {
   const clock = createManualClock(1_000)
   const ticker = createTicker(clock)
   const spoken: string[] = []
+  let bytes = 1
   const make = (name: string, tickMs: number, again = 0) => {
     let left = again
     const note = (what: string) => void spoken.push(`${name}${what}@${clock.nowMs()}`)
-    return { tickMs, tick: () => (note(''), left-- > 0), send: () => note(' sends') }
+    const tick = () => (note(''), left-- > 0)
+    return { tickMs, tick, pack: () => bytes, send: () => note(' sends') }
   }
   const [a, b, fast, gone] = [make('a', 250), make('b', 250, 1), make('fast', 5), make('gone', 250)]
   await clock.pass(30)
@@ -204,6 +212,14 @@ t.test('ticker: the dirty speak together, on a fixed grid, once', async t => {
     ...['b@1500', 'b sends@1500'],
   ])
   t.equal(clock.timersLeft(), 0, 'nobody has anything to say: no timer')
+  spoken.length = 0
+  bytes = 4 * 1_024 * 1_024
+  const some = ['c', 'd', 'e'].map(name => make(name, 250))
+  for (const session of some) ticker.mark(session)
+  await clock.pass(250)
+  const at = `@${clock.nowMs() - (clock.nowMs() % 250)}`
+  const order = ['c', 'd', 'c sends', 'd sends', 'e', 'e sends'].map(what => `${what}${at}`)
+  t.same(spoken, order, '8 MiB leave before more is said')
   ticker.mark(a)
   ticker.close()
   t.equal(clock.timersLeft(), 0)

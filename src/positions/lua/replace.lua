@@ -1,17 +1,20 @@
 #!lua
--- Replaces values, each only if its version is still the one that its caller judged by; a text is "version:value".
+-- Replaces values, each only if its version is still the one that its caller judged by; a text is "version:filter:rest".
 -- KEYS: standings
--- ARGV: ttl_ms; then for each standing: expected version, empty for none; next version; next value
+-- ARGV: ttl_ms; then for each standing: expected version, empty for none; next version; filter, "=" for the same as
+--   before; the rest
 -- Returns: for each standing that is another one by now: its place among the keys, its text (empty for none)
 local ttl_ms = ARGV[1]
 local changed = {}
 for place, standing in ipairs(KEYS) do
-  local expected, next_version, next_value = ARGV[3 * place - 1], ARGV[3 * place], ARGV[3 * place + 1]
+  local at = 4 * place - 2
+  local expected, next_version, filter, rest = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local current = redis.call('GET', standing) or ''
   local is_known = current == ''
   if expected ~= '' then is_known = string.sub(current, 1, #expected + 1) == expected .. ':' end
   if is_known then
-    redis.call('SET', standing, next_version .. ':' .. next_value, 'PX', ttl_ms)
+    if filter == '=' then filter = string.match(current, ':([^:]*):') end
+    redis.call('SET', standing, next_version .. ':' .. filter .. ':' .. rest, 'PX', ttl_ms)
   else
     changed[#changed + 1] = place
     changed[#changed + 1] = current
