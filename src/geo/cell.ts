@@ -9,7 +9,6 @@
  */
 import assert from 'node:assert/strict'
 import { cellToLatLng, getResolution, isValidCell, latLngToCell } from 'h3-js'
-import { LRUCache } from 'lru-cache'
 import type { Point } from './point.ts'
 
 declare const cellBrand: unique symbol
@@ -22,7 +21,12 @@ export type Resolution = 12 | 10 | 9 | 7
 
 const FINEST: Resolution = 12
 
-const centres = new LRUCache<Cell, Point>({ max: 50_000 })
+/**
+ * The centres that were asked for lately: of `older` those that nobody asked for since are forgotten. Asking is a look
+ * into a Map, where a cache that keeps its entries in order would write with each.
+ */
+const CENTRES_REMEMBERED = 25_000
+let [recent, older] = [new Map<Cell, Point>(), new Map<Cell, Point>()]
 
 /** The res-12 cell of a canonical point (`parsePoint`). */
 export function locateCell({ lat, lng }: Point): Cell {
@@ -48,10 +52,11 @@ export function resolutionOf(cell: Cell): number {
 
 /** The centre of a cell, remembered: hints and presence ask for the same few thousand over and over. */
 export function centreOf(cell: Cell): Point {
-  const known = centres.get(cell)
-  if (known) return known
-  const centre = computeCentre(cell)
-  centres.set(cell, centre)
+  const known = recent.get(cell)
+  if (known !== undefined) return known
+  const centre = older.get(cell) ?? computeCentre(cell)
+  if (recent.size >= CENTRES_REMEMBERED) [recent, older] = [new Map(), recent]
+  recent.set(cell, centre)
   return centre
 }
 

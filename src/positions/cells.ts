@@ -91,10 +91,10 @@ export function judgeCells({ hour, day }: CellQuota, pace: Pace): QuotaVerdict {
 /** The same bit as in the bytes, read where it stands in their base64: a letter is six bits, the highest first. */
 function isSetIn(base64: string, spot: number): boolean {
   const at = (spot & ~7) + 7 - (spot & 7)
-  return ((valueOf(base64.charCodeAt(Math.floor(at / 6))) >> (5 - (at % 6))) & 1) === 1
+  return ((sixBitsOf(base64.charCodeAt(Math.floor(at / 6))) >> (5 - (at % 6))) & 1) === 1
 }
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-const values = new Uint8Array(128)
-for (let value = 0; value < LETTERS.length; value++) values[LETTERS.charCodeAt(value)] = value
-const valueOf = (letter: number): number => values[letter] ?? 0
+const sixBits = new Uint8Array(128)
+for (let value = 0; value < LETTERS.length; value++) sixBits[LETTERS.charCodeAt(value)] = value
+const sixBitsOf = (letter: number): number => sixBits[letter] ?? 0

@@ -2,6 +2,16 @@
  * Answers what a client says once its session is open: each frame as it comes, and fixes and watches in their order. A
  * fault becomes an `error` frame and is logged.
  */
+import type { Logger } from 'pino'
+import type { Static } from 'typebox'
+import type {
+  ClaimBody,
+  ClaimedAnswer,
+  PendingAnswer,
+  RevealBody,
+  RevealedAnswer,
+} from '#protocol/rest/claims.ts'
+import type { Clock } from '#platform/clock.ts'
 import { refusalOf } from '#platform/faults.ts'
 import { isRefusal, type Refusal } from '#platform/problem.ts'
 import type { Fix } from '#protocol/scalars.ts'
@@ -11,9 +21,36 @@ import type { MoveAnswer } from '../positions/positions.ts'
 import { describeRefusal, refer } from './error-frame.ts'
 import type { Line } from './line.ts'
 import type { Lookout } from './lookout.ts'
-import type { RequestLookout } from './request-lookout.ts'
-import type { ClaimRequest, Duty, RevealRequest, SessionFrame, SessionPorts } from './session.ts'
+import type { RequestLookout, Watching } from './request-lookout.ts'
 import type { Talk } from './talk.ts'
+
+export type ClaimRequest = { envelopeId: string } & ClaimBody
+export type RevealRequest = { envelopeId: string } & RevealBody
+
+export type ClaimAnswer =
+  | { status: 200; body: Static<typeof ClaimedAnswer> }
+  | { status: 202; body: Static<typeof PendingAnswer> }
+  | Refusal
+
+export type RevealAnswer = { status: 200; body: RevealedAnswer | Static<typeof ClaimedAnswer> } | Refusal
+
+/** Whether service requests are to be told, and which. */
+export type Duty = { isOnDuty: boolean; category?: NonNullable<Watching['category']> }
+
+export type AnsweringPorts = {
+  clock: Pick<Clock, 'nowMs'>
+  log: Pick<Logger, 'error'>
+  isSandbox: boolean
+  duties: { set(player: PlayerCaller, duty: Duty): Promise<{ status: 'set' } | Refusal> }
+  positions: { move(player: PlayerCaller, fix: Fix): Promise<MoveAnswer> }
+  claims: {
+    claim(player: PlayerCaller, request: ClaimRequest): Promise<ClaimAnswer>
+    reveal(player: PlayerCaller, request: RevealRequest): Promise<RevealAnswer>
+  }
+}
+
+/** What a client says once the session is open. */
+export type SessionFrame = Exclude<ClientFrame, { type: 'hello' }>
 
 type WatchFrame = Extract<ClientFrame, { type: 'watch' }>
 
@@ -30,18 +67,18 @@ export type Answering = {
   receive(frame: SessionFrame): Promise<void> | void
 }
 
-export const createAnswering = (standing: Standing, ports: SessionPorts): Answering =>
+export const createAnswering = (standing: Standing, ports: AnsweringPorts): Answering =>
   new SessionAnswering(standing, ports)
 
 /** A class, as there is one for each session. */
 class SessionAnswering implements Answering {
   private readonly standing: Standing
-  private readonly ports: SessionPorts
+  private readonly ports: AnsweringPorts
   private readonly moves = createTurns()
   /** Of who ever watched. */
   private watches: Turns | undefined
 
-  constructor(standing: Standing, ports: SessionPorts) {
+  constructor(standing: Standing, ports: AnsweringPorts) {
     this.standing = standing
     this.ports = ports
   }
@@ -152,7 +189,7 @@ class OneByOne implements Turns {
   }
 }
 
-export const serverTimeOf = ({ clock }: Pick<SessionPorts, 'clock'>): string =>
+export const serverTimeOf = ({ clock }: Pick<AnsweringPorts, 'clock'>): string =>
   new Date(clock.nowMs()).toISOString()
 
 export const dutyOf = ({

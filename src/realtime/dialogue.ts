@@ -6,12 +6,12 @@
 import { closeCodes } from '#protocol/ws/frame.ts'
 import type { ClientFrame } from '#protocol/ws/client.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
+import type { SessionFrame } from './answering.ts'
 import type { Connection } from './connection.ts'
 import { describeRefusal } from './error-frame.ts'
 import { createFloodGuard, type FloodGuard } from './flood.ts'
 import { parseFrame } from './frames.ts'
 import { createReception, type Reception, type ReceptionPorts } from './reception.ts'
-import type { SessionFrame } from './session.ts'
 import type { Authenticate } from './vigil.ts'
 
 export type Dialogue = {
@@ -29,11 +29,8 @@ export type Handshake = {
   authenticate: Authenticate
 }
 
-export const openDialogue = (
-  connection: Connection,
-  handshake: Handshake,
-  ports: ReceptionPorts,
-): Dialogue => new SocketDialogue(connection, handshake, ports)
+export const openDialogue = (connection: Connection, handshake: Handshake, ports: ReceptionPorts): Dialogue =>
+  new SocketDialogue(connection, handshake, ports)
 
 type Hello = Extract<ClientFrame, { type: 'hello' }>
 

@@ -10,6 +10,8 @@ export type Heartbeat = { pong(): void; stop(): void }
 
 const { pingEveryMs, missedPings } = limits.socket
 const JITTER = 0.2
+/** Node keeps a list for each length of a timer: a hundred of them, and not one for each socket. */
+const STEP_MS = 100
 
 type Peer = { ping(): void; terminate(): void }
 type HeartbeatPorts = { clock: Clock; random: Random }
@@ -34,7 +36,8 @@ class PeerHeartbeat implements Heartbeat {
   }
 
   private jitter(): number {
-    return pingEveryMs * (1 - JITTER + 2 * JITTER * this.ports.random.fraction())
+    const ms = pingEveryMs * (1 - JITTER + 2 * JITTER * this.ports.random.fraction())
+    return STEP_MS * Math.round(ms / STEP_MS)
   }
 
   private beat(): void {

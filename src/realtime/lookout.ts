@@ -63,7 +63,7 @@ class PlayerLookout implements Lookout, Ticking, Manner {
   private isPaused = false
   private isEnded = false
   /** Acknowledgements that wait for the tick, and when the latest came. */
-  private acks: PositionAck[] = []
+  private acks: PositionAck[] | undefined
   private ackedAtMs = 0
   /** What the view was brought to last; undefined when it has to be looked at again whatever it is. */
   private told: Surroundings | undefined
@@ -84,8 +84,8 @@ class PlayerLookout implements Lookout, Ticking, Manner {
     const seen = stands && this.ports.around.surroundings(stands)
     if (stands !== undefined && seen === undefined && this.areAcksFresh()) return true
     line.hold()
-    for (const frame of this.acks) line.send(frame)
-    if (this.acks.length > 0) this.acks = []
+    for (const frame of this.acks ?? []) line.send(frame)
+    this.acks = undefined
     return seen !== undefined && seen !== this.told && !this.tell(seen)
   }
 
@@ -98,7 +98,7 @@ class PlayerLookout implements Lookout, Ticking, Manner {
   }
 
   private areAcksFresh(): boolean {
-    return this.acks.length > 0 && this.ports.clock.nowMs() - this.ackedAtMs < ACK_WAITS_MS
+    return this.acks !== undefined && this.ports.clock.nowMs() - this.ackedAtMs < ACK_WAITS_MS
   }
 
   /** True where that was all. */
@@ -132,6 +132,7 @@ class PlayerLookout implements Lookout, Ticking, Manner {
 
   acknowledge(ack: PositionAck): void {
     if (this.isEnded) return
+    this.acks ??= []
     this.acks.push(ack)
     this.ackedAtMs = this.ports.clock.nowMs()
     this.ports.ticker.mark(this)

@@ -9,11 +9,12 @@ import { createId } from '#platform/id.ts'
 import type { Random } from '#platform/random.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { PlayerCaller } from '../players/caller.ts'
+import type { Duty } from './answering.ts'
 import type { Connection } from './connection.ts'
 import { describeRefusal } from './error-frame.ts'
 import type { Notices } from './redis.ts'
 import type { Roster } from './roster.ts'
-import { createSession, type Duty, type Session, type SessionPorts } from './session.ts'
+import { createSession, type Session, type SessionPorts } from './session.ts'
 import { type Authenticate, type Credential, keepVigil, type Vigil } from './vigil.ts'
 
 export type ReceptionPorts = SessionPorts & {

@@ -2,64 +2,28 @@
  * One player's session, from `welcome` on, over one socket after another. Claims, pings and errors are answered at
  * once; what a position leads to leaves with the lookout's tick.
  */
-import type { Logger } from 'pino'
-import type { Static } from 'typebox'
 import { limits } from '#protocol/limits.ts'
-import type {
-  ClaimBody,
-  ClaimedAnswer,
-  PendingAnswer,
-  RevealBody,
-  RevealedAnswer,
-} from '#protocol/rest/claims.ts'
-import type { Fix } from '#protocol/scalars.ts'
-import type { ClientFrame } from '#protocol/ws/client.ts'
 import { closeCodes } from '#protocol/ws/frame.ts'
-import type { Refusal } from '#platform/problem.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { PlayerCaller } from '../players/caller.ts'
-import type { MoveAnswer } from '../positions/positions.ts'
 import type { PlayerFrame } from './announcer.ts'
-import { type Answering, createAnswering, dutyOf, serverTimeOf } from './answering.ts'
+import {
+  type Answering,
+  type AnsweringPorts,
+  createAnswering,
+  type Duty,
+  dutyOf,
+  serverTimeOf,
+  type SessionFrame,
+} from './answering.ts'
 import type { Connection } from './connection.ts'
 import { refer } from './error-frame.ts'
 import { createLine, type Line } from './line.ts'
 import { createLookout, type Lookout, type LookoutPorts } from './lookout.ts'
 import { createTalk, type Talk, type TalkPorts } from './talk.ts'
-import {
-  createRequestLookout,
-  type RequestLookout,
-  type RequestLookoutPorts,
-  type Watching,
-} from './request-lookout.ts'
+import { createRequestLookout, type RequestLookout, type RequestLookoutPorts } from './request-lookout.ts'
 
-export type ClaimRequest = { envelopeId: string } & ClaimBody
-export type RevealRequest = { envelopeId: string } & RevealBody
-
-export type ClaimAnswer =
-  | { status: 200; body: Static<typeof ClaimedAnswer> }
-  | { status: 202; body: Static<typeof PendingAnswer> }
-  | Refusal
-
-export type RevealAnswer = { status: 200; body: RevealedAnswer | Static<typeof ClaimedAnswer> } | Refusal
-
-/** Whether service requests are to be told, and which. */
-export type Duty = { isOnDuty: boolean; category?: NonNullable<Watching['category']> }
-
-export type SessionPorts = LookoutPorts &
-  RequestLookoutPorts &
-  TalkPorts & {
-    log: Pick<Logger, 'error'>
-    duties: { set(player: PlayerCaller, duty: Duty): Promise<{ status: 'set' } | Refusal> }
-    positions: { move(player: PlayerCaller, fix: Fix): Promise<MoveAnswer> }
-    claims: {
-      claim(player: PlayerCaller, request: ClaimRequest): Promise<ClaimAnswer>
-      reveal(player: PlayerCaller, request: RevealRequest): Promise<RevealAnswer>
-    }
-  }
-
-/** What a client says once the session is open. */
-export type SessionFrame = Exclude<ClientFrame, { type: 'hello' }>
+export type SessionPorts = LookoutPorts & RequestLookoutPorts & TalkPorts & AnsweringPorts
 
 export type Session = {
   readonly id: string

@@ -36,6 +36,7 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
   const { log } = app
   // ws has sent the close code (1009 and the like) when it reports an error: terminating would lose it.
   const onError = (error: Error) => log.debug({ err: error }, 'a socket failed')
+  const answers = new WeakMap<FastifyRequest, ServerResponse>()
   await app.register(websocket, {
     options: {
       maxPayload: limits.socket.payloadBytes,
@@ -59,11 +60,14 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
     url: socketPath,
     onRequest: (request, reply, done) => {
       const refusal = judgeHandshake(request, ports)
+      answers.set(request, reply.raw)
       if (refusal === undefined) return done()
       sendRefusal(reply, refusal, false)
     },
     handler: (_request: FastifyRequest, reply: FastifyReply) => sendRefusal(reply, notASocket, false),
-    wsHandler: (socket, request) => talk(socket, request, { ...ports, log, onError }),
+    wsHandler: (socket, request) => {
+      talk(socket, request, { ...ports, log, onError, answer: answers.get(request) })
+    },
   })
 }
 
@@ -98,6 +102,8 @@ const tokenOf = (request: FastifyRequest): string | undefined =>
 type TalkPorts = PlaySocketPorts & {
   log: Pick<FastifyBaseLogger, 'error'>
   onError: (error: Error) => void
+  /** Node's, which is never sent. */
+  answer: ServerResponse | undefined
 }
 
 /**
@@ -107,11 +113,11 @@ type TalkPorts = PlaySocketPorts & {
 function talk(
   socket: WebSocket,
   request: FastifyRequest,
-  { hub, authenticator, admission, log, onError }: TalkPorts,
+  { hub, authenticator, admission, log, onError, answer }: TalkPorts,
 ): void {
   const stream = request.raw.socket
-  letGoOf(stream)
-  // The plugin's listener would hold on to the request.
+  // The stream would hold on to the answer that was made for it, and the plugin's listener to both.
+  answer?.detachSocket(stream)
   socket.removeAllListeners('error')
   socket.on('error', onError)
   const header = headerOf(request, deviceHeader)
@@ -121,11 +127,6 @@ function talk(
     authenticate: (token, device = header) => authenticator.authenticatePlayerToken(token, device),
   })
   listen(socket, { visitor, leave: admission.enter(request.ip), log })
-}
-
-/** The stream would hold on to the answer that was made for it, which holds on to the request. */
-function letGoOf(stream: Socket & { _httpMessage?: ServerResponse | null }): void {
-  stream._httpMessage?.detachSocket(stream)
 }
 
 type Visit = Pick<TalkPorts, 'log'> & { visitor: Visitor; leave: () => void }

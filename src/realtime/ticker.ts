@@ -55,14 +55,17 @@ export function createTicker(clock: Clock, onTick?: (tookMs: number) => void): T
     round.cancel = undefined
     const startedMs = clock.nowMs()
     let bytes = 0
-    let next = 0
-    for (const [i, session] of sessions.entries()) {
+    let said: Ticking[] = []
+    for (const session of sessions) {
       if (session.tick()) mark(session)
       bytes += session.pack()
-      if (bytes < SAY_AT_ONCE_BYTES && i < sessions.length - 1) continue
-      while (next <= i) sessions[next++]?.send()
+      said.push(session)
+      if (bytes < SAY_AT_ONCE_BYTES) continue
+      for (const one of said) one.send()
+      said = []
       bytes = 0
     }
+    for (const one of said) one.send()
     onTick?.(clock.nowMs() - startedMs)
   }
 

@@ -65,7 +65,8 @@ class ClientView implements View {
     const { gone, changed } = compare(before, hints)
     const news = inOrder(changed, manner)
     const items = this.serialiseSome(news)
-    if (this.known === undefined) frames.push(`{"type":"snapshot","hints":[${items.map(({ json }) => json).join()}]}`)
+    if (this.known === undefined)
+      frames.push(`{"type":"snapshot","hints":[${items.map(({ json }) => json).join()}]}`)
     else {
       for (const hint of inOrder(gone, manner)) {
         frames.push(serialiseGone(hint, manner.reasonOf(hint.envelopeId)))
@@ -102,7 +103,9 @@ const inOrder = (hints: readonly Hint[], manner: Manner): readonly Hint[] =>
 function withoutLate({ before, hints, late }: Record<'before' | 'hints' | 'late', readonly Hint[]>): Hint[] {
   const isLate = new Set(late)
   const older = new Map(before.map(hint => [hint.envelopeId, hint]))
-  return hints.map(hint => (isLate.has(hint) ? older.get(hint.envelopeId) : hint)).filter(hint => hint !== undefined)
+  return hints
+    .map(hint => (isLate.has(hint) ? older.get(hint.envelopeId) : hint))
+    .filter(hint => hint !== undefined)
 }
 
 type Difference = { gone: readonly Hint[]; changed: readonly Hint[] }

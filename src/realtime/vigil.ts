@@ -28,11 +28,8 @@ export type Vigil = {
 
 export type VigilPorts = { clock: Clock; log: Pick<Logger, 'error'>; isSandbox: boolean }
 
-export const keepVigil = (
-  connection: Connection,
-  authenticate: Authenticate,
-  ports: VigilPorts,
-): Vigil => new SocketVigil(connection, authenticate, ports)
+export const keepVigil = (connection: Connection, authenticate: Authenticate, ports: VigilPorts): Vigil =>
+  new SocketVigil(connection, authenticate, ports)
 
 /** A class, as there is one for each socket. */
 class SocketVigil implements Vigil {
@@ -46,9 +43,7 @@ class SocketVigil implements Vigil {
     this.connection = connection
     this.authenticate = authenticate
     this.ports = ports
-    this.cancelTimer = ports.clock.after(limits.socket.helloWithinMs, () =>
-      this.turnAway('no hello in time'),
-    )
+    this.cancelTimer = ports.clock.after(limits.socket.helloWithinMs, () => this.turnAway('no hello in time'))
   }
 
   private turnAway(reason: string): void {

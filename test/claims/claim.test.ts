@@ -191,9 +191,7 @@ t.test('claims', async t => {
       'daily_limit',
       'on another server',
     )
-    await stage.world.redis.del(
-      standingKey(stage.world.redisPrefix, { kind: 'account', id: player.id }),
-    )
+    await stage.world.redis.del(standingKey(stage.world.redisPrefix, { kind: 'account', id: player.id }))
     t.equal(
       outcomeOf(await claim(player, id, { on: stage.createServer() })),
       'daily_limit',

@@ -301,6 +301,31 @@ t.test('view: first a snapshot, then what changed, zones once', async t => {
   ])
 })
 
+t.test('view: a crowd is told the same difference, each in an order and for a reason of its own', async t => {
+  const [a, b, c, d] = [envelopeAt(square), envelopeAt(square), envelopeAt(square), envelopeAt(square)]
+  const hint = (envelope: typeof a) => ({ envelopeId: envelope.id, band: 'here' as Band, envelope })
+  const [before, after] = [
+    [hint(a), hint(b)],
+    [hint(c), hint(d)],
+  ]
+  const warmth = { within1Km: '1+', within2Km: '1+' } as const
+  const forwards: Manner = { inOrder: hints => hints, reasonOf: () => 'empty' }
+  const backwards: Manner = { inOrder: hints => hints.toReversed(), reasonOf: () => 'claimed' }
+  const tell = (order: Manner) => {
+    const view = createView()
+    const frames = [before, after, after].flatMap(hints => view.update(hints, warmth, order).frames)
+    return frames
+      .map(json => JSON.parse(json) as { type: string; envelopeId?: string; reason?: string })
+      .map(({ type, envelopeId = '', reason = '' }) => `${type} ${envelopeId}${reason}`.trim())
+  }
+  t.same(tell(forwards), [
+    ...['snapshot', 'warmth', `gone ${a.id}empty`, `gone ${b.id}empty`, `hint ${c.id}`, `hint ${d.id}`],
+  ])
+  t.same(tell(backwards), [
+    ...['snapshot', 'warmth', `gone ${b.id}claimed`, `gone ${a.id}claimed`, `hint ${d.id}`, `hint ${c.id}`],
+  ])
+})
+
 t.test(
   'view: what a tick does not carry waits, nearest first, and is neither lost nor told twice',
   async t => {

@@ -1,9 +1,9 @@
 #!lua
--- Replaces values, each only if its version is still the one that its caller judged by; a text is "version:filter:rest".
--- KEYS: standings
--- ARGV: ttl_ms; then for each standing: expected version, empty for none; next version; filter, "=" for the same as
---   before; the rest
--- Returns: for each standing that is another one by now: its place among the keys, its text (empty for none)
+-- Replaces values, each only if its version is still the one that its caller judged by.
+-- A text is "version:filter:rest". The filter "=" is the one that is there.
+-- KEYS: per standing: its text
+-- ARGV: ttl_ms, then per standing: expected version (empty for none), next version, filter, rest
+-- Returns: per standing that is another one by now: its place among the keys, its text (empty for none)
 local ttl_ms = ARGV[1]
 local changed = {}
 for place, standing in ipairs(KEYS) do
