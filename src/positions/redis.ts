@@ -41,7 +41,8 @@ type Writing = {
   key: string
   known: Version
   next: { version: string; standing: Standing }
-  onDone: (isReplaced: boolean) => void
+  /** With what is there instead, empty for nothing; without it where it was replaced. */
+  onDone: (current: string | undefined) => void
   onFault: (error: unknown) => void
 }
 
@@ -60,16 +61,18 @@ export function createStandingStore({ redis, runner, prefix, random }: StorePort
     standing,
   })
 
-  /** Whatever is there by now is judged, until nobody else was faster. */
-  async function keepTrying<A>(key: string, { fresh, change }: Update<A>): Promise<A> {
+  /** Whatever is there by now is judged, until nobody else was faster; `found` was there a moment ago. */
+  async function keepTrying<A>(key: string, { fresh, change }: Update<A>, found?: string): Promise<A> {
+    let current = found
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const known = seen.get(key) ?? parseVersion(await redis.get(key))
+      const known =
+        current === undefined ? (seen.get(key) ?? parseVersion(await redis.get(key))) : parseVersion(current)
       const { standing, answer } = change(known.standing ?? (await fresh()))
       if (standing === known.standing) return answer
-      const isReplaced = await new Promise<boolean>((onDone, onFault) =>
+      current = await new Promise<string | undefined>((onDone, onFault) =>
         write({ key, known, next: versionOf(standing), onDone, onFault }),
       )
-      if (isReplaced) return answer
+      if (current === undefined) return answer
     }
     throw new Unavailable('a standing changed too often', { retryAfterMs: 100 })
   }
@@ -83,8 +86,8 @@ export function createStandingStore({ redis, runner, prefix, random }: StorePort
       const { standing, answer } = change(known.standing)
       if (standing === known.standing) return Promise.resolve(answer)
       return new Promise((resolve, reject) => {
-        const onDone = (isReplaced: boolean) =>
-          resolve(isReplaced ? answer : keepTrying(key, { fresh, change }))
+        const onDone = (current: string | undefined) =>
+          resolve(current === undefined ? answer : keepTrying(key, { fresh, change }, current))
         write({ key, known, next: versionOf(standing), onDone, onFault: reject })
       })
     },
@@ -127,9 +130,8 @@ async function replaceAll(
     for (const [i, { key, next, onDone }] of writings.entries()) {
       const text = current.get(i + 1)
       if (text === undefined) seen.set(key, next)
-      else if (text === '') seen.delete(key)
-      else seen.set(key, parseVersion(text))
-      onDone(text === undefined)
+      else seen.delete(key)
+      onDone(text)
     }
   } catch (error) {
     for (const { onFault } of writings) onFault(error)
@@ -162,7 +164,7 @@ function restOf(standing: Standing): string {
 }
 
 function parseVersion(text: string | null): Version {
-  if (text === null) return nowhere
+  if (text === null || text === '') return nowhere
   const [afterVersion, afterFilter] = [text.indexOf(':'), text.indexOf(':', text.indexOf(':') + 1)]
   const filter = text.slice(afterVersion + 1, afterFilter)
   const rest = JSON.parse(text.slice(afterFilter + 1)) as Standing

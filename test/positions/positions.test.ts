@@ -13,7 +13,7 @@ import { judgeEntry } from '../../src/positions/entry.ts'
 import type { Walker } from '../../src/positions/judging.ts'
 import { createPositions } from '../../src/positions/positions.ts'
 import { unusedQuotas } from '../../src/positions/quotas.ts'
-import { createStandingStore } from '../../src/positions/redis.ts'
+import { createStandingStore, standingKey } from '../../src/positions/redis.ts'
 import type { Owner, Standing } from '../../src/positions/standing.ts'
 import { judgeStep } from '../../src/positions/step.ts'
 import { emptyTrack } from '../../src/positions/track.ts'
@@ -346,4 +346,17 @@ t.test('a Redis that forgot its scripts is sent them again', async t => {
   await redis.script('FLUSH')
   after(10)
   t.match(await positions.move(player, fixAt(east(10))), { status: 'accepted' })
+})
+
+t.test('a standing that nobody can read is a fault of its own player only', async t => {
+  const crowd = Array.from({ length: 60 }, () => walker())
+  await Promise.all(crowd.map(player => positions.move(player, fixAt(HOME))))
+  const [broken, ...others] = crowd
+  await redis.set(standingKey(prefix, { kind: 'account', id: broken?.id ?? '' }), 'other::{')
+  after(10)
+  const [first, ...rest] = await Promise.allSettled(
+    [broken as Walker, ...others].map(player => positions.move(player, fixAt(east(5)))),
+  )
+  t.equal(first?.status, 'rejected')
+  t.ok(rest.every(({ status }) => status === 'fulfilled'))
 })
