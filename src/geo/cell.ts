@@ -8,8 +8,7 @@
  *   parent(cell, r) = (cell & ~(15 << 52)) | (r << 52) | ((1 << 3 * (15 - r)) - 1)
  */
 import assert from 'node:assert/strict'
-import { cellToLatLng, cellToParent, getResolution, isValidCell, latLngToCell } from 'h3-js'
-import { LRUCache } from 'lru-cache'
+import { cellToLatLng, getResolution, isValidCell, latLngToCell } from 'h3-js'
 import type { Point } from './point.ts'
 
 declare const cellBrand: unique symbol
@@ -22,7 +21,12 @@ export type Resolution = 12 | 10 | 9 | 7
 
 const FINEST: Resolution = 12
 
-const centres = new LRUCache<Cell, Point>({ max: 50_000 })
+/**
+ * The centres that were asked for lately: of `older` those that nobody asked for since are forgotten. Asking is a look
+ * into a Map, where a cache that keeps its entries in order would write with each.
+ */
+const CENTRES_REMEMBERED = 25_000
+let [recent, older] = [new Map<Cell, Point>(), new Map<Cell, Point>()]
 
 /** The res-12 cell of a canonical point (`parsePoint`). */
 export function locateCell({ lat, lng }: Point): Cell {
@@ -32,8 +36,14 @@ export function locateCell({ lat, lng }: Point): Cell {
 
 /** The ancestor of `cell` at `resolution`; the cell itself when it is already there. Asserts that it is not finer. */
 export function coarsen(cell: Cell, resolution: Resolution): Cell {
-  assert(getResolution(cell) >= resolution, 'a cell never becomes finer')
-  return cellToParent(cell, resolution) as Cell
+  const from = Number.parseInt(cell.charAt(1), 16)
+  assert(from >= resolution, 'a cell never becomes finer')
+  if (from === resolution) return cell
+  // The bits of the comment above, in text: what is not used any more are the last 9 to 24 of them.
+  const bits = 3 * (15 - resolution)
+  const head = 15 - Math.ceil(bits / 4)
+  const tail = Number.parseInt(cell.slice(head), 16) | ((1 << bits) - 1)
+  return `8${resolution.toString(16)}${cell.slice(2, head)}${tail.toString(16).padStart(15 - head, '0')}` as Cell
 }
 
 export function resolutionOf(cell: Cell): number {
@@ -42,10 +52,11 @@ export function resolutionOf(cell: Cell): number {
 
 /** The centre of a cell, remembered: hints and presence ask for the same few thousand over and over. */
 export function centreOf(cell: Cell): Point {
-  const known = centres.get(cell)
-  if (known) return known
-  const centre = computeCentre(cell)
-  centres.set(cell, centre)
+  const known = recent.get(cell)
+  if (known !== undefined) return known
+  const centre = older.get(cell) ?? computeCentre(cell)
+  if (recent.size >= CENTRES_REMEMBERED) [recent, older] = [new Map(), recent]
+  recent.set(cell, centre)
   return centre
 }
 

@@ -3,6 +3,7 @@
  * and who the player is, never of a point. All players in one cell share one computation, which is made again only when
  * something changed that can be seen from there.
  */
+import { limits } from '#protocol/limits.ts'
 import type { Cell } from '../geo/cell.ts'
 import { type Band, bandsAround, type Warmth } from './band.ts'
 import type { LiveEnvelope } from './live-envelope.ts'
@@ -27,9 +28,14 @@ export type Around = Pick<Standpoints, 'watch' | 'unwatch'> & {
   onChange(listener: (cell10: Cell) => void): void
   /** Of a watched cell: the same object until it changes; `undefined` until all of it is loaded. */
   surroundings(cell10: Cell): Surroundings | undefined
-  /** What of it one player may see, at most 50, in the order of display. */
-  select(viewer: Viewer, surroundings: Surroundings): Hint[]
-  /** Both at once. */
+  /**
+   * What of it one player may see, at most 50, in no order that means anything: the very same hints where that is
+   * everything.
+   */
+  select(viewer: Viewer, surroundings: Surroundings): readonly Hint[]
+  /** In the order of display. */
+  inOrder(viewer: Viewer, hints: readonly Hint[]): readonly Hint[]
+  /** All three at once. */
   hintsAround(viewer: Viewer, cell10: Cell): Surroundings | undefined
 }
 
@@ -64,9 +70,12 @@ export function createAround({ index, selectHints }: AroundPorts): Around {
     return hints
   }
 
-  function select(viewer: Viewer, { hints }: Surroundings): Hint[] {
-    const visible = hints.filter(({ envelope }) => isVisibleTo(viewer, envelope))
-    return selectHints(visible, { playerId: viewer.id })
+  const inOrder = ({ id: playerId }: Viewer, hints: readonly Hint[]) => selectHints(hints, { playerId })
+
+  function select(viewer: Viewer, { hints }: Surroundings): readonly Hint[] {
+    const isAll = hints.every(({ envelope }) => isVisibleTo(viewer, envelope))
+    const visible = isAll ? hints : hints.filter(({ envelope }) => isVisibleTo(viewer, envelope))
+    return visible.length > limits.hint.perSnapshot ? inOrder(viewer, visible) : visible
   }
 
   return {
@@ -78,9 +87,10 @@ export function createAround({ index, selectHints }: AroundPorts): Around {
     onChange: listener => void listeners.push(listener),
     surroundings,
     select,
+    inOrder,
     hintsAround(viewer, cell10) {
       const all = surroundings(cell10)
-      return all && { hints: select(viewer, all), warmth: all.warmth }
+      return all && { hints: inOrder(viewer, select(viewer, all)), warmth: all.warmth }
     },
   }
 }

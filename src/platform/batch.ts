@@ -50,3 +50,30 @@ export function createBatcher<Q, A>({ maxSize, concurrency, run }: BatchOptions<
       schedule()
     })
 }
+
+/** Hands over together what was put in during one turn of the event loop, at its end or where there is as much. */
+export function createGathering<Item>(
+  most: number,
+  handOver: (items: readonly Item[]) => void,
+): (item: Item) => void {
+  let items: Item[] = []
+  let isScheduled = false
+
+  function leave(): void {
+    const gathered = items
+    items = []
+    if (gathered.length > 0) handOver(gathered)
+  }
+
+  function leaveAtEnd(): void {
+    isScheduled = false
+    leave()
+  }
+
+  return item => {
+    if (items.push(item) >= most) return leave()
+    if (isScheduled) return
+    isScheduled = true
+    setImmediate(leaveAtEnd)
+  }
+}

@@ -9,16 +9,30 @@ export type Recent<Value> = {
   delete(value: Value): void
 }
 
-export function createRecent<Value>(most: number): Recent<Value> {
-  const values = new Set<Value>()
-  return {
-    has: value => values.has(value),
-    add(value) {
-      values.delete(value)
-      values.add(value)
-      if (values.size <= most) return
-      for (const oldest of values) return void values.delete(oldest)
-    },
-    delete: value => void values.delete(value),
+export const createRecent = <Value>(most: number): Recent<Value> => new RecentValues(most)
+
+class RecentValues<Value> implements Recent<Value> {
+  private readonly most: number
+  /** Nothing where nothing was added. */
+  private values: Set<Value> | undefined
+
+  constructor(most: number) {
+    this.most = most
+  }
+
+  has(value: Value): boolean {
+    return this.values?.has(value) === true
+  }
+
+  add(value: Value): void {
+    this.values ??= new Set()
+    this.values.delete(value)
+    this.values.add(value)
+    if (this.values.size <= this.most) return
+    for (const oldest of this.values) return void this.values.delete(oldest)
+  }
+
+  delete(value: Value): void {
+    this.values?.delete(value)
   }
 }

@@ -36,8 +36,9 @@ const FILTER_BYTES = 512
 const SPOTS = 4
 const REMEMBERED_SPOTS = 20_000
 
-const NEW_OF_HOUR = { lengthMs: HOUR_MS, limit: limits.position.newCellsPerHour }
-const NEW_OF_DAY = { lengthMs: DAY_MS, limit: limits.position.newCellsPerDay }
+/** The first cell above the limit is counted, and pauses hints. */
+const NEW_OF_HOUR = { lengthMs: HOUR_MS, limit: limits.position.newCellsPerHour + 1 }
+const NEW_OF_DAY = { lengthMs: DAY_MS, limit: limits.position.newCellsPerDay + 1 }
 
 export const unusedCells: CellQuota = {}
 
@@ -48,9 +49,11 @@ export function createSpotter(secret: string): (ownerId: string, cell10: Cell) =
   const known = new LRUCache<string, Spots>({ max: REMEMBERED_SPOTS })
   return (ownerId, cell10) => {
     const place = `${ownerId} ${cell10}`
-    const found = known.get(place) ?? findSpots(key, place)
-    known.set(place, found)
-    return found
+    const found = known.get(place)
+    if (found !== undefined) return found
+    const spots = findSpots(key, place)
+    known.set(place, spots)
+    return spots
   }
 }
 
@@ -67,8 +70,9 @@ export function countCell(
 ): { status: 'open' | 'paused'; cells: CellQuota } {
   if (judgeCells(cells, pace).status === 'exhausted') return { status: 'paused', cells }
   const isToday = cells.day !== undefined && isOpen(cells.day, DAY_MS, pace)
-  const filter = isToday && cells.known ? Buffer.from(cells.known, 'base64') : Buffer.alloc(FILTER_BYTES)
-  if (spots.every(spot => isSet(filter, spot))) return { status: 'open', cells }
+  const before = isToday ? cells.known : undefined
+  if (before !== undefined && spots.every(spot => isSetIn(before, spot))) return { status: 'open', cells }
+  const filter = before === undefined ? Buffer.alloc(FILTER_BYTES) : Buffer.from(before, 'base64')
   for (const spot of spots) filter[spot >> 3] = (filter[spot >> 3] ?? 0) | (1 << (spot & 7))
   const counted = {
     hour: countIn(cells.hour, HOUR_MS, pace),
@@ -80,11 +84,17 @@ export function countCell(
 
 /** Whether hints pause wherever the player goes, and for how long on the client's clock. */
 export function judgeCells({ hour, day }: CellQuota, pace: Pace): QuotaVerdict {
-  // The first cell above the limit is counted, and pauses hints.
-  const ofDay = judgeWindow(day, { ...NEW_OF_DAY, limit: NEW_OF_DAY.limit + 1 }, pace)
-  return ofDay.status === 'exhausted'
-    ? ofDay
-    : judgeWindow(hour, { ...NEW_OF_HOUR, limit: NEW_OF_HOUR.limit + 1 }, pace)
+  const ofDay = judgeWindow(day, NEW_OF_DAY, pace)
+  return ofDay.status === 'exhausted' ? ofDay : judgeWindow(hour, NEW_OF_HOUR, pace)
 }
 
-const isSet = (filter: Buffer, spot: number): boolean => ((filter[spot >> 3] ?? 0) & (1 << (spot & 7))) !== 0
+/** The same bit as in the bytes, read where it stands in their base64: a letter is six bits, the highest first. */
+function isSetIn(base64: string, spot: number): boolean {
+  const at = (spot & ~7) + 7 - (spot & 7)
+  return ((sixBitsOf(base64.charCodeAt(Math.floor(at / 6))) >> (5 - (at % 6))) & 1) === 1
+}
+
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+const sixBits = new Uint8Array(128)
+for (let value = 0; value < LETTERS.length; value++) sixBits[LETTERS.charCodeAt(value)] = value
+const sixBitsOf = (letter: number): number => sixBits[letter] ?? 0

@@ -57,15 +57,19 @@ export function createJudging({ store, clock, countClaimsSince, findStruck: find
   const noteOf = (owner: Owner, pace: Pace, change: Note): Promise<void> =>
     update(owner, pace, standing => ({ standing: change(standing, pace), answer: undefined }))
 
-  async function judge<A>(
+  function judge<A>(
     player: Walker,
     change: (standing: Standing, asked: Asked<A>) => Judged<A>,
   ): Promise<{ answer: A; device?: A | undefined }> {
     const pace = paceOf(player)
     const [account, phone] = [accountOf(player), deviceOf(player)]
-    const device = phone && (await update(phone, pace, s => change(s, { owner: phone, pace })))
-    const answer = await update(account, pace, s => change(s, { owner: account, pace, device }))
-    return { answer, device }
+    const follow = (device: A | undefined) =>
+      update(account, pace, before => {
+        const { standing, answer } = change(before, { owner: account, pace, device })
+        return { standing, answer: { answer, device } }
+      })
+    if (phone === undefined) return follow(undefined)
+    return update(phone, pace, before => change(before, { owner: phone, pace })).then(follow)
   }
 
   return {

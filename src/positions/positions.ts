@@ -70,16 +70,17 @@ export function createPositions({ hmacSecret, giveStrike, log, ...ports }: Posit
   const spotsOf = (owner: Owner, { cell }: ReportedFix) => findSpots(owner.id, coarsen(cell, 10))
   const enter = createEnter({ judging, walks, spotsOf, giveStrike, log })
 
-  async function move(player: Walker, fix: WireFix): Promise<MoveAnswer> {
+  function move(player: Walker, fix: WireFix): Promise<MoveAnswer> {
     const reported = reportFix(fix)
-    const { answer } = await judging.judge<Step>(player, (standing, { owner, pace, device }) =>
+    const judged = judging.judge<Step>(player, (standing, { owner, pace, device }) =>
       judgeStep(standing, { fix: reported, spots: spotsOf(owner, reported), device }, pace),
     )
-    if (answer.status === 'accepted') {
+    return judged.then(({ answer }) => {
+      if (answer.status === 'ignored') return answer
       if (answer.paused === 'speed') walks.forget(player.id)
       else walks.add(player.id, sampleOf(fix, clock.nowMs()))
-    }
-    return answer
+      return answer
+    })
   }
 
   const { readRecent, ...looks } = createLooks(ports)

@@ -1,14 +1,16 @@
 /**
  * Standings in Redis, compare-and-set by version. A server remembers the standings that it saw last, so the usual
  * update is one trip: it reads nothing, parses nothing and sends the new standing only. A version is of one writing, by
- * one server, and never comes again; so whoever judged by it judged by exactly what is there.
+ * one server, and never comes again; so whoever judged by it judged by exactly what is there. The filter of cells is
+ * most of a standing and mostly stays as it is: then it is not sent again.
  */
 import type { Redis } from 'ioredis'
 import { LRUCache } from 'lru-cache'
+import { createGathering } from '#platform/batch.ts'
 import { Unavailable } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
 import { loadScript, type ScriptRunner } from '#platform/redis.ts'
-import type { Owner, Standing, StandingStore } from './standing.ts'
+import type { Judged, Owner, Standing, StandingStore } from './standing.ts'
 
 const replace = loadScript(import.meta.url, 'replace')
 
@@ -16,48 +18,82 @@ const replace = loadScript(import.meta.url, 'replace')
 const ttlMs = 26 * 3_600_000
 const attempts = 32
 const rememberedStandings = 20_000
+/** Standings whose keys may be named in one call, in a cluster, too. */
+const partitions = 16
+/** So many leave before the turn ends: Redis is at work while the others are read. */
+const mostAtOnce = 512
 
 /** A standing that is nowhere has the empty version. */
 type Version = { version: string; standing: Standing | undefined }
 
 const nowhere: Version = { version: '', standing: undefined }
 
-export function createStandingStore(ports: {
+type StorePorts = {
   redis: Redis
   runner: ScriptRunner
   prefix: string
   /** Of this server alone. */
   random: Pick<Random, 'bytes'>
-}): StandingStore {
-  const { redis, runner, prefix, random } = ports
+}
+
+/** One standing to be replaced, and who wants to hear whether it was. */
+type Writing = {
+  key: string
+  known: Version
+  next: { version: string; standing: Standing }
+  /** With what is there instead, empty for nothing; without it where it was replaced. */
+  onDone: (current: string | undefined) => void
+  onFault: (error: unknown) => void
+}
+
+type Update<A> = { fresh: () => Promise<Standing>; change: (standing: Standing) => Judged<A> }
+
+export function createStandingStore({ redis, runner, prefix, random }: StorePorts): StandingStore {
   const seen = new LRUCache<string, Version>({ max: rememberedStandings })
-  const keyOf = ({ kind, id }: Owner) => `${prefix}${kind === 'account' ? 'p' : 'd'}:{${id}}`
   const writer = Buffer.from(random.bytes(9)).toString('base64url')
   let writings = 0
 
+  const write = createGathering<Writing>(mostAtOnce, writings => {
+    for (const those of groupByPartition(writings)) void replaceAll(runner, seen, those)
+  })
+  const versionOf = (standing: Standing) => ({
+    version: `${writer}${(++writings).toString(36)}`,
+    standing,
+  })
+
+  /** Whatever is there by now is judged, until nobody else was faster; `found` was there a moment ago. */
+  async function keepTrying<A>(key: string, { fresh, change }: Update<A>, found?: string): Promise<A> {
+    let current = found
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const known =
+        current === undefined ? (seen.get(key) ?? parseVersion(await redis.get(key))) : parseVersion(current)
+      const { standing, answer } = change(known.standing ?? (await fresh()))
+      if (standing === known.standing) return answer
+      current = await new Promise<string | undefined>((onDone, onFault) =>
+        write({ key, known, next: versionOf(standing), onDone, onFault }),
+      )
+      if (current === undefined) return answer
+    }
+    throw new Unavailable('a standing changed too often', { retryAfterMs: 100 })
+  }
+
   return {
-    async update(owner, fresh, change) {
-      const key = keyOf(owner)
-      for (let attempt = 0; attempt < attempts; attempt++) {
-        const known = seen.get(key) ?? parseVersion(await redis.get(key))
-        const current = known.standing ?? (await fresh())
-        const { standing, answer } = change(current)
-        if (standing === known.standing) return answer
-        const version = `${writer}${(++writings).toString(36)}`
-        const args = [known.version, version, JSON.stringify(standing), ttlMs]
-        const reply = (await runner.run(replace, [key], args)) as [string, string?]
-        if (reply[0] === 'REPLACED') {
-          seen.set(key, { version, standing })
-          return answer
-        }
-        if (reply[1]) seen.set(key, parseVersion(reply[1]))
-        else seen.delete(key)
-      }
-      throw new Unavailable('a standing changed too often', { retryAfterMs: 100 })
+    update(owner, fresh, change) {
+      const key = standingKey(prefix, owner)
+      const known = seen.get(key)
+      if (known?.standing === undefined) return keepTrying(key, { fresh, change })
+      // The usual way, without a promise more than it needs: everybody who walks comes by here each second.
+      const { standing, answer } = change(known.standing)
+      if (standing === known.standing) return Promise.resolve(answer)
+      return new Promise((resolve, reject) => {
+        const onDone = (current: string | undefined) =>
+          resolve(current === undefined ? answer : keepTrying(key, { fresh, change }, current))
+        write({ key, known, next: versionOf(standing), onDone, onFault: reject })
+      })
     },
 
     async read(owner) {
-      const key = keyOf(owner)
+      const key = standingKey(prefix, owner)
       const found = parseVersion(await redis.get(key))
       if (found.standing !== undefined) seen.set(key, found)
       return found.standing
@@ -65,8 +101,73 @@ export function createStandingStore(ports: {
   }
 }
 
+function groupByPartition(writings: readonly Writing[]): Iterable<Writing[]> {
+  const groups = new Map<string, Writing[]>()
+  for (const writing of writings) {
+    const tag = tagOf(writing.key)
+    const group = groups.get(tag)
+    if (group === undefined) groups.set(tag, [writing])
+    else group.push(writing)
+  }
+  return groups.values()
+}
+
+async function replaceAll(
+  runner: ScriptRunner,
+  seen: LRUCache<string, Version>,
+  writings: readonly Writing[],
+): Promise<void> {
+  const keys: string[] = []
+  const args: (string | number)[] = [ttlMs]
+  for (const { key, known, next } of writings) {
+    keys.push(key)
+    args.push(known.version, next.version, filterFor(known, next), restOf(next.standing))
+  }
+  try {
+    const changed = (await runner.runNow(replace, keys, args)) as (string | number)[]
+    const current = new Map<number, string>()
+    for (let i = 0; i < changed.length; i += 2) current.set(changed[i] as number, changed[i + 1] as string)
+    for (const [i, { key, next, onDone }] of writings.entries()) {
+      const text = current.get(i + 1)
+      if (text === undefined) seen.set(key, next)
+      else seen.delete(key)
+      onDone(text)
+    }
+  } catch (error) {
+    for (const { onFault } of writings) onFault(error)
+  }
+}
+
+/** Tagged by partition, so that those of one can be replaced together. */
+export const standingKey = (prefix: string, { kind, id }: Owner): string =>
+  `${prefix}${kind === 'account' ? 'p' : 'd'}:{${partitionOf(id)}}:${id}`
+
+const tagOf = (key: string): string => key.slice(0, key.indexOf('}'))
+
+function partitionOf(id: string): number {
+  let sum = 0
+  for (let at = 0; at < id.length; at++) sum = (31 * sum + id.charCodeAt(at)) | 0
+  return (sum >>> 0) % partitions
+}
+
+const SAME = '='
+
+function filterFor(known: Version, { standing }: Writing['next']): string {
+  const filter = standing.cells?.known ?? ''
+  return filter !== '' && filter === known.standing?.cells?.known ? SAME : filter
+}
+
+function restOf(standing: Standing): string {
+  if (standing.cells?.known === undefined) return JSON.stringify(standing)
+  const { known: _, ...cells } = standing.cells
+  return JSON.stringify({ ...standing, cells })
+}
+
 function parseVersion(text: string | null): Version {
-  if (text === null) return nowhere
-  const colon = text.indexOf(':')
-  return { version: text.slice(0, colon), standing: JSON.parse(text.slice(colon + 1)) as Standing }
+  if (text === null || text === '') return nowhere
+  const [afterVersion, afterFilter] = [text.indexOf(':'), text.indexOf(':', text.indexOf(':') + 1)]
+  const filter = text.slice(afterVersion + 1, afterFilter)
+  const rest = JSON.parse(text.slice(afterFilter + 1)) as Standing
+  const standing = filter === '' ? rest : { ...rest, cells: { ...rest.cells, known: filter } }
+  return { version: text.slice(0, afterVersion), standing }
 }

@@ -88,12 +88,11 @@ export function judgeFix(
   const ride = reachableMps(last, pace)
   // The slack is granted once in the window, or many small leaps made a big one.
   const base = baseOf(track.accepted, pace) ?? last
-  const leaps = [
-    measureLeap(last, fix, pace, ride),
-    measureLeap(base, fix, pace, Math.max(SUSTAINED_MPS, ride)),
-  ]
-  const implausible = leaps.find(isImplausible)
-  return implausible ? considerRestart(track, fix, pace, implausible) : accept(track, fix, pace)
+  const leap = measureLeap(last, fix, pace, ride)
+  if (isImplausible(leap)) return considerRestart(track, fix, pace, leap)
+  // From the same fix, what is plausible at the lower speed is at the higher one.
+  const longer = base === last ? leap : measureLeap(base, fix, pace, Math.max(SUSTAINED_MPS, ride))
+  return isImplausible(longer) ? considerRestart(track, fix, pace, longer) : accept(track, fix, pace)
 }
 
 /** The oldest accepted fix of the last 30 s. */
@@ -102,26 +101,22 @@ function baseOf(accepted: readonly Fix[], pace: Pace): Fix | undefined {
 }
 
 function accept(track: Track, fix: Fix, pace: Pace, rideMps?: number): FixVerdict {
-  const speedMps = measureSpeed(track.accepted, fix, pace)
+  const moved = measureMove(track.accepted, fix, pace)
+  const speedMps = Math.max(0, moved.distanceM) / moved.withinS
   const last = lastFixOf(track)
-  const shownMps = rideMps ?? measureSpeed(track.accepted, fix, pace, SLACK_M)
+  const shownMps = rideMps ?? Math.max(0, moved.distanceM - SLACK_M) / moved.withinS
   const mps = Math.floor(Math.max(shownMps, last ? slowedMps(last, pace) : 0))
   const accepted = [...keepWindow(track.accepted, pace), mps > 0 ? { ...fix, mps } : fix]
   const next = { ...track, accepted, candidates: [] }
   return { status: 'accepted', track: next, speedMps, tooFast: speedMps > WALKING_LIMIT_MPS }
 }
 
-/**
- * Metres a second that the accuracies (and `slackM`) cannot explain, from the oldest fix of the window, or else from
- * the last one.
- */
-function measureSpeed(accepted: readonly Fix[], fix: Fix, pace: Pace, slackM = 0): number {
+/** How far the accuracies cannot explain, from the oldest fix of the window, or else from the last one. */
+function measureMove(accepted: readonly Fix[], fix: Fix, pace: Pace): { distanceM: number; withinS: number } {
   const from = baseOf(accepted, pace) ?? accepted.at(-1)
-  if (!from) return 0
-  const distanceM = measureM(centreOf(from.cell), centreOf(fix.cell))
-  const movedM = distanceM - from.accuracyM - fix.accuracyM - slackM
-  const baseMs = Math.max(SHORTEST_BASE_MS, elapsedMs(from.receivedAtMs, pace))
-  return Math.max(0, movedM) / (baseMs / 1000)
+  if (!from) return { distanceM: 0, withinS: 1 }
+  const distanceM = measureM(centreOf(from.cell), centreOf(fix.cell)) - from.accuracyM - fix.accuracyM
+  return { distanceM, withinS: Math.max(SHORTEST_BASE_MS, elapsedMs(from.receivedAtMs, pace)) / 1000 }
 }
 
 /** The fixes to keep before a new one: those of the window, without the newest where it crowds the one before it. */

@@ -17,15 +17,17 @@ export type Walks = {
 const rememberedPlayers = 10_000
 
 export function createWalks(): Walks {
-  const walks = new LRUCache<string, readonly Sample[]>({ max: rememberedPlayers })
+  const walks = new LRUCache<string, Sample[]>({ max: rememberedPlayers })
   return {
     add(playerId, sample) {
-      const known = walks.get(playerId) ?? []
+      const known = walks.get(playerId)
+      if (known === undefined) return void walks.set(playerId, [sample])
       const last = known.at(-1)
       // A claim often says the last position again.
       if (last?.point.lat === sample.point.lat && last.point.lng === sample.point.lng) return
       if (last !== undefined && sample.atMs <= last.atMs) return
-      walks.set(playerId, [...known, sample].slice(-MOST_FIXES))
+      known.push(sample)
+      if (known.length > MOST_FIXES) known.shift()
     },
     judge(playerId) {
       const samples = walks.get(playerId) ?? []

@@ -7,12 +7,13 @@ import { limits } from '#protocol/limits.ts'
 import { closeCodes } from '#protocol/ws/frame.ts'
 import type { ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
 import type { Cancel, Clock } from '#platform/clock.ts'
+import { frameTexts } from './text-frames.ts'
 import { createTrail, type Trail } from './trail.ts'
 
 /** The little of a WebSocket that we use. */
 export type Wire = {
-  /** One text frame each, as one piece; `onFlushed` is called when the kernel has taken it, or when it is lost. */
-  send(texts: readonly string[], onFlushed: () => void): void
+  /** Frames, as one piece; `onFlushed` is called when the kernel has taken it, or when it is lost. */
+  send(piece: Buffer, onFlushed: () => void): void
   ping(): void
   close(code: number, reason: string): void
   terminate(): void
@@ -25,6 +26,8 @@ export type Connection = {
   sendJson(json: string): void
   /** What is sent from now on waits, and leaves as one piece: on `release`, or before the socket is closed. */
   hold(): void
+  /** Makes the piece of what waits so far; returns its bytes. Then `release` has nothing left to do but to send it. */
+  pack(): number
   release(): void
   /** The frames sent so far, which number the next ones. */
   trail(): Trail
@@ -47,99 +50,130 @@ export const CLOSING_MS = 2_000
 
 const { slowReaderBytes, slowReaderMs, coalesceBytes } = limits.socket
 
-/** Watches how fast the client reads, and calls `giveUp` once it is too slow. */
-function watchReader(wire: Pick<Wire, 'bufferedBytes'>, clock: Clock, giveUp: () => void) {
-  /** When each piece that the kernel has not taken yet was sent, oldest first. */
-  const unsentSinceMs: number[] = []
-  let cancelLook: Cancel | undefined
+export const createConnection = (wire: Wire, clock: Clock): Connection => new WireConnection(wire, clock)
 
-  /** Looks again when the oldest piece would be too old, while there is one. */
-  function judge(): void {
-    const [oldestMs] = unsentSinceMs
+/** A class, as there is one for each socket and most do nothing: each function of its own would be memory. */
+class WireConnection implements Connection {
+  private readonly wire: Wire
+  private readonly clock: Clock
+  private trailOfFrames = createTrail()
+  private isOpened = true
+  private held: string[] | undefined
+  /** What was held, and is ready to leave. */
+  private packed: Buffer | undefined
+  private closedWith: number | undefined
+  private cancelClosing: Cancel | undefined
+  /** When each piece that the kernel has not taken yet was sent, oldest first. */
+  private unsentSinceMs: number[] = []
+  private cancelLook: Cancel | undefined
+
+  constructor(wire: Wire, clock: Clock) {
+    this.wire = wire
+    this.clock = clock
+  }
+
+  send(frame: Unnumbered): void {
+    this.sendJson(JSON.stringify(frame))
+  }
+
+  sendJson(json: string): void {
+    if (this.isOpened) this.transmit(this.trailOfFrames.number(json))
+  }
+
+  private transmit(text: string): void {
+    if (!this.isOpened) return
+    if (this.held === undefined) this.write(frameTexts([text]))
+    else this.held.push(text)
+  }
+
+  private write(piece: Buffer): void {
+    this.unsentSinceMs.push(this.clock.nowMs())
+    this.wire.send(piece, () => void this.unsentSinceMs.shift())
+    this.judgeReader()
+  }
+
+  /** Closes who reads too slowly; looks again when the oldest piece would be too old, while there is one. */
+  private judgeReader(): void {
+    const [oldestMs] = this.unsentSinceMs
     if (oldestMs === undefined) return
-    const waitedMs = clock.nowMs() - oldestMs
-    const buffered = wire.bufferedBytes()
-    if (buffered > slowReaderBytes || waitedMs >= slowReaderMs) return giveUp()
+    const buffered = this.wire.bufferedBytes()
+    const waitedMs = this.clock.nowMs() - oldestMs
+    if (buffered > slowReaderBytes || waitedMs >= slowReaderMs) {
+      return this.close(closeCodes.tooSlow, 'too much was unread for too long')
+    }
     if (buffered === 0) return
-    cancelLook ??= clock.after(slowReaderMs - waitedMs, () => {
-      cancelLook = undefined
-      judge()
+    this.cancelLook ??= this.clock.after(slowReaderMs - waitedMs, () => {
+      this.cancelLook = undefined
+      this.judgeReader()
     })
   }
 
-  return {
-    judge,
-    sent: () => void unsentSinceMs.push(clock.nowMs()),
-    flushed: () => void unsentSinceMs.shift(),
-    end: () => cancelLook?.(),
-  }
-}
-
-export function createConnection(wire: Wire, clock: Clock): Connection {
-  const reader = watchReader(wire, clock, () => close(closeCodes.tooSlow, 'too much was unread for too long'))
-  let trail = createTrail()
-  let isOpen = true
-  let held: string[] | undefined
-  let closeCode: number | undefined
-  let cancelClosing: Cancel | undefined
-
-  function sendJson(json: string): void {
-    if (isOpen) transmit(trail.number(json))
+  hold(): void {
+    this.held ??= []
   }
 
-  function transmit(text: string): void {
-    if (!isOpen) return
-    if (held === undefined) write([text])
-    else held.push(text)
+  pack(): number {
+    if (this.held !== undefined && this.held.length > 0) {
+      const more = frameTexts(this.held)
+      this.packed = this.packed === undefined ? more : Buffer.concat([this.packed, more])
+      this.held = []
+    }
+    return this.packed?.length ?? 0
   }
 
-  function write(texts: readonly string[]): void {
-    reader.sent()
-    wire.send(texts, reader.flushed)
-    reader.judge()
+  release(): void {
+    this.pack()
+    const piece = this.packed
+    this.held = undefined
+    this.packed = undefined
+    if (this.isOpened && piece !== undefined) this.write(piece)
   }
 
-  const hold = () => void (held ??= [])
-
-  function release(): void {
-    const texts = held
-    held = undefined
-    if (isOpen && texts !== undefined && texts.length > 0) write(texts)
+  trail(): Trail {
+    return this.trailOfFrames
   }
 
-  function close(code: number, reason: string): void {
-    release()
-    if (!isOpen) return
-    isOpen = false
-    closeCode = code
-    reader.end()
-    wire.close(code, reason)
-    cancelClosing = clock.after(CLOSING_MS, () => wire.terminate())
+  goOn(another: Trail, opening: ServerFrame, missed: readonly string[]): void {
+    this.trailOfFrames = another
+    this.hold()
+    this.transmit(JSON.stringify(opening))
+    for (const text of missed) this.transmit(text)
+    this.release()
   }
 
-  return {
-    send: frame => sendJson(JSON.stringify(frame)),
-    sendJson,
-    hold,
-    release,
-    trail: () => trail,
-    goOn(another, opening, missed) {
-      trail = another
-      hold()
-      transmit(JSON.stringify(opening))
-      missed.forEach(transmit)
-      release()
-    },
-    closeCode: () => closeCode,
-    ping: () => isOpen && wire.ping(),
-    isOpen: () => isOpen,
-    isCongested: () => wire.bufferedBytes() > coalesceBytes,
-    close,
-    terminate: () => wire.terminate(),
-    ended() {
-      isOpen = false
-      reader.end()
-      cancelClosing?.()
-    },
+  ping(): void {
+    if (this.isOpened) this.wire.ping()
+  }
+
+  isOpen(): boolean {
+    return this.isOpened
+  }
+
+  closeCode(): number | undefined {
+    return this.closedWith
+  }
+
+  isCongested(): boolean {
+    return this.unsentSinceMs.length > 0 && this.wire.bufferedBytes() > coalesceBytes
+  }
+
+  close(code: number, reason: string): void {
+    this.release()
+    if (!this.isOpened) return
+    this.isOpened = false
+    this.closedWith = code
+    this.cancelLook?.()
+    this.wire.close(code, reason)
+    this.cancelClosing = this.clock.after(CLOSING_MS, () => this.wire.terminate())
+  }
+
+  terminate(): void {
+    this.wire.terminate()
+  }
+
+  ended(): void {
+    this.isOpened = false
+    this.cancelLook?.()
+    this.cancelClosing?.()
   }
 }

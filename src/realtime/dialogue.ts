@@ -6,16 +6,17 @@
 import { closeCodes } from '#protocol/ws/frame.ts'
 import type { ClientFrame } from '#protocol/ws/client.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
+import type { SessionFrame } from './answering.ts'
 import type { Connection } from './connection.ts'
 import { describeRefusal } from './error-frame.ts'
-import { createFloodGuard } from './flood.ts'
+import { createFloodGuard, type FloodGuard } from './flood.ts'
 import { parseFrame } from './frames.ts'
-import { createReception, type ReceptionPorts } from './reception.ts'
+import { createReception, type Reception, type ReceptionPorts } from './reception.ts'
 import type { Authenticate } from './vigil.ts'
 
 export type Dialogue = {
   /** One text frame; `undefined` stands for a binary one. */
-  hear(text: string | undefined): Promise<void>
+  hear(text: string | undefined): Promise<void> | void
   /** A control frame counts like any other, and says nothing. */
   hearControl(): void
   /** The socket is gone, with this code of the client's. */
@@ -28,62 +29,84 @@ export type Handshake = {
   authenticate: Authenticate
 }
 
-export function openDialogue(
-  connection: Connection,
-  { token: handshakeToken, authenticate }: Handshake,
-  ports: ReceptionPorts,
-): Dialogue {
-  const guard = createFloodGuard(ports.clock)
-  const reception = createReception(connection, authenticate, ports)
-  const tell = (refusal: Refusal, ref?: string) => connection.send(describeRefusal(refusal, ref, ports))
+export const openDialogue = (connection: Connection, handshake: Handshake, ports: ReceptionPorts): Dialogue =>
+  new SocketDialogue(connection, handshake, ports)
 
-  function isAdmitted(): boolean {
-    if (!connection.isOpen()) return false
-    const verdict = guard.admit(reception.timeScale())
-    if (verdict.status === 'warned') {
-      tell(refuse('too_many_requests', { retryAfterMs: verdict.retryAfterMs }))
+type Hello = Extract<ClientFrame, { type: 'hello' }>
+
+/** A class, as there is one for each socket. */
+class SocketDialogue implements Dialogue {
+  private readonly connection: Connection
+  private readonly handshakeToken: string | undefined
+  private readonly ports: ReceptionPorts
+  private readonly guard: FloodGuard
+  private readonly reception: Reception
+
+  constructor(connection: Connection, { token, authenticate }: Handshake, ports: ReceptionPorts) {
+    this.connection = connection
+    this.handshakeToken = token
+    this.ports = ports
+    this.guard = createFloodGuard(ports.clock)
+    this.reception = createReception(connection, authenticate, ports)
+    if (token !== undefined) void this.reception.admit({ token })
+  }
+
+  hear(text: string | undefined): Promise<void> | void {
+    if (!this.isAdmitted()) return undefined
+    const parsed = text === undefined ? { status: 'not_json' as const } : parseFrame(text)
+    if (parsed.status === 'frame') return this.answer(parsed.frame)
+    if (parsed.status === 'bad_frame') {
+      return this.tell(refuse('bad_frame', { errors: parsed.errors }), parsed.ref)
     }
-    if (verdict.status === 'flooding') connection.close(closeCodes.flood, 'too many frames')
+    this.tell(badFrame('', 'frames are JSON text'))
+    return this.connection.close(closeCodes.badFrame, 'frames are JSON text')
+  }
+
+  hearControl(): void {
+    this.isAdmitted()
+  }
+
+  end(code: number): void {
+    this.reception.end(code)
+  }
+
+  private tell(refusal: Refusal, ref?: string): void {
+    this.connection.send(describeRefusal(refusal, ref, this.ports))
+  }
+
+  private isAdmitted(): boolean {
+    if (!this.connection.isOpen()) return false
+    const verdict = this.guard.admit(this.reception.timeScale())
+    if (verdict.status === 'warned') {
+      this.tell(refuse('too_many_requests', { retryAfterMs: verdict.retryAfterMs }))
+    }
+    if (verdict.status === 'flooding') this.connection.close(closeCodes.flood, 'too many frames')
     return verdict.status === 'admitted'
   }
 
-  async function greet({
-    token,
-    id: ref,
-    device,
-    resume,
-  }: Extract<ClientFrame, { type: 'hello' }>): Promise<void> {
-    if (resume !== undefined && token === undefined) return tell(badFrame('/token', 'goes with resume'), ref)
-    const known = await reception.session()
-    if (known !== undefined && token === undefined) return known.welcome(ref)
-    if (known !== undefined) return tell(badFrame('/token', 'the session is open already'), ref)
-    const credential = token ?? handshakeToken
-    if (credential === undefined) return connection.close(closeCodes.unauthorized, 'no token')
-    await reception.admit({ token: credential, device }, { ref, resume })
+  private answer(frame: ClientFrame): Promise<void> | void {
+    if (frame.type === 'hello') return this.greet(frame)
+    const session = this.reception.openSession()
+    return session === undefined ? this.answerLater(frame) : session.receive(frame)
   }
 
-  async function answer(frame: ClientFrame): Promise<void> {
-    if (frame.type === 'hello') return greet(frame)
-    const session = await reception.session()
-    if (session === undefined) return tell(refuse('unauthorized'), frame.id)
+  private async answerLater(frame: SessionFrame): Promise<void> {
+    const session = await this.reception.session()
+    if (session === undefined) return this.tell(refuse('unauthorized'), frame.id)
     await session.receive(frame)
   }
 
-  if (handshakeToken !== undefined) void reception.admit({ token: handshakeToken })
-
-  return {
-    async hear(text) {
-      if (!isAdmitted()) return
-      const parsed = text === undefined ? { status: 'not_json' as const } : parseFrame(text)
-      if (parsed.status === 'frame') return answer(parsed.frame)
-      if (parsed.status === 'bad_frame') {
-        return tell(refuse('bad_frame', { errors: parsed.errors }), parsed.ref)
-      }
-      tell(badFrame('', 'frames are JSON text'))
-      connection.close(closeCodes.badFrame, 'frames are JSON text')
-    },
-    hearControl: () => void isAdmitted(),
-    end: reception.end,
+  private async greet({ token, id: ref, device, resume }: Hello): Promise<void> {
+    const { reception } = this
+    if (resume !== undefined && token === undefined) {
+      return this.tell(badFrame('/token', 'goes with resume'), ref)
+    }
+    const known = await reception.session()
+    if (known !== undefined && token === undefined) return known.welcome(ref)
+    if (known !== undefined) return this.tell(badFrame('/token', 'the session is open already'), ref)
+    const credential = token ?? this.handshakeToken
+    if (credential === undefined) return this.connection.close(closeCodes.unauthorized, 'no token')
+    await reception.admit({ token: credential, device }, { ref, resume })
   }
 }
 

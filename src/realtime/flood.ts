@@ -18,21 +18,29 @@ export type FloodGuard = {
 const { framesPerSecond, frameBurst } = limits.socket
 const EXCESS_FORGIVEN = 20
 
-export function createFloodGuard(clock: Clock): FloodGuard {
-  let bucket: Bucket | undefined
-  let excess = 0
+export const createFloodGuard = (clock: Pick<Clock, 'nowMs'>): FloodGuard => new SocketFloodGuard(clock)
 
-  return {
-    admit(timeScale) {
-      const nowMs = clock.nowMs()
-      if (bucket !== undefined && bucket.fullAtMs <= nowMs) excess = 0
-      const rate = { ratePerS: framesPerSecond * timeScale, burst: frameBurst * timeScale }
-      const take = takeToken(bucket, { nowMs, ...rate })
-      bucket = take.bucket
-      if (take.status === 'taken') return { status: 'admitted' }
-      excess++
-      if (excess === 1) return { status: 'warned', retryAfterMs: take.retryAfterMs }
-      return { status: excess > EXCESS_FORGIVEN ? 'flooding' : 'dropped' }
-    },
+const admitted: FloodVerdict = { status: 'admitted' }
+
+/** A class, as there is one for each socket. */
+class SocketFloodGuard implements FloodGuard {
+  private readonly clock: Pick<Clock, 'nowMs'>
+  private bucket: Bucket | undefined
+  private excess = 0
+
+  constructor(clock: Pick<Clock, 'nowMs'>) {
+    this.clock = clock
+  }
+
+  admit(timeScale: number): FloodVerdict {
+    const nowMs = this.clock.nowMs()
+    if (this.bucket !== undefined && this.bucket.fullAtMs <= nowMs) this.excess = 0
+    const [ratePerS, burst] = [framesPerSecond * timeScale, frameBurst * timeScale]
+    const take = takeToken(this.bucket, { nowMs, ratePerS, burst })
+    this.bucket = take.bucket
+    if (take.status === 'taken') return admitted
+    this.excess++
+    if (this.excess === 1) return { status: 'warned', retryAfterMs: take.retryAfterMs }
+    return { status: this.excess > EXCESS_FORGIVEN ? 'flooding' : 'dropped' }
   }
 }

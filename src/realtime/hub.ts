@@ -9,13 +9,13 @@ import type { Around } from '../hints/around.ts'
 import type { LiveIndex } from '../hints/live-index.ts'
 import type { LiveRequests } from '../requests/live-requests.ts'
 import type { Nearby } from '../requests/nearby.ts'
-import { createConnection, type Wire } from './connection.ts'
+import { type Connection, createConnection, type Wire } from './connection.ts'
 import { createCrowd } from './crowd.ts'
-import { type Handshake, openDialogue } from './dialogue.ts'
-import { startHeartbeat } from './heartbeat.ts'
+import { type Dialogue, type Handshake, openDialogue } from './dialogue.ts'
+import { type Heartbeat, startHeartbeat } from './heartbeat.ts'
 import type { ReceptionPorts } from './reception.ts'
 import type { Channels } from './redis.ts'
-import { createRoster } from './roster.ts'
+import { createRoster, type Roster } from './roster.ts'
 import { createTicker } from './ticker.ts'
 
 export type HubPorts = {
@@ -41,7 +41,7 @@ export type HubPorts = {
 /** One client, as the WebSocket brings it. */
 export type Visitor = {
   /** Answers one text frame; `undefined` stands for a binary one. */
-  hear(text: string | undefined): Promise<void>
+  hear(text: string | undefined): Promise<void> | void
   ping(): void
   pong(): void
   /** The socket is gone, with this code of the client's. */
@@ -80,6 +80,7 @@ export function createHub(ports: HubPorts): Hub {
     },
   })
 
+  const all = { ...ports, ticker, crowd, roster, nearby, requestCrowd }
   let closing: Promise<void> | undefined
 
   function ban(playerId: string): void {
@@ -93,31 +94,51 @@ export function createHub(ports: HubPorts): Hub {
   }
 
   return {
-    connect(wire, handshake) {
-      const connection = createConnection(wire, clock)
-      const heartbeat = startHeartbeat(connection, ports)
-      const dialogue = openDialogue(connection, handshake, {
-        ...{ ...ports, ticker, crowd, roster, nearby, requestCrowd },
-      })
-      roster.connected(connection)
-      return {
-        hear: dialogue.hear,
-        ping: dialogue.hearControl,
-        pong() {
-          heartbeat.pong()
-          dialogue.hearControl()
-        },
-        end(code) {
-          heartbeat.stop()
-          connection.ended()
-          dialogue.end(code)
-          roster.disconnected(connection)
-        },
-        fail: () => connection.close(INTERNAL_ERROR, 'internal error'),
-      }
-    },
+    connect: (wire, handshake) => new SocketVisitor(wire, handshake, all),
     ban,
     count: roster.count,
     close: () => (closing ??= closeAll()),
+  }
+}
+
+type VisitorPorts = ReceptionPorts & { roster: Pick<Roster, 'connected' | 'disconnected'> }
+
+/** A class, as there is one for each socket. */
+class SocketVisitor implements Visitor {
+  private readonly roster: VisitorPorts['roster']
+  private readonly connection: Connection
+  private readonly heartbeat: Heartbeat
+  private readonly dialogue: Dialogue
+
+  constructor(wire: Wire, handshake: Handshake, ports: VisitorPorts) {
+    this.roster = ports.roster
+    this.connection = createConnection(wire, ports.clock)
+    this.heartbeat = startHeartbeat(this.connection, ports)
+    this.dialogue = openDialogue(this.connection, handshake, ports)
+    this.roster.connected(this.connection)
+  }
+
+  hear(text: string | undefined): Promise<void> | void {
+    return this.dialogue.hear(text)
+  }
+
+  ping(): void {
+    this.dialogue.hearControl()
+  }
+
+  pong(): void {
+    this.heartbeat.pong()
+    this.dialogue.hearControl()
+  }
+
+  end(code: number): void {
+    this.heartbeat.stop()
+    this.connection.ended()
+    this.dialogue.end(code)
+    this.roster.disconnected(this.connection)
+  }
+
+  fail(): void {
+    this.connection.close(INTERNAL_ERROR, 'internal error')
   }
 }

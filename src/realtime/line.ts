@@ -5,10 +5,11 @@
 import { closeCodes } from '#protocol/ws/frame.ts'
 import type { ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
 import type { Connection } from './connection.ts'
+import type { Trail } from './trail.ts'
 
 export type Line = Pick<
   Connection,
-  'send' | 'sendJson' | 'hold' | 'release' | 'isOpen' | 'isCongested' | 'close'
+  'send' | 'sendJson' | 'hold' | 'pack' | 'release' | 'isOpen' | 'isCongested' | 'close'
 > & {
   /** Whether it leads to this connection. */
   leadsTo(connection: Connection): boolean
@@ -18,32 +19,64 @@ export type Line = Pick<
   resume(next: Connection, seq: number, openingOf: (missed: number) => ServerFrame): boolean
 }
 
-export function createLine(first: Connection): Line {
-  const trail = first.trail()
-  let connection: Connection | undefined = first
+export const createLine = (first: Connection): Line => new SessionLine(first)
 
-  function sendJson(json: string): void {
-    if (connection?.isOpen()) connection.sendJson(json)
-    else trail.number(json)
+class SessionLine implements Line {
+  private readonly trail: Trail
+  private connection: Connection | undefined
+
+  constructor(first: Connection) {
+    this.trail = first.trail()
+    this.connection = first
   }
 
-  return {
-    send: (frame: Unnumbered) => sendJson(JSON.stringify(frame)),
-    sendJson,
-    hold: () => connection?.hold(),
-    release: () => connection?.release(),
-    isOpen: () => connection?.isOpen() === true,
-    isCongested: () => connection?.isCongested() === true,
-    close: (code, reason) => connection?.close(code, reason),
-    leadsTo: another => another === connection,
-    cut: () => (connection = undefined),
-    resume(next, seq, openingOf) {
-      const missed = trail.since(seq)
-      if (missed === undefined) return false
-      connection?.close(closeCodes.replaced, 'the session went on on another socket')
-      connection = next
-      next.goOn(trail, openingOf(missed.length), missed)
-      return true
-    },
+  send(frame: Unnumbered): void {
+    this.sendJson(JSON.stringify(frame))
+  }
+
+  sendJson(json: string): void {
+    if (this.connection?.isOpen() === true) this.connection.sendJson(json)
+    else this.trail.number(json)
+  }
+
+  hold(): void {
+    this.connection?.hold()
+  }
+
+  pack(): number {
+    return this.connection?.pack() ?? 0
+  }
+
+  release(): void {
+    this.connection?.release()
+  }
+
+  isOpen(): boolean {
+    return this.connection?.isOpen() === true
+  }
+
+  isCongested(): boolean {
+    return this.connection?.isCongested() === true
+  }
+
+  close(code: number, reason: string): void {
+    this.connection?.close(code, reason)
+  }
+
+  leadsTo(another: Connection): boolean {
+    return another === this.connection
+  }
+
+  cut(): void {
+    this.connection = undefined
+  }
+
+  resume(next: Connection, seq: number, openingOf: (missed: number) => ServerFrame): boolean {
+    const missed = this.trail.since(seq)
+    if (missed === undefined) return false
+    this.connection?.close(closeCodes.replaced, 'the session went on on another socket')
+    this.connection = next
+    next.goOn(this.trail, openingOf(missed.length), missed)
+    return true
   }
 }

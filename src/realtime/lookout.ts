@@ -7,13 +7,13 @@ import type { ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
 import { limits } from '#protocol/limits.ts'
 import type { Clock } from '#platform/clock.ts'
 import { type Cell, coarsen } from '../geo/cell.ts'
-import type { Around, Surroundings } from '../hints/around.ts'
+import type { Around, Hint, Surroundings, Viewer } from '../hints/around.ts'
 import type { LiveIndex } from '../hints/live-index.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { Crowd } from './crowd.ts'
 import type { Line } from './line.ts'
 import type { Ticker, Ticking } from './ticker.ts'
-import { createView } from './view.ts'
+import { createView, type GoneReason, type Manner } from './view.ts'
 
 export type LookoutPorts = {
   clock: Clock
@@ -44,87 +44,115 @@ const MIN_TICK_MS = 4
 /** An acknowledgement waits this long for hints that still have to be loaded. */
 const ACK_WAITS_MS = 2_000
 
-export function createLookout(
-  { player, line, claimedIds }: { player: PlayerCaller; line: Line; claimedIds: Set<string> },
-  { clock, around, index, crowd, ticker }: LookoutPorts,
-): Lookout {
-  const view = createView()
-  const ticking: Ticking = {
-    tickMs: Math.max(MIN_TICK_MS, limits.hint.tickMs / player.timeScale),
-    tick,
-    send: line.release,
-  }
-  let cell10: Cell | undefined
-  let isPaused = false
-  let isEnded = false
-  const acks = createAcks(clock)
-  /** What the view was brought to last; undefined when it has to be looked at again whatever it is. */
-  let told: Surroundings | undefined
+export type Watcher = { player: PlayerCaller; line: Line; claimedIds: Iterable<string> }
 
-  function tick(): boolean {
+export const createLookout = (watcher: Watcher, ports: LookoutPorts): Lookout =>
+  new PlayerLookout(watcher, ports)
+
+/** Of those who have won nothing. */
+const nothingClaimed: ReadonlySet<string> = new Set()
+
+/** A class, as there is one for each session. */
+class PlayerLookout implements Lookout, Ticking, Manner {
+  readonly tickMs: number
+  private readonly ports: LookoutPorts
+  private readonly line: Line
+  private readonly viewer: Viewer
+  private readonly view = createView()
+  private cell10: Cell | undefined
+  private isPaused = false
+  private isEnded = false
+  /** Acknowledgements that wait for the tick, and when the latest came. */
+  private acks: PositionAck[] | undefined
+  private ackedAtMs = 0
+  /** What the view was brought to last; undefined when it has to be looked at again whatever it is. */
+  private told: Surroundings | undefined
+
+  constructor({ player, line, claimedIds }: Watcher, ports: LookoutPorts) {
+    const claimed = new Set(claimedIds)
+    this.tickMs = Math.max(MIN_TICK_MS, limits.hint.tickMs / player.timeScale)
+    this.ports = ports
+    this.line = line
+    this.viewer = { id: player.id, claimedIds: claimed.size === 0 ? nothingClaimed : claimed }
+  }
+
+  tick(): boolean {
+    const { line } = this
     if (!line.isOpen()) return false
     if (line.isCongested()) return true
-    const stands = isPaused ? undefined : cell10
-    const seen = stands && around.surroundings(stands)
-    if (stands !== undefined && seen === undefined && acks.areFresh()) return true
+    const stands = this.isPaused ? undefined : this.cell10
+    const seen = stands && this.ports.around.surroundings(stands)
+    if (stands !== undefined && seen === undefined && this.areAcksFresh()) return true
     line.hold()
-    for (const frame of acks.take()) line.send(frame)
-    return seen !== undefined && seen !== told && !tell(seen)
+    for (const frame of this.acks ?? []) line.send(frame)
+    this.acks = undefined
+    return seen !== undefined && seen !== this.told && !this.tell(seen)
+  }
+
+  pack(): number {
+    return this.line.pack()
+  }
+
+  send(): void {
+    this.line.release()
+  }
+
+  private areAcksFresh(): boolean {
+    return this.acks !== undefined && this.ports.clock.nowMs() - this.ackedAtMs < ACK_WAITS_MS
   }
 
   /** True where that was all. */
-  function tell(seen: Surroundings): boolean {
-    const hints = around.select({ id: player.id, claimedIds }, seen)
-    const { frames, isComplete } = view.update({ hints, warmth: seen.warmth }, reasonOf)
-    for (const json of frames) line.sendJson(json)
-    told = isComplete ? seen : undefined
+  private tell(seen: Surroundings): boolean {
+    const hints = this.ports.around.select(this.viewer, seen)
+    const { frames, isComplete } = this.view.update(hints, seen.warmth, this)
+    for (const json of frames) this.line.sendJson(json)
+    this.told = isComplete ? seen : undefined
     return isComplete
   }
 
-  const reasonOf = (envelopeId: string) =>
-    claimedIds.has(envelopeId) ? 'claimed' : (index.endOf(envelopeId) ?? 'out_of_range')
-
-  return {
-    tickMs: ticking.tickMs,
-    place(cell) {
-      if (isEnded) return
-      cell10 = coarsen(cell, 10)
-      crowd.move(ticking, cell10)
-      ticker.mark(ticking)
-    },
-    pause(paused) {
-      isPaused = paused
-    },
-    acknowledge(frame) {
-      if (isEnded) return
-      acks.add(frame)
-      ticker.mark(ticking)
-    },
-    addClaimed(envelopeId) {
-      if (isEnded || claimedIds.has(envelopeId)) return
-      claimedIds.add(envelopeId)
-      told = undefined
-      ticker.mark(ticking)
-    },
-    wake: () => ticker.mark(ticking),
-    end() {
-      isEnded = true
-      ticker.forget(ticking)
-      crowd.leave(ticking)
-    },
+  inOrder(hints: readonly Hint[]): readonly Hint[] {
+    return this.ports.around.inOrder(this.viewer, hints)
   }
-}
 
-/** Acknowledgements that wait for the tick. */
-function createAcks(clock: Pick<Clock, 'nowMs'>) {
-  let waiting: { sinceMs: number; frame: PositionAck }[] = []
-  return {
-    add: (frame: PositionAck) => void waiting.push({ sinceMs: clock.nowMs(), frame }),
-    areFresh: () => waiting.some(({ sinceMs }) => clock.nowMs() - sinceMs < ACK_WAITS_MS),
-    take(): PositionAck[] {
-      const frames = waiting.map(({ frame }) => frame)
-      waiting = []
-      return frames
-    },
+  reasonOf(envelopeId: string): GoneReason {
+    if (this.viewer.claimedIds.has(envelopeId)) return 'claimed'
+    return this.ports.index.endOf(envelopeId) ?? 'out_of_range'
+  }
+
+  place(cell: Cell): void {
+    if (this.isEnded) return
+    this.cell10 = coarsen(cell, 10)
+    this.ports.crowd.move(this, this.cell10)
+    this.ports.ticker.mark(this)
+  }
+
+  pause(isPaused: boolean): void {
+    this.isPaused = isPaused
+  }
+
+  acknowledge(ack: PositionAck): void {
+    if (this.isEnded) return
+    this.acks ??= []
+    this.acks.push(ack)
+    this.ackedAtMs = this.ports.clock.nowMs()
+    this.ports.ticker.mark(this)
+  }
+
+  addClaimed(envelopeId: string): void {
+    const { claimedIds } = this.viewer
+    if (this.isEnded || claimedIds.has(envelopeId)) return
+    this.viewer.claimedIds = new Set(claimedIds).add(envelopeId)
+    this.told = undefined
+    this.ports.ticker.mark(this)
+  }
+
+  wake(): void {
+    this.ports.ticker.mark(this)
+  }
+
+  end(): void {
+    this.isEnded = true
+    this.ports.ticker.forget(this)
+    this.ports.crowd.leave(this)
   }
 }

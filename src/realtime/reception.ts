@@ -9,12 +9,13 @@ import { createId } from '#platform/id.ts'
 import type { Random } from '#platform/random.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { PlayerCaller } from '../players/caller.ts'
+import type { Duty } from './answering.ts'
 import type { Connection } from './connection.ts'
 import { describeRefusal } from './error-frame.ts'
 import type { Notices } from './redis.ts'
 import type { Roster } from './roster.ts'
-import { createSession, type Duty, type Session, type SessionPorts } from './session.ts'
-import { type Authenticate, type Credential, keepVigil } from './vigil.ts'
+import { createSession, type Session, type SessionPorts } from './session.ts'
+import { type Authenticate, type Credential, keepVigil, type Vigil } from './vigil.ts'
 
 export type ReceptionPorts = SessionPorts & {
   random: Random
@@ -37,6 +38,8 @@ export type Reception = {
   admit(credential: Credential, wish?: Wish): Promise<Session | undefined>
   /** The session, when it is open or about to be. */
   session(): Promise<Session | undefined>
+  /** The session, where it is open: nobody has to wait for it then. */
+  openSession(): Session | undefined
   timeScale(): number
   /** The socket is gone, with this code of the client's. */
   end(code: number): void
@@ -62,43 +65,89 @@ async function createNew(
   return createSession({ id: createId(ports), player, connection, claimedIds, duty }, ports)
 }
 
-export function createReception(
+export const createReception = (
   connection: Connection,
   authenticate: Authenticate,
   ports: ReceptionPorts,
-): Reception {
-  let player: PlayerCaller | undefined
-  let opening: Promise<Session | undefined> = Promise.resolve(undefined)
-  let isEnded = false
-  const vigil = keepVigil(connection, authenticate, ports)
+): Reception => new SocketReception(connection, authenticate, ports)
 
-  async function open(credential: Credential, wish: Wish): Promise<Session | undefined> {
-    player = await vigil.identify(credential, wish.ref)
-    if (player === undefined || isEnded) return undefined
-    const session = resume(player, wish) ?? (await openNew(player, wish.ref))
+const nobody: Promise<Session | undefined> = Promise.resolve(undefined)
+
+/** A class, as there is one for each socket. */
+class SocketReception implements Reception {
+  private readonly connection: Connection
+  private readonly ports: ReceptionPorts
+  private readonly vigil: Vigil
+  private player: PlayerCaller | undefined
+  private opening = nobody
+  private opened: Session | undefined
+  private isEnded = false
+
+  constructor(connection: Connection, authenticate: Authenticate, ports: ReceptionPorts) {
+    this.connection = connection
+    this.ports = ports
+    this.vigil = keepVigil(connection, authenticate, ports)
+  }
+
+  admit(credential: Credential, wish: Wish = {}): Promise<Session | undefined> {
+    this.opening = this.opening
+      .then(known => known ?? this.open(credential, wish).catch(e => this.explain(e, wish.ref)))
+      .then(session => (this.opened = session))
+    return this.opening
+  }
+
+  session(): Promise<Session | undefined> {
+    return this.opening
+  }
+
+  openSession(): Session | undefined {
+    return this.opened
+  }
+
+  timeScale(): number {
+    return this.player?.timeScale ?? 1
+  }
+
+  end(code: number): void {
+    const { connection, ports } = this
+    this.isEnded = true
+    this.vigil.end()
+    void this.opening.then(session => {
+      if (session?.leadsTo(connection) !== true) return
+      if (mayComeBack(code, connection.closeCode())) ports.roster.park(session)
+      else ports.roster.leave(session)
+    })
+  }
+
+  private async open(credential: Credential, wish: Wish): Promise<Session | undefined> {
+    this.player = await this.vigil.identify(credential, wish.ref)
+    if (this.player === undefined || this.isEnded) return undefined
+    const session = this.resume(this.player, wish) ?? (await this.openNew(this.player, wish.ref))
     if (session === undefined) return undefined
     // A ban that came meanwhile found no session to close.
-    await vigil.verifyFromNowOn(credential)
+    await this.vigil.verifyFromNowOn(credential)
     return session
   }
 
-  function resume(caller: PlayerCaller, { ref, resume: wanted }: Wish): Session | undefined {
+  private resume(caller: PlayerCaller, { ref, resume: wanted }: Wish): Session | undefined {
     if (wanted === undefined) return undefined
-    const session = ports.roster.find(caller, wanted.sessionId)
+    const { roster, notices } = this.ports
+    const session = roster.find(caller, wanted.sessionId)
     if (session === undefined) {
-      ports.notices.sessionLeft(caller.id, wanted.sessionId)
+      notices.sessionLeft(caller.id, wanted.sessionId)
       return undefined
     }
-    if (ports.roster.resume(session, connection, { seq: wanted.seq, ref })) return session
-    ports.roster.drop(session, 'replaced')
+    if (roster.resume(session, this.connection, { seq: wanted.seq, ref })) return session
+    roster.drop(session, 'replaced')
     return undefined
   }
 
-  async function openNew(caller: PlayerCaller, ref: string | undefined): Promise<Session | undefined> {
+  private async openNew(caller: PlayerCaller, ref: string | undefined): Promise<Session | undefined> {
+    const { ports } = this
     const cell = await ports.positions.lastCell(caller.id)
-    const session = await createNew(ports, caller, connection)
+    const session = await createNew(ports, caller, this.connection)
     await ports.roster.join(session)
-    if (isEnded) {
+    if (this.isEnded) {
       ports.roster.leave(session)
       return undefined
     }
@@ -107,27 +156,9 @@ export function createReception(
     return session
   }
 
-  function explain(error: unknown, ref: string | undefined): undefined {
+  private explain(error: unknown, ref: string | undefined): undefined {
     const refusal = refusalOf(error as Error)
-    ports.log.error({ err: error, code: refusal.code, frame: 'hello' }, 'a frame failed')
-    connection.send(describeRefusal(refusal, ref, ports))
-  }
-
-  return {
-    admit(credential, wish = {}) {
-      opening = opening.then(known => known ?? open(credential, wish).catch(e => explain(e, wish.ref)))
-      return opening
-    },
-    session: () => opening,
-    timeScale: () => player?.timeScale ?? 1,
-    end(code) {
-      isEnded = true
-      vigil.end()
-      void opening.then(session => {
-        if (session?.leadsTo(connection) !== true) return
-        if (mayComeBack(code, connection.closeCode())) ports.roster.park(session)
-        else ports.roster.leave(session)
-      })
-    },
+    this.ports.log.error({ err: error, code: refusal.code, frame: 'hello' }, 'a frame failed')
+    this.connection.send(describeRefusal(refusal, ref, this.ports))
   }
 }

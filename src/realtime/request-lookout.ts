@@ -77,58 +77,91 @@ function createRequestView(): RequestView {
   }
 }
 
-export function createRequestLookout(
-  { playerId, line, tickMs }: { playerId: string; line: Line; tickMs: number },
-  { nearby, requestCrowd, ticker }: RequestLookoutPorts,
-): RequestLookout {
-  const ticking: Ticking = { tickMs, tick, send: line.release }
-  let watching: Watching | undefined
-  /** Of who watches. */
-  let view: RequestView | undefined
-  let cell9: Cell | undefined
-  let [isPaused, isEnded] = [false, false]
-  /** What the client was brought to last; undefined when it has to be looked at again whatever it is. */
-  let toldList: readonly NearRequest[] | undefined
+type Watcher = { playerId: string; line: Line; tickMs: number }
 
-  function tick(): boolean {
-    if (watching === undefined || view === undefined || cell9 === undefined) return false
-    if (isPaused || !line.isOpen()) return false
+export const createRequestLookout = (watcher: Watcher, ports: RequestLookoutPorts): RequestLookout =>
+  new PlayerRequestLookout(watcher, ports)
+
+/** A class, as there is one for each session. */
+class PlayerRequestLookout implements RequestLookout, Ticking {
+  readonly tickMs: number
+  private readonly playerId: string
+  private readonly line: Line
+  private readonly ports: RequestLookoutPorts
+  private wanted: Watching | undefined
+  /** Of who watches. */
+  private view: RequestView | undefined
+  private cell9: Cell | undefined
+  private isPaused = false
+  private isEnded = false
+  /** What the client was brought to last; undefined when it has to be looked at again whatever it is. */
+  private toldList: readonly NearRequest[] | undefined
+
+  constructor({ playerId, line, tickMs }: Watcher, ports: RequestLookoutPorts) {
+    this.tickMs = tickMs
+    this.playerId = playerId
+    this.line = line
+    this.ports = ports
+  }
+
+  tick(): boolean {
+    const { wanted, view, cell9, line } = this
+    if (wanted === undefined || view === undefined || cell9 === undefined) return false
+    if (this.isPaused || !line.isOpen()) return false
     if (line.isCongested()) return true
-    const list = nearby.listAt(cell9, watching.category)
+    const { nearby } = this.ports
+    const list = nearby.listAt(cell9, wanted.category)
     // Whoever has to wait for the loading is told of it by the crowd.
-    if (list === undefined || list === toldList) return false
-    const { frames, isComplete } = view.update(nearby.select(playerId, list))
+    if (list === undefined || list === this.toldList) return false
+    const { frames, isComplete } = view.update(nearby.select(this.playerId, list))
     line.hold()
     for (const frame of frames) line.send(frame)
-    toldList = isComplete ? list : undefined
+    this.toldList = isComplete ? list : undefined
     return !isComplete
   }
 
-  function follow(): void {
-    if (isEnded || watching === undefined || cell9 === undefined) return
-    requestCrowd.move(ticking, cell9)
-    ticker.mark(ticking)
+  pack(): number {
+    return this.line.pack()
   }
 
-  return {
-    watch(wanted) {
-      watching = wanted
-      view = wanted && createRequestView()
-      toldList = undefined
-      if (wanted === undefined) requestCrowd.leave(ticking)
-      else follow()
-    },
-    watching: () => watching,
-    place(cell) {
-      cell9 = coarsen(cell, 9)
-      follow()
-    },
-    pause: paused => void (isPaused = paused),
-    wake: follow,
-    end() {
-      isEnded = true
-      ticker.forget(ticking)
-      requestCrowd.leave(ticking)
-    },
+  send(): void {
+    this.line.release()
+  }
+
+  watch(watching: Watching | undefined): void {
+    this.wanted = watching
+    this.view = watching && createRequestView()
+    this.toldList = undefined
+    if (watching === undefined) this.ports.requestCrowd.leave(this)
+    else this.follow()
+  }
+
+  watching(): Watching | undefined {
+    return this.wanted
+  }
+
+  place(cell: Cell): void {
+    this.cell9 = coarsen(cell, 9)
+    this.follow()
+  }
+
+  pause(isPaused: boolean): void {
+    this.isPaused = isPaused
+  }
+
+  wake(): void {
+    this.follow()
+  }
+
+  end(): void {
+    this.isEnded = true
+    this.ports.ticker.forget(this)
+    this.ports.requestCrowd.leave(this)
+  }
+
+  private follow(): void {
+    if (this.isEnded || this.wanted === undefined || this.cell9 === undefined) return
+    this.ports.requestCrowd.move(this, this.cell9)
+    this.ports.ticker.mark(this)
   }
 }

@@ -2,65 +2,28 @@
  * One player's session, from `welcome` on, over one socket after another. Claims, pings and errors are answered at
  * once; what a position leads to leaves with the lookout's tick.
  */
-import type { Logger } from 'pino'
-import type { Static } from 'typebox'
 import { limits } from '#protocol/limits.ts'
-import type {
-  ClaimBody,
-  ClaimedAnswer,
-  PendingAnswer,
-  RevealBody,
-  RevealedAnswer,
-} from '#protocol/rest/claims.ts'
-import type { Fix } from '#protocol/scalars.ts'
-import type { ClientFrame } from '#protocol/ws/client.ts'
 import { closeCodes } from '#protocol/ws/frame.ts'
-import { refusalOf } from '#platform/faults.ts'
-import { isRefusal, type Refusal } from '#platform/problem.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { PlayerCaller } from '../players/caller.ts'
-import type { MoveAnswer } from '../positions/positions.ts'
 import type { PlayerFrame } from './announcer.ts'
+import {
+  type Answering,
+  type AnsweringPorts,
+  createAnswering,
+  type Duty,
+  dutyOf,
+  serverTimeOf,
+  type SessionFrame,
+} from './answering.ts'
 import type { Connection } from './connection.ts'
-import { describeRefusal, refer } from './error-frame.ts'
+import { refer } from './error-frame.ts'
 import { createLine, type Line } from './line.ts'
 import { createLookout, type Lookout, type LookoutPorts } from './lookout.ts'
 import { createTalk, type Talk, type TalkPorts } from './talk.ts'
-import {
-  createRequestLookout,
-  type RequestLookout,
-  type RequestLookoutPorts,
-  type Watching,
-} from './request-lookout.ts'
+import { createRequestLookout, type RequestLookout, type RequestLookoutPorts } from './request-lookout.ts'
 
-export type ClaimRequest = { envelopeId: string } & ClaimBody
-export type RevealRequest = { envelopeId: string } & RevealBody
-
-export type ClaimAnswer =
-  | { status: 200; body: Static<typeof ClaimedAnswer> }
-  | { status: 202; body: Static<typeof PendingAnswer> }
-  | Refusal
-
-export type RevealAnswer = { status: 200; body: RevealedAnswer | Static<typeof ClaimedAnswer> } | Refusal
-
-/** Whether service requests are to be told, and which. */
-export type Duty = { isOnDuty: boolean; category?: NonNullable<Watching['category']> }
-
-export type SessionPorts = LookoutPorts &
-  RequestLookoutPorts &
-  TalkPorts & {
-    log: Pick<Logger, 'error'>
-    duties: { set(player: PlayerCaller, duty: Duty): Promise<{ status: 'set' } | Refusal> }
-    positions: { move(player: PlayerCaller, fix: Fix): Promise<MoveAnswer> }
-    claims: {
-      claim(player: PlayerCaller, request: ClaimRequest): Promise<ClaimAnswer>
-      reveal(player: PlayerCaller, request: RevealRequest): Promise<RevealAnswer>
-    }
-  }
-
-/** What a client says once the session is open. */
-export type SessionFrame = Exclude<ClientFrame, { type: 'hello' }>
-type WatchFrame = Extract<ClientFrame, { type: 'watch' }>
+export type SessionPorts = LookoutPorts & RequestLookoutPorts & TalkPorts & AnsweringPorts
 
 export type Session = {
   readonly id: string
@@ -71,7 +34,7 @@ export type Session = {
   /** The player stands in this res-12 cell, as far as we know. */
   place(cell: Cell): void
   /** Answers one frame; a fault becomes an `error` frame and is logged. */
-  receive(frame: SessionFrame): Promise<void>
+  receive(frame: SessionFrame): Promise<void> | void
   /** A frame for this player, from wherever it happened; `json` is the same, serialised. */
   deliver(frame: PlayerFrame, json: string): void
   leadsTo(connection: Connection): boolean
@@ -94,161 +57,105 @@ export type Opening = {
   duty: Duty
 }
 
-export function createSession(opening: Opening, ports: SessionPorts): Session {
-  const { id, player, connection, claimedIds } = opening
-  const line = createLine(connection)
-  const lookout = createLookout({ player, line, claimedIds: new Set(claimedIds) }, ports)
-  const requests = createRequestLookout({ playerId: player.id, line, tickMs: lookout.tickMs }, ports)
-  follow(requests, opening.duty)
-  const serverTime = () => new Date(ports.clock.nowMs()).toISOString()
-  const talk = createTalk({ player, line }, ports)
-  const answer = createAnswering({ player, line, lookout, requests, talk, serverTime }, ports)
-  const describe = (ref: string | undefined) => ({
-    type: 'welcome' as const,
-    ...refer(ref),
-    sessionId: id,
-    playerId: player.id,
-    serverTime: serverTime(),
-    limits: limitsOf(player, lookout.tickMs),
-  })
+export const createSession = (opening: Opening, ports: SessionPorts): Session =>
+  new PlayerSession(opening, ports)
 
-  return {
-    id,
-    playerId: player.id,
-    isOf: another => another.id === player.id && another.deviceId === player.deviceId,
-    place(cell) {
-      lookout.place(cell)
-      requests.place(cell)
-    },
-    end() {
-      lookout.end()
-      requests.end()
-    },
-    welcome(ref) {
-      line.send(describe(ref))
-      const { isOnDuty: serviceRequests, ...watching } = opening.duty
-      if (serviceRequests) line.send({ type: 'watching', serviceRequests, ...watching })
-    },
-    leadsTo: line.leadsTo,
-    cut: line.cut,
-    resume(next, seq, ref) {
-      const openingOf = (frames: number) => ({ seq, ...describe(ref), resumed: { frames } })
-      const hasResumed = line.resume(next, seq, openingOf)
-      if (hasResumed) lookout.wake()
-      if (hasResumed) requests.wake()
-      return hasResumed
-    },
-    async receive(frame) {
-      try {
-        await answer(frame)
-      } catch (error) {
-        const refusal = refusalOf(error as Error)
-        ports.log.error({ err: error, code: refusal.code, frame: frame.type }, 'a frame failed')
-        line.send(describeRefusal(refusal, frame.id, ports))
-      }
-    },
-    deliver(frame, json) {
-      if (talk.isEcho(frame)) return
-      if (frame.type === 'watching' && !follow(requests, dutyOf(frame))) return
-      line.sendJson(json)
-      const wonId = wonIdOf(frame)
-      if (wonId !== undefined) lookout.addClaimed(wonId)
-    },
-    dismiss(reason) {
-      line.send({ type: 'goodbye', reason, retryAfterMs: 0, resume: false })
-      const why = reason === 'banned' ? 'the player is banned' : 'a newer socket took its place'
-      line.close(closeCodes[reason], why)
-    },
-  }
-}
+/** A class, as there are thousands, and most do nothing: each function of its own would be memory. */
+class PlayerSession implements Session {
+  readonly id: string
+  readonly playerId: string
+  private readonly player: PlayerCaller
+  private readonly duty: Duty
+  private readonly ports: SessionPorts
+  private readonly line: Line
+  private readonly lookout: Lookout
+  private readonly requests: RequestLookout
+  private readonly talk: Talk
+  private readonly answering: Answering
 
-type Standing = {
-  player: PlayerCaller
-  line: Line
-  lookout: Lookout
-  requests: RequestLookout
-  talk: Talk
-  serverTime: () => string
-}
-
-/** Answers one frame after the other as they come, fixes in their order; throws what is a fault of ours. */
-function createAnswering(
-  { player, line, lookout, requests, talk, serverTime }: Standing,
-  ports: SessionPorts,
-): (frame: SessionFrame) => Promise<void> {
-  const [moves, watches] = [createTurns(), createTurns()]
-
-  async function move(ref: string | undefined, fix: Fix): Promise<void> {
-    const answer = await ports.positions.move(player, fix)
-    if (answer.status === 'accepted') {
-      for (const watcher of [lookout, requests]) {
-        watcher.pause(answer.paused !== undefined)
-        watcher.place(answer.cell)
-      }
-    }
-    lookout.acknowledge({ type: 'position.ack', ...refer(ref), ...describeMove(answer) })
+  constructor({ id, player, connection, claimedIds, duty }: Opening, ports: SessionPorts) {
+    const line = createLine(connection)
+    const lookout = createLookout({ player, line, claimedIds }, ports)
+    const requests = createRequestLookout({ playerId: player.id, line, tickMs: lookout.tickMs }, ports)
+    const talk = createTalk({ player, line }, ports)
+    follow(requests, duty)
+    this.id = id
+    this.playerId = player.id
+    this.player = player
+    this.duty = duty
+    this.ports = ports
+    this.line = line
+    this.lookout = lookout
+    this.requests = requests
+    this.talk = talk
+    this.answering = createAnswering({ player, line, lookout, requests, talk }, ports)
   }
 
-  async function claim(ref: string | undefined, request: ClaimRequest): Promise<void> {
-    const answer = await ports.claims.claim(player, request)
-    if (isRefusal(answer)) return line.send(describeRefusal(answer, ref, ports))
-    line.send({ type: 'claim.result', ...refer(ref), result: answer.body })
-    if (answer.status === 200) lookout.addClaimed(answer.body.envelopeId)
+  isOf(another: PlayerCaller): boolean {
+    return another.id === this.player.id && another.deviceId === this.player.deviceId
   }
 
-  async function reveal(ref: string | undefined, request: RevealRequest): Promise<void> {
-    const answer = await ports.claims.reveal(player, request)
-    if (isRefusal(answer)) return line.send(describeRefusal(answer, ref, ports))
-    line.send({ type: 'reveal.result', ...refer(ref), result: answer.body })
+  place(cell: Cell): void {
+    this.lookout.place(cell)
+    this.requests.place(cell)
   }
 
-  /** Kept first; then here, from its beginning whatever was told before. The player's other sessions follow. */
-  async function watch(ref: string | undefined, duty: Duty): Promise<void> {
-    const set = await ports.duties.set(player, duty)
-    if (isRefusal(set)) return line.send(describeRefusal(set, ref, ports))
-    const { isOnDuty: serviceRequests, ...watching } = duty
-    line.send({ type: 'watching', ...refer(ref), serviceRequests, ...watching })
-    requests.watch(serviceRequests ? watching : undefined)
+  end(): void {
+    this.lookout.end()
+    this.requests.end()
   }
 
-  return async frame => {
-    switch (frame.type) {
-      case 'position':
-        // The order of fixes is what their plausibility is judged by.
-        return moves(() => move(frame.id, frame.fix))
-      case 'reveal': {
-        const { type: _, id, ...request } = frame
-        return reveal(id, request)
-      }
-      case 'claim': {
-        const { type: _, id, ...request } = frame
-        return claim(id, request)
-      }
-      case 'watch':
-        return watches(() => watch(frame.id, dutyOf(frame)))
-      case 'chat.send':
-      case 'chat.read':
-        return talk.answer(frame)
-      case 'ping':
-        return line.send({ type: 'pong', ...refer(frame.id), serverTime: serverTime() })
+  private describe(ref: string | undefined) {
+    return {
+      type: 'welcome' as const,
+      ...refer(ref),
+      sessionId: this.id,
+      playerId: this.playerId,
+      serverTime: serverTimeOf(this.ports),
+      limits: limitsOf(this.player, this.lookout.tickMs),
     }
   }
-}
 
-/** One after the other, as they come; what fails does not stop the next. */
-function createTurns(): (work: () => Promise<void>) => Promise<void> {
-  let last: Promise<void> = Promise.resolve()
-  return work => {
-    const done = last.then(work)
-    last = done.catch(() => undefined)
-    return done
+  welcome(ref: string | undefined): void {
+    this.line.send(this.describe(ref))
+    const { isOnDuty: serviceRequests, ...watching } = this.duty
+    if (serviceRequests) this.line.send({ type: 'watching', serviceRequests, ...watching })
+  }
+
+  leadsTo(another: Connection): boolean {
+    return this.line.leadsTo(another)
+  }
+
+  cut(): void {
+    this.line.cut()
+  }
+
+  resume(next: Connection, seq: number, ref: string | undefined): boolean {
+    const openingOf = (frames: number) => ({ seq, ...this.describe(ref), resumed: { frames } })
+    const hasResumed = this.line.resume(next, seq, openingOf)
+    if (hasResumed) this.lookout.wake()
+    if (hasResumed) this.requests.wake()
+    return hasResumed
+  }
+
+  receive(frame: SessionFrame): Promise<void> | void {
+    return this.answering.receive(frame)
+  }
+
+  deliver(frame: PlayerFrame, json: string): void {
+    if (this.talk.isEcho(frame)) return
+    if (frame.type === 'watching' && !follow(this.requests, dutyOf(frame))) return
+    this.line.sendJson(json)
+    const wonId = wonIdOf(frame)
+    if (wonId !== undefined) this.lookout.addClaimed(wonId)
+  }
+
+  dismiss(reason: 'replaced' | 'banned'): void {
+    this.line.send({ type: 'goodbye', reason, retryAfterMs: 0, resume: false })
+    const why = reason === 'banned' ? 'the player is banned' : 'a newer socket took its place'
+    this.line.close(closeCodes[reason], why)
   }
 }
-
-const dutyOf = ({ serviceRequests, category }: Pick<WatchFrame, 'serviceRequests' | 'category'>): Duty => ({
-  isOnDuty: serviceRequests,
-  ...(serviceRequests && category !== undefined && { category }),
-})
 
 /** Whether it was otherwise before. */
 function follow(requests: RequestLookout, { isOnDuty, ...wanted }: Duty): boolean {
@@ -275,9 +182,4 @@ function limitsOf({ timeScale }: PlayerCaller, tickMs: number) {
     tickMs,
     publishRadiusM: limits.envelope.publishRadiusM,
   }
-}
-
-function describeMove(answer: MoveAnswer) {
-  if (answer.status === 'ignored') return { accepted: false, reason: answer.reason }
-  return { accepted: true, ...(answer.paused !== undefined && { paused: answer.paused }) }
 }

@@ -2,9 +2,10 @@
  * `GET /v1/play`: the handshake, and the thin layer between a WebSocket and a dialogue. Handlers are attached before
  * anything is awaited, or early frames are lost; and what they throw reaches nobody, so each goes through one wrapper.
  */
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import websocket from '@fastify/websocket'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RawData, WebSocket } from 'ws'
 import { deviceHeader } from '#protocol/device.ts'
 import { limits } from '#protocol/limits.ts'
@@ -14,8 +15,7 @@ import { type Refusal, refuse } from '#platform/problem.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { Admission } from './admission.ts'
 import { CLOSING_MS, type Wire } from './connection.ts'
-import type { Hub } from './hub.ts'
-import { frameTexts } from './text-frames.ts'
+import type { Hub, Visitor } from './hub.ts'
 
 export type PlaySocketPorts = {
   hub: Hub
@@ -33,6 +33,10 @@ export type PlaySocketPorts = {
  * answered and not left open. Closing the app says goodbye to every client.
  */
 export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocketPorts): Promise<void> {
+  const { log } = app
+  // ws has sent the close code (1009 and the like) when it reports an error: terminating would lose it.
+  const onError = (error: Error) => log.debug({ err: error }, 'a socket failed')
+  const answers = new WeakMap<FastifyRequest, ServerResponse>()
   await app.register(websocket, {
     options: {
       maxPayload: limits.socket.payloadBytes,
@@ -43,8 +47,7 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
       ...hangUp,
       handleProtocols: protocols => protocols.has(subprotocol) && subprotocol,
     },
-    // ws has sent the close code (1009 and the like) when it reports an error: terminating would lose it.
-    errorHandler: error => app.log.debug({ err: error }, 'a socket failed'),
+    errorHandler: onError,
     // The default drops everyone without a code.
     preClose: done => done(),
   })
@@ -57,11 +60,14 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
     url: socketPath,
     onRequest: (request, reply, done) => {
       const refusal = judgeHandshake(request, ports)
+      answers.set(request, reply.raw)
       if (refusal === undefined) return done()
       sendRefusal(reply, refusal, false)
     },
     handler: (_request: FastifyRequest, reply: FastifyReply) => sendRefusal(reply, notASocket, false),
-    wsHandler: (socket, request) => talk(socket, request, ports),
+    wsHandler: (socket, request) => {
+      talk(socket, request, { ...ports, log, onError, answer: answers.get(request) })
+    },
   })
 }
 
@@ -93,35 +99,54 @@ const tokenOf = (request: FastifyRequest): string | undefined =>
     .find(protocol => protocol.startsWith(tokenProtocolPrefix))
     ?.slice(tokenProtocolPrefix.length)
 
+type TalkPorts = PlaySocketPorts & {
+  log: Pick<FastifyBaseLogger, 'error'>
+  onError: (error: Error) => void
+  /** Node's, which is never sent. */
+  answer: ServerResponse | undefined
+}
+
+/**
+ * What is kept of the handshake is only what is named here: a socket stays open for hours, and the request with all its
+ * headers, and an answer that is never sent, would stay with it.
+ */
 function talk(
   socket: WebSocket,
   request: FastifyRequest,
-  { hub, authenticator, admission }: PlaySocketPorts,
+  { hub, authenticator, admission, log, onError, answer }: TalkPorts,
 ): void {
-  const visitor = hub.connect(wireOf(socket, request.raw.socket), {
+  const stream = request.raw.socket
+  // The stream would hold on to the answer that was made for it, and the plugin's listener to both.
+  answer?.detachSocket(stream)
+  socket.removeAllListeners('error')
+  socket.on('error', onError)
+  const header = headerOf(request, deviceHeader)
+  const visitor = hub.connect(new PlayWire(socket, stream), {
     token: tokenOf(request),
     // What `hello` names goes before the header: a browser can send no header here.
-    authenticate: (token, device = headerOf(request, deviceHeader)) =>
-      authenticator.authenticatePlayerToken(token, device),
+    authenticate: (token, device = header) => authenticator.authenticatePlayerToken(token, device),
   })
+  listen(socket, { visitor, leave: admission.enter(request.ip), log })
+}
 
-  const leave = admission.enter(request.ip)
+type Visit = Pick<TalkPorts, 'log'> & { visitor: Visitor; leave: () => void }
 
+function listen(socket: WebSocket, { visitor, leave, log }: Visit): void {
   const fail = (error: unknown) => {
-    request.log.error({ err: error }, 'a socket handler failed')
+    log.error({ err: error }, 'a socket handler failed')
     visitor.fail()
   }
   const guard = (handle: () => void | Promise<void>) => {
     try {
-      Promise.resolve(handle()).catch(fail)
+      handle()?.catch(fail)
     } catch (error) {
       fail(error)
     }
   }
 
   socket.on('message', (data, isBinary) => guard(() => visitor.hear(isBinary ? undefined : textOf(data))))
-  socket.on('ping', () => guard(visitor.ping))
-  socket.on('pong', () => guard(visitor.pong))
+  socket.on('ping', () => guard(() => visitor.ping()))
+  socket.on('pong', () => guard(() => visitor.pong()))
   socket.on('close', code =>
     guard(() => {
       leave()
@@ -133,14 +158,34 @@ function talk(
 /** Text arrives as one Buffer: `binaryType` is left at its default. */
 const textOf = (data: RawData): string => (data as Buffer).toString('utf8')
 
-const wireOf = (socket: WebSocket, stream: Socket): Wire => ({
-  send(texts, onFlushed) {
+class PlayWire implements Wire {
+  private readonly socket: WebSocket
+  private readonly stream: Socket
+
+  constructor(socket: WebSocket, stream: Socket) {
+    this.socket = socket
+    this.stream = stream
+  }
+
+  send(piece: Buffer, onFlushed: () => void): void {
     // Nothing of ours is compressed or a Blob, so ws writes what it sends at once, too: the order stays.
-    if (socket.readyState === socket.OPEN) stream.write(frameTexts(texts), onFlushed)
+    if (this.socket.readyState === this.socket.OPEN) this.stream.write(piece, onFlushed)
     else onFlushed()
-  },
-  ping: () => socket.ping(),
-  close: (code, reason) => socket.close(code, reason),
-  terminate: () => socket.terminate(),
-  bufferedBytes: () => socket.bufferedAmount,
-})
+  }
+
+  ping(): void {
+    this.socket.ping()
+  }
+
+  close(code: number, reason: string): void {
+    this.socket.close(code, reason)
+  }
+
+  terminate(): void {
+    this.socket.terminate()
+  }
+
+  bufferedBytes(): number {
+    return this.socket.bufferedAmount
+  }
+}

@@ -6,7 +6,7 @@ import type { Static } from 'typebox'
 import type { ChatMessage, readMessages } from '#protocol/rest/chats.ts'
 import type { ClientFrame } from '#protocol/ws/client.ts'
 import { isRefusal, type Refusal } from '#platform/problem.ts'
-import { createRecent } from '#platform/recent.ts'
+import { createRecent, type Recent } from '#platform/recent.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { PlayerFrame } from './announcer.ts'
 import { describeRefusal, refer } from './error-frame.ts'
@@ -35,41 +35,66 @@ export type Talk = {
 /** More than a session can say while a message travels. */
 const SAID_REMEMBERED = 100
 
-export function createTalk(
-  { player: caller, line }: { player: PlayerCaller; line: Pick<Line, 'send'> },
-  ports: TalkPorts,
-): Talk {
-  const said = createRecent<string>(SAID_REMEMBERED)
+type Talker = { player: PlayerCaller; line: Pick<Line, 'send'> }
 
-  async function say({
+export const createTalk = (talker: Talker, ports: TalkPorts): Talk => new SessionTalk(talker, ports)
+
+/** A class, as there is one for each session. */
+class SessionTalk implements Talk {
+  private readonly caller: PlayerCaller
+  private readonly line: Pick<Line, 'send'>
+  private readonly ports: TalkPorts
+  /** Of who ever said something. */
+  private said: Recent<string> | undefined
+
+  constructor({ player, line }: Talker, ports: TalkPorts) {
+    this.caller = player
+    this.line = line
+    this.ports = ports
+  }
+
+  answer(frame: TalkFrame): Promise<void> {
+    return frame.type === 'chat.send' ? this.say(frame) : this.read(frame)
+  }
+
+  isEcho(frame: PlayerFrame): boolean {
+    const { said } = this
+    if (said === undefined || frame.type !== 'chat.message') return false
+    return frame.clientId !== undefined && said.has(frame.clientId)
+  }
+
+  private async say({
     id: ref,
     serviceRequestId: id,
     clientId,
     text,
-  }: Extract<TalkFrame, { type: 'chat.send' }>) {
-    said.add(clientId)
+  }: Extract<TalkFrame, { type: 'chat.send' }>): Promise<void> {
+    const { caller, ports } = this
+    this.said ??= createRecent<string>(SAID_REMEMBERED)
+    this.said.add(clientId)
     try {
       const answer = await ports.chats.send({ caller, id, clientId, text })
-      if (!isRefusal(answer)) return line.send({ type: 'chat.message', ...refer(ref), ...answer.body })
-      said.delete(clientId)
-      return line.send(describeRefusal(answer, ref, ports))
+      if (!isRefusal(answer)) {
+        return this.line.send({ type: 'chat.message', ...refer(ref), ...answer.body })
+      }
+      this.said.delete(clientId)
+      return this.line.send(describeRefusal(answer, ref, ports))
     } catch (error) {
       // It may have been said all the same: then the echo is the only word of it.
-      said.delete(clientId)
+      this.said.delete(clientId)
       throw error
     }
   }
 
-  async function read({ id: ref, serviceRequestId, no }: Extract<TalkFrame, { type: 'chat.read' }>) {
+  private async read({
+    id: ref,
+    serviceRequestId,
+    no,
+  }: Extract<TalkFrame, { type: 'chat.read' }>): Promise<void> {
+    const { caller, ports } = this
     const answer = await ports.chats.read({ caller, id: serviceRequestId, no })
-    if (isRefusal(answer)) return line.send(describeRefusal(answer, ref, ports))
+    if (isRefusal(answer)) return this.line.send(describeRefusal(answer, ref, ports))
     const { seen, by } = answer.body
-    return line.send({ type: 'chat.seen', ...refer(ref), serviceRequestId, by, no: seen[by] })
-  }
-
-  return {
-    answer: frame => (frame.type === 'chat.send' ? say(frame) : read(frame)),
-    isEcho: frame =>
-      frame.type === 'chat.message' && frame.clientId !== undefined && said.has(frame.clientId),
+    this.line.send({ type: 'chat.seen', ...refer(ref), serviceRequestId, by, no: seen[by] })
   }
 }

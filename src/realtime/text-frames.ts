@@ -9,10 +9,17 @@ const FOLLOWS_16 = 126
 const FOLLOWS_64 = 127
 
 export function frameTexts(texts: readonly string[]): Buffer {
-  const sizes = texts.map(text => Buffer.byteLength(text))
-  const frames = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + headBytes(size) + size, 0))
+  const sizes: number[] = []
+  let bytes = 0
+  for (const text of texts) {
+    const size = Buffer.byteLength(text)
+    sizes.push(size)
+    bytes += headBytes(size) + size
+  }
+  const frames = Buffer.allocUnsafe(bytes)
   let at = 0
-  for (const [i, text] of texts.entries()) at = writeFrame(frames, { text, size: sizes[i] ?? 0, at })
+  let next = 0
+  for (const text of texts) at = writeFrame(frames, { text, size: sizes[next++] ?? 0, at })
   return frames
 }
 

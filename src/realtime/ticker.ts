@@ -9,7 +9,9 @@ export type Ticking = {
   readonly tickMs: number
   /** Says what there is to say; true where there is more for the next tick. */
   tick(): boolean
-  /** Lets out what was said. */
+  /** Makes what was said ready to leave; returns its bytes. */
+  pack(): number
+  /** Lets it out. */
   send(): void
 }
 
@@ -20,10 +22,10 @@ export type Ticker = {
 }
 
 /**
- * So many sessions speak before what they said leaves: receivers on the way are woken for many frames instead of for
- * each, and when one leaves tells less of what the others cost. At 16 KiB a tick and session that is 8 MiB at most.
+ * So much is said before any of it leaves: receivers on the way are woken for many frames instead of for each, and when
+ * one leaves tells less of what the others cost.
  */
-const SPEAK_AT_ONCE = 512
+const SAY_AT_ONCE_BYTES = 8 * 1_024 * 1_024
 
 type Round = { dirty: Set<Ticking>; cancel: Cancel | undefined }
 
@@ -52,11 +54,18 @@ export function createTicker(clock: Clock, onTick?: (tookMs: number) => void): T
     round.dirty.clear()
     round.cancel = undefined
     const startedMs = clock.nowMs()
-    for (let from = 0; from < sessions.length; from += SPEAK_AT_ONCE) {
-      const some = sessions.slice(from, from + SPEAK_AT_ONCE)
-      for (const session of some) if (session.tick()) mark(session)
-      for (const session of some) session.send()
+    let bytes = 0
+    let said: Ticking[] = []
+    for (const session of sessions) {
+      if (session.tick()) mark(session)
+      bytes += session.pack()
+      said.push(session)
+      if (bytes < SAY_AT_ONCE_BYTES) continue
+      for (const one of said) one.send()
+      said = []
+      bytes = 0
     }
+    for (const one of said) one.send()
     onTick?.(clock.nowMs() - startedMs)
   }
 

@@ -13,24 +13,28 @@ export type Trail = {
 
 const { resumeFrames, resumeChars } = limits.socket
 
-export function createTrail(): Trail {
-  let lastSeq = 0
-  let chars = 0
-  const kept: string[] = []
-  const numbered = (seq: number, json: string) => `{"seq":${seq},${json.slice(1)}`
+const numbered = (seq: number, json: string): string => `{"seq":${seq},${json.slice(1)}`
 
-  return {
-    number(json) {
-      lastSeq++
-      chars += json.length
-      kept.push(json)
-      while (kept.length > resumeFrames || chars > resumeChars) chars -= kept.shift()?.length ?? 0
-      return numbered(lastSeq, json)
-    },
-    since(seq) {
-      const missing = lastSeq - seq
-      if (missing < 0 || missing > kept.length) return undefined
-      return kept.slice(kept.length - missing).map((json, i) => numbered(seq + 1 + i, json))
-    },
+export const createTrail = (): Trail => new KeptTrail()
+
+class KeptTrail implements Trail {
+  private lastSeq = 0
+  private chars = 0
+  private readonly kept: string[] = []
+
+  number(json: string): string {
+    this.lastSeq++
+    this.chars += json.length
+    this.kept.push(json)
+    while (this.kept.length > resumeFrames || this.chars > resumeChars) {
+      this.chars -= this.kept.shift()?.length ?? 0
+    }
+    return numbered(this.lastSeq, json)
+  }
+
+  since(seq: number): string[] | undefined {
+    const missing = this.lastSeq - seq
+    if (missing < 0 || missing > this.kept.length) return undefined
+    return this.kept.slice(this.kept.length - missing).map((json, i) => numbered(seq + 1 + i, json))
   }
 }

@@ -28,38 +28,53 @@ export type Vigil = {
 
 export type VigilPorts = { clock: Clock; log: Pick<Logger, 'error'>; isSandbox: boolean }
 
-export function keepVigil(connection: Connection, authenticate: Authenticate, ports: VigilPorts): Vigil {
-  const { clock, log } = ports
-  const turnAway = (reason: string) => connection.close(closeCodes.unauthorized, reason)
-  let isEnded = false
-  let cancelTimer: Cancel = clock.after(limits.socket.helloWithinMs, () => turnAway('no hello in time'))
+export const keepVigil = (connection: Connection, authenticate: Authenticate, ports: VigilPorts): Vigil =>
+  new SocketVigil(connection, authenticate, ports)
 
-  async function identify({ token, device }: Credential, ref?: string): Promise<PlayerCaller | undefined> {
-    const caller = await authenticate(token, device)
+/** A class, as there is one for each socket. */
+class SocketVigil implements Vigil {
+  private readonly connection: Connection
+  private readonly authenticate: Authenticate
+  private readonly ports: VigilPorts
+  private isEnded = false
+  private cancelTimer: Cancel
+
+  constructor(connection: Connection, authenticate: Authenticate, ports: VigilPorts) {
+    this.connection = connection
+    this.authenticate = authenticate
+    this.ports = ports
+    this.cancelTimer = ports.clock.after(limits.socket.helloWithinMs, () => this.turnAway('no hello in time'))
+  }
+
+  private turnAway(reason: string): void {
+    this.connection.close(closeCodes.unauthorized, reason)
+  }
+
+  async identify({ token, device }: Credential, ref?: string): Promise<PlayerCaller | undefined> {
+    const caller = await this.authenticate(token, device)
     if ('kind' in caller) return caller
-    if (caller.code === 'device_refused') connection.send(describeRefusal(caller, ref, ports))
-    if (caller.code === 'banned') connection.close(closeCodes.banned, 'the player is banned')
-    else turnAway('no valid token')
+    if (caller.code === 'device_refused') this.connection.send(describeRefusal(caller, ref, this.ports))
+    if (caller.code === 'banned') this.connection.close(closeCodes.banned, 'the player is banned')
+    else this.turnAway('no valid token')
     return undefined
   }
 
-  async function verifyFromNowOn(credential: Credential): Promise<void> {
-    cancelTimer()
+  async verifyFromNowOn(credential: Credential): Promise<void> {
+    this.cancelTimer()
     try {
-      await identify(credential)
+      await this.identify(credential)
     } catch (error) {
-      log.error({ err: error }, 'a token could not be verified again')
+      this.ports.log.error({ err: error }, 'a token could not be verified again')
     }
-    if (isEnded) return
-    cancelTimer = clock.after(limits.socket.verifyEveryMs, () => void verifyFromNowOn(credential))
+    if (this.isEnded) return
+    this.cancelTimer = this.ports.clock.after(
+      limits.socket.verifyEveryMs,
+      () => void this.verifyFromNowOn(credential),
+    )
   }
 
-  return {
-    identify,
-    verifyFromNowOn,
-    end() {
-      isEnded = true
-      cancelTimer()
-    },
+  end(): void {
+    this.isEnded = true
+    this.cancelTimer()
   }
 }

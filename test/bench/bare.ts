@@ -122,9 +122,11 @@ answerQuestions(async (asked): Promise<unknown> => {
     case 'listen':
       await http.listen({ port: 0, host: '127.0.0.1' })
       return `http://127.0.0.1:${(http.server.address() as AddressInfo).port}`
-    case 'broadcast':
+    case 'broadcast': {
+      const startMs = Date.now()
       for (const client of sockets.clients) client.send(question.text)
-      return undefined
+      return startMs
+    }
   }
 })
 process.once('SIGTERM', () => process.exit(0))

@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import type { ClaimAnswer } from '../../src/claims/claim.ts'
 import { claimIdOf } from '../../src/claims/reservation.ts'
 import { playerRecord } from '../../src/players/postgres.ts'
+import { standingKey } from '../../src/positions/redis.ts'
 import { eventually } from '../acceptance/eventually.ts'
 import { goEast, square } from '../envelopes/stage.ts'
 import { assertBooks } from '../helpers/books.ts'
@@ -200,7 +201,7 @@ t.test('claims', async t => {
       'daily_limit',
       'on another server',
     )
-    await stage.world.redis.del(`${stage.world.redisPrefix}p:{${player.id}}`)
+    await stage.world.redis.del(standingKey(stage.world.redisPrefix, { kind: 'account', id: player.id }))
     t.equal(
       outcomeOf(await claim(player, id, { on: stage.createServer() })),
       'daily_limit',

@@ -3,7 +3,7 @@ import { createRecent } from '#platform/recent.ts'
 
 t.test('the latest are remembered, and no more of them', async t => {
   const recent = createRecent<string>(3)
-  const held = () => ['a', 'b', 'c', 'd', 'e'].filter(recent.has).join('')
+  const held = () => ['a', 'b', 'c', 'd', 'e'].filter(value => recent.has(value)).join('')
   for (const value of ['a', 'b', 'c']) recent.add(value)
   t.equal(held(), 'abc')
   recent.add('a')

@@ -5,7 +5,7 @@ import t from 'tap'
 import { createLogger } from '#platform/logger.ts'
 import { systemRandom } from '#platform/random.ts'
 import { createScriptRunner } from '#platform/redis.ts'
-import { coarsen, locateCell } from '../../src/geo/cell.ts'
+import { type Cell, coarsen, locateCell } from '../../src/geo/cell.ts'
 import { travelFrom } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { countCell, createSpotter, judgeCells, unusedCells } from '../../src/positions/cells.ts'
@@ -13,8 +13,8 @@ import { judgeEntry } from '../../src/positions/entry.ts'
 import type { Walker } from '../../src/positions/judging.ts'
 import { createPositions } from '../../src/positions/positions.ts'
 import { unusedQuotas } from '../../src/positions/quotas.ts'
-import { createStandingStore } from '../../src/positions/redis.ts'
-import type { Standing } from '../../src/positions/standing.ts'
+import { createStandingStore, standingKey } from '../../src/positions/redis.ts'
+import type { Owner, Standing } from '../../src/positions/standing.ts'
 import { judgeStep } from '../../src/positions/step.ts'
 import { emptyTrack } from '../../src/positions/track.ts'
 import { createStrikes } from '../../src/strikes/give.ts'
@@ -29,9 +29,11 @@ const spotsAt = createSpotter(hmacSecret)
 
 const world = await createWorld(t)
 const { clock, redis, redisPrefix: prefix, database, random } = world
-const createServer = () =>
+const createStore = (runner = createScriptRunner(redis)) =>
+  createStandingStore({ redis, runner, prefix, random: systemRandom })
+const createServer = (store = createStore()) =>
   createPositions({
-    store: createStandingStore({ redis, runner: createScriptRunner(redis), prefix, random: systemRandom }),
+    store,
     countClaimsSince: async asked => asked.map(() => 0),
     ...createStrikes({ strikes: strikeRecord, database, clock, random }),
     ...{ clock, hmacSecret, log: createLogger('silent') },
@@ -106,9 +108,12 @@ t.test('600 cells a day, and a new day after that; claims go on', async t => {
   })
 })
 
-/** What Redis has of an account or a device, behind its version. */
-const storedOf = async (kind: 'p' | 'd', id: string): Promise<Standing> =>
-  JSON.parse((await redis.get(`${prefix}${kind}:{${id}}`))?.replace(/^[^:]*:/, '') ?? '{}') as Standing
+/** What Redis has of an account or a device. */
+const storedOf = async (kind: Owner['kind'], id: string): Promise<Standing> => {
+  const standing = await createStore().read({ kind, id })
+  assert(standing !== undefined, 'nothing is stored')
+  return standing
+}
 
 t.test('a claim is no way around the limit of cells', async t => {
   const player = walker()
@@ -116,7 +121,7 @@ t.test('a claim is no way around the limit of cells', async t => {
     after(600)
     await positions.enter(player, 'e', fixAt(east(metres)), undefined)
   }
-  const standing = await storedOf('p', player.id)
+  const standing = await storedOf('account', player.id)
   t.equal(standing.cells?.day?.count, 3, 'its fixes count')
 })
 
@@ -258,7 +263,7 @@ t.test('one account on two phones is judged by both', async t => {
 })
 
 t.test('a permit that only the phone took is given back to it', async t => {
-  const deviceOf = (id: string) => storedOf('d', id)
+  const deviceOf = (id: string) => storedOf('device', id)
   const ada = walker('mine')
   const elsewhere = { ...ada, deviceId: 'other' }
   await positions.move(elsewhere, fixAt(east(80_000)))
@@ -293,4 +298,65 @@ t.test('a refused claim leaves nobody a place to look around from', async t => {
   const ahead = east(200)
   t.match(await positions.enter(cyclist, 'e', fixAt(ahead), placeAt(ahead)), { reason: 'speed' })
   t.same(await positions.viewpoint(cyclist), { status: 'paused', reason: 'speed' })
+})
+
+t.test('a crowd that moves at once is a few calls of Redis, and each stands where it went', async t => {
+  const runner = createScriptRunner(redis)
+  let calls = 0
+  const on = createServer(createStore({ ...runner, runNow: (...call) => (calls++, runner.runNow(...call)) }))
+  const crowd = Array.from({ length: 700 }, () => walker())
+  await Promise.all(crowd.map(player => on.move(player, fixAt(HOME))))
+  after(60)
+  calls = 0
+  const answers = await Promise.all(crowd.map((player, i) => on.move(player, fixAt(east(i % 50)))))
+  t.ok(answers.every(({ status }) => status === 'accepted'))
+  t.ok(calls <= 32, `${calls} calls: twice one for each of 16 partitions`)
+  for (const [i, { id }] of crowd.entries()) {
+    if (i % 70 !== 0) continue
+    const { track } = await storedOf('account', id)
+    t.equal(track.accepted.at(-1)?.cell, locateCell(east(i % 50)))
+  }
+})
+
+t.test(
+  'two servers that move the same players at once lose nothing, and keep the filter of cells',
+  async t => {
+    const other = createServer()
+    const crowd = Array.from({ length: 40 }, () => walker())
+    const far = (n: number) => fixAt(east(200 * n))
+    for (let n = 0; n < 5; n++) {
+      after(120)
+      await Promise.all(crowd.flatMap(player => [positions.move(player, far(n)), other.move(player, far(n))]))
+    }
+    const cells = new Set(Array.from({ length: 5 }, (_, n) => coarsen(locateCell(east(200 * n)), 10)))
+    for (const player of crowd) {
+      const standing = await storedOf('account', player.id)
+      t.equal(standing.cells?.day?.count, cells.size, 'each new cell once')
+      const filter = Buffer.from(standing.cells?.known ?? '', 'base64')
+      const isKnown = (cell: Cell) =>
+        spotsAt(player.id, cell).every(spot => ((filter[spot >> 3] ?? 0) & (1 << (spot & 7))) !== 0)
+      t.ok([...cells].every(isKnown))
+    }
+  },
+)
+
+t.test('a Redis that forgot its scripts is sent them again', async t => {
+  const player = walker()
+  await positions.move(player, fixAt(HOME))
+  await redis.script('FLUSH')
+  after(10)
+  t.match(await positions.move(player, fixAt(east(10))), { status: 'accepted' })
+})
+
+t.test('a standing that nobody can read is a fault of its own player only', async t => {
+  const crowd = Array.from({ length: 60 }, () => walker())
+  await Promise.all(crowd.map(player => positions.move(player, fixAt(HOME))))
+  const [broken, ...others] = crowd
+  await redis.set(standingKey(prefix, { kind: 'account', id: broken?.id ?? '' }), 'other::{')
+  after(10)
+  const [first, ...rest] = await Promise.allSettled(
+    [broken as Walker, ...others].map(player => positions.move(player, fixAt(east(5)))),
+  )
+  t.equal(first?.status, 'rejected')
+  t.ok(rest.every(({ status }) => status === 'fulfilled'))
 })

@@ -13,9 +13,10 @@ import { parseFrame } from '../../src/realtime/frames.ts'
 import { startHeartbeat } from '../../src/realtime/heartbeat.ts'
 import { createTicker } from '../../src/realtime/ticker.ts'
 import { frameTexts } from '../../src/realtime/text-frames.ts'
-import { createView } from '../../src/realtime/view.ts'
+import { createView, type Manner } from '../../src/realtime/view.ts'
 import { envelopeAt, square } from '../hints/index-stage.ts'
 import { createManualClock } from './manual-clock.ts'
+import { readTexts } from './server-frames.ts'
 
 t.test('flood: 20 at once, 10 a second, one warning, then closed', async t => {
   const clock = createManualClock()
@@ -44,7 +45,8 @@ const fakeWire = () => {
   const flushes: (() => void)[] = []
   const wire: Wire & { buffered: number } = {
     buffered: 0,
-    send(texts, onFlushed) {
+    send(piece, onFlushed) {
+      const texts = readTexts(piece)
       sent.push(...texts)
       pieces.push(texts.length)
       flushes.push(onFlushed)
@@ -117,7 +119,11 @@ t.test('connection: what is held leaves as one piece, at the latest before the s
   connection.release()
   t.same(pieces, [1, 1, 3])
   connection.hold()
-  say(2)
+  say(1)
+  const { length: bytes } = frameTexts([`{"seq":6,"type":"pong"}`])
+  t.same([connection.pack(), connection.pack()], [bytes, bytes], 'packed once')
+  t.equal(sent.length, 5)
+  say(1)
   connection.close(4409, 'another took its place')
   t.same(pieces, [1, 1, 3, 2])
   t.same(closed, [4409])
@@ -187,10 +193,12 @@ t.test('ticker: the dirty speak together, on a fixed grid, once', async t => {
   const clock = createManualClock(1_000)
   const ticker = createTicker(clock)
   const spoken: string[] = []
+  let bytes = 1
   const make = (name: string, tickMs: number, again = 0) => {
     let left = again
     const note = (what: string) => void spoken.push(`${name}${what}@${clock.nowMs()}`)
-    return { tickMs, tick: () => (note(''), left-- > 0), send: () => note(' sends') }
+    const tick = () => (note(''), left-- > 0)
+    return { tickMs, tick, pack: () => bytes, send: () => note(' sends') }
   }
   const [a, b, fast, gone] = [make('a', 250), make('b', 250, 1), make('fast', 5), make('gone', 250)]
   await clock.pass(30)
@@ -204,6 +212,14 @@ t.test('ticker: the dirty speak together, on a fixed grid, once', async t => {
     ...['b@1500', 'b sends@1500'],
   ])
   t.equal(clock.timersLeft(), 0, 'nobody has anything to say: no timer')
+  spoken.length = 0
+  bytes = 4 * 1_024 * 1_024
+  const some = ['c', 'd', 'e'].map(name => make(name, 250))
+  for (const session of some) ticker.mark(session)
+  await clock.pass(250)
+  const at = `@${clock.nowMs() - (clock.nowMs() % 250)}`
+  const order = ['c', 'd', 'c sends', 'd sends', 'e', 'e sends'].map(what => `${what}${at}`)
+  t.same(spoken, order, '8 MiB leave before more is said')
   ticker.mark(a)
   ticker.close()
   t.equal(clock.timersLeft(), 0)
@@ -258,13 +274,16 @@ t.test('frames: what is one, what is none, and that no name is inherited', async
   t.equal(({} as { isAdmin?: boolean }).isAdmin, undefined)
 })
 
+/** What `inOrder` does to hints that come in order. */
+const manner: Manner = { inOrder: hints => hints, reasonOf: () => 'empty' }
+
 t.test('view: first a snapshot, then what changed, zones once', async t => {
   const [a, b] = [envelopeAt(square, { greeting: 'Hi', clue: 'Look up' }), envelopeAt(square)]
   const view = createView()
   const hint = (envelope: typeof a, band: Band) => ({ envelopeId: envelope.id, band, envelope })
   const update = (hints: Surroundings['hints'], within1Km: '0' | '1+' = '0') =>
     view
-      .update({ hints, warmth: { within1Km, within2Km: '1+' } }, () => 'empty')
+      .update(hints, { within1Km, within2Km: '1+' }, manner)
       .frames.map(json => JSON.parse(json) as Record<string, unknown>)
 
   const [snapshot, warmth] = update([hint(a, 'warm')])
@@ -282,6 +301,31 @@ t.test('view: first a snapshot, then what changed, zones once', async t => {
   ])
 })
 
+t.test('view: a crowd is told the same difference, each in an order and for a reason of its own', async t => {
+  const [a, b, c, d] = [envelopeAt(square), envelopeAt(square), envelopeAt(square), envelopeAt(square)]
+  const hint = (envelope: typeof a) => ({ envelopeId: envelope.id, band: 'here' as Band, envelope })
+  const [before, after] = [
+    [hint(a), hint(b)],
+    [hint(c), hint(d)],
+  ]
+  const warmth = { within1Km: '1+', within2Km: '1+' } as const
+  const forwards: Manner = { inOrder: hints => hints, reasonOf: () => 'empty' }
+  const backwards: Manner = { inOrder: hints => hints.toReversed(), reasonOf: () => 'claimed' }
+  const tell = (order: Manner) => {
+    const view = createView()
+    const frames = [before, after, after].flatMap(hints => view.update(hints, warmth, order).frames)
+    return frames
+      .map(json => JSON.parse(json) as { type: string; envelopeId?: string; reason?: string })
+      .map(({ type, envelopeId = '', reason = '' }) => `${type} ${envelopeId}${reason}`.trim())
+  }
+  t.same(tell(forwards), [
+    ...['snapshot', 'warmth', `gone ${a.id}empty`, `gone ${b.id}empty`, `hint ${c.id}`, `hint ${d.id}`],
+  ])
+  t.same(tell(backwards), [
+    ...['snapshot', 'warmth', `gone ${b.id}claimed`, `gone ${a.id}claimed`, `hint ${d.id}`, `hint ${c.id}`],
+  ])
+})
+
 t.test(
   'view: what a tick does not carry waits, nearest first, and is neither lost nor told twice',
   async t => {
@@ -295,7 +339,7 @@ t.test(
     const told: string[] = []
     let updates = 0
     for (let isComplete = false; !isComplete; updates++) {
-      const update = view.update({ hints, warmth }, () => 'empty')
+      const update = view.update(hints, warmth, manner)
       const texts = update.frames.filter(json => !json.startsWith('{"type":"warmth"'))
       const bytes = texts.reduce(
         (sum, json) => sum + Buffer.byteLength(`{"seq":9007199254740991,${json.slice(1)}`),
@@ -316,15 +360,15 @@ t.test(
     t.equal(updates, 5)
 
     const closer = hints.map(hint => ({ ...hint, band: 'hot' as Band }))
-    const first = view.update({ hints: closer, warmth }, () => 'empty')
+    const first = view.update(closer, warmth, manner)
     t.notOk(first.isComplete)
     const [left, right] = [closer.slice(0, 25), hints.slice(25)]
-    const back = view.update({ hints: [...left, ...right], warmth }, () => 'empty').frames
+    const back = view.update([...left, ...right], warmth, manner).frames
     t.notOk(
       back.some(json => right.some(({ envelopeId }) => json.includes(envelopeId))),
       'a change that was taken back unsent',
     )
-    const gone = view.update({ hints: [], warmth }, () => 'empty')
+    const gone = view.update([], warmth, manner)
     t.equal(gone.frames.length, 50)
     t.ok(gone.isComplete)
   },

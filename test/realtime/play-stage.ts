@@ -31,7 +31,7 @@ import { acceptanceRecord, loadLiveRequests } from '../../src/requests/postgres.
 import { createHub, type HubPorts } from '../../src/realtime/hub.ts'
 import { createAnnouncer, createChannels, createNotices } from '../../src/realtime/redis.ts'
 import type { MoveAnswer, Viewpoint } from '../../src/positions/positions.ts'
-import type { ClaimAnswer, ClaimRequest, RevealAnswer, RevealRequest } from '../../src/realtime/session.ts'
+import type { ClaimAnswer, ClaimRequest, RevealAnswer, RevealRequest } from '../../src/realtime/answering.ts'
 import { type Duty, type DutyRecord, findDuty, setDuty } from '../../src/requests/duty.ts'
 import { registerPlaySocket } from '../../src/realtime/socket.ts'
 import { addPlayer } from '../helpers/people.ts'

@@ -1,6 +1,8 @@
 import t from 'tap'
 import { request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { limits } from '#protocol/limits.ts'
 import { refuse } from '#platform/problem.ts'
 import { travelFrom } from '../../src/geo/distance.ts'
@@ -54,6 +56,25 @@ t.test('hello, welcome, snapshot and warmth', async t => {
 
   const second = openClient(t, server, { playerId })
   t.match(await second.frame('snapshot'), { hints: [{ envelopeId: near.id }] }, 'the last fix is known')
+})
+
+t.test('an open socket does not hold on to its handshake', async t => {
+  const other = await stage.startServer()
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+  const handshakes: WeakRef<object>[] = []
+  other.app.server.on('upgrade', asked => void handshakes.push(new WeakRef(asked)))
+  for (let i = 0; i < 3; i++) {
+    await openClient(t, other, { playerId: await stage.signUp() }).frame('welcome')
+  }
+  for (let i = 0; i < 50 && handshakes.some(held => held.deref() !== undefined); i++) {
+    await sleep(20)
+    collectGarbage()
+  }
+  t.same(
+    handshakes.map(held => held.deref() === undefined),
+    [true, true, true],
+  )
 })
 
 t.test('a new envelope comes by itself, a missed one with the re-read, an ended one goes', async t => {

@@ -16,6 +16,7 @@ import { travelFrom } from '../../src/geo/distance.ts'
 import { createActionLog, listActions } from '../../src/operator/postgres.ts'
 import type { Caller, PlayerCaller } from '../../src/players/caller.ts'
 import { playerRecord } from '../../src/players/postgres.ts'
+import { standingKey } from '../../src/positions/redis.ts'
 import { createStrikes } from '../../src/strikes/give.ts'
 import { appealRecord, strikeRecord } from '../../src/strikes/postgres.ts'
 import { registerStrikeRoutes } from '../../src/strikes/routes.ts'
@@ -133,7 +134,7 @@ t.test('who tries from everywhere gets a strike; three pause rewards and nothing
   t.match(await claim(player, envelopeId, { on: other }), { status: 'claimed' }, 'a win stays a win')
   t.match(await server.positions.move(player, { ...square, accuracyM: 8 }), { status: String })
 
-  await world.redis.del(`${world.redisPrefix}p:{${player.id}}`)
+  await world.redis.del(standingKey(world.redisPrefix, { kind: 'account', id: player.id }))
   const third = stage.createServer()
   t.match(await claim(player, second, { on: third }), refusal, 'Redis forgot, the record did not')
 

@@ -1,11 +1,23 @@
 #!lua
--- Replaces a value only if its version is still the one that the caller judged by; the text is "version:value".
--- KEYS: standing
--- ARGV: expected version, empty for none; next version; next value; ttl_ms
--- Returns: {"REPLACED"} or {"CHANGED", current text, empty for none}
-local standing, expected, next_version, next_value, ttl_ms = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local current = redis.call('GET', standing) or ''
-local version = string.match(current, '^([^:]*):') or ''
-if version ~= expected or (version == '' and current ~= '') then return { 'CHANGED', current } end
-redis.call('SET', standing, next_version .. ':' .. next_value, 'PX', ttl_ms)
-return { 'REPLACED' }
+-- Replaces values, each only if its version is still the one that its caller judged by.
+-- A text is "version:filter:rest". The filter "=" is the one that is there.
+-- KEYS: per standing: its text
+-- ARGV: ttl_ms, then per standing: expected version (empty for none), next version, filter, rest
+-- Returns: per standing that is another one by now: its place among the keys, its text (empty for none)
+local ttl_ms = ARGV[1]
+local changed = {}
+for place, standing in ipairs(KEYS) do
+  local at = 4 * place - 2
+  local expected, next_version, filter, rest = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local current = redis.call('GET', standing) or ''
+  local is_known = current == ''
+  if expected ~= '' then is_known = string.sub(current, 1, #expected + 1) == expected .. ':' end
+  if is_known then
+    if filter == '=' then filter = string.match(current, ':([^:]*):') end
+    redis.call('SET', standing, next_version .. ':' .. filter .. ':' .. rest, 'PX', ttl_ms)
+  else
+    changed[#changed + 1] = place
+    changed[#changed + 1] = current
+  end
+end
+return changed
