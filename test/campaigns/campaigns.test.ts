@@ -214,6 +214,7 @@ t.test(
     t.match(await dropOf(body.id), { state: 'filling', placed: 500 })
     await assertBooks(t, world)
     await open()
+    for (const { run } of stage.envelopes.jobs) await run(0)
     t.same(
       [...new Set((await envelopesOf(body.id)).map(({ state }) => state))],
       ['funded'],
