@@ -161,12 +161,21 @@ async function undo(ports: FillPorts, { id: dropId, campaignId }: Drop): Promise
   })
 }
 
+/** The last envelope that this server opened, of each drop that is opening. */
+export type Opened = Map<string, string>
+
 /** A batch of each drop that is live and whose campaign has begun; at its end, those near are told, once a cell. */
-export async function openDrops(ports: FillPorts): Promise<{ more: boolean }> {
+export async function openDrops(ports: FillPorts, opened: Opened): Promise<{ more: boolean }> {
   const { database, record, dropped, clock } = ports
   const toOpen = await record.listToOpen(database, clock.nowMs())
+  for (const id of opened.keys()) if (!toOpen.some(drop => drop.id === id)) opened.delete(id)
   for (const { id } of toOpen) {
-    if ((await openSome(dropped, id)) > 0) continue
+    const after = opened.get(id)
+    const last = await openSome(dropped, { dropId: id, after })
+    if (last !== undefined) opened.set(id, last)
+    // What came back behind it, as an envelope that was frozen: once more from the first on.
+    else opened.delete(id)
+    if (last !== undefined || after !== undefined) continue
     const cells7 = await dropped.record.listCellsOfDrop(database, id)
     await database.transact(async tx => {
       const drop = await record.lockDrop(tx, id)

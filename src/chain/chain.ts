@@ -10,7 +10,7 @@
  * - `rewritten`: a hash that was noted elsewhere is another one now: a row at or before it was changed, and every later
  *   link computed again.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 export type Link = { sequence: number; transferId: string; hash: Uint8Array }
 
@@ -23,7 +23,7 @@ export type Head = { sequence: number; hash: Uint8Array }
 export const genesis: Head = { sequence: 0, hash: new Uint8Array(32) }
 
 export const hashLink = (previous: Uint8Array, text: string): Uint8Array =>
-  createHash('sha256').update(previous).update(text).digest()
+  hash('sha256', Buffer.concat([previous, Buffer.from(text)]), 'buffer')
 
 export type ChainFinding =
   | { kind: 'changed'; sequence: number; transferId: string; previousId: string | undefined; text: string }

@@ -2,13 +2,13 @@
  * A reservation is what Redis hands out: a share number held for one player under one epoch. It is worth nothing until
  * PostgreSQL settles it into a claim.
  */
-import { v5 as uuidV5 } from 'uuid'
+import { nameId } from '#platform/id.ts'
 
 /** Published namespace: a claim's id is uuid v5 of "envelope:player" in it, so a retry can only be the same claim. */
 export const claimNamespace = '2f8dbb1e-7c55-5a0c-8a0e-31c1a3c4f0d2'
 
 export const claimIdOf = (envelopeId: string, playerId: string): string =>
-  uuidV5(`${envelopeId}:${playerId}`, claimNamespace)
+  nameId(`${envelopeId}:${playerId}`, claimNamespace)
 
 /**
  * Partitions spread envelopes over a Redis cluster; everything of one envelope shares a slot and an outbox. The end of

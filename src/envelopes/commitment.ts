@@ -7,7 +7,7 @@
  *   <seed, 64 lower-case hexadecimal digits>
  *   <amounts in minor units by share number, decimal, joined by commas>
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { isSplittable, SEED_BYTES, splitEqual, splitLucky } from './split.ts'
 
 export type SplitClaim = {
@@ -33,9 +33,7 @@ export type SplitVerdict =
 /** SHA-256 of the canonical text, as 64 lower-case hexadecimal digits. */
 export function commitSplit({ seed, amounts }: { seed: Uint8Array; amounts: readonly bigint[] }): string {
   const seedHex = Buffer.from(seed).toString('hex')
-  return createHash('sha256')
-    .update(`hexbao-split-v1\n${seedHex}\n${amounts.join(',')}`)
-    .digest('hex')
+  return hash('sha256', `hexbao-split-v1\n${seedHex}\n${amounts.join(',')}`, 'hex')
 }
 
 /** Recomputes a split from its seed and compares it with what was published. The input is not trusted. */

@@ -15,7 +15,8 @@ export type DroppedRecord = {
   lockOfCampaign(tx: Tx, which: { campaignId: string; dropId?: string; limit: number }): Promise<Envelope[]>
   /** How many have not ended, frozen ones among them. */
   countOfCampaign(tx: Tx, which: { campaignId: string; dropId?: string }): Promise<number>
-  lockDropped(tx: Tx, which: { dropId: string; limit: number }): Promise<Envelope[]>
+  /** Locks some that are still to open, in order of id, behind one of them. */
+  lockDropped(tx: Tx, which: { dropId: string; after: string | undefined; limit: number }): Promise<string[]>
   openEnvelopes(tx: Tx, ids: readonly string[]): Promise<void>
   /** Locks some that expire before a time; rows that others hold are left to them. */
   lockToExtend(tx: Tx, which: { dropId: string; toMs: number; limit: number }): Promise<string[]>
@@ -49,16 +50,15 @@ export async function closeSome(
   return closed.length
 }
 
-/** Opens some of a drop; how many. */
-export async function openSome({ transact, record }: DroppedPorts, dropId: string): Promise<number> {
+/** Opens some of a drop, in order of id, behind one of them; the last that it opened. */
+export async function openSome(
+  { transact, record }: Pick<DroppedPorts, 'transact' | 'record'>,
+  which: { dropId: string; after: string | undefined },
+): Promise<string | undefined> {
   return transact(async tx => {
-    const envelopes = await record.lockDropped(tx, { dropId, limit: batchSize })
-    if (envelopes.length > 0)
-      await record.openEnvelopes(
-        tx,
-        envelopes.map(({ id }) => id),
-      )
-    return envelopes.length
+    const ids = await record.lockDropped(tx, { ...which, limit: batchSize })
+    if (ids.length > 0) await record.openEnvelopes(tx, ids)
+    return ids.at(-1)
   })
 }
 

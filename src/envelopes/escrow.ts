@@ -3,7 +3,7 @@
  * the envelope, and what nobody claimed goes back when it ends. Both transfers are named after the envelope, so doing
  * one of them twice is doing the same thing.
  */
-import { v5 as uuidV5 } from 'uuid'
+import { nameId } from '#platform/id.ts'
 import { campaignOf, escrowOf, walletOf } from '../ledger/account.ts'
 import type { Transfer } from '../ledger/transfer.ts'
 import type { Hider } from './envelope.ts'
@@ -16,7 +16,7 @@ export const fundEscrow = (
   { id, hider, currency }: Funded,
   { amountMinor, atMs }: { amountMinor: bigint; atMs: number },
 ): Transfer => ({
-  id: uuidV5('escrow', id),
+  id: nameId('escrow', id),
   kind: 'escrow',
   debit: walletOf(hider.id, currency),
   credit: escrowOf(id, currency),
@@ -31,7 +31,7 @@ export const refundEscrow = (
   { id, hider, currency, campaignId, dropId }: Refunded,
   { amountMinor, atMs }: { amountMinor: bigint; atMs: number },
 ): Transfer => ({
-  id: uuidV5('refund', id),
+  id: nameId('refund', id),
   kind: 'refund',
   debit: escrowOf(id, currency),
   credit:

@@ -191,7 +191,10 @@ export const droppedRecord: BatchRecord & DroppedRecord & CampaignEnvelopes = {
     return Number(row?.left)
   },
 
-  lockDropped: (tx, { dropId, limit }) => findBy(tx, sql['lock-dropped'], [dropId, limit]),
+  async lockDropped(tx, { dropId, after, limit }) {
+    const rows = await tx.query<{ id: string }>(sql['lock-dropped'], [dropId, after ?? null, limit])
+    return rows.map(({ id }) => id)
+  },
 
   openEnvelopes: envelopeRecord.openEnvelopes,
 

@@ -2,7 +2,7 @@
  * Accounts are named by what they are: the id is a uuid v5 of (kind, owner, currency), so nobody looks one up and the
  * order in which accounts are locked is known before the database is asked.
  */
-import { v5 as uuidV5 } from 'uuid'
+import { nameId } from '#platform/id.ts'
 
 /** Published namespace of account ids. */
 export const accountNamespace = '6f1d7a52-3c0e-5b7e-9c57-2f0f6c1e8a11'
@@ -45,4 +45,4 @@ export const ownerOf = (account: AccountRef): string | null =>
   account.kind === 'external' ? null : account.ownerId
 
 export const accountId = (account: AccountRef): string =>
-  uuidV5(`${account.kind}:${ownerOf(account) ?? ''}:${account.currency}`, accountNamespace)
+  nameId(`${account.kind}:${ownerOf(account) ?? ''}:${account.currency}`, accountNamespace)

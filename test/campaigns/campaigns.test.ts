@@ -214,12 +214,23 @@ t.test(
     t.match(await dropOf(body.id), { state: 'filling', placed: 500 })
     await assertBooks(t, world)
     await open()
+    for (const { run } of stage.envelopes.jobs) await run(0)
     t.same(
       [...new Set((await envelopesOf(body.id)).map(({ state }) => state))],
       ['funded'],
       'nobody sees a part',
     )
     await fill()
+    // One that the operator freezes and lets go while the drop opens is behind those that opened meanwhile.
+    const [held] = await envelopesOf(body.id)
+    const move = (state: string) =>
+      ask('update envelopes set state = $2, epoch = epoch + 1 where id = $1', [held?.id, state])
+    await move('frozen')
+    await campaigns.jobs.find(({ name }) => name === 'open-drops')?.run(0)
+    t.match(await dropOf(body.id), { state: 'live', isOpened: false })
+    const states = (await envelopesOf(body.id)).map(({ state }) => state)
+    t.same(states.slice(1), [...Array<string>(500).fill('live'), ...Array<string>(702).fill('funded')])
+    await move('funded')
     await open()
     t.match(await dropOf(body.id), { state: 'live', placed: 1_203, isOpened: true })
     const envelopes = await envelopesOf(body.id)

@@ -160,6 +160,66 @@ t.test('the hash is what the page says', async t => {
   t.same(link?.hash, hashLink(genesis.hash, text))
 })
 
+t.test('the text has every column, and says of each what its JSON says', async t => {
+  const { ask, ownerDatabase, post } = await createChainStage(t)
+  await post(2)
+  const moments = ['2026-11-28 23:59:59.999999+08', '2026-02-01 00:00:00+00', '2026-02-01 00:00:00.1200+00']
+  const rows = [
+    ...moments.map(at => ['escrow', 'envelope_id', at]),
+    ...['payout', 'payout_paid'].map(kind => [kind, 'payout_id', '1999-12-31 12:00:00.05+00']),
+    ...['request_escrow', 'request_pay'].map(kind => [kind, 'service_request_id', '2026-03-29 03:00+02']),
+  ]
+  await ownerDatabase.transact(async tx => {
+    // What they belong to is not there.
+    await ask("set local session_replication_role = 'replica'", [], tx)
+    for (const [kind, column, at] of rows)
+      await ask(
+        `insert into transfers (id, kind, debit_account, credit_account, currency, amount, created_at, ${column})
+         values (gen_random_uuid(), $1, gen_random_uuid(), gen_random_uuid(), 'JPY', 9999999999999, $2,
+           gen_random_uuid())`,
+        [kind, at],
+        tx,
+      )
+    for (const reference of ['', '工行 "7"=3:x\\\n9', ' \u0001\u00e9\u{1F9E7}'])
+      await ask(
+        `insert into transfers (id, kind, debit_account, credit_account, currency, amount, created_at, reference)
+         values (gen_random_uuid(), 'deposit', gen_random_uuid(), gen_random_uuid(), 'CNY', 1, now(), $1)`,
+        [reference],
+        tx,
+      )
+  })
+  await ownerDatabase.transact(async tx => {
+    await ask("set local timezone = 'UTC'", [], tx)
+    const wanted = await ask<{ id: string; text: string }>(
+      `select id, (
+         select string_agg(key || '=' || octet_length(value) || ':' || value, E'\n' order by key collate "C")
+         from jsonb_each_text(to_jsonb(t)) where value is not null
+       ) as text from transfers t`,
+      [],
+      tx,
+    )
+    const found = await chainRecord.readRows(
+      tx,
+      wanted.map(({ id }) => id),
+    )
+    t.equal(found.size, 12)
+    for (const { id, text } of wanted) t.equal(found.get(id), text)
+    const columns = await ask<{ name: string }>(
+      `select attname as name from pg_attribute
+       where attrelid = 'transfers'::regclass and attnum > 0 and not attisdropped order by attname collate "C"`,
+      [],
+      tx,
+    )
+    const told = wanted.flatMap(({ text }) =>
+      text.split('\n').map(line => /^([a-z_]+)=/.exec(line)?.[1] ?? ''),
+    )
+    t.same(
+      [...new Set(told)].filter(Boolean).sort(),
+      columns.map(({ name }) => name),
+    )
+  })
+})
+
 t.test('two jobs at once, and one that comes late, link nothing twice', async t => {
   const { post, ports, verify, listLinks } = await createChainStage(t)
   for (let i = 0; i < 20; i++) await post(3)

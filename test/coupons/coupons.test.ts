@@ -221,6 +221,17 @@ t.test('the record refuses what the code would never do', async t => {
   await t.rejects(set(`player_id = '${players[1]?.id}'`, first?.id), /stays with who won it/)
   await t.rejects(set("state = 'placed', player_id = null, given_at = null", second?.id), /not a transition/)
   await t.rejects(set("state = 'redeemed', redeemed_at = now()", left?.id), /not a transition/)
+  const terms = `hider_kind, hider_id, place, cell_r12, claim_radius_m, currency, total, share_count, split, seed,
+    commitment, audience, opens_at, expires_at, created_at, campaign_id, drop_id`
+  const copied = owner(
+    `with one as (
+       insert into envelopes (id, state, ${terms}) select gen_random_uuid(), 'live', ${terms} from envelopes
+       where id = $1 returning id, share_count)
+     insert into envelope_shares (envelope_id, share_no, coupon_id)
+     select id, no, gen_random_uuid() from one, generate_series(1, share_count) as no`,
+    [envelope?.id],
+  )
+  await t.rejects(copied, /a coupon that is not there/)
   const game = (text: string) => world.database.query({ name: '', text })
   await t.rejects(game('delete from coupon_redemptions'), /permission denied/)
   await t.rejects(game('update claims set coupon_id = null'), /permission denied/)

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { v5 as uuidV5 } from 'uuid'
-import { createId } from '#platform/id.ts'
+import { createId, nameId } from '#platform/id.ts'
 import { type Row, sqlState, type Tx } from '#platform/postgres.ts'
 import { accountId, accountNamespace, escrowOf, externalAccount, walletOf } from '../../src/ledger/account.ts'
 import {
@@ -48,6 +48,8 @@ const transfer = (
 t.test('the id of an account is published arithmetic', async t => {
   t.equal(accountId(walletOf('a', 'CNY')), 'e23f2347-a860-5721-a14b-61ff15517558')
   t.equal(accountId(externalAccount('CNY')), uuidV5('external::CNY', accountNamespace))
+  for (const name of ['', 'escrow', ...Array.from({ length: 200 }, (_, i) => `${'工é🧧'.repeat(i)}${i}`)])
+    t.equal(nameId(name, accountNamespace), uuidV5(name, accountNamespace))
 })
 
 t.test('a transfer moves what it says, and nothing below zero', async t => {
@@ -123,6 +125,113 @@ t.test('a transfer has two accounts of its currency, a share its envelope', asyn
   await t.rejects(share, refused)
 })
 
+/** Adds envelopes of 10 in three shares, and their shares by so many statements. */
+async function hide(
+  ids: readonly string[],
+  shares: readonly (readonly [id: string | undefined, no: number, amount: number])[][],
+  {
+    where = database,
+    state = 'live',
+    of = [null, null],
+  }: { where?: typeof database; state?: string; of?: (string | null)[] } = {},
+) {
+  await where.transact(async tx => {
+    await ask(
+      `insert into envelopes (id, hider_kind, hider_id, place, cell_r12, claim_radius_m, currency, total, share_count,
+         split, seed, commitment, audience, state, opens_at, expires_at, created_at, campaign_id, drop_id)
+       select id, 'merchant', gen_random_uuid(), 'POINT(121 31)', 0, 60, 'CNY', 10, 3, 'equal', sha256('s'),
+         sha256('c'), 'anyone', $2, now(), now() + interval '1 day', now(), $3, $4 from unnest($1::uuid[]) as id`,
+      [ids, state, ...of],
+      tx,
+    )
+    for (const rows of shares) await addShares(rows, tx)
+  })
+}
+
+const addShares = (
+  rows: readonly (readonly [id: string | undefined, no: number, amount: number])[],
+  tx: Tx,
+) =>
+  ask(
+    `insert into envelope_shares (envelope_id, share_no, amount)
+     select * from unnest($1::uuid[], $2::int[], $3::bigint[])`,
+    [0, 1, 2].map(column => rows.map(row => row[column])),
+    tx,
+  )
+
+t.test('a visible envelope has all its shares, and they add up to its total, whoever adds them', async t => {
+  const three = (id: string | undefined, amounts: readonly number[] = [3, 3, 4]) =>
+    amounts.map((amount, i) => [id, i + 1, amount] as const)
+  const added: string[] = []
+  const campaignId = createId(world)
+  await ask('insert into campaigns (id, merchant_id, created_at) values ($1, $2, now())', [
+    campaignId,
+    (await addMerchant(world)).id,
+  ])
+  for (const where of [database, ownerDatabase]) {
+    const [good, bad] = [createId(world), createId(world)]
+    added.push(good, bad)
+    const refused = { code: '23514' }
+    await hide([good], [three(good)], { where })
+    const broken: Parameters<typeof hide>[] = [
+      [[bad], []],
+      [[createId(world), bad], [three(bad)]],
+      [[bad], [three(bad, [3, 3, 3])]],
+      [[bad], [three(bad, [3, 3, 5])]],
+      [[bad], [three(bad, [3, 7])]],
+      [[bad], [three(bad, [3, 7]).map(([id, no, amount]) => [id, 2 * no - 1, amount] as const)]],
+      [[bad], [three(bad, [3, 3, 3, 1])]],
+      [[bad], [three(bad).slice(0, 2), three(bad).slice(2)]],
+      [[bad], [three(bad).map(([id, no, amount]) => [id, no + 1, amount] as const)]],
+      [[bad, good.replace(/^./, 'f')], [[...three(bad), ...three(good.replace(/^./, 'f'), [1, 1, 1])]]],
+    ]
+    for (const [ids, shares] of broken)
+      await t.rejects(hide(ids, shares, { where }), refused, JSON.stringify(shares))
+    await t.rejects(hide([], [three(bad)], { where }), { code: '23503' }, 'of none')
+    await t.rejects(addShares([[good, 4, 1]], where), refused, 'one more')
+    await t.rejects(addShares(three(good), where), { code: '23505' }, 'the same again')
+    await t.rejects(
+      ask(`insert into envelope_shares values ($1, 4, null, $2)`, [good, bad], where),
+      refused,
+      'a coupon besides',
+    )
+    for (const of of [
+      [createId(world), null],
+      [campaignId, createId(world)],
+    ])
+      await t.rejects(hide([bad], [three(bad)], { where, of }), { code: '23503' }, 'of a campaign or drop')
+
+    await hide([bad], [], { where, state: 'draft' })
+    const fund = () => ask("update envelopes set state = 'live', epoch = 2 where id = $1", [bad], where)
+    await t.rejects(fund(), refused, 'a draft may be without, until it is funded')
+    await addShares(three(bad), where)
+    await fund()
+    t.same(
+      await ask(
+        'select count(*)::int as shares, sum(amount)::int as total from envelope_shares where envelope_id = any ($1)',
+        [[good, bad]],
+      ),
+      [{ shares: 6, total: 20 }],
+    )
+  }
+  t.same(
+    await ask('select * from unproven_envelopes', [], ownerDatabase),
+    [],
+    'nothing waits behind a commit',
+  )
+  await t.rejects(ask('delete from unproven_envelopes'), { code: '42501' })
+
+  // Their money, which the books would miss.
+  const { id } = await addPlayer(world, { walletMinor: 40n })
+  const debit = walletOf(id, 'CNY')
+  await postTransfers(
+    database,
+    added.map(envelopeId =>
+      transfer({ kind: 'escrow', debit, credit: escrowOf(envelopeId, 'CNY'), amountMinor: 10n, envelopeId }),
+    ),
+  )
+})
+
 t.test('nobody rewrites money', async t => {
   const changes = [
     'update transfers set amount = amount + 1',
@@ -137,6 +246,10 @@ t.test('nobody rewrites money', async t => {
     'truncate envelopes cascade',
     'delete from envelopes',
     'update envelopes set id = gen_random_uuid()',
+    'update envelopes set drop_id = null',
+    'delete from campaigns',
+    'delete from drops',
+    'delete from coupons',
   ]
   for (const change of changes) {
     await t.rejects(ask(change), { code: '42501' }, `the server: ${change}`)

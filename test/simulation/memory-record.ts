@@ -371,7 +371,8 @@ function createEnvelopeRecord(line: PostgresLine): MemoryRecord['envelopes'] {
     lockDueToOpen: (tx, { nowMs, limit }) =>
       lockFree(tx as MemoryTx, limit, () =>
         rows()
-          .filter(row => row.state === 'funded' && row.opensAtMs <= nowMs && row.expiresAtMs > nowMs)
+          .filter(row => row.state === 'funded' && row.dropId === null)
+          .filter(row => row.opensAtMs <= nowMs && row.expiresAtMs > nowMs)
           .sort((a, b) => a.opensAtMs - b.opensAtMs || (a.id < b.id ? -1 : 1)),
       ),
     moveEnvelope: (tx, id, state) =>
