@@ -130,7 +130,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
   })
   const sweepPorts = {
     ...{ gate: ports.sweepGate, record, settle, nowMs },
-    ...{ log, onLateWin, reach, recall: memory.win, onRebuilt: ports.onRebuilt },
+    ...{ log, onLateWin, reach, onRebuilt: ports.onRebuilt },
   }
   const drain = async () => {
     await queue.drain()

@@ -29,8 +29,6 @@ export type SweepPorts<T> = {
   /** A win of somebody who may have heard nothing yet. */
   onLateWin: (claim: Claim) => void
   reach: Reach
-  /** A win that this server knows to be on record, so that the record is not asked for it. */
-  recall?: (envelopeId: string, playerId: string) => Claim | undefined
   onRebuilt?: (() => void) | undefined
 }
 
@@ -104,11 +102,7 @@ async function rebuildTorn<T>(ports: SweepPorts<T>, { envelopeId, epoch }: Reser
 /** One reading tells which entries are recorded already, which is nearly all of them; only the rest take locks. */
 async function settleMissing<T>(ports: SweepPorts<T>, entries: readonly Reservation[]): Promise<Settled[]> {
   const keyOf = (claim: { envelopeId: string; playerId: string }) => `${claim.envelopeId}:${claim.playerId}`
-  const recalled = entries.flatMap(entry => ports.recall?.(entry.envelopeId, entry.playerId) ?? [])
-  const known = new Map(recalled.map(claim => [keyOf(claim), claim]))
-  const asked = entries.filter(entry => !known.has(keyOf(entry)))
-  const found = asked.length === 0 ? [] : await ports.record.findClaims(asked)
-  for (const claim of found) known.set(keyOf(claim), claim)
+  const known = new Map((await ports.record.findClaims(entries)).map(claim => [keyOf(claim), claim]))
   const missing = entries.filter(entry => !known.has(keyOf(entry)))
   const outcomes = missing.length === 0 ? [] : await ports.settle(missing)
   for (const outcome of outcomes) if (outcome.status === 'settled') ports.onLateWin(outcome.claim)

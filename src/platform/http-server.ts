@@ -13,7 +13,6 @@ import { acceptJsonOnly } from './json-body.ts'
 import type { Overload } from './overload.ts'
 import { refuse } from './problem.ts'
 import type { Random } from './random.ts'
-import { answerTogether } from './turns.ts'
 import { looksForLateEveryMs, type SlowBodies, watchBodies } from './slow-bodies.ts'
 
 type ServerPorts = { log: Logger; anyOrigin: boolean; overload: Overload; random: Random }
@@ -41,7 +40,6 @@ export async function createHttpServer(
   const bodies = watchBodies(http, socket => refuseLate(socket, headers))
   receive(http, { sandbox: isSandbox, headers, overload, bodies })
   acceptJsonOnly(http, bodies)
-  answerTogether(http)
   // Strictness would answer an OPTIONS request that is no preflight in words of the plugin's own.
   await http.register(cors, { origin: anyOrigin ? true : [...origins], strictPreflight: false })
   return http

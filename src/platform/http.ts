@@ -9,6 +9,7 @@ import type { Static, TSchema } from 'typebox'
 import { deviceHeader } from '#protocol/device.ts'
 import type { CallerKind, Operation } from '#protocol/operation.ts'
 import { limits } from '#protocol/limits.ts'
+import { createGathering } from './batch.ts'
 import { rawBodyOf, typeOf } from './json-body.ts'
 import { isRefusal, type Refusal, refuse, toProblem } from './problem.ts'
 import { formatWaits, type Waits } from './waits.ts'
@@ -80,16 +81,44 @@ export type BinderPorts<C extends { kind: CallerKind }> = {
   stalledMs?: number
 }
 
+/**
+ * Answers that are ready in the same turn of the event loop leave together, so many at most. A write that wakes a
+ * sleeping receiver on the same machine (a proxy, a load generator) costs several times one that finds it awake, and
+ * whoever is woken by the first is still awake for the next.
+ */
+const answersAtOnce = 64
+
+function createTurns(): () => Promise<void> {
+  const wait = createGathering<() => void>(answersAtOnce, all => all.forEach(leave => leave()))
+  return () => new Promise(wait)
+}
+
+async function checkSignature(
+  { verifySignature, sandbox }: Pick<BinderPorts<never>, 'verifySignature' | 'sandbox'>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const body = rawBodyOf(request) ?? new Uint8Array()
+  const stop = verifySignature
+    ? verifySignature(request.headers, body)
+    : refuse('not_found', { detail: 'No secret for signatures is configured here.' })
+  if (stop !== undefined) await sendRefusal(reply, stop, sandbox)
+}
+
 export function createBinder<C extends { kind: CallerKind }>(
   app: FastifyInstance,
   ports: BinderPorts<C>,
 ): Bind<C> {
   const callers = new WeakMap<FastifyRequest, C>()
+  const turnEnds = createTurns()
 
-  /** Before the body is read: is the address in its budget, who calls, and is the caller in theirs. */
+  /**
+   * Before the body is read: is the address in its budget, who calls, and is the caller in theirs. Fastify goes on
+   * after a hook until an answer has ended, so a refusal is waited for.
+   */
   async function receive(operation: Operation, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const stop = ports.admit?.(request, reply, undefined) ?? (await identify(operation, request, reply))
-    if (stop !== undefined) sendRefusal(reply, stop, ports.sandbox)
+    if (stop !== undefined) await sendRefusal(reply, stop, ports.sandbox)
   }
 
   async function identify(operation: Operation, request: FastifyRequest, reply: FastifyReply) {
@@ -104,14 +133,6 @@ export function createBinder<C extends { kind: CallerKind }>(
     return ports.admit?.(request, reply, caller)
   }
 
-  async function checkSignature(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const body = rawBodyOf(request) ?? new Uint8Array()
-    const stop = ports.verifySignature
-      ? ports.verifySignature(request.headers, body)
-      : refuse('not_found', { detail: 'No secret for signatures is configured here.' })
-    if (stop !== undefined) sendRefusal(reply, stop, ports.sandbox)
-  }
-
   return (operation, handle) => {
     if (operation.sandboxOnly && !ports.sandbox) return
     app.route({
@@ -120,7 +141,7 @@ export function createBinder<C extends { kind: CallerKind }>(
       schema: routeSchema(operation),
       onRequest: (request, reply) => receive(operation, request, reply),
       config: routeConfig(operation),
-      ...(operation.signed && { preValidation: checkSignature }),
+      ...(operation.signed && { preValidation: (request, reply) => checkSignature(ports, request, reply) }),
       handler: async (request: FastifyRequest, reply: FastifyReply) => {
         const idempotencyKey = readIdempotencyKey(operation, request)
         if (typeof idempotencyKey === 'object') return sendRefusal(reply, idempotencyKey, ports.sandbox)
@@ -140,6 +161,7 @@ export function createBinder<C extends { kind: CallerKind }>(
         const call = { params, query, body, ...seen }
         const act = actFor(ports, callers.get(request), { operation, params })
         const outcome = await act(() => handle(call as unknown as Parameters<typeof handle>[0]))
+        await turnEnds()
         tellWaits(reply, waits)
         if (isRefusal(outcome)) return sendRefusal(reply, outcome, ports.sandbox)
         const { stalledMs = limits.http.stalledMs } = ports

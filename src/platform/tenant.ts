@@ -4,8 +4,9 @@
  * and then somebody reads the rows of another.
  *
  * Before Node 24 the runtime pays for that at every promise of the process, whoever made it, which was a quarter of a
- * claim that is answered from memory. So names are followed only while a tenant's request is under way, and what goes
- * on when it is over may ask nothing any more: nobody could say in whose name.
+ * claim that is answered from memory. So names are followed only while a tenant's request is under way. Nothing may go
+ * on in a name when its request is over: as long as another one is under way that is a fault, and when none is, nobody
+ * can tell it from the game's own work. Tests of whatever a tenant may do keep another under way, so that it is seen.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Tx } from './postgres.ts'

@@ -142,7 +142,7 @@ async function replaceAll(
 export const standingKey = (prefix: string, { kind, id }: Owner): string =>
   `${prefix}${kind === 'account' ? 'p' : 'd'}:{${partitionOf(id)}}:${id}`
 
-const tagOf = (key: string): string => key.slice(0, key.indexOf('}'))
+const tagOf = (key: string): string => key.slice(key.indexOf('{'), key.indexOf('}'))
 
 function partitionOf(id: string): number {
   let sum = 0

@@ -110,14 +110,19 @@ function withoutLate({ before, hints, late }: Record<'before' | 'hints' | 'late'
 
 type Difference = { gone: readonly Hint[]; changed: readonly Hint[] }
 
+type Taken = { to: readonly Hint[]; difference: Difference }
+
 const nothing: Difference = { gone: none, changed: none }
 
-/** The last difference that was taken from each array: a crowd goes from the same one to the same one. */
-const taken = new WeakMap<readonly Hint[], { to: readonly Hint[]; difference: Difference }>()
+/**
+ * The last difference that was taken from each array: a crowd goes from the same one to the same one, in one tick, for
+ * which a WeakRef holds. Held for longer, whoever stands still would keep all that the others have seen since.
+ */
+const taken = new WeakMap<readonly Hint[], WeakRef<Taken>>()
 
 function compare(from: readonly Hint[], to: readonly Hint[]): Difference {
   if (from === to) return nothing
-  const known = taken.get(from)
+  const known = taken.get(from)?.deref()
   if (known?.to === to) return known.difference
   const before = new Map(from.map(hint => [hint.envelopeId, hint]))
   const now = new Set(to.map(({ envelopeId }) => envelopeId))
@@ -125,7 +130,7 @@ function compare(from: readonly Hint[], to: readonly Hint[]): Difference {
     gone: from.filter(({ envelopeId }) => !now.has(envelopeId)),
     changed: to.filter(hint => isNews(hint, before.get(hint.envelopeId))),
   }
-  taken.set(from, { to, difference })
+  taken.set(from, new WeakRef({ to, difference }))
   return difference
 }
 

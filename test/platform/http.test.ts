@@ -51,6 +51,16 @@ const fail = operation({
   query: Shape({ how: Type.String() }),
   answers: { 200: Shape({}) },
 })
+const signed = operation({
+  ...common,
+  id: 'signed',
+  method: 'POST',
+  path: '/v1/signed',
+  callers: [],
+  signed: true,
+  body: Shape({ n: Type.Integer() }),
+  answers: { 200: Shape({ seen: Type.String() }) },
+})
 const sandboxOnly = operation({
   ...common,
   id: 'toy',
@@ -264,6 +274,54 @@ t.test('a budget that is used up', async t => {
     'ratelimit-policy': '"default";q=600;w=60',
     ratelimit: '"default";r=0;t=60',
   })
+})
+
+t.test('whoever is refused is not served, however late the refusal leaves', async t => {
+  const app = Fastify()
+  app.addHook('onSend', (_request, _reply, payload, done) => void setImmediate(() => done(null, payload)))
+  const bind = createBinder<TestCaller>(app, {
+    sandbox: true,
+    authenticate: async () => refuse('unauthorized'),
+  })
+  let served = 0
+  const serve = async () => {
+    served++
+    return answer(200, { seen: '' })
+  }
+  bind(echo, serve)
+  bind(signed, serve)
+  const post = { method: 'POST' as const, payload: { n: 1 } }
+  t.match(await app.inject({ ...post, url: '/v1/things/abc/echo' }), { statusCode: 401 })
+  t.match(await app.inject({ ...post, url: '/v1/signed' }), { statusCode: 404 })
+  t.equal(served, 0)
+})
+
+t.test('answers of one turn leave together, and so many at most wait for each other', async t => {
+  const app = Fastify()
+  const sent: number[] = []
+  let ready = 0
+  app.addHook('onSend', (_request, _reply, payload, done) => {
+    sent.push(ready)
+    done(null, payload)
+  })
+  const bind = createBinder<TestCaller>(app, {
+    sandbox: true,
+    authenticate: () => ({ kind: 'player', id: 'p' }),
+  })
+  bind(echo, async ({ body }) => {
+    ready++
+    return answer(200, { seen: String(body.n) })
+  })
+  const ask = async (n: number) =>
+    (await app.inject({ method: 'POST', url: '/v1/things/abc/echo', payload: { n } })).json<{
+      seen: string
+    }>().seen
+  const few = [1, 2, 3]
+  t.same(await Promise.all(few.map(ask)), ['1', '2', '3'])
+  t.same(sent, [3, 3, 3], 'none leaves before all are ready')
+  const many = Array.from({ length: 100 }, (_, n) => n)
+  t.same(await Promise.all(many.map(ask)), many.map(String))
+  t.equal(sent.length, 103, 'none is kept')
 })
 
 t.test('a handler acts in the name of its caller, and so does a stream long after it', async t => {
