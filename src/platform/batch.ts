@@ -77,3 +77,9 @@ export function createGathering<Item>(
     setImmediate(leaveAtEnd)
   }
 }
+
+/** Whoever waits goes on together with the others of the turn, at its end or where there are as many. */
+export function createTurns(most: number): () => Promise<void> {
+  const wait = createGathering<() => void>(most, all => all.forEach(goOn => goOn()))
+  return () => new Promise(wait)
+}
