@@ -170,18 +170,23 @@ export async function openDrops(ports: FillPorts, opened: Opened): Promise<{ mor
   const toOpen = await record.listToOpen(database, clock.nowMs())
   for (const id of opened.keys()) if (!toOpen.some(drop => drop.id === id)) opened.delete(id)
   for (const { id } of toOpen) {
-    const after = opened.get(id)
-    const last = await openSome(dropped, { dropId: id, after })
-    if (last !== undefined) opened.set(id, last)
-    // What came back behind it, as an envelope that was frozen: once more from the first on.
-    else opened.delete(id)
-    if (last !== undefined || after !== undefined) continue
+    const last = await openSome(dropped, { dropId: id, after: opened.get(id) })
+    if (last !== undefined) {
+      opened.set(id, last)
+      continue
+    }
+    opened.delete(id)
     const cells7 = await dropped.record.listCellsOfDrop(database, id)
-    await database.transact(async tx => {
+    const isOpened = await database.transact(async tx => {
       const drop = await record.lockDrop(tx, id)
-      if (drop?.state === 'live') await record.storeDrop(tx, { ...drop, isOpened: true })
+      if (drop?.state !== 'live') return false
+      // What came back behind those that opened, as an envelope that was frozen: once more from the first on.
+      const left = await dropped.record.lockDropped(tx, { dropId: id, after: undefined, limit: 1 })
+      if (left.length > 0) return false
+      await record.storeDrop(tx, { ...drop, isOpened: true })
+      return true
     })
-    dropped.announcer.cellsChanged(cells7)
+    if (isOpened) dropped.announcer.cellsChanged(cells7)
   }
   return { more: toOpen.length > 0 }
 }
