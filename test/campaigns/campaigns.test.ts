@@ -407,6 +407,33 @@ t.test('closing returns all that nobody won, and an end by schedule does the sam
   t.equal(await balanceOf(next.merchant.id), 99_999_999n)
 })
 
+t.test('closing goes on behind what it closed, and comes back for what was held', async t => {
+  const strategy = { type: 'uniform' as const, envelopes: 1_100 }
+  const { merchant, id, envelopes } = await openNew({}, { strategy, amountMinor: '50' })
+  const { dropped } = stage.ports
+  const behind: (string | undefined)[] = []
+  const lockOfCampaign: typeof dropped.record.lockOfCampaign = (tx, which) => {
+    if (which.campaignId === id) behind.push(which.after?.id)
+    return dropped.record.lockOfCampaign(tx, which)
+  }
+  const record = { ...dropped.record, lockOfCampaign }
+  const { jobs } = createCampaigns({ ...stage.ports, dropped: { ...dropped, record } })
+  const settle = async () => {
+    const job = jobs.find(({ name }) => name === 'settle-campaigns')
+    while ((await job?.run(0))?.more);
+  }
+  must(await campaigns.move({ caller: merchant, id, to: 'ended' }))
+  const ids = envelopes.map(envelope => envelope.id)
+  await world.ownerDatabase.transact(async tx => {
+    await tx.query({ name: '', text: 'select from envelopes where id = $1 for update' }, [ids[0]])
+    await settle()
+  })
+  t.same(behind, [undefined, ids[500], ids[1_000], ids[1_099], undefined])
+  t.equal((await campaignOf(id))?.settledAtMs, null)
+  await settle()
+  t.ok((await campaignOf(id))?.settledAtMs)
+})
+
 t.test(
   'what is held does not keep others waiting, and nothing is hidden under a campaign that ended',
   async t => {
