@@ -30,7 +30,7 @@ import { composeCampaigns, composeFigures, isHolder, listStops } from './app-cam
 import { composeMetrics } from './app-metrics.ts'
 import { composeRequests } from './app-requests.ts'
 import { areaRecord } from './areas/postgres.ts'
-import { campaignLabels, winLimits } from './campaigns/postgres.ts'
+import { campaignLabels, campaignRecord, winLimits } from './campaigns/postgres.ts'
 import { createChainJob } from './chain/extend.ts'
 import { chainRecord } from './chain/postgres.ts'
 import { registerChainRoutes } from './chain/routes.ts'
@@ -212,7 +212,7 @@ export async function createApp({
     record: envelopeRecord,
     ledger: { post: postTransfers, isInsufficientFunds },
     ...{ positions, merchants: merchantRecord, budgets: { isFrozen } },
-    ...{ exclusions: areaRecord, campaigns: campaignLabels },
+    ...{ exclusions: areaRecord, campaigns: { ...campaignLabels, lockDrop: campaignRecord.lockDrop } },
     ...{ reviews, noteAction },
     giveBackCoupons: couponStock.giveBack,
     ...{ announcer, clock, random, log, isRowError },

@@ -2,7 +2,15 @@
 import type { Job } from '#platform/jobs.ts'
 import { createCampaign, editCampaign, launchCampaign } from './edit.ts'
 import { extendCampaign, extendDrops } from './extend.ts'
-import { type Ahead, type FillPorts, fillDrops, openDrops, type Opened, settleEnded } from './fill.ts'
+import {
+  type Ahead,
+  type Closed,
+  type FillPorts,
+  fillDrops,
+  openDrops,
+  type Opened,
+  settleEnded,
+} from './fill.ts'
 import { moveCampaign, turnCampaigns } from './move.ts'
 import { orderDrop, previewDrop } from './order-drop.ts'
 import type { CampaignPorts } from './ports.ts'
@@ -48,14 +56,20 @@ function createJobsOf(ports: CampaignPorts & Omit<FillPorts, keyof CampaignPorts
   const { database, record } = ports
   const drops = takeTurns((limit, after) => record.listUnderWay(database, limit, after))
   const ahead: Ahead = new Map()
+  const undone: Closed = new Map()
   const opened: Opened = new Map()
   const ended = takeTurns((limit, after) => record.listUnsettled(database, limit, after))
+  const closed: Closed = new Map()
   const extended = takeTurns((limit, after) => record.listToExtend(database, limit, after))
   return [
     { name: 'turn-campaigns', everyMs: TURN_EVERY_MS, run: () => turnCampaigns(ports) },
-    { name: 'fill-drops', everyMs: FILL_EVERY_MS, run: () => fillDrops(ports, drops, ahead) },
+    {
+      name: 'fill-drops',
+      everyMs: FILL_EVERY_MS,
+      run: () => fillDrops(ports, drops, { ahead, closed: undone }),
+    },
     { name: 'open-drops', everyMs: FILL_EVERY_MS, run: () => openDrops(ports, opened) },
     { name: 'extend-drops', everyMs: FILL_EVERY_MS, run: () => extendDrops(ports, extended) },
-    { name: 'settle-campaigns', everyMs: TURN_EVERY_MS, run: () => settleEnded(ports, ended) },
+    { name: 'settle-campaigns', everyMs: TURN_EVERY_MS, run: () => settleEnded(ports, ended, closed) },
   ]
 }

@@ -15,7 +15,13 @@ import {
   drawBatch,
   insertBatch,
 } from '../envelopes/batch.ts'
-import { closeSome, type DroppedPorts, openSome } from '../envelopes/dropped.ts'
+import {
+  closeSome,
+  type DroppedPorts,
+  type LastClosed,
+  type OfCampaign,
+  openSome,
+} from '../envelopes/dropped.ts'
 import { campaignOf, dropOf } from '../ledger/account.ts'
 import type { Campaign } from './campaign.ts'
 import { couponsOf, type Drop, placedCouponsOf } from './drop.ts'
@@ -48,17 +54,25 @@ type Batch = {
   envelopes: readonly BatchEnvelope[]
 }
 
+/** The last envelope that this server closed, of each drop that is undone or each campaign that ended. */
+export type Closed = Map<string, LastClosed>
+
 /** One batch of each drop whose turn it is, so that a large one does not keep a small one waiting. */
-export async function fillDrops(ports: FillPorts, next: NextIds, ahead: Ahead): Promise<{ more: boolean }> {
+export async function fillDrops(
+  ports: FillPorts,
+  next: NextIds,
+  { ahead, closed }: { ahead: Ahead; closed: Closed },
+): Promise<{ more: boolean }> {
   const { database, record } = ports
   let more = false
   const ids = await next()
-  for (const id of ahead.keys()) if (!ids.includes(id)) ahead.delete(id)
+  forgetOthers(ahead, ids)
+  forgetOthers(closed, ids)
   for (const id of ids) {
     try {
       const drop = await record.findDrop(database, id)
       if (drop?.state === 'filling') more = (await fillOrGiveUp(ports, drop, ahead)) || more
-      if (drop?.state === 'undoing') more = (await undo(ports, drop)) || more
+      if (drop?.state === 'undoing') more = (await undo(ports, drop, closed)) || more
     } catch (error) {
       // Others are not to wait for it; it comes again with the next turn.
       ports.log.error({ err: error, dropId: id }, 'a drop makes no progress')
@@ -140,11 +154,16 @@ function termsOf(campaign: Campaign, drop: Drop, nowMs: number): BatchTerms {
   }
 }
 
+/** Of what is not this server's turn now, it may be another's by then. */
+function forgetOthers(known: Map<string, unknown>, ids: readonly string[]): void {
+  for (const id of known.keys()) if (!ids.includes(id)) known.delete(id)
+}
+
 /** Closes what was made; when nothing is left, the money goes back. */
-async function undo(ports: FillPorts, { id: dropId, campaignId }: Drop): Promise<boolean> {
+async function undo(ports: FillPorts, { id: dropId, campaignId }: Drop, closed: Closed): Promise<boolean> {
   const { database, record, ledger, coupons, dropped } = ports
   const nowMs = ports.clock.nowMs()
-  if ((await closeSome(dropped, { campaignId, dropId, nowMs })) > 0) return true
+  if (await closeMore(ports, { campaignId, dropId, nowMs }, closed)) return true
   return database.transact(async tx => {
     const drop = await record.lockDrop(tx, dropId)
     const campaign = await record.find(tx, campaignId)
@@ -161,6 +180,21 @@ async function undo(ports: FillPorts, { id: dropId, campaignId }: Drop): Promise
   })
 }
 
+/** A batch behind the last one; false when it went by all of them and closed none. */
+async function closeMore(
+  { dropped }: Pick<FillPorts, 'dropped'>,
+  which: OfCampaign & { nowMs: number },
+  closed: Closed,
+): Promise<boolean> {
+  const id = which.dropId ?? which.campaignId
+  const after = closed.get(id)
+  const last = await closeSome(dropped, { ...which, after })
+  if (last !== undefined) closed.set(id, last)
+  // What a settlement held as the others went by: once more from the first on.
+  else closed.delete(id)
+  return last !== undefined || after !== undefined
+}
+
 /** The last envelope that this server opened, of each drop that is opening. */
 export type Opened = Map<string, string>
 
@@ -168,32 +202,46 @@ export type Opened = Map<string, string>
 export async function openDrops(ports: FillPorts, opened: Opened): Promise<{ more: boolean }> {
   const { database, record, dropped, clock } = ports
   const toOpen = await record.listToOpen(database, clock.nowMs())
-  for (const id of opened.keys()) if (!toOpen.some(drop => drop.id === id)) opened.delete(id)
+  forgetOthers(
+    opened,
+    toOpen.map(({ id }) => id),
+  )
   for (const { id } of toOpen) {
-    const after = opened.get(id)
-    const last = await openSome(dropped, { dropId: id, after })
-    if (last !== undefined) opened.set(id, last)
-    // What came back behind it, as an envelope that was frozen: once more from the first on.
-    else opened.delete(id)
-    if (last !== undefined || after !== undefined) continue
+    const last = await openSome(dropped, { dropId: id, after: opened.get(id) })
+    if (last !== undefined) {
+      opened.set(id, last)
+      continue
+    }
+    opened.delete(id)
     const cells7 = await dropped.record.listCellsOfDrop(database, id)
-    await database.transact(async tx => {
+    const isOpened = await database.transact(async tx => {
       const drop = await record.lockDrop(tx, id)
-      if (drop?.state === 'live') await record.storeDrop(tx, { ...drop, isOpened: true })
+      if (drop?.state !== 'live') return false
+      // What came back behind those that opened, as an envelope that was frozen: once more from the first on.
+      const left = await dropped.record.lockDropped(tx, { dropId: id, after: undefined, limit: 1 })
+      if (left.length > 0) return false
+      await record.storeDrop(tx, { ...drop, isOpened: true })
+      return true
     })
-    dropped.announcer.cellsChanged(cells7)
+    if (isOpened) dropped.announcer.cellsChanged(cells7)
   }
   return { more: toOpen.length > 0 }
 }
 
 /** Closes the envelopes of campaigns that ended, and takes home what came back; a frozen envelope is waited for. */
-export async function settleEnded(ports: FillPorts, next: NextIds): Promise<{ more: boolean }> {
-  const { database, dropped, log } = ports
+export async function settleEnded(
+  ports: FillPorts,
+  next: NextIds,
+  closed: Closed,
+): Promise<{ more: boolean }> {
+  const { database, log } = ports
   const nowMs = ports.clock.nowMs()
   let more = false
-  for (const campaignId of await next()) {
+  const ids = await next()
+  forgetOthers(closed, ids)
+  for (const campaignId of ids) {
     try {
-      if ((await closeSome(dropped, { campaignId, nowMs })) > 0) more = true
+      if (await closeMore(ports, { campaignId, nowMs }, closed)) more = true
       else await database.transact(tx => takeHome(ports, tx, { campaignId, nowMs }))
     } catch (error) {
       log.error({ err: error, campaignId }, 'a campaign that ended makes no progress')

@@ -10,11 +10,20 @@ import { endLocked, type EndPorts, takeEndable } from './end.ts'
 import type { Envelope } from './envelope.ts'
 import { isVisible } from './state.ts'
 
+/** Those of a campaign, or of one of its drops. */
+export type OfCampaign = { campaignId: string; dropId?: string }
+
+/** The last envelope that was closed, in the order in which they are. */
+export type LastClosed = Pick<Envelope, 'createdAtMs' | 'id'>
+
 export type DroppedRecord = {
-  /** Locks some that are still to end; rows that others hold are left to them. */
-  lockOfCampaign(tx: Tx, which: { campaignId: string; dropId?: string; limit: number }): Promise<Envelope[]>
+  /** Locks some that are still to end, the oldest first, behind one of them; rows that others hold are left to them. */
+  lockOfCampaign(
+    tx: Tx,
+    which: OfCampaign & { after: LastClosed | undefined; limit: number },
+  ): Promise<Envelope[]>
   /** How many have not ended, frozen ones among them. */
-  countOfCampaign(tx: Tx, which: { campaignId: string; dropId?: string }): Promise<number>
+  countOfCampaign(tx: Tx, which: OfCampaign): Promise<number>
   /** Locks some that are still to open, in order of id, behind one of them. */
   lockDropped(tx: Tx, which: { dropId: string; after: string | undefined; limit: number }): Promise<string[]>
   openEnvelopes(tx: Tx, ids: readonly string[]): Promise<void>
@@ -34,11 +43,11 @@ export type DroppedPorts = Pick<EndPorts, 'giveBackCoupons'> & {
 
 export const batchSize = 500
 
-/** Closes some of them; how many. What was reserved and not settled is refused as ended. */
+/** Closes some behind one of them; the last that it closed. What was reserved and not settled is refused as ended. */
 export async function closeSome(
   ports: DroppedPorts,
-  which: { campaignId: string; dropId?: string; nowMs: number },
-): Promise<number> {
+  which: OfCampaign & { after: LastClosed | undefined; nowMs: number },
+): Promise<LastClosed | undefined> {
   const { transact, record, announcer } = ports
   const closed = await transact(async tx => {
     const envelopes = takeEndable(await record.lockOfCampaign(tx, { ...which, limit: batchSize }))
@@ -47,7 +56,7 @@ export async function closeSome(
   })
   const seen = closed.filter(({ state }) => isVisible(state))
   announcer.cellsChanged([...new Set(seen.map(({ cell }) => coarsen(cell, 7)))])
-  return closed.length
+  return closed.at(-1)
 }
 
 /** Opens some of a drop, in order of id, behind one of them; the last that it opened. */

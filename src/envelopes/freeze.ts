@@ -1,7 +1,7 @@
 /**
  * An operator freezes one envelope, or lets it go on. Both are a new epoch, so what is reserved at that moment is
  * refused and its share comes back. What is unfrozen after its time has passed ends and is refunded at once; what had
- * not opened yet waits for its opening again.
+ * not opened yet waits for its opening again, one of a drop until the drop is open, whatever the time is.
  */
 import type { Clock } from '#platform/clock.ts'
 import type { Tx } from '#platform/postgres.ts'
@@ -11,11 +11,12 @@ import type { NoteAction } from '../operator/action.ts'
 import type { Announcer } from '../realtime/announcer.ts'
 import { announceEnds, type EndPorts, endLocked } from './end.ts'
 import { type Envelope, toLiveEnvelope } from './envelope.ts'
-import type { EnvelopeRecord } from './ports.ts'
+import type { Campaigns, EnvelopeRecord } from './ports.ts'
 import { isEnded, isVisible } from './state.ts'
 
 export type EnvelopeFreezePorts = EndPorts & {
-  record: Pick<EnvelopeRecord, 'lockEnvelope' | 'moveEnvelope' | 'listGuests'>
+  record: Pick<EnvelopeRecord, 'findEnvelope' | 'lockEnvelope' | 'moveEnvelope' | 'listGuests'>
+  campaigns: Pick<Campaigns, 'lockDrop'>
   announcer: Pick<Announcer, 'envelopeOpened'>
   noteAction: NoteAction
   clock: Clock
@@ -61,13 +62,16 @@ export async function unfreezeEnvelope(
   tx: Tx,
   order: EnvelopeFreezeOrder,
 ): Promise<Moved> {
-  const { record, clock, announcer } = ports
+  const { record, campaigns, clock, announcer } = ports
   const nowMs = clock.nowMs()
+  const dropId = (await record.findEnvelope(tx, order.envelopeId))?.dropId ?? null
+  // Before its envelope, as whoever fills it does: it is not called open before what is decided here can be seen.
+  const drop = dropId === null ? undefined : await campaigns.lockDrop(tx, dropId)
   const envelope = await record.lockEnvelope(tx, order.envelopeId)
   if (envelope === undefined || envelope.state === 'draft') return refuse('not_found')
   if (isEnded(envelope.state)) return refuse('ended', { reason: envelope.state })
   if (envelope.state !== 'frozen') return unchanged(envelope.state)
-  const state = stateAt(envelope, nowMs)
+  const state = stateAt(envelope, drop, nowMs)
   await note(ports, tx, envelope, { ...order, action: 'unfreeze', state })
   if (state === 'expired') {
     const end = { state, nowMs } as const
@@ -82,9 +86,14 @@ export async function unfreezeEnvelope(
 }
 
 /** What an envelope that nothing holds up is at a moment. */
-function stateAt({ opensAtMs, expiresAtMs }: Envelope, nowMs: number): 'funded' | 'live' | 'expired' {
+function stateAt(
+  { opensAtMs, expiresAtMs }: Envelope,
+  drop: { isOpened: boolean } | undefined,
+  nowMs: number,
+): 'funded' | 'live' | 'expired' {
   if (expiresAtMs <= nowMs) return 'expired'
-  return opensAtMs <= nowMs ? 'live' : 'funded'
+  const isOpen = drop === undefined ? opensAtMs <= nowMs : drop.isOpened
+  return isOpen ? 'live' : 'funded'
 }
 
 type Noted = EnvelopeFreezeOrder & { action: 'freeze' | 'unfreeze'; state: Envelope['state'] }

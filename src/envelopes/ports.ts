@@ -115,4 +115,6 @@ export type Campaigns = {
     tx: Tx,
     campaign: { id: string; merchantId: string; nowMs: number },
   ): Promise<'taken' | 'unknown' | 'ended'>
+  /** Until the transaction ends, the drop stays as it is; whether all of its envelopes were opened. */
+  lockDrop(tx: Tx, dropId: string): Promise<{ isOpened: boolean } | undefined>
 }

@@ -183,8 +183,10 @@ export const droppedRecord: BatchRecord & DroppedRecord & CampaignEnvelopes = {
     await tx.query(sql['insert-batch-shares'], [ids, shareCount, amounts, couponIds])
   },
 
-  lockOfCampaign: (tx, { campaignId, dropId, limit }) =>
-    findBy(tx, sql['lock-of-campaign'], [campaignId, dropId ?? null, limit]),
+  lockOfCampaign(tx, { campaignId, dropId, after, limit }) {
+    const behind = after === undefined ? oldest : [new Date(after.createdAtMs), after.id]
+    return findBy(tx, sql['lock-of-campaign'], [campaignId, dropId ?? null, ...behind, limit])
+  },
 
   async countOfCampaign(tx, { campaignId, dropId }) {
     const [row] = await tx.query<{ left: bigint }>(sql['count-of-campaign'], [campaignId, dropId ?? null])
@@ -263,6 +265,9 @@ async function findBy(tx: Tx, ids: Statement, params: readonly unknown[]): Promi
 async function findEnvelopes(tx: Tx, ids: readonly string[]): Promise<Envelope[]> {
   return (await tx.query<EnvelopeRow>(sql['find-envelopes'], [ids])).map(toEnvelope)
 }
+
+/** Behind this key comes every row. */
+const oldest = ['-infinity', '00000000-0000-0000-0000-000000000000'] as const
 
 /** Where the page begins, and one row more than it shows: whether there is a next one. */
 const pageParams = ({ limit, after }: PageRequest): unknown[] => [

@@ -3,11 +3,13 @@ import t from 'tap'
 import type { CampaignPlan } from '#protocol/rest/campaigns.ts'
 import { transitions } from '../../src/campaigns/state.ts'
 import { isInWindow, judgeSchedule } from '../../src/campaigns/schedule.ts'
+import { createCampaigns } from '../../src/campaigns/campaigns.ts'
 import { winLimits } from '../../src/campaigns/postgres.ts'
 import type { Reservation } from '../../src/claims/reservation.ts'
 import { createSettle } from '../../src/claims/settle.ts'
 import { coarsen, locateCell } from '../../src/geo/cell.ts'
 import { merchantRecord } from '../../src/merchants/postgres.ts'
+import { eventually } from '../acceptance/eventually.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { outcomeOf } from '../claims/stage.ts'
 import { createCampaignStage, must, reasonOf } from './stage.ts'
@@ -32,6 +34,14 @@ async function openNew(plan: Partial<CampaignPlan> = {}, order: Parameters<typeo
   await fill()
   await open()
   return { merchant, id, dropId: body.id, envelopes: await envelopesOf(body.id) }
+}
+
+/** By the operator; those near are told. */
+async function moveOne(verb: 'freeze' | 'unfreeze', envelopeId: string) {
+  const order = { envelopeId, reason: 'a test' }
+  const moved = await world.database.transact(tx => stage.envelopes[verb](tx, order))
+  if (moved.status === 'ok') moved.announce()
+  return moved
 }
 
 t.test('the states are one table, in the code and in PostgreSQL', async t => {
@@ -213,6 +223,9 @@ t.test(
     await job?.run(0)
     t.match(await dropOf(body.id), { state: 'filling', placed: 500 })
     await assertBooks(t, world)
+    const [early] = await envelopesOf(body.id)
+    t.match(await moveOne('freeze', early!.id), { state: 'frozen' })
+    t.match(await moveOne('unfreeze', early!.id), { state: 'funded', changed: true }, 'it waits for its drop')
     await open()
     for (const { run } of stage.envelopes.jobs) await run(0)
     t.same(
@@ -223,14 +236,13 @@ t.test(
     await fill()
     // One that the operator freezes and lets go while the drop opens is behind those that opened meanwhile.
     const [held] = await envelopesOf(body.id)
-    const move = (state: string) =>
-      ask('update envelopes set state = $2, epoch = epoch + 1 where id = $1', [held?.id, state])
-    await move('frozen')
+    const move = (verb: 'freeze' | 'unfreeze') => moveOne(verb, held!.id)
+    await move('freeze')
     await campaigns.jobs.find(({ name }) => name === 'open-drops')?.run(0)
     t.match(await dropOf(body.id), { state: 'live', isOpened: false })
     const states = (await envelopesOf(body.id)).map(({ state }) => state)
     t.same(states.slice(1), [...Array<string>(500).fill('live'), ...Array<string>(702).fill('funded')])
-    await move('funded')
+    t.match(await move('unfreeze'), { state: 'funded' })
     await open()
     t.match(await dropOf(body.id), { state: 'live', placed: 1_203, isOpened: true })
     const envelopes = await envelopesOf(body.id)
@@ -239,6 +251,9 @@ t.test(
     const cells = [...new Set(envelopes.map(place => coarsen(locateCell(place), 7)))].sort()
     const told = stage.announcedByEnvelopes.filter(event => (event as { event: string }).event === 'changed')
     t.match(told, [{ cells7: cells }], 'those near are told once, by cell')
+    t.equal(told.length, stage.announcedByEnvelopes.length, 'and of nothing before')
+    await move('freeze')
+    t.match(await move('unfreeze'), { state: 'live' }, 'it goes on as its drop does')
     t.equal(await balanceOf(body.id), 0n)
     const [player] = await createCrowd(1)
     const [first] = envelopes
@@ -246,6 +261,41 @@ t.test(
     t.equal(reasonOf(await drop(merchant, id, order)), 'insufficient_funds')
   },
 )
+
+t.test('an envelope that is let go while its drop is called open opens with it', async t => {
+  const { merchant, id } = await launchNew()
+  const { body } = must(await drop(merchant, id))
+  await fill()
+  const [held] = await envelopesOf(body.id)
+  await moveOne('freeze', held!.id)
+  const { dropped } = stage.ports
+  let letGo: Promise<void> | undefined
+  const isWaitedForOrOpened = async () =>
+    (await ask('select 1 from pg_locks where not granted')).length > 0 ||
+    (await dropOf(body.id))?.isOpened ||
+    undefined
+  // Behind the look at what is to open, which leaves out the frozen one; it commits when the drop would be written.
+  const listCellsOfDrop: typeof dropped.record.listCellsOfDrop = async (tx, dropId) => {
+    await new Promise<void>(resolve => {
+      letGo ??= world.database.transact(async tx => {
+        await stage.envelopes.unfreeze(tx, { envelopeId: held!.id, reason: 'a test' })
+        resolve()
+        await eventually('the drop waits', isWaitedForOrOpened)
+      })
+      letGo.then(resolve, resolve)
+    })
+    return dropped.record.listCellsOfDrop(tx, dropId)
+  }
+  const record = { ...dropped.record, listCellsOfDrop }
+  const { jobs } = createCampaigns({ ...stage.ports, dropped: { ...dropped, record } })
+  const job = jobs.find(({ name }) => name === 'open-drops')
+  await job?.run(0)
+  await job?.run(0)
+  await letGo
+  await open()
+  t.match(await dropOf(body.id), { isOpened: true })
+  t.ok((await envelopesOf(body.id)).every(({ state }) => state === 'live'))
+})
 
 t.test(
   'a server that dies in the middle of a batch: another goes on, and nothing is there twice',
@@ -355,6 +405,33 @@ t.test('closing returns all that nobody won, and an end by schedule does the sam
   await settleAll()
   t.match(await campaignOf(next.id), { state: 'ended' })
   t.equal(await balanceOf(next.merchant.id), 99_999_999n)
+})
+
+t.test('closing goes on behind what it closed, and comes back for what was held', async t => {
+  const strategy = { type: 'uniform' as const, envelopes: 1_100 }
+  const { merchant, id, envelopes } = await openNew({}, { strategy, amountMinor: '50' })
+  const { dropped } = stage.ports
+  const behind: (string | undefined)[] = []
+  const lockOfCampaign: typeof dropped.record.lockOfCampaign = (tx, which) => {
+    if (which.campaignId === id) behind.push(which.after?.id)
+    return dropped.record.lockOfCampaign(tx, which)
+  }
+  const record = { ...dropped.record, lockOfCampaign }
+  const { jobs } = createCampaigns({ ...stage.ports, dropped: { ...dropped, record } })
+  const settle = async () => {
+    const job = jobs.find(({ name }) => name === 'settle-campaigns')
+    while ((await job?.run(0))?.more);
+  }
+  must(await campaigns.move({ caller: merchant, id, to: 'ended' }))
+  const ids = envelopes.map(envelope => envelope.id)
+  await world.ownerDatabase.transact(async tx => {
+    await tx.query({ name: '', text: 'select from envelopes where id = $1 for update' }, [ids[0]])
+    await settle()
+  })
+  t.same(behind, [undefined, ids[500], ids[1_000], ids[1_099], undefined])
+  t.equal((await campaignOf(id))?.settledAtMs, null)
+  await settle()
+  t.ok((await campaignOf(id))?.settledAtMs)
 })
 
 t.test(

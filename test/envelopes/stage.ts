@@ -8,7 +8,7 @@ import { isRowError, type Row, type Tx } from '#platform/postgres.ts'
 import { refuse } from '#platform/problem.ts'
 import { isFrozen } from '../../src/budgets/postgres.ts'
 import { areaRecord } from '../../src/areas/postgres.ts'
-import { campaignLabels } from '../../src/campaigns/postgres.ts'
+import { campaignLabels, campaignRecord } from '../../src/campaigns/postgres.ts'
 import { couponStock } from '../../src/coupons/postgres.ts'
 import { createEnvelopes } from '../../src/envelopes/envelopes.ts'
 import type { Positions } from '../../src/positions/positions.ts'
@@ -68,7 +68,7 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
     merchants: merchantRecord,
     budgets: { isFrozen },
     exclusions: areaRecord,
-    campaigns: campaignLabels,
+    campaigns: { ...campaignLabels, lockDrop: campaignRecord.lockDrop },
     reviews: createReviewDesk({ record: reviewRecord, trustOf, isSandbox }),
     noteAction: createActionLog(world),
     giveBackCoupons: couponStock.giveBack,
