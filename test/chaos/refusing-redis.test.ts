@@ -47,7 +47,7 @@ const trials: Trial[] = [
     replaces: [gate],
   },
   { script: 'claims/inspect', keys: [gate, free, winners], args: [7], isReading: true },
-  { script: 'positions/replace', keys: [standing], args: ['a1', 'a2', '{"a":1}', 60_000] },
+  { script: 'positions/replace', keys: [standing], args: [60_000, 'a1', 'a2', '', '{"a":1}'] },
 ]
 
 async function fill(redis: Redis): Promise<void> {
@@ -57,7 +57,7 @@ async function fill(redis: Redis): Promise<void> {
   await redis.rpush(free, '2', '3')
   await redis.hset(winners, 'p1', '1:1-0:0')
   await redis.xadd(outbox, '1-0', 'envelope', 'envelope', 'player', 'p1', 'share', '1', 'epoch', '7')
-  await redis.set(standing, 'a1:{}')
+  await redis.set(standing, 'a1::{}')
   await redis.rpush(oldFree, '2')
   await redis.hset(oldWinners, 'p1', '1:1-0:1')
 }

@@ -249,7 +249,12 @@ t.test('what is left, by account and device', async t => {
   t.match(await claim(player, envelopeId), { status: 'claimed' })
   await stage.server.drain()
   clock.advance(60_000)
-  t.match(await claim(player, envelopeId, { at: far(0.2) }), { status: 'claimed' }, 'a win stays')
+  t.match(
+    await claim(player, envelopeId, { at: far(0.2) }),
+    { status: 'claimed' },
+    'a win stays, and is no try',
+  )
+  t.match(await claim(player, await hide(), { at: far(0.2) }), { status: 'refused' })
   const used = { tries: tries - 1, claims: perDay - 1, newCellsOfHour: newCellsPerHour - 2 }
   t.match(await rest.get(getStanding), { left: used })
   const { player: sibling, rest: siblings } = await signUp({ deviceId: device })
