@@ -136,6 +136,6 @@ t.test('speed: the ratios of the bench, by its promises', async t => {
   t.notOk(judgeSpeed(figuresOf(90, 180, 1)).holds)
   t.match(judgeSpeed(figuresOf(90, 180).slice(0, 3)), { holds: false, said: /not everything was measured/ })
   t.notOk(judgeSpeed([]).holds)
-  for (const name of ['players', 'rounds', 'warmups', 'seconds', 'rushers', 'reserves'])
+  for (const name of ['players', 'rounds', 'warmups', 'seconds', 'rushers', 'served', 'reserves'])
     t.ok(name in claims.settings, `the bench still has ${name}`)
 })
