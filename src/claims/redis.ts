@@ -1,5 +1,6 @@
 /** The gate on real Redis. Every key of a partition carries the tag {b}, so one script call touches one slot. */
 import type { Redis } from 'ioredis'
+import { groupBy } from '#platform/group.ts'
 import { loadScript, type ScriptRunner } from '#platform/redis.ts'
 import type { GateReader } from './audit.ts'
 import type { ClaimGate, GateLoad, ReserveRequest } from './gate.ts'
@@ -261,13 +262,3 @@ async function readTime(redis: Redis): Promise<number> {
 }
 
 const timeOf = (entryId: string): number => Number(entryId.split('-')[0])
-
-function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>()
-  for (const item of items) {
-    const group = groups.get(key(item))
-    if (group === undefined) groups.set(key(item), [item])
-    else group.push(item)
-  }
-  return groups
-}

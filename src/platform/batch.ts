@@ -79,7 +79,7 @@ export function createGathering<Item>(
 }
 
 /** Whoever waits goes on together with the others of the turn, at its end or where there are as many. */
-export function createTurns(most: number): () => Promise<void> {
+export function createTurnEnd(most: number): () => Promise<void> {
   const wait = createGathering<() => void>(most, all => all.forEach(goOn => goOn()))
   return () => new Promise(wait)
 }

@@ -9,7 +9,7 @@ import type { Static, TSchema } from 'typebox'
 import { deviceHeader } from '#protocol/device.ts'
 import type { CallerKind, Operation } from '#protocol/operation.ts'
 import { limits } from '#protocol/limits.ts'
-import { createTurns } from './batch.ts'
+import { createTurnEnd } from './batch.ts'
 import { rawBodyOf, typeOf } from './json-body.ts'
 import { isRefusal, type Refusal, refuse, toProblem } from './problem.ts'
 import { formatWaits, type Waits } from './waits.ts'
@@ -105,7 +105,7 @@ export function createBinder<C extends { kind: CallerKind }>(
   ports: BinderPorts<C>,
 ): Bind<C> {
   const callers = new WeakMap<FastifyRequest, C>()
-  const turnEnds = createTurns(answersAtOnce)
+  const turnEnds = createTurnEnd(answersAtOnce)
 
   /**
    * Before the body is read: is the address in its budget, who calls, and is the caller in theirs. Fastify goes on

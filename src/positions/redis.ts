@@ -7,6 +7,7 @@
 import type { Redis } from 'ioredis'
 import { LRUCache } from 'lru-cache'
 import { createGathering } from '#platform/batch.ts'
+import { groupBy } from '#platform/group.ts'
 import { Unavailable } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
 import { loadScript, type ScriptRunner } from '#platform/redis.ts'
@@ -54,7 +55,8 @@ export function createStandingStore({ redis, runner, prefix, random }: StorePort
   let writings = 0
 
   const write = createGathering<Writing>(mostAtOnce, writings => {
-    for (const those of groupByPartition(writings)) void replaceAll(runner, seen, those)
+    for (const those of groupBy(writings, ({ key }) => tagOf(key)).values())
+      void replaceAll(runner, seen, those)
   })
   const versionOf = (standing: Standing) => ({
     version: `${writer}${(++writings).toString(36)}`,
@@ -99,17 +101,6 @@ export function createStandingStore({ redis, runner, prefix, random }: StorePort
       return found.standing
     },
   }
-}
-
-function groupByPartition(writings: readonly Writing[]): Iterable<Writing[]> {
-  const groups = new Map<string, Writing[]>()
-  for (const writing of writings) {
-    const tag = tagOf(writing.key)
-    const group = groups.get(tag)
-    if (group === undefined) groups.set(tag, [writing])
-    else group.push(writing)
-  }
-  return groups.values()
 }
 
 async function replaceAll(
