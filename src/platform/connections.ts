@@ -42,7 +42,7 @@ export async function openConnections(
   const redis = connectRedis({ url: redisUrl, name: 'commands', onError })
   const sweepRedis = connectRedis({ url: redisUrl, name: 'sweeper', onError })
   const subscriber = connectRedis({ url: redisUrl, name: 'subscriber', onError, subscriber: true })
-  await Promise.all([awaitRedis(redis), awaitRedis(sweepRedis)])
+  await Promise.all([redis, sweepRedis, subscriber].map(connection => awaitRedis(connection)))
   return {
     ...{ database, game, redis, sweepRedis, subscriber },
     async close() {

@@ -44,7 +44,7 @@ const MIN_TICK_MS = 4
 /** An acknowledgement waits this long for hints that still have to be loaded. */
 const ACK_WAITS_MS = 2_000
 
-export type Watcher = { player: PlayerCaller; line: Line; claimedIds: Iterable<string> }
+export type Watcher = { player: PlayerCaller; line: Line }
 
 export const createLookout = (watcher: Watcher, ports: LookoutPorts): Lookout =>
   new PlayerLookout(watcher, ports)
@@ -68,12 +68,11 @@ class PlayerLookout implements Lookout, Ticking, Manner {
   /** What the view was brought to last; undefined when it has to be looked at again whatever it is. */
   private told: Surroundings | undefined
 
-  constructor({ player, line, claimedIds }: Watcher, ports: LookoutPorts) {
-    const claimed = new Set(claimedIds)
+  constructor({ player, line }: Watcher, ports: LookoutPorts) {
     this.tickMs = Math.max(MIN_TICK_MS, limits.hint.tickMs / player.timeScale)
     this.ports = ports
     this.line = line
-    this.viewer = { id: player.id, claimedIds: claimed.size === 0 ? nothingClaimed : claimed }
+    this.viewer = { id: player.id, claimedIds: nothingClaimed }
   }
 
   tick(): boolean {

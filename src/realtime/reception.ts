@@ -14,7 +14,7 @@ import type { Connection } from './connection.ts'
 import { describeRefusal } from './error-frame.ts'
 import type { Notices } from './redis.ts'
 import type { Roster } from './roster.ts'
-import { createSession, type Session, type SessionPorts } from './session.ts'
+import { createSession, type Known, type Session, type SessionPorts } from './session.ts'
 import { type Authenticate, type Credential, keepVigil, type Vigil } from './vigil.ts'
 
 export type ReceptionPorts = SessionPorts & {
@@ -53,17 +53,6 @@ const CLOSED_ON_PURPOSE = 1000
 /** Whose network failed or who read too slowly comes back; who left, or was sent away, does not. */
 const mayComeBack = (theirs: number, ours: number | undefined): boolean =>
   theirs !== CLOSED_ON_PURPOSE && (ours === undefined || ours === closeCodes.tooSlow)
-
-/** With what is on record of the player. */
-async function createNew(
-  ports: ReceptionPorts,
-  player: PlayerCaller,
-  connection: Connection,
-): Promise<Session> {
-  const claimedIds = await ports.claims.claimedIds(player.id)
-  const duty = await ports.duties.find(player)
-  return createSession({ id: createId(ports), player, connection, claimedIds, duty }, ports)
-}
 
 export const createReception = (
   connection: Connection,
@@ -142,18 +131,30 @@ class SocketReception implements Reception {
     return undefined
   }
 
-  private async openNew(caller: PlayerCaller, ref: string | undefined): Promise<Session | undefined> {
-    const { ports } = this
-    const cell = await ports.positions.lastCell(caller.id)
-    const session = await createNew(ports, caller, this.connection)
+  /** What is on record is read once the session hears of changes: whatever happens meanwhile is in one or the other. */
+  private async openNew(player: PlayerCaller, ref: string | undefined): Promise<Session | undefined> {
+    const { ports, connection } = this
+    const session = createSession({ id: createId(ports), player, connection }, ports)
     await ports.roster.join(session)
-    if (this.isEnded) {
+    try {
+      const [cell, known] = await Promise.all([ports.positions.lastCell(player.id), this.find(player)])
+      if (this.isEnded) {
+        ports.roster.leave(session)
+        return undefined
+      }
+      session.begin(known, ref)
+      if (cell !== undefined) session.place(cell)
+    } catch (error) {
       ports.roster.leave(session)
-      return undefined
+      throw error
     }
-    session.welcome(ref)
-    if (cell !== undefined) session.place(cell)
     return session
+  }
+
+  private async find(player: PlayerCaller): Promise<Known> {
+    const { claims, duties } = this.ports
+    const [claimedIds, duty] = await Promise.all([claims.claimedIds(player.id), duties.find(player)])
+    return { claimedIds, duty }
   }
 
   private explain(error: unknown, ref: string | undefined): undefined {

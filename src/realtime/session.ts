@@ -30,6 +30,8 @@ export type Session = {
   readonly playerId: string
   /** The same player on the same device. */
   isOf(player: PlayerCaller): boolean
+  /** Opens it: with a welcome, then whatever was delivered before. */
+  begin(known: Known, ref: string | undefined): void
   welcome(ref: string | undefined): void
   /** The player stands in this res-12 cell, as far as we know. */
   place(cell: Cell): void
@@ -47,15 +49,17 @@ export type Session = {
   end(): void
 }
 
-export type Opening = {
-  id: string
-  player: PlayerCaller
-  connection: Connection
+export type Opening = { id: string; player: PlayerCaller; connection: Connection }
+
+/** What is on record of the player: read while the session already hears what changes. */
+export type Known = {
   /** Live envelopes that the player has a share of. */
   claimedIds: Iterable<string>
   /** As the player left it. */
   duty: Duty
 }
+
+type Delivered = { frame: PlayerFrame; json: string }
 
 export const createSession = (opening: Opening, ports: SessionPorts): Session =>
   new PlayerSession(opening, ports)
@@ -65,24 +69,23 @@ class PlayerSession implements Session {
   readonly id: string
   readonly playerId: string
   private readonly player: PlayerCaller
-  private readonly duty: Duty
   private readonly ports: SessionPorts
   private readonly line: Line
   private readonly lookout: Lookout
   private readonly requests: RequestLookout
   private readonly talk: Talk
   private readonly answering: Answering
+  /** What came before the welcome; the latest, as for one who resumes. */
+  private early: Delivered[] | undefined = []
 
-  constructor({ id, player, connection, claimedIds, duty }: Opening, ports: SessionPorts) {
+  constructor({ id, player, connection }: Opening, ports: SessionPorts) {
     const line = createLine(connection)
-    const lookout = createLookout({ player, line, claimedIds }, ports)
+    const lookout = createLookout({ player, line }, ports)
     const requests = createRequestLookout({ playerId: player.id, line, tickMs: lookout.tickMs }, ports)
     const talk = createTalk({ player, line }, ports)
-    follow(requests, duty)
     this.id = id
     this.playerId = player.id
     this.player = player
-    this.duty = duty
     this.ports = ports
     this.line = line
     this.lookout = lookout
@@ -116,10 +119,19 @@ class PlayerSession implements Session {
     }
   }
 
+  begin({ claimedIds, duty }: Known, ref: string | undefined): void {
+    for (const envelopeId of claimedIds) this.lookout.addClaimed(envelopeId)
+    follow(this.requests, duty)
+    this.welcome(ref)
+    const early = this.early ?? []
+    this.early = undefined
+    for (const { frame, json } of early) this.deliver(frame, json)
+  }
+
   welcome(ref: string | undefined): void {
     this.line.send(this.describe(ref))
-    const { isOnDuty: serviceRequests, ...watching } = this.duty
-    if (serviceRequests) this.line.send({ type: 'watching', serviceRequests, ...watching })
+    const watching = this.requests.watching()
+    if (watching !== undefined) this.line.send({ type: 'watching', serviceRequests: true, ...watching })
   }
 
   leadsTo(another: Connection): boolean {
@@ -143,6 +155,7 @@ class PlayerSession implements Session {
   }
 
   deliver(frame: PlayerFrame, json: string): void {
+    if (this.early !== undefined) return keepLatest(this.early, { frame, json })
     if (this.talk.isEcho(frame)) return
     if (frame.type === 'watching' && !follow(this.requests, dutyOf(frame))) return
     this.line.sendJson(json)
@@ -155,6 +168,11 @@ class PlayerSession implements Session {
     const why = reason === 'banned' ? 'the player is banned' : 'a newer socket took its place'
     this.line.close(closeCodes[reason], why)
   }
+}
+
+function keepLatest(early: Delivered[], delivered: Delivered): void {
+  early.push(delivered)
+  if (early.length > limits.socket.resumeFrames) early.shift()
 }
 
 /** Whether it was otherwise before. */

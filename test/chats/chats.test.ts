@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { limits } from '#protocol/limits.ts'
 import { createLogger } from '#platform/logger.ts'
 import type { Row } from '#platform/postgres.ts'
@@ -327,25 +327,17 @@ t.test('a session that breaks has every message once when it goes on', async t =
   const server = await play.startServer()
   const [lin, mei] = [await play.signUp(), await play.signUp()]
   const serviceRequestId = await plantAccepted(lin, mei)
-  const [phone, other] = [openClient(t, server, { playerId: lin }), openClient(t, server, { playerId: mei })]
+  const open = (playerId: string) => openClient(t, server, { playerId })
+  const [phone, tablet, other] = [open(lin), open(lin), open(mei)]
   const { sessionId } = await phone.frame('welcome')
-  await other.frame('welcome')
-  await breakAndTalk(t, { phone, other, serviceRequestId })
+  await Promise.all([tablet, other].map(({ frame }) => frame('welcome')))
+  phone.socket.terminate()
+  await phone.closed()
+  other.send({ type: 'chat.send', serviceRequestId, clientId: randomUUID(), text: 'where are you?' })
+  // By then the session that waits has it, too.
+  await tablet.frame('chat.message')
   const back = openClient(t, server, { playerId: lin, resume: { sessionId, seq: phone.frames.length } })
   t.match(await back.frame('welcome'), { resumed: { frames: 1 } })
   t.match(await back.frame('chat.message'), { no: 1, text: 'where are you?' })
   await server.close()
 })
-
-type Talking = {
-  phone: ReturnType<typeof openClient>
-  other: ReturnType<typeof openClient>
-  serviceRequestId: string
-}
-
-async function breakAndTalk(t: Test, { phone, other, serviceRequestId }: Talking): Promise<void> {
-  phone.socket.terminate()
-  await phone.closed()
-  other.send({ type: 'chat.send', serviceRequestId, clientId: randomUUID(), text: 'where are you?' })
-  t.match(await other.frame('chat.message'), { no: 1 })
-}

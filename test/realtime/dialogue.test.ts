@@ -17,6 +17,7 @@ import { createNearby } from '../../src/requests/nearby.ts'
 import { createHub } from '../../src/realtime/hub.ts'
 import type { Authenticate } from '../../src/realtime/vigil.ts'
 import { createParking } from '../../src/realtime/parking.ts'
+import type { Duty } from '../../src/realtime/answering.ts'
 import type { Session } from '../../src/realtime/session.ts'
 import { createIndexStage, envelopeAt, square } from '../hints/index-stage.ts'
 import { createManualClock, settle } from './manual-clock.ts'
@@ -40,13 +41,13 @@ function openNoRequests() {
 }
 
 const duties = {
-  find: async () => ({ isOnDuty: false }),
+  find: async (): Promise<Duty> => ({ isOnDuty: false }),
   set: async () => ({ status: 'set' }) as const,
 }
 
 const noChats = { send: async () => refuse('not_found'), read: async () => refuse('not_found') }
 
-function createHubStage() {
+function createHubStage({ findDuty = duties.find } = {}) {
   const stage = createIndexStage()
   const { clock, index, gate: recordGate } = stage
   const faults: unknown[] = []
@@ -65,7 +66,7 @@ function createHubStage() {
     random: { ...systemRandom, fraction: () => 0.5 },
     log: { error: (...fault: unknown[]) => void faults.push(fault) },
     ...{ isSandbox: false, around, index },
-    ...{ requests: openNoRequests(), duties },
+    ...{ requests: openNoRequests(), duties: { ...duties, find: findDuty } },
     channels: {
       ...{ ...silent, requests: silent },
       followPlayer: async id => void followed.add(id),
@@ -307,6 +308,39 @@ async function loseSocket(stage: ReturnType<typeof createHubStage>) {
 const hello = (sessionId: string, seq: number) => ({
   ...{ type: 'hello', id: 'h', token: 'x' },
   resume: { sessionId, seq },
+})
+
+t.test('what happens while a session opens is told behind its welcome', async t => {
+  const stage = createHubStage({
+    async findDuty() {
+      t.ok(stage.followed.has('walker'), 'changes are heard before the record is read')
+      stage.channels.toPlayer('walker', { type: 'watching', serviceRequests: false })
+      for (let i = 0; i < 257; i++) stage.channels.toPlayer('walker', { ...paid, envelopeId })
+      return { isOnDuty: true, category: 'pets' }
+    },
+  })
+  const client = stage.connect()
+  await client.say({ type: 'hello', token: 'x' })
+  t.same(client.types().slice(0, 3), ['welcome', 'watching', 'wallet.changed'])
+  t.match(client.frames[1], { serviceRequests: true, category: 'pets' })
+  t.equal(client.frames.length, 2 + 256, 'the latest, as for one who resumes')
+  stage.channels.toPlayer('walker', { type: 'watching', serviceRequests: false })
+  t.match(client.frames.at(-1), { type: 'watching', serviceRequests: false })
+  await client.say({ type: 'hello' })
+  t.equal(client.types().at(-1), 'welcome', 'greeted again as things are now')
+})
+
+t.test('a record that fails while a session opens leaves nothing behind', async t => {
+  const stage = createHubStage({
+    async findDuty() {
+      throw new Unavailable('the record is down', { retryAfterMs: 700 })
+    },
+  })
+  const client = stage.connect()
+  await client.say({ type: 'hello', token: 'x' })
+  t.match(client.frames, [{ type: 'error', code: 'unavailable' }])
+  t.same([...stage.followed], [])
+  t.match(stage.hub.count(), { players: 0 })
 })
 
 t.test('who comes back within a minute is sent exactly what they missed, and then the newest', async t => {

@@ -10,7 +10,7 @@ import { createBinder } from '#platform/http.ts'
 import { createLogger } from '#platform/logger.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
-import { connectRedis } from '#platform/redis.ts'
+import { awaitRedis, connectRedis } from '#platform/redis.ts'
 import { createChats } from '../../src/chats/chats.ts'
 import { chatRecord } from '../../src/chats/postgres.ts'
 import { type Cell, locateCell } from '../../src/geo/cell.ts'
@@ -161,6 +161,7 @@ async function startServer(t: Test, world: World, people: People, options: Serve
     ...{ url: redisUrl, name: 'test-subscriber', onError, subscriber: true },
     ...options.announcements,
   })
+  await awaitRedis(subscriber)
   const channels = createChannels(subscriber, { prefix, log })
   const index = createLiveIndex({
     loadEnvelopes: cells7 => loadLiveEnvelopes(database, cells7),
