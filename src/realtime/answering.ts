@@ -148,7 +148,7 @@ class SessionAnswering implements Answering {
     const answer = await this.ports.claims.claim(player, request)
     if (isRefusal(answer)) return this.refuse(answer, ref)
     line.send({ type: 'claim.result', ...refer(ref), result: answer.body })
-    if (answer.status === 200) lookout.addClaimed(answer.body.envelopeId)
+    if (answer.status === 200) lookout.addClaimed([answer.body.envelopeId])
   }
 
   private async reveal(ref: string | undefined, request: RevealRequest): Promise<void> {

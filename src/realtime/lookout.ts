@@ -32,8 +32,8 @@ export type Lookout = {
   /** Hints pause: the player moves too fast. */
   pause(isPaused: boolean): void
   acknowledge(ack: PositionAck): void
-  /** This player has a share of the envelope. */
-  addClaimed(envelopeId: string): void
+  /** This player has a share of each of these envelopes. */
+  addClaimed(envelopeIds: Iterable<string>): void
   /** There is a socket again: what has changed meanwhile is told. */
   wake(): void
   end(): void
@@ -137,10 +137,11 @@ class PlayerLookout implements Lookout, Ticking, Manner {
     this.ports.ticker.mark(this)
   }
 
-  addClaimed(envelopeId: string): void {
+  addClaimed(envelopeIds: Iterable<string>): void {
     const { claimedIds } = this.viewer
-    if (this.isEnded || claimedIds.has(envelopeId)) return
-    this.viewer.claimedIds = new Set(claimedIds).add(envelopeId)
+    const all = new Set([...claimedIds, ...envelopeIds])
+    if (this.isEnded || all.size === claimedIds.size) return
+    this.viewer.claimedIds = all
     this.told = undefined
     this.ports.ticker.mark(this)
   }

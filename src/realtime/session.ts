@@ -120,7 +120,7 @@ class PlayerSession implements Session {
   }
 
   begin({ claimedIds, duty }: Known, ref: string | undefined): void {
-    for (const envelopeId of claimedIds) this.lookout.addClaimed(envelopeId)
+    this.lookout.addClaimed(claimedIds)
     follow(this.requests, duty)
     this.welcome(ref)
     const early = this.early ?? []
@@ -160,7 +160,7 @@ class PlayerSession implements Session {
     if (frame.type === 'watching' && !follow(this.requests, dutyOf(frame))) return
     this.line.sendJson(json)
     const wonId = wonIdOf(frame)
-    if (wonId !== undefined) this.lookout.addClaimed(wonId)
+    if (wonId !== undefined) this.lookout.addClaimed([wonId])
   }
 
   dismiss(reason: 'replaced' | 'banned'): void {

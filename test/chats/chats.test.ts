@@ -334,6 +334,7 @@ t.test('a session that breaks has every message once when it goes on', async t =
   phone.socket.terminate()
   await phone.closed()
   other.send({ type: 'chat.send', serviceRequestId, clientId: randomUUID(), text: 'where are you?' })
+  t.match(await other.frame('chat.message'), { no: 1 })
   // By then the session that waits has it, too.
   await tablet.frame('chat.message')
   const back = openClient(t, server, { playerId: lin, resume: { sessionId, seq: phone.frames.length } })
