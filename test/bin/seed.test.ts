@@ -19,6 +19,8 @@ const feature = (coordinates: unknown, properties: unknown = { name: 'Here' }, t
 })
 const collect = (...features: unknown[]) => JSON.stringify({ type: 'FeatureCollection', features })
 
+const { url, merchantKey, world } = await startPlayServer(t)
+
 t.test('places are read from GeoJSON, longitude first', async t => {
   const text = collect(feature([120.15, 30.25, 12]), feature([180, -1], { name: ' ' }), feature([1, 2], null))
   t.same(readPlaces(text), [
@@ -92,7 +94,6 @@ t.test('money has the decimals of its currency', async t => {
   t.equal(formatMoney(1_000n, 'JPY'), '1,000 JPY')
 })
 
-const { url, merchantKey, world } = await startPlayServer(t)
 const places = builtInPlaces.slice(0, 3)
 const seed = (options: Partial<SeedOptions> = {}) =>
   seedPlaces({ url, merchantKey, places, idempotencyScope: 'test', ...options })

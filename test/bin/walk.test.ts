@@ -25,6 +25,8 @@ import { assertBooks } from '../helpers/books.ts'
 import { startPlayServer } from './play-server.ts'
 import { runTool } from './run-tool.ts'
 
+const { url, world, merchantKey } = await startPlayServer(t)
+
 t.test('a walk is read from CSV', async t => {
   const text =
     '\ufefflat,at,lng,ele\r\n1.5,2026-05-01T09:00:00Z,2,9\r\n\r\n-1,2026-05-01T09:00:08.5+00:00,180,9\r\n'
@@ -342,7 +344,6 @@ t.test('the wallet holds what it held and what was won', async t => {
   ])
 })
 
-const { url, world, merchantKey } = await startPlayServer(t)
 const hide = (places: readonly { name: string; lat: number; lng: number }[], idempotencyScope: string) =>
   seedPlaces({ url, merchantKey, places, idempotencyScope, shares: 2, totalMinor: 1_000n })
 

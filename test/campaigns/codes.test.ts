@@ -24,6 +24,8 @@ import { goEast, square } from '../envelopes/stage.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createCampaignStage, must, reasonOf } from './stage.ts'
 
+const stage = await createCampaignStage(t)
+
 t.test('codes are those of RFC 6238, the last six digits of its eight', async t => {
   const secret = Buffer.from('12345678901234567890123456789012')
   // Appendix B, the rows of SHA-256.
@@ -47,7 +49,6 @@ t.test('codes are those of RFC 6238, the last six digits of its eight', async t 
   }
 })
 
-const stage = await createCampaignStage(t)
 const { clock, campaigns, server, createPlayer, createMerchant, hideWell, ask, standingOf } = stage
 const second = stage.createServer()
 

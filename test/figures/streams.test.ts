@@ -63,6 +63,8 @@ function openStream(lastEventId?: string) {
   return { clock, stream, reader, overs: () => overs }
 }
 
+const world = await createWorld(t)
+
 t.test('a reader gets the newest figures, each once, and signs of life', async t => {
   const { clock, stream, reader } = openStream()
   const first = (await reader.next()).value
@@ -334,7 +336,6 @@ t.test('over a socket: who reads nothing is cut off, and the stream hears of it'
 
 // Whole servers
 
-const world = await createWorld(t)
 const { clock, random, redisPrefix } = world
 const operatorKey = `hbo_${'o'.repeat(40)}`
 const config = requireReady(

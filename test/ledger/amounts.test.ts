@@ -22,6 +22,8 @@ const amounts = fc.oneof(
 )
 const money = Compile(Amount)
 
+const stage = await createPayoutStage(t)
+
 t.test(`${runs} amounts in pure code`, { timeout: 600_000 }, async t => {
   fc.assert(
     fc.property(amounts, minor => {
@@ -42,7 +44,6 @@ t.test(`${runs} amounts in pure code`, { timeout: 600_000 }, async t => {
   }
 })
 
-const stage = await createPayoutStage(t)
 const { world, send, signUp, ask, decide, told } = stage
 const { database, clock } = world
 

@@ -63,6 +63,8 @@ function createIndexStage() {
   return { clock, record, followed, gate, live, nearby, changes, idsAt }
 }
 
+const stage = await createPlayStage(t)
+
 t.test('each circle sees what is shown in it, the nearest first', async t => {
   const { record, live, nearby, idsAt } = createIndexStage()
   const [near, middle, far, away] = [0, 1_500, 2_500, 3_600].map(goEast) as [Cell, Cell, Cell, Cell]
@@ -186,7 +188,6 @@ t.test('a hundred thousand around: one page, the nearest and newest', { timeout:
   live.close()
 })
 
-const stage = await createPlayStage(t)
 const { world, announcer } = stage
 
 const isNear = ({ type }: { type: string }) => /^request\.(opened|changed|gone)$/.test(type)

@@ -207,3 +207,31 @@ export const testsAllRun: Rule = tree =>
         ? [findingAt(node, 'a test that does not run, or keeps others from running (repair or delete it)')]
         : []
     })
+
+/**
+ * Tap ends a file as soon as no test is under way, if something is to be torn down: what is still being set up then is
+ * torn down with it, and tests further below never run, without a word.
+ */
+export const testsFollowTheSetup: Rule = tree =>
+  tree
+    .filter(source => isCode(source) && isTest(source))
+    .flatMap(source => {
+      const { statements } = parse(source)
+      const first = statements.findIndex(startsTest)
+      return first === -1 ? [] : statements.slice(first).filter(waits)
+    })
+    .map(node => findingAt(node, 'is waited for while tests are under way (set up above the first test)'))
+
+const startsTest = (statement: ts.Statement): boolean =>
+  nodesOf(statement).some(
+    node => ts.isCallExpression(node) && node.expression.getText() === 't.test' && isAtTopLevel(node),
+  )
+
+const waits = (statement: ts.Statement): boolean =>
+  nodesOf(statement).some(
+    node =>
+      (ts.isAwaitExpression(node) || (ts.isForOfStatement(node) && node.awaitModifier !== undefined)) &&
+      isAtTopLevel(node),
+  )
+
+const isAtTopLevel = (node: ts.Node): boolean => ts.findAncestor(node, ts.isFunctionLike) === undefined

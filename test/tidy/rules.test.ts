@@ -317,6 +317,27 @@ const codeCases: Record<string, Case> = {
     ],
     keeps: [{ 'test/a.test.ts': "t.test('x', f); const fc = { only: 1 }" }],
   },
+  testsFollowTheSetup: {
+    rule: code.testsFollowTheSetup,
+    breaks: [
+      [
+        { 'test/a.test.ts': "t.test('x', f)\nconst stage = await createStage(t)\nt.test('y', g)" },
+        /:2 is waited/,
+      ],
+      [
+        { 'test/a.test.ts': "for (const f of all) t.test('x', f)\nfor await (const x of y) use(x)" },
+        /:2 is waited/,
+      ],
+      [{ 'test/a.test.ts': "await t.test('x', f)" }, /:1 is waited/],
+    ],
+    keeps: [
+      {
+        'test/a.test.ts':
+          "const stage = await createStage(t)\nt.test('x', async t => { await t.test('y', f) })\n" +
+          'async function g() { await 1 }',
+      },
+    ],
+  },
 }
 
 const lua = (header: string, body: string): Files => ({

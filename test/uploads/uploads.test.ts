@@ -170,6 +170,8 @@ const files: [what: string, type: UploadType, content: string | Uint8Array, expe
   ],
 ]
 
+const stage = await createCampaignStage(t)
+
 t.test('what a file says, however the wire cuts it', async t => {
   for (const [what, type, content, expected] of files) {
     for (const bytes of [Infinity, 1, 3, 64]) {
@@ -245,7 +247,6 @@ t.test('a file has a size, points and faults, and nobody reads on behind them', 
   t.equal((await read(csv, full, 65_536)).status, 'ok', 'as many as a drop has envelopes')
 })
 
-const stage = await createCampaignStage(t)
 const { world, campaigns, launchNew, drop, orderOf, fill, ask, createMerchant } = stage
 const { database, clock } = world
 
