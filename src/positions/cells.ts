@@ -5,8 +5,8 @@
  *
  * Which cells are not new is kept without keeping where a player was: as a Bloom filter (1970) over keyed hashes, empty
  * again every day. It never takes a known cell for a new one; at most one new cell in 25, when the day is nearly used
- * up, passes for known, which makes 600 cells some 607. While few bits are set it is the list of them, which is shorter:
- * of most players a server, and Redis, remember some dozens of bytes instead of 684.
+ * up, passes for known, which makes 600 cells some 607. While few bits are set it is the list of them, which is
+ * shorter: of most players a server, and Redis, remember some dozens of bytes instead of 684.
  */
 import { createHmac } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
