@@ -1,12 +1,21 @@
 /** What operators see of a running server: each figure of /metrics that is no request's, and where it comes from. */
 import type { FastifyInstance } from 'fastify'
-import { Counter, Histogram, type Registry } from 'prom-client'
+import { Counter, Histogram, Registry } from 'prom-client'
 import type { Logger } from 'pino'
 import type { Clock } from '#platform/clock.ts'
 import type { ReadyConfig } from '#platform/config.ts'
 import type { Connections } from '#platform/connections.ts'
+import { type FleetMember, type Registries, showAlone } from '#platform/fleet.ts'
 import type { JobTurn } from '#platform/jobs.ts'
-import { addGauge, createRegistry, observeRequests, registerMetrics, type Sample } from '#platform/metrics.ts'
+import { pingDatabase } from '#platform/health.ts'
+import {
+  addGauge,
+  createRegistry,
+  type GaugeOptions,
+  observeRequests,
+  registerMetrics,
+  type Sample,
+} from '#platform/metrics.ts'
 import { createOverload, type Overload } from '#platform/overload.ts'
 import { createDatabase } from '#platform/postgres.ts'
 import { chainRecord } from './chain/postgres.ts'
@@ -18,31 +27,40 @@ import { reconcileLedger } from './ledger/reconcile.ts'
 import type { Hub } from './realtime/hub.ts'
 import { measureQueue } from './webhooks/postgres.ts'
 
-type Ports = { config: ReadyConfig; connections: Connections; clock: Clock; log: Logger }
+type Ports = {
+  config: ReadyConfig
+  connections: Connections
+  clock: Clock
+  log: Logger
+  /** The other workers behind the same port. */
+  fleet: FleetMember | undefined
+}
 
 /** What exists only when the game is composed. */
 type Shown = { claims: Pick<Claims, 'unsettledSinceMs' | 'outboxLagMs'>; hub: Pick<Hub, 'count'> }
 
-type Parts = Ports & Shown & { registry: Registry; overload: Overload }
+type Parts = Ports & Shown & { registries: Registries; overload: Overload }
 
 /** A count of whole tables may take long, and nobody waits for it. */
 const reconcileTimeoutMs = 120_000
 
 export function composeMetrics(ports: Ports) {
-  const { config, connections, clock } = ports
-  const registry = createRegistry()
+  const { config, connections, clock, fleet } = ports
+  const registries: Registries = { own: createRegistry(), stores: new Registry() }
   const overload = createOverload({ clock, waiting: () => connections.database.use().waiting })
   let closeBooks = async () => {}
   return {
-    ...createEventFigures(registry),
+    ...createEventFigures(registries.own),
     overload,
     /** Before the first route. */
-    observe: (http: FastifyInstance) => observeRequests(http, registry),
+    observe: (http: FastifyInstance) => observeRequests(http, registries.own),
     /** Adds /metrics. */
     show(http: FastifyInstance, shown: Shown) {
       const { operatorKey, metricsKey = operatorKey, isSandbox } = config
-      closeBooks = addGauges({ ...ports, ...shown, registry, overload }).close
-      registerMetrics(http, registry, { keys: [operatorKey, metricsKey], sandbox: isSandbox })
+      closeBooks = addGauges({ ...ports, ...shown, registries, overload }).close
+      fleet?.join(registries)
+      const show = fleet?.show ?? (() => showAlone(registries))
+      registerMetrics(http, { show, keys: [operatorKey, metricsKey], sandbox: isSandbox })
     },
     async close() {
       overload.stop()
@@ -74,85 +92,100 @@ function createEventFigures(registry: Registry) {
 
 const one = (value: number | undefined): Sample[] => (value === undefined ? [] : [{ value }])
 
+type Read = () => Sample[] | Promise<Sample[]>
+type Add = (name: string, help: string, read: Read, more?: Pick<GaugeOptions, 'labels' | 'over'>) => void
+
+const adderTo =
+  (registry: Registry): Add =>
+  (name, help, read, more) =>
+    addGauge(registry, { name: `hexbao_${name}`, help, ...more }, read)
+
 /** Everything that is read when somebody looks; `close` ends what reading took. */
 function addGauges(parts: Parts): { close(): Promise<void> } {
-  const { registry, hub, overload, claims, clock } = parts
-  const add = (name: string, help: string, read: () => Sample[] | Promise<Sample[]>, labels: string[] = []) =>
-    addGauge(registry, { name: `hexbao_${name}`, help, labels }, read)
+  const { registries, hub, overload, claims, clock } = parts
+  const add = adderTo(registries.own)
 
   add('sockets', 'Sockets that are open.', () => one(hub.count().sockets))
   add('players_connected', 'Players with a session here.', () => one(hub.count().players))
-  add('admitted_share', 'Share of requests that is let in: below 1 there is overload.', () =>
-    one(overload.figures().share),
+  add(
+    'admitted_share',
+    'Share of requests that is let in: below 1 there is overload.',
+    () => one(overload.figures().share),
+    { over: 'min' },
   )
   add('requests_shed', 'Requests refused for overload since the start.', () => one(overload.figures().shed))
-  add('unsettled_age_seconds', 'Age of the oldest win of this server that waits for PostgreSQL.', () => {
-    const sinceMs = claims.unsettledSinceMs()
-    return one(sinceMs === undefined ? 0 : (clock.nowMs() - sinceMs) / 1_000)
-  })
-  addPools(parts, add)
-  addBacklogs(parts, add)
-  return addBooks(parts, add)
+  add(
+    'unsettled_age_seconds',
+    'Age of the oldest win of this server that waits for PostgreSQL.',
+    () => {
+      const sinceMs = claims.unsettledSinceMs()
+      return one(sinceMs === undefined ? 0 : (clock.nowMs() - sinceMs) / 1_000)
+    },
+    { over: 'max' },
+  )
+  addConnections(parts, add)
+  const addStored = adderTo(registries.stores)
+  addBacklogs(parts, addStored)
+  return addBooks(parts, addStored)
 }
 
-type Add = (name: string, help: string, read: () => Sample[] | Promise<Sample[]>, labels?: string[]) => void
-
-function addPools({ connections }: Parts, add: Add): void {
+/** A store that does not answer shows as 0 here and nothing below: the page itself never depends on them. */
+function addConnections({ connections: { database, game, redis } }: Parts, add: Add): void {
   add(
     'postgres_connections',
     'Connections to PostgreSQL, and statements that wait for one.',
     () => {
-      const { total, idle, waiting } = connections.database.use()
+      const { total, idle, waiting } = database.use()
       return [
         { labels: { state: 'busy' }, value: total - idle },
         { labels: { state: 'idle' }, value: idle },
         { labels: { state: 'waiting' }, value: waiting },
       ]
     },
-    ['state'],
+    { labels: ['state'] },
   )
-}
-
-/**
- * What waits in the stores for one of the servers. One that does not answer shows nothing here, and 0 as `up`: the page
- * itself never depends on them.
- */
-function addBacklogs({ connections: { game, redis }, claims }: Parts, add: Add): void {
-  const up = { postgres: 1, redis: 1 }
-  const attempt = async (store: keyof typeof up, read: () => Promise<number>): Promise<Sample[]> => {
-    try {
-      const value = await read()
-      up[store] = 1
-      return [{ value }]
-    } catch {
-      // Logged where the connection is; a figure that is missing says the rest.
-      up[store] = 0
-      return []
-    }
-  }
-  add('outbox_lag_seconds', "Age of the oldest reservation behind the sweeper's cursor.", () =>
-    attempt('redis', async () => (await claims.outboxLagMs()) / 1_000),
-  )
-  add('dead_letters', 'Reservations that PostgreSQL refuses and an operator has to look at.', () =>
-    attempt('postgres', () => deadLetterRecord.countLetters(game)),
-  )
-  add('unlinked_transfers', 'Transfers that wait for their link of the audit chain.', () =>
-    attempt('postgres', () => chainRecord.countUnlinked(game)),
-  )
-  add('webhooks_waiting', 'Deliveries that are due or wait for their next attempt.', () =>
-    attempt('postgres', async () => (await measureQueue(game)).waiting),
-  )
-  add('webhook_lag_seconds', 'How long the delivery that is due for longest has been due.', () =>
-    attempt('postgres', async () => (await measureQueue(game)).lagS),
-  )
+  const answers = async (asked: Promise<unknown>): Promise<number> =>
+    asked.then(
+      () => 1,
+      // Logged where the connection is.
+      () => 0,
+    )
   add(
     'store_up',
     'Whether a store answered just now.',
     async () => {
-      await attempt('redis', async () => (await redis.ping()).length)
-      return Object.entries(up).map(([store, value]) => ({ labels: { store }, value }))
+      const [postgres, up] = await Promise.all([answers(pingDatabase(game)), answers(redis.ping())])
+      return [
+        { labels: { store: 'postgres' }, value: postgres },
+        { labels: { store: 'redis' }, value: up },
+      ]
     },
-    ['store'],
+    { labels: ['store'], over: 'min' },
+  )
+}
+
+/** What waits in the stores for one of the servers. */
+function addBacklogs({ connections: { game }, claims }: Parts, add: Add): void {
+  const attempt = async (read: Promise<number>): Promise<Sample[]> =>
+    read.then(
+      value => [{ value }],
+      // A figure that is missing, and `store_up`, say the rest.
+      () => [],
+    )
+  add('outbox_lag_seconds', "Age of the oldest reservation behind the sweeper's cursor.", () =>
+    attempt(claims.outboxLagMs().then(ms => ms / 1_000)),
+  )
+  add('dead_letters', 'Reservations that PostgreSQL refuses and an operator has to look at.', () =>
+    attempt(deadLetterRecord.countLetters(game)),
+  )
+  add('unlinked_transfers', 'Transfers that wait for their link of the audit chain.', () =>
+    attempt(chainRecord.countUnlinked(game)),
+  )
+  add('webhooks_waiting', 'Deliveries that are due or wait for their next attempt.', () =>
+    attempt(measureQueue(game).then(({ waiting }) => waiting)),
+  )
+  add('webhook_lag_seconds', 'How long the delivery that is due for longest has been due.', () =>
+    attempt(measureQueue(game).then(({ lagS }) => lagS)),
   )
 }
 

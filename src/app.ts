@@ -13,6 +13,7 @@ import { registerHealthRoutes } from '#platform/health.ts'
 import { createBinder } from '#platform/http.ts'
 import { createHttpServer } from '#platform/http-server.ts'
 import { createForgettingJob, runOnce } from '#platform/idempotency.ts'
+import type { FleetMember } from '#platform/fleet.ts'
 import { createJobs, type Jobs } from '#platform/jobs.ts'
 import { createLimiter } from '#platform/limiter.ts'
 import { createPost } from '#platform/outbound.ts'
@@ -106,6 +107,8 @@ export type AppOptions = {
   payoutProvider?: PayoutProvider
   /** Where a test lets the process die. */
   reach?: Reach
+  /** Where several workers share a port: what shows the figures of all. */
+  fleet?: FleetMember | undefined
 }
 
 export type App = {
@@ -116,10 +119,8 @@ export type App = {
   close(how?: { isReplaced?: boolean }): Promise<void>
 }
 
-/** How long balancers are told before anything closes; how long whoever is connected may still ask who is replaced. */
-const closing = { noticeMs: 2_000, handOverMs: 500 }
-/** How long a shutdown waits for PostgreSQL to take what is reserved; the rest is another server's sweeper's. */
-const drainMs = 5_000
+/** How long balancers are told first, a successor is asked instead, and PostgreSQL may take what is reserved. */
+const closing = { noticeMs: 2_000, handOverMs: 500, drainMs: 5_000 }
 
 export async function createApp({
   config,
@@ -129,6 +130,7 @@ export async function createApp({
   redisPrefix = defaultPrefix,
   payoutProvider = manualProvider,
   reach,
+  fleet,
 }: AppOptions): Promise<App> {
   const { isSandbox, currencies, dayZone, hmacSecret } = config
   const postTransfers = createFreshPost(post, clock)
@@ -139,7 +141,7 @@ export async function createApp({
   const runner = createScriptRunner(redis)
 
   // What operators watch
-  const metrics = composeMetrics({ config, connections, clock, log })
+  const metrics = composeMetrics({ config, connections, clock, log, fleet })
 
   // What the rest of the game tells the sockets
   const channel = createAnnouncer(redis, { prefix: redisPrefix, log })
@@ -244,11 +246,7 @@ export async function createApp({
 
   // Who is calling
   const keys = createKeyVerifier({
-    sandbox: isSandbox,
-    merchants: merchantRecord,
-    database: game,
-    clock,
-    log,
+    ...{ sandbox: isSandbox, merchants: merchantRecord, database: game, clock, log },
   })
   const revocations = createRevocationChannel({ redis, subscriber, prefix: redisPrefix, log })
   revocations.follow({ revoked: keys.forget, missed: keys.forgetAll })
@@ -389,7 +387,7 @@ export async function createApp({
       await jobs.stop()
       await campaigns.close()
       const drained = Promise.all([claims.drain(), webhooks.drain(), figures.drain()])
-      await Promise.race([drained, clock.sleep(drainMs)])
+      await Promise.race([drained, clock.sleep(closing.drainMs)])
       index.close()
       requests.close()
       budgets.stop()

@@ -17,6 +17,7 @@ import { chooseInstallMode } from '#platform/embedded/install.ts'
 import { createPassword, keepSecret } from '#platform/embedded/run-file.ts'
 import { joinServices } from '#platform/embedded/services.ts'
 import { checkBudget } from '#platform/connections.ts'
+import { createFleetMember, type FleetMember } from '#platform/fleet.ts'
 import { createLogger } from '#platform/logger.ts'
 import { checkSchema, migrate } from '#platform/migrations.ts'
 import { systemRandom } from '#platform/random.ts'
@@ -155,9 +156,13 @@ async function serveByWorkers(config: ReadyConfig): Promise<number> {
 async function serve(config: ReadyConfig): Promise<number> {
   const log = createLogger(config.logLevel)
   const reach = readFailpoint(process.env.FAILPOINT, config)
-  const app = await createApp({ config, clock: systemClock, random: systemRandom, log, reach })
+  const fleet = cluster.isWorker ? joinFleet() : undefined
+  const app = await createApp({ config, clock: systemClock, random: systemRandom, log, reach, fleet })
   let isReplaced = false
-  undo.push(() => app.close({ isReplaced }))
+  undo.push(async () => {
+    await app.close({ isReplaced })
+    await fleet?.tellLast()
+  })
   process.on('message', message => {
     if (message !== retire) return
     isReplaced = true
@@ -168,6 +173,18 @@ async function serve(config: ReadyConfig): Promise<number> {
   if (!flags.local) log.info({ url: urlOf(config, port), mode: config.mode }, 'hexbao listens')
   return port
 }
+
+/** The line to the first process; once that is gone this one ends as well, and nothing has to be told. */
+const joinFleet = (): FleetMember =>
+  createFleetMember({
+    send: message =>
+      new Promise(resolve => {
+        if (!process.connected) resolve()
+        else process.send?.(message, undefined, undefined, () => resolve())
+      }),
+    listen: hear => process.on('message', hear),
+    clock: systemClock,
+  })
 
 /** Says where it is, and what there is to try. */
 async function introduce(config: ReadyConfig, url: string): Promise<void> {

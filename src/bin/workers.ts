@@ -1,12 +1,14 @@
 /**
  * Several servers on one machine, behind one port: this process starts them (node:cluster), keeps as many as were asked
  * for, and replaces them one by one at SIGUSR2. It serves nobody itself. Workers are servers as any other: they share
- * PostgreSQL and Redis and know nothing of each other.
+ * PostgreSQL and Redis and know nothing of each other; only the figures of /metrics are added up here.
  */
 import cluster, { type Worker } from 'node:cluster'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '#platform/clock.ts'
 import type { ReadyConfig } from '#platform/config.ts'
+import { createDeferred } from '#platform/deferred.ts'
+import { createFleetDesk, type FleetDesk } from '#platform/fleet.ts'
 import { createSupervisor, type Order, type WorkerEvent } from './supervisor.ts'
 
 /** What the primary tells a worker whose successor is ready. */
@@ -32,16 +34,16 @@ type Options = {
 export function startWorkers({ config, count, progress, onGiveUp }: Options): Workers {
   const supervisor = createSupervisor(count)
   const running = new Map<number, Worker>()
-  const up = createPromise<number>()
-  const done = createPromise<void>()
-  let listening = 0
-  let isStopping = false
+  const [up, done] = [createDeferred<number>(), createDeferred<void>()]
+  const desk = openDesk(progress)
+  let [listening, isStopping] = [0, false]
   const take = (event: WorkerEvent): void => supervisor.take(event).forEach(follow)
   const onGone = (id: number): void => take({ type: 'exited', id, atMs: systemClock.nowMs() })
 
   function start(id: number): void {
     if (isStopping) return
     const worker = forkServer(config, {
+      ...{ id, desk },
       onListening(port) {
         if (++listening === count) up.resolve(port)
         take({ type: 'ready', id })
@@ -80,7 +82,7 @@ export function startWorkers({ config, count, progress, onGiveUp }: Options): Wo
       case 'give_up':
         return giveUp(order.reason)
       case 'done':
-        return done.resolve()
+        return done.resolve(undefined)
     }
   }
 
@@ -100,27 +102,31 @@ export function startWorkers({ config, count, progress, onGiveUp }: Options): Wo
   }
 }
 
-type Notices = { onListening(port: number): void; onExit(): void }
+type Notices = { id: number; desk: FleetDesk; onListening(port: number): void; onExit(): void }
+
+const openDesk = (progress: (line: string) => void): FleetDesk =>
+  createFleetDesk({
+    clock: systemClock,
+    onFault: error => progress(`figures of the workers: ${(error as Error).message}`),
+  })
 
 /** One that hangs before it listens is no better than one that dies, and is killed. */
-function forkServer(config: ReadyConfig, { onListening, onExit }: Notices): Worker {
+function forkServer(config: ReadyConfig, { id, desk, onListening, onExit }: Notices): Worker {
   const worker = cluster.fork(environmentOf(config))
   const late = setTimeout(() => worker.process.kill('SIGKILL'), startMostMs)
   worker.on('listening', ({ port }) => {
     clearTimeout(late)
+    // A line that breaks ends with its worker, and that is told as its exit.
+    desk.welcome(id, { send: message => worker.isConnected() && worker.send(message, () => undefined) })
     onListening(port)
   })
+  worker.on('message', message => desk.hear(id, message))
   worker.on('exit', () => {
     clearTimeout(late)
+    desk.leave(id)
     onExit()
   })
   return worker
-}
-
-function createPromise<T>() {
-  let [resolve, reject] = [(_value: T): void => {}, (_error: Error): void => {}]
-  const promise = new Promise<T>((onValue, onError) => ([resolve, reject] = [onValue, onError]))
-  return { promise, resolve, reject }
 }
 
 /** What is configured, generated and started already, as a server without `--local` takes it. */

@@ -8,6 +8,11 @@ import { refuse } from './problem.ts'
 
 const sql = loadStatements(import.meta.url, ['ping'])
 
+/** Throws where PostgreSQL does not answer. */
+export async function pingDatabase(database: Pick<Database, 'query'>): Promise<void> {
+  await database.query(sql.ping)
+}
+
 export function registerHealthRoutes<C extends { kind: CallerKind }>(
   bind: Bind<C>,
   { database, redis }: { database: Database; redis: Redis },
@@ -18,7 +23,7 @@ export function registerHealthRoutes<C extends { kind: CallerKind }>(
 
   bind(getReadiness, async () => {
     if (isDraining) return refuse('unavailable', { detail: 'The server is shutting down.' })
-    await Promise.all([database.query(sql.ping), redis.ping()])
+    await Promise.all([pingDatabase(database), redis.ping()])
     return answer(200, { status: 'ready' as const })
   })
 

@@ -225,9 +225,27 @@ t.test('a rolling restart under load loses no claim, and everybody comes back', 
   const { code, stdout } = await runTool('reconcile', [], { DATA_DIR: dataDir })
   t.equal(code, 0, stdout)
 
+  const readMetrics = async () => {
+    const headers = { authorization: `Bearer ${banner.operatorKey}`, connection: 'close' }
+    return (await fetch(`${banner.url}/metrics`, { headers })).text()
+  }
+  const claimed =
+    /^hexbao_http_request_duration_seconds_count\{.*route="\/v1\/envelopes\/:id\/claims".*\} (\d+)$/gm
+  const countClaims = (page: string) =>
+    [...page.matchAll(claimed)].reduce((sum, [, count]) => sum + Number(count), 0)
+  const page = await readMetrics()
+  t.match(page, 'hexbao_workers{state="answering"} 2')
+  t.match(page, 'hexbao_sockets 8')
+  t.ok(countClaims(page) >= people.length, 'claims that were answered by workers that have gone')
+
   const [victim = 0] = childrenOf(server.pid)
   kill(victim, 'SIGKILL')
   await eventually('a worker that dies is replaced', hasNone([victim]), { withinMs: 60_000 })
+  const later = await eventually('it tells its figures', async () => {
+    const figures = await readMetrics()
+    return figures.includes('hexbao_workers{state="answering"} 2') ? figures : undefined
+  })
+  t.equal(countClaims(later), countClaims(page), 'and what the dead one counted is not forgotten')
   const tooMany = run(t, [...nodeStart, '--workers', '40'], { DATA_DIR: dataDir, PORT: '0' })
   t.equal(await tooMany.exited, 1)
   t.match(tooMany.stderr(), /40 workers .* PostgreSQL takes 200: lower DATABASE_CONNECTIONS/)
