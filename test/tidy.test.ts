@@ -40,6 +40,7 @@ const rules: Record<string, Rule> = {
   'transactions commit and see as configured': code.transactionsAreAsConfigured,
   'nothing is put off': code.nothingIsPutOff,
   'all tests run': code.testsAllRun,
+  'matches say what is empty': code.matchesSayWhatIsEmpty,
   'tests follow the setup': code.testsFollowTheSetup,
   'Lua states its contract': scripts.luaStatesItsContract,
   'SQL states its contract': scripts.sqlStatesItsContract,

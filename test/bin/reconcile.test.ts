@@ -199,7 +199,7 @@ t.test('npm run reconcile', async t => {
       balanced: false,
       ledger: { envelopes: 1 },
       gates: { gates: 1 },
-      frozen: [],
+      frozen: { length: 0 },
     })
     t.equal(another.code, 0, another.stdout)
     t.match(await stage.stateOf(id), { state: 'live' }, 'looking changes nothing')

@@ -335,7 +335,7 @@ t.test('a campaign names its pool, which is the merchant’s and lasts longer', 
   const order = { strategy: { type: 'uniform' as const, envelopes: 1 }, shares: 2 }
   const preview = (changes: object) =>
     campaigns.preview({ caller: merchant, id: body.id, body: { ...order, ...changes } })
-  t.match(must(await preview({})).body, { coupons: 2, cost: { amountMinor: '0' }, warnings: [] })
+  t.match(must(await preview({})).body, { coupons: 2, cost: { amountMinor: '0' }, warnings: { length: 0 } })
   t.match(must(await preview({ shares: 3 })).body, { coupons: 3, warnings: [{ code: 'coupons_short' }] })
   for (const wrong of [
     { amountMinor: '5' },
@@ -621,9 +621,9 @@ t.test('over HTTP: who may what, and what a file may be', async t => {
   t.equal((await post(url, 'x'.repeat(100), { ...csv, credential: player })).status, 403)
   t.equal((await post(url, 'code\nx', { ...csv, credential: undefined })).status, 401)
   t.equal((await send({ url, credential: secret })).body.numberReturned, 2)
-  t.match((await send({ url: `${url}?state=given`, credential: secret })).body, { items: [] })
+  t.match((await send({ url: `${url}?state=given`, credential: secret })).body, { items: { length: 0 } })
   t.equal((await send({ url: `${url}?state=lost`, credential: secret })).status, 400)
-  t.match((await send({ url: '/v1/coupons', credential: player })).body, { items: [] })
+  t.match((await send({ url: '/v1/coupons', credential: player })).body, { items: { length: 0 } })
   t.equal((await send({ url: '/v1/coupons', credential: secret })).status, 403)
   const redeeming = { code: 'K7QM-3XNA-TB4Y', till: '1' }
   t.equal((await post('/v1/coupons/redeem', redeeming)).body.code, 'idempotency_key_missing')

@@ -358,7 +358,7 @@ t.test('over HTTP: what the protocol promises is what is sent', async t => {
   t.match(await send(stranger, 'GET', `${url}/verify`), { status: 404, body: { code: 'not_found' } })
   t.match(await send(stranger, 'DELETE', url), { status: 404 })
   t.match(await send(hider, 'DELETE', url), { status: 200, body: { refund: { amountMinor: '1000' } } })
-  t.match(await send(stranger, 'GET', `${url}/claims`), { status: 200, body: { items: [] } })
+  t.match(await send(stranger, 'GET', `${url}/claims`), { status: 200, body: { items: { length: 0 } } })
   t.match(await send(stranger, 'GET', `${url}/verify`), { status: 200, body: { valid: true } })
   const far = { ...body, fix: { ...square, accuracyM: 5 }, shares: 9 }
   t.match(await send(hider, 'POST', '/v1/envelopes', far), {

@@ -34,7 +34,7 @@ t.test('defaults', async t => {
       dayZone: 'UTC',
       runsJobs: true,
     },
-    ...{ origins: [], trustedProxies: [], logLevel: 'info', databaseConnections: 16 },
+    ...{ origins: { length: 0 }, trustedProxies: { length: 0 }, logLevel: 'info', databaseConnections: 16 },
     jwt: { secret: undefined, jwksUrl: undefined, issuer: 'hexbao', audience: 'hexbao' },
   })
   t.same([...config.currencies], [['CNY', 2]])

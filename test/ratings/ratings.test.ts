@@ -81,7 +81,7 @@ t.test('alone, it is told when the time to rate is over', async t => {
   const id = await openConfirmed(lin, mei)
   await rate(mei, id, 1)
   clock.advance(withinMs - 1)
-  t.match(await listRatings(lin, id), { body: { items: [] } })
+  t.match(await listRatings(lin, id), { body: { items: { length: 0 } } })
   t.match(await reputationOf(lin), { body: { asPoster: { count: 0 } } })
   clock.advance(1)
   t.match(await listRatings(lin, id), { body: { items: [{ by: 'provider', stars: 1 }] } })

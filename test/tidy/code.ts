@@ -208,6 +208,20 @@ export const testsAllRun: Rule = tree =>
         : []
     })
 
+/** Tap's `match` takes an empty array for any array. */
+export const matchesSayWhatIsEmpty: Rule = tree =>
+  tree
+    .filter(source => isCode(source) && isTest(source))
+    .flatMap(source => nodesOf(parse(source)))
+    .filter(node => ts.isArrayLiteralExpression(node) && node.elements.length === 0 && isInMatch(node))
+    .map(node => findingAt(node, 'an empty array, which matches any (say { length: 0 }, or use t.same)'))
+
+/** Part of what is expected, not of how what was found was asked for. */
+function isInMatch(node: ts.Node): boolean {
+  const call = ts.findAncestor(node, ts.isCallExpression)
+  return call?.expression.getText() === 't.match' && call.arguments.indexOf(node as ts.Expression) !== 0
+}
+
 /**
  * Tap ends a file as soon as no test is under way, if something is to be torn down: what is still being set up then is
  * torn down with it, and tests further below never run, without a word.

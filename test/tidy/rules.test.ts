@@ -317,6 +317,20 @@ const codeCases: Record<string, Case> = {
     ],
     keeps: [{ 'test/a.test.ts': "t.test('x', f); const fc = { only: 1 }" }],
   },
+  matchesSayWhatIsEmpty: {
+    rule: code.matchesSayWhatIsEmpty,
+    breaks: [
+      [{ 'test/a.test.ts': '\nt.match(page, { body: { items: [] } })' }, /:2 an empty array/],
+      [{ 'test/a.test.ts': 't.match(items, [])' }, /matches any/],
+      [{ 'test/a.test.ts': 't.match(items, isEmpty ? [] : [1])' }, /matches any/],
+    ],
+    keeps: [
+      {
+        'test/a.test.ts':
+          't.match(ask({ ids: [] }), { items: [{ id: 1 }], left: { length: 0 } })\nt.same(items, [])',
+      },
+    ],
+  },
   testsFollowTheSetup: {
     rule: code.testsFollowTheSetup,
     breaks: [

@@ -272,7 +272,7 @@ t.test('endpoints', async t => {
     for (const method of ['GET', 'DELETE'] as const) {
       t.equal((await http.send({ method, url, credential })).status, 404)
     }
-    t.match((await http.send({ url: '/v1/webhook-endpoints', credential })).body, { items: [] })
+    t.match((await http.send({ url: '/v1/webhook-endpoints', credential })).body, { items: { length: 0 } })
     away.wake({ status: 500, tookMs: 1 })
     await away.drain()
     clock.advance(retriesAfterMs[0] * 2)
