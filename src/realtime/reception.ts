@@ -19,7 +19,7 @@ import { type Authenticate, type Credential, keepVigil, type Vigil } from './vig
 
 export type ReceptionPorts = SessionPorts & {
   random: Random
-  roster: Pick<Roster, 'join' | 'leave' | 'find' | 'resume' | 'drop' | 'park'>
+  roster: Pick<Roster, 'join' | 'makeRoom' | 'leave' | 'find' | 'resume' | 'drop' | 'park'>
   notices: Pick<Notices, 'sessionLeft'>
   positions: {
     /** The res-12 cell of the last accepted fix, at most 60 s old. */
@@ -143,6 +143,7 @@ class SocketReception implements Reception {
         return undefined
       }
       session.begin(known, ref)
+      ports.roster.makeRoom(player.id)
       if (cell !== undefined) session.place(cell)
     } catch (error) {
       ports.roster.leave(session)

@@ -15,8 +15,10 @@ import type { Channels } from './redis.ts'
 import type { Session } from './session.ts'
 
 export type Roster = {
-  /** Resolves when the server hears of the player; a sixth session takes the place of one that waits, or the oldest. */
+  /** Resolves when the server hears of the player. */
   join(session: Session): Promise<void>
+  /** For a session that has begun: a sixth takes the place of one that waits, or the oldest. */
+  makeRoom(playerId: string): void
   /** Ends the session. */
   leave(session: Session): void
   /** The player's own session, with a socket or waiting for one. */
@@ -68,7 +70,6 @@ export function createRoster({ channels, clock, random }: RosterPorts): Roster {
       leave(session)
       throw error
     }
-    for (const other of findExcess(ofPlayer(playerId), parking.has)) drop(other, 'replaced')
   }
 
   function leave(session: Session): void {
@@ -89,6 +90,9 @@ export function createRoster({ channels, clock, random }: RosterPorts): Roster {
 
   return {
     join,
+    makeRoom(playerId) {
+      for (const other of findExcess(ofPlayer(playerId), parking.has)) drop(other, 'replaced')
+    },
     leave,
     drop,
     find: (player, sessionId) =>

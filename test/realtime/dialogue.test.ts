@@ -343,6 +343,31 @@ t.test('a record that fails while a session opens leaves nothing behind', async 
   t.match(stage.hub.count(), { players: 0 })
 })
 
+t.test('a sixth session that cannot open takes nobody’s place', async t => {
+  let isDown = false
+  const stage = createHubStage({
+    async findDuty() {
+      if (isDown) throw new Unavailable('the record is down', { retryAfterMs: 700 })
+      return { isOnDuty: false }
+    },
+  })
+  const clients = Array.from({ length: limits.socket.perPlayer + 1 }, () => stage.connect())
+  const last = clients.pop()
+  for (const { say } of clients) await say({ type: 'hello', token: 'x' })
+  isDown = true
+  await last?.say({ type: 'hello', token: 'x' })
+  t.same(last?.types(), ['error'])
+  t.notOk(clients.some(({ types }) => types().includes('goodbye')))
+  isDown = false
+  await last?.say({ type: 'hello', token: 'x' })
+  t.equal(last?.types()[1], 'welcome')
+  t.same(
+    clients.map(({ types }) => types().includes('goodbye')),
+    clients.map((_, i) => i === 0),
+    'the oldest makes room',
+  )
+})
+
 t.test('who comes back within a minute is sent exactly what they missed, and then the newest', async t => {
   const stage = createHubStage()
   const { sessionId, lastSeq } = await loseSocket(stage)
