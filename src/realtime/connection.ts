@@ -5,25 +5,26 @@
  */
 import { limits } from '#protocol/limits.ts'
 import { closeCodes } from '#protocol/ws/frame.ts'
-import type { ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
+import type { Unnumbered } from '#protocol/ws/server.ts'
 import type { Cancel, Clock } from '#platform/clock.ts'
-import { frameTexts } from './text-frames.ts'
+import { type FrameText, frameTexts, jsonOf } from './text-frames.ts'
 import { createTrail, type Trail } from './trail.ts'
 
 /** The little of a WebSocket that we use. */
 export type Wire = {
-  /** Frames, as one piece; `onFlushed` is called when the kernel has taken it, or when it is lost. */
-  send(piece: Buffer, onFlushed: () => void): void
+  /** Frames, as one piece. */
+  send(piece: Buffer): void
   ping(): void
   close(code: number, reason: string): void
   terminate(): void
+  /** What the kernel has not taken: pieces, each whole or not at all. */
   bufferedBytes(): number
 }
 
 export type Connection = {
   send(frame: Unnumbered): void
-  /** A frame that is serialised already, without `seq`: shared by all who are sent the same. */
-  sendJson(json: string): void
+  /** A frame that is serialised already, without `seq`. */
+  sendText(text: FrameText): void
   /** What is sent from now on waits, and leaves as one piece: on `release`, or before the socket is closed. */
   hold(): void
   /** Makes the piece of what waits so far; returns its bytes. Then `release` has nothing left to do but to send it. */
@@ -31,8 +32,8 @@ export type Connection = {
   release(): void
   /** The frames sent so far, which number the next ones. */
   trail(): Trail
-  /** Goes on with another socket's trail: first `opening`, numbered by the caller, then what was missed. */
-  goOn(trail: Trail, opening: ServerFrame, missed: readonly string[]): void
+  /** Goes on with another socket's trail behind frame `seq`: first an opening of that number, then what was missed. */
+  goOn(trail: Trail, seq: number, texts: readonly string[]): void
   ping(): void
   isOpen(): boolean
   /** The code that we closed with. */
@@ -44,6 +45,9 @@ export type Connection = {
   /** The socket is gone; timers end. */
   ended(): void
 }
+
+/** A piece, and when it was sent. */
+type Unsent = { bytes: number; sinceMs: number }
 
 /** After a close frame the client has this long to answer it. */
 export const CLOSING_MS = 2_000
@@ -58,13 +62,16 @@ class WireConnection implements Connection {
   private readonly clock: Clock
   private trailOfFrames = createTrail()
   private isOpened = true
-  private held: string[] | undefined
+  private isHolding = false
+  /** What waits, if anything, and the number of the first. */
+  private held: FrameText[] | undefined
+  private heldSeq = 0
   /** What was held, and is ready to leave. */
   private packed: Buffer | undefined
   private closedWith: number | undefined
   private cancelClosing: Cancel | undefined
-  /** When each piece that the kernel has not taken yet was sent, oldest first. */
-  private unsentSinceMs: number[] = []
+  /** Pieces that the kernel had not taken when we looked last, oldest first. */
+  private unsent: Unsent[] | undefined
   private cancelLook: Cancel | undefined
 
   constructor(wire: Wire, clock: Clock) {
@@ -73,50 +80,62 @@ class WireConnection implements Connection {
   }
 
   send(frame: Unnumbered): void {
-    this.sendJson(JSON.stringify(frame))
+    this.sendText(JSON.stringify(frame))
   }
 
-  sendJson(json: string): void {
-    if (this.isOpened) this.transmit(this.trailOfFrames.number(json))
-  }
-
-  private transmit(text: string): void {
+  sendText(text: FrameText): void {
     if (!this.isOpened) return
-    if (this.held === undefined) this.write(frameTexts([text]))
-    else this.held.push(text)
+    const seq = this.trailOfFrames.number(jsonOf(text))
+    if (!this.isHolding) return this.write(frameTexts(seq, [text]))
+    if (this.held !== undefined) return void this.held.push(text)
+    this.held = [text]
+    this.heldSeq = seq
   }
 
   private write(piece: Buffer): void {
-    this.unsentSinceMs.push(this.clock.nowMs())
-    this.wire.send(piece, () => void this.unsentSinceMs.shift())
+    this.wire.send(piece)
+    // The kernel mostly takes it at once: then there is nothing to remember.
+    if (this.wire.bufferedBytes() === 0) return void (this.unsent = undefined)
+    this.unsent ??= []
+    this.unsent.push({ bytes: piece.length, sinceMs: this.clock.nowMs() })
     this.judgeReader()
   }
 
   /** Closes who reads too slowly; looks again when the oldest piece would be too old, while there is one. */
   private judgeReader(): void {
-    const [oldestMs] = this.unsentSinceMs
-    if (oldestMs === undefined) return
     const buffered = this.wire.bufferedBytes()
-    const waitedMs = this.clock.nowMs() - oldestMs
+    const oldest = this.findOldest(buffered)
+    if (oldest === undefined) return
+    const waitedMs = this.clock.nowMs() - oldest.sinceMs
     if (buffered > slowReaderBytes || waitedMs >= slowReaderMs) {
       return this.close(closeCodes.tooSlow, 'too much was unread for too long')
     }
-    if (buffered === 0) return
     this.cancelLook ??= this.clock.after(slowReaderMs - waitedMs, () => {
       this.cancelLook = undefined
       this.judgeReader()
     })
   }
 
+  /** Of the pieces that are still unread, which are the last so many bytes; forgets those before it. */
+  private findOldest(buffered: number): Unsent | undefined {
+    const { unsent } = this
+    if (unsent === undefined || buffered === 0) return (this.unsent = undefined)
+    let bytes = 0
+    let from = unsent.length
+    while (from > 0 && bytes < buffered) bytes += unsent[--from]?.bytes ?? 0
+    unsent.splice(0, from)
+    return unsent[0]
+  }
+
   hold(): void {
-    this.held ??= []
+    this.isHolding = true
   }
 
   pack(): number {
-    if (this.held !== undefined && this.held.length > 0) {
-      const more = frameTexts(this.held)
+    if (this.held !== undefined) {
+      const more = frameTexts(this.heldSeq, this.held)
       this.packed = this.packed === undefined ? more : Buffer.concat([this.packed, more])
-      this.held = []
+      this.held = undefined
     }
     return this.packed?.length ?? 0
   }
@@ -124,7 +143,7 @@ class WireConnection implements Connection {
   release(): void {
     this.pack()
     const piece = this.packed
-    this.held = undefined
+    this.isHolding = false
     this.packed = undefined
     if (this.isOpened && piece !== undefined) this.write(piece)
   }
@@ -133,12 +152,10 @@ class WireConnection implements Connection {
     return this.trailOfFrames
   }
 
-  goOn(another: Trail, opening: ServerFrame, missed: readonly string[]): void {
-    this.trailOfFrames = another
-    this.hold()
-    this.transmit(JSON.stringify(opening))
-    for (const text of missed) this.transmit(text)
+  goOn(another: Trail, seq: number, texts: readonly string[]): void {
     this.release()
+    this.trailOfFrames = another
+    if (this.isOpened) this.write(frameTexts(seq, texts))
   }
 
   ping(): void {
@@ -154,7 +171,7 @@ class WireConnection implements Connection {
   }
 
   isCongested(): boolean {
-    return this.unsentSinceMs.length > 0 && this.wire.bufferedBytes() > coalesceBytes
+    return this.unsent !== undefined && this.wire.bufferedBytes() > coalesceBytes
   }
 
   close(code: number, reason: string): void {

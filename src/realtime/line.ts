@@ -3,20 +3,21 @@
  * the next socket is sent them; what can be told anew, like hints, waits.
  */
 import { closeCodes } from '#protocol/ws/frame.ts'
-import type { ServerFrame, Unnumbered } from '#protocol/ws/server.ts'
+import type { Unnumbered } from '#protocol/ws/server.ts'
 import type { Connection } from './connection.ts'
+import { type FrameText, jsonOf } from './text-frames.ts'
 import type { Trail } from './trail.ts'
 
 export type Line = Pick<
   Connection,
-  'send' | 'sendJson' | 'hold' | 'pack' | 'release' | 'isOpen' | 'isCongested' | 'close'
+  'send' | 'sendText' | 'hold' | 'pack' | 'release' | 'isOpen' | 'isCongested' | 'close'
 > & {
   /** Whether it leads to this connection. */
   leadsTo(connection: Connection): boolean
   /** The socket is gone. */
   cut(): void
   /** Leads to `next` from now on, behind frame `seq`; false where what came after it is not kept any more. */
-  resume(next: Connection, seq: number, openingOf: (missed: number) => ServerFrame): boolean
+  resume(next: Connection, seq: number, openingOf: (missed: number) => Unnumbered): boolean
 }
 
 export const createLine = (first: Connection): Line => new SessionLine(first)
@@ -31,12 +32,12 @@ class SessionLine implements Line {
   }
 
   send(frame: Unnumbered): void {
-    this.sendJson(JSON.stringify(frame))
+    this.sendText(JSON.stringify(frame))
   }
 
-  sendJson(json: string): void {
-    if (this.connection?.isOpen() === true) this.connection.sendJson(json)
-    else this.trail.number(json)
+  sendText(text: FrameText): void {
+    if (this.connection?.isOpen() === true) this.connection.sendText(text)
+    else this.trail.number(jsonOf(text))
   }
 
   hold(): void {
@@ -71,12 +72,12 @@ class SessionLine implements Line {
     this.connection = undefined
   }
 
-  resume(next: Connection, seq: number, openingOf: (missed: number) => ServerFrame): boolean {
+  resume(next: Connection, seq: number, openingOf: (missed: number) => Unnumbered): boolean {
     const missed = this.trail.since(seq)
     if (missed === undefined) return false
     this.connection?.close(closeCodes.replaced, 'the session went on on another socket')
     this.connection = next
-    next.goOn(this.trail, openingOf(missed.length), missed)
+    next.goOn(this.trail, seq, [JSON.stringify(openingOf(missed.length)), ...missed])
     return true
   }
 }

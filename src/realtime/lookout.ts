@@ -104,7 +104,7 @@ class PlayerLookout implements Lookout, Ticking, Manner {
   private tell(seen: Surroundings): boolean {
     const hints = this.ports.around.select(this.viewer, seen)
     const { frames, isComplete } = this.view.update(hints, seen.warmth, this)
-    for (const json of frames) this.line.sendJson(json)
+    for (const text of frames) this.line.sendText(text)
     this.told = isComplete ? seen : undefined
     return isComplete
   }

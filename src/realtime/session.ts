@@ -143,7 +143,7 @@ class PlayerSession implements Session {
   }
 
   resume(next: Connection, seq: number, ref: string | undefined): boolean {
-    const openingOf = (frames: number) => ({ seq, ...this.describe(ref), resumed: { frames } })
+    const openingOf = (frames: number) => ({ ...this.describe(ref), resumed: { frames } })
     const hasResumed = this.line.resume(next, seq, openingOf)
     if (hasResumed) this.lookout.wake()
     if (hasResumed) this.requests.wake()
@@ -158,7 +158,7 @@ class PlayerSession implements Session {
     if (this.early !== undefined) return keepLatest(this.early, { frame, json })
     if (this.talk.isEcho(frame)) return
     if (frame.type === 'watching' && !follow(this.requests, dutyOf(frame))) return
-    this.line.sendJson(json)
+    this.line.sendText(json)
     const wonId = wonIdOf(frame)
     if (wonId !== undefined) this.lookout.addClaimed([wonId])
   }

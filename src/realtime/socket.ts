@@ -167,10 +167,9 @@ class PlayWire implements Wire {
     this.stream = stream
   }
 
-  send(piece: Buffer, onFlushed: () => void): void {
+  send(piece: Buffer): void {
     // Nothing of ours is compressed or a Blob, so ws writes what it sends at once, too: the order stays.
-    if (this.socket.readyState === this.socket.OPEN) this.stream.write(piece, onFlushed)
-    else onFlushed()
+    if (this.socket.readyState === this.socket.OPEN) this.stream.write(piece)
   }
 
   ping(): void {
@@ -186,6 +185,6 @@ class PlayWire implements Wire {
   }
 
   bufferedBytes(): number {
-    return this.socket.bufferedAmount
+    return this.stream.writableLength
   }
 }

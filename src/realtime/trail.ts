@@ -5,15 +5,13 @@
 import { limits } from '#protocol/limits.ts'
 
 export type Trail = {
-  /** The next frame, from the JSON of one without `seq`. */
-  number(json: string): string
-  /** What came after frame `seq`; nothing where that is not kept any more, or is yet to come. */
+  /** Keeps the next frame, the JSON of one without `seq`; returns its number. */
+  number(json: string): number
+  /** What came after frame `seq`, without numbers; nothing where that is not kept any more, or is yet to come. */
   since(seq: number): string[] | undefined
 }
 
 const { resumeFrames, resumeChars } = limits.socket
-
-const numbered = (seq: number, json: string): string => `{"seq":${seq},${json.slice(1)}`
 
 export const createTrail = (): Trail => new KeptTrail()
 
@@ -22,19 +20,19 @@ class KeptTrail implements Trail {
   private chars = 0
   private readonly kept: string[] = []
 
-  number(json: string): string {
+  number(json: string): number {
     this.lastSeq++
     this.chars += json.length
     this.kept.push(json)
     while (this.kept.length > resumeFrames || this.chars > resumeChars) {
       this.chars -= this.kept.shift()?.length ?? 0
     }
-    return numbered(this.lastSeq, json)
+    return this.lastSeq
   }
 
   since(seq: number): string[] | undefined {
     const missing = this.lastSeq - seq
     if (missing < 0 || missing > this.kept.length) return undefined
-    return this.kept.slice(this.kept.length - missing).map((json, i) => numbered(seq + 1 + i, json))
+    return this.kept.slice(this.kept.length - missing)
   }
 }

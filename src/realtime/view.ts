@@ -14,11 +14,12 @@ import type { Cell } from '../geo/cell.ts'
 import type { Hint } from '../hints/around.ts'
 import type { Warmth } from '../hints/band.ts'
 import { zoneOf } from '../hints/zone.ts'
+import { type FrameText, type SharedText, shareText } from './text-frames.ts'
 
 export type GoneReason = Extract<ServerFrame, { type: 'gone' }>['reason']
 
-/** Frames, serialised; unless `isComplete`, there is more to tell at the next tick. */
-export type Update = { frames: string[]; isComplete: boolean }
+/** Frames without numbers; unless `isComplete`, there is more to tell at the next tick. */
+export type Update = { frames: FrameText[]; isComplete: boolean }
 
 /** How it is told: which comes first, and why what is not there any more is not. */
 export type Manner = {
@@ -49,7 +50,7 @@ class ClientView implements View {
   private readonly zonesSent = createRecent<Cell>(ZONES_REMEMBERED)
 
   update(hints: readonly Hint[], warmth: Warmth, manner: Manner): Update {
-    const frames: string[] = []
+    const frames: FrameText[] = []
     const isComplete = this.tellHints(hints, manner, frames)
     const { within1Km, within2Km } = warmth
     if (this.warmth?.within1Km !== within1Km || this.warmth.within2Km !== within2Km) {
@@ -60,7 +61,7 @@ class ClientView implements View {
   }
 
   /** Adds the frames to `frames`; true where that was all. */
-  private tellHints(hints: readonly Hint[], manner: Manner, frames: string[]): boolean {
+  private tellHints(hints: readonly Hint[], manner: Manner, frames: FrameText[]): boolean {
     const before = this.known ?? none
     const { gone, changed } = compare(before, hints)
     const news = inOrder(changed, manner)
@@ -144,8 +145,8 @@ const isNews = ({ band, envelope }: Hint, known: Hint | undefined): boolean =>
 const serialise = (frame: Unnumbered): string => JSON.stringify(frame)
 
 /** A hint in a snapshot, and the frame of one. */
-type Item = { json: string; frame: string; bytes: number }
-type Texts = { zoned?: Item; plain?: Item; gone?: { reason: GoneReason; json: string } }
+type Item = { json: string; frame: SharedText; bytes: number }
+type Texts = { zoned?: Item; plain?: Item; gone?: { reason: GoneReason; frame: SharedText } }
 
 /** A crowd in one cell is sent the same bytes: hints are shared objects, so each is serialised once. */
 const serialised = new WeakMap<Hint, Texts>()
@@ -163,17 +164,17 @@ function serialiseItem(hint: Hint, withZone: boolean): Item {
   const known = withZone ? texts.zoned : texts.plain
   if (known !== undefined) return known
   const json = JSON.stringify(describeHint(hint, withZone))
-  const item = { json, frame: `{"type":"hint",${json.slice(1)}`, bytes: Buffer.byteLength(json) }
+  const item = { json, frame: shareText(`{"type":"hint",${json.slice(1)}`), bytes: Buffer.byteLength(json) }
   texts[withZone ? 'zoned' : 'plain'] = item
   return item
 }
 
-function serialiseGone(hint: Hint, reason: GoneReason): string {
+function serialiseGone(hint: Hint, reason: GoneReason): SharedText {
   const texts = textsOf(hint)
-  if (texts.gone?.reason === reason) return texts.gone.json
-  const json = serialise({ type: 'gone', envelopeId: hint.envelopeId, reason })
-  texts.gone = { reason, json }
-  return json
+  if (texts.gone?.reason === reason) return texts.gone.frame
+  const frame = shareText(serialise({ type: 'gone', envelopeId: hint.envelopeId, reason }))
+  texts.gone = { reason, frame }
+  return frame
 }
 
 function describeHint({ envelopeId, band, envelope }: Hint, withZone: boolean): HintItem {

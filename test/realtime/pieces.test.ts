@@ -12,7 +12,7 @@ import { createFloodGuard } from '../../src/realtime/flood.ts'
 import { parseFrame } from '../../src/realtime/frames.ts'
 import { startHeartbeat } from '../../src/realtime/heartbeat.ts'
 import { createTicker } from '../../src/realtime/ticker.ts'
-import { frameTexts } from '../../src/realtime/text-frames.ts'
+import { frameTexts, jsonOf, shareText } from '../../src/realtime/text-frames.ts'
 import { createView, type Manner } from '../../src/realtime/view.ts'
 import { envelopeAt, square } from '../hints/index-stage.ts'
 import { createManualClock } from './manual-clock.ts'
@@ -42,29 +42,29 @@ const fakeWire = () => {
   /** How many frames went out at a time. */
   const pieces: number[] = []
   const closed: number[] = []
-  const flushes: (() => void)[] = []
-  const wire: Wire & { buffered: number } = {
+  const wire: Wire & { buffered: number; isStuck: boolean } = {
     buffered: 0,
-    send(piece, onFlushed) {
+    isStuck: false,
+    send(piece) {
       const texts = readTexts(piece)
       sent.push(...texts)
       pieces.push(texts.length)
-      flushes.push(onFlushed)
+      if (wire.isStuck) wire.buffered += piece.length
     },
     ping: () => void sent.push('ping'),
     close: code => void closed.push(code),
     terminate: () => void closed.push(0),
     bufferedBytes: () => wire.buffered,
   }
-  return { wire, sent, pieces, closed, flush: () => flushes.splice(0).forEach(done => done()) }
+  return { wire, sent, pieces, closed }
 }
 
 t.test('connection: frames are numbered, and a reader who is too slow is closed', async t => {
   const clock = createManualClock()
-  const { wire, sent, closed, flush } = fakeWire()
+  const { wire, sent, closed } = fakeWire()
   const connection = createConnection(wire, clock)
   connection.send({ type: 'pong', serverTime: 'now' })
-  connection.sendJson('{"type":"pong"}')
+  connection.sendText('{"type":"pong"}')
   t.same(
     sent.map(text => JSON.parse(text)),
     [
@@ -72,17 +72,21 @@ t.test('connection: frames are numbered, and a reader who is too slow is closed'
       { seq: 2, type: 'pong' },
     ],
   )
-  wire.buffered = limits.socket.coalesceBytes + 1
+  await clock.pass(20_000)
+  t.same(closed, [], 'what the kernel takes is read')
+  wire.isStuck = true
+  connection.sendText(`{"type":"pong","text":"${'x'.repeat(limits.socket.coalesceBytes)}"}`)
   t.equal(connection.isCongested(), true)
-  connection.sendJson('{"type":"pong"}')
   await clock.pass(9_000)
-  flush()
-  connection.sendJson('{"type":"pong"}')
+  connection.sendText('{"type":"pong"}')
+  // The kernel takes a piece whole: the first one now.
+  wire.buffered = frameTexts(4, ['{"type":"pong"}']).length
+  t.equal(connection.isCongested(), false)
   await clock.pass(9_000)
   t.same(closed, [], 'slow, but reading')
   await clock.pass(1_000)
   t.same(closed, [4408], 'ten seconds unread')
-  connection.sendJson('{"type":"pong"}')
+  connection.sendText('{"type":"pong"}')
   t.equal(sent.length, 4, 'nothing more is sent')
   await clock.pass(2_000)
   t.same(closed, [4408, 0], 'who does not answer the close is cut off')
@@ -93,8 +97,9 @@ t.test('connection: 256 KiB unread close at once', async t => {
   const clock = createManualClock()
   const { wire, closed } = fakeWire()
   const connection = createConnection(wire, clock)
-  wire.buffered = limits.socket.slowReaderBytes + 1
-  connection.sendJson('{"type":"pong"}')
+  wire.isStuck = true
+  wire.buffered = limits.socket.slowReaderBytes
+  connection.sendText('{"type":"pong"}')
   t.same(closed, [4408])
   connection.ended()
   t.equal(clock.timersLeft(), 0)
@@ -104,7 +109,7 @@ t.test('connection: what is held leaves as one piece, at the latest before the s
   const { wire, sent, pieces, closed } = fakeWire()
   const connection = createConnection(wire, createManualClock())
   const say = (times: number) => {
-    for (let i = 0; i < times; i++) connection.sendJson('{"type":"pong"}')
+    for (let i = 0; i < times; i++) connection.sendText('{"type":"pong"}')
   }
   say(2)
   connection.hold()
@@ -120,7 +125,7 @@ t.test('connection: what is held leaves as one piece, at the latest before the s
   t.same(pieces, [1, 1, 3])
   connection.hold()
   say(1)
-  const { length: bytes } = frameTexts([`{"seq":6,"type":"pong"}`])
+  const { length: bytes } = frameTexts(6, ['{"type":"pong"}'])
   t.same([connection.pack(), connection.pack()], [bytes, bytes], 'packed once')
   t.equal(sent.length, 5)
   say(1)
@@ -137,13 +142,15 @@ t.test('connection: what is held leaves as one piece, at the latest before the s
 })
 
 t.test('text frames: a client of ws reads each of any length, and nothing between them', async t => {
-  const sizes = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000]
-  const texts = [
+  const numbers = '{"seq":1,"":""}'.length
+  const sizes = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000].map(size => Math.max(0, size - numbers))
+  const values = [
     ...sizes.map(size => 'x'.repeat(size)),
     '红包 🧧 \u0000',
     'é'.repeat(63),
     '红'.repeat(21_845),
   ]
+  const texts = values.map(value => JSON.stringify({ '': value }))
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   t.teardown(() => server.close())
   await once(server, 'listening')
@@ -162,9 +169,14 @@ t.test('text frames: a client of ws reads each of any length, and nothing betwee
     t.equal(heard.pop(), 'end')
     return heard
   }
-  t.same(await read(frameTexts(texts)), texts)
-  for (const text of texts) t.same(await read(frameTexts([text])), [text])
-  t.equal(frameTexts([]).length, 0)
+  const numbered = (from: number) => values.map((value, i) => JSON.stringify({ seq: from + i, '': value }))
+  const shared = texts.map(shareText)
+  for (const from of [1, 8, 95, 9_999, Number.MAX_SAFE_INTEGER - texts.length]) {
+    t.same(await read(frameTexts(from, texts)), numbered(from))
+    t.same(await read(frameTexts(from, shared)), numbered(from), 'the same bytes for others')
+  }
+  for (const [i, text] of texts.entries()) t.same(await read(frameTexts(1 + i, [text])), [numbered(1)[i]])
+  t.equal(frameTexts(1, []).length, 0)
 })
 
 t.test('heartbeat: the dead are gone within 64 s, the living stay', async t => {
@@ -284,7 +296,7 @@ t.test('view: first a snapshot, then what changed, zones once', async t => {
   const update = (hints: Surroundings['hints'], within1Km: '0' | '1+' = '0') =>
     view
       .update(hints, { within1Km, within2Km: '1+' }, manner)
-      .frames.map(json => JSON.parse(json) as Record<string, unknown>)
+      .frames.map(text => JSON.parse(jsonOf(text)) as Record<string, unknown>)
 
   const [snapshot, warmth] = update([hint(a, 'warm')])
   t.match(snapshot, { type: 'snapshot', hints: [{ envelopeId: a.id, clue: { text: 'Look up' }, zone: {} }] })
@@ -315,7 +327,7 @@ t.test('view: a crowd is told the same difference, each in an order and for a re
     const view = createView()
     const frames = [before, after, after].flatMap(hints => view.update(hints, warmth, order).frames)
     return frames
-      .map(json => JSON.parse(json) as { type: string; envelopeId?: string; reason?: string })
+      .map(text => JSON.parse(jsonOf(text)) as { type: string; envelopeId?: string; reason?: string })
       .map(({ type, envelopeId = '', reason = '' }) => `${type} ${envelopeId}${reason}`.trim())
   }
   t.same(tell(forwards), [
@@ -340,7 +352,7 @@ t.test(
     let updates = 0
     for (let isComplete = false; !isComplete; updates++) {
       const update = view.update(hints, warmth, manner)
-      const texts = update.frames.filter(json => !json.startsWith('{"type":"warmth"'))
+      const texts = update.frames.map(jsonOf).filter(json => !json.startsWith('{"type":"warmth"'))
       const bytes = texts.reduce(
         (sum, json) => sum + Buffer.byteLength(`{"seq":9007199254740991,${json.slice(1)}`),
         0,
@@ -365,7 +377,7 @@ t.test(
     const [left, right] = [closer.slice(0, 25), hints.slice(25)]
     const back = view.update([...left, ...right], warmth, manner).frames
     t.notOk(
-      back.some(json => right.some(({ envelopeId }) => json.includes(envelopeId))),
+      back.some(text => right.some(({ envelopeId }) => jsonOf(text).includes(envelopeId))),
       'a change that was taken back unsent',
     )
     const gone = view.update([], warmth, manner)
