@@ -17,7 +17,9 @@ export type Wire = {
   ping(): void
   close(code: number, reason: string): void
   terminate(): void
-  /** What the kernel has not taken: pieces, each whole or not at all. */
+  /** All that was written so far, pieces and control frames. */
+  writtenBytes(): number
+  /** What of it the kernel has not taken; a piece counts until all of it is taken. */
   bufferedBytes(): number
 }
 
@@ -46,8 +48,8 @@ export type Connection = {
   ended(): void
 }
 
-/** A piece, and when it was sent. */
-type Unsent = { bytes: number; sinceMs: number }
+/** A piece: where it ends in all that was written, and when it was sent. */
+type Unsent = { endsAt: number; sinceMs: number }
 
 /** After a close frame the client has this long to answer it. */
 export const CLOSING_MS = 2_000
@@ -97,7 +99,7 @@ class WireConnection implements Connection {
     // The kernel mostly takes it at once: then there is nothing to remember.
     if (this.wire.bufferedBytes() === 0) return void (this.unsent = undefined)
     this.unsent ??= []
-    this.unsent.push({ bytes: piece.length, sinceMs: this.clock.nowMs() })
+    this.unsent.push({ endsAt: this.wire.writtenBytes(), sinceMs: this.clock.nowMs() })
     this.judgeReader()
   }
 
@@ -116,15 +118,11 @@ class WireConnection implements Connection {
     })
   }
 
-  /** Of the pieces that are still unread, which are the last so many bytes; forgets those before it. */
+  /** Of the pieces that are still unread; forgets those before it. */
   private findOldest(buffered: number): Unsent | undefined {
-    const { unsent } = this
-    if (unsent === undefined || buffered === 0) return (this.unsent = undefined)
-    let bytes = 0
-    let from = unsent.length
-    while (from > 0 && bytes < buffered) bytes += unsent[--from]?.bytes ?? 0
-    unsent.splice(0, from)
-    return unsent[0]
+    const takenBytes = this.wire.writtenBytes() - buffered
+    this.unsent = this.unsent?.filter(({ endsAt }) => endsAt > takenBytes)
+    return this.unsent?.[0]
   }
 
   hold(): void {

@@ -184,6 +184,10 @@ class PlayWire implements Wire {
     this.socket.terminate()
   }
 
+  writtenBytes(): number {
+    return this.stream.bytesWritten
+  }
+
   bufferedBytes(): number {
     return this.stream.writableLength
   }

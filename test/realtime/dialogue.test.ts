@@ -100,6 +100,7 @@ function createHubStage({ findDuty = duties.find } = {}) {
         ping: () => undefined,
         close: code => (wire.code ??= code),
         terminate: () => visitor.end(1006),
+        writtenBytes: () => wire.buffered,
         bufferedBytes: () => wire.buffered,
       },
       { token, authenticate: (...asked) => gate.authenticate(...asked) },

@@ -37,24 +37,35 @@ t.test('flood: 20 at once, 10 a second, one warning, then closed', async t => {
   )
 })
 
+const PING_BYTES = 2
+
 const fakeWire = () => {
   const sent: string[] = []
   /** How many frames went out at a time. */
   const pieces: number[] = []
   const closed: number[] = []
-  const wire: Wire & { buffered: number; isStuck: boolean } = {
+  const wire: Wire & { buffered: number; written: number; isStuck: boolean } = {
     buffered: 0,
+    written: 0,
     isStuck: false,
     send(piece) {
       const texts = readTexts(piece)
       sent.push(...texts)
       pieces.push(texts.length)
-      if (wire.isStuck) wire.buffered += piece.length
+      write(piece.length)
     },
-    ping: () => void sent.push('ping'),
+    ping() {
+      sent.push('ping')
+      write(PING_BYTES)
+    },
     close: code => void closed.push(code),
     terminate: () => void closed.push(0),
+    writtenBytes: () => wire.written,
     bufferedBytes: () => wire.buffered,
+  }
+  const write = (bytes: number) => {
+    wire.written += bytes
+    if (wire.isStuck) wire.buffered += bytes
   }
   return { wire, sent, pieces, closed }
 }
@@ -79,15 +90,16 @@ t.test('connection: frames are numbered, and a reader who is too slow is closed'
   t.equal(connection.isCongested(), true)
   await clock.pass(9_000)
   connection.sendText('{"type":"pong"}')
-  // The kernel takes a piece whole: the first one now.
-  wire.buffered = frameTexts(4, ['{"type":"pong"}']).length
+  connection.ping()
+  // The kernel has taken the first piece now, and is behind with the second and the ping.
+  wire.buffered = frameTexts(4, ['{"type":"pong"}']).length + PING_BYTES
   t.equal(connection.isCongested(), false)
   await clock.pass(9_000)
   t.same(closed, [], 'slow, but reading')
   await clock.pass(1_000)
   t.same(closed, [4408], 'ten seconds unread')
   connection.sendText('{"type":"pong"}')
-  t.equal(sent.length, 4, 'nothing more is sent')
+  t.equal(sent.length, 5, 'nothing more is sent')
   await clock.pass(2_000)
   t.same(closed, [4408, 0], 'who does not answer the close is cut off')
   t.equal(clock.timersLeft(), 0)
