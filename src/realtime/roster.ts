@@ -90,9 +90,7 @@ export function createRoster({ channels, clock, random }: RosterPorts): Roster {
 
   return {
     join,
-    makeRoom(playerId) {
-      for (const other of findExcess(ofPlayer(playerId), parking.has)) drop(other, 'replaced')
-    },
+    makeRoom: id => findExcess(ofPlayer(id), parking.has).forEach(other => drop(other, 'replaced')),
     leave,
     drop,
     find: (player, sessionId) =>
