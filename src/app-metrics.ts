@@ -144,7 +144,7 @@ function addConnections({ connections: { database, game, redis } }: Parts, add: 
     },
     { labels: ['state'] },
   )
-  const answers = async (asked: Promise<unknown>): Promise<number> =>
+  const answers = (asked: Promise<unknown>): Promise<number> =>
     asked.then(
       () => 1,
       // Logged where the connection is.
@@ -166,12 +166,11 @@ function addConnections({ connections: { database, game, redis } }: Parts, add: 
 
 /** What waits in the stores for one of the servers. */
 function addBacklogs({ connections: { game }, claims }: Parts, add: Add): void {
-  const attempt = async (read: Promise<number>): Promise<Sample[]> =>
-    read.then(
-      value => [{ value }],
-      // A figure that is missing, and `store_up`, say the rest.
-      () => [],
-    )
+  // A figure that is missing, and `store_up`, say the rest.
+  const attempt = (read: Promise<number>): Promise<Sample[]> => read.then(one, () => [])
+  /** Two figures of one count, which are read at the same time. */
+  let counting: ReturnType<typeof measureQueue> | undefined
+  const queue = () => (counting ??= measureQueue(game).finally(() => (counting = undefined)))
   add('outbox_lag_seconds', "Age of the oldest reservation behind the sweeper's cursor.", () =>
     attempt(claims.outboxLagMs().then(ms => ms / 1_000)),
   )
@@ -182,10 +181,10 @@ function addBacklogs({ connections: { game }, claims }: Parts, add: Add): void {
     attempt(chainRecord.countUnlinked(game)),
   )
   add('webhooks_waiting', 'Deliveries that are due or wait for their next attempt.', () =>
-    attempt(measureQueue(game).then(({ waiting }) => waiting)),
+    attempt(queue().then(({ waiting }) => waiting)),
   )
   add('webhook_lag_seconds', 'How long the delivery that is due for longest has been due.', () =>
-    attempt(measureQueue(game).then(({ lagS }) => lagS)),
+    attempt(queue().then(({ lagS }) => lagS)),
   )
 }
 

@@ -9,11 +9,11 @@ import type { Clock } from '#platform/clock.ts'
 import type { ReadyConfig } from '#platform/config.ts'
 import { openConnections } from '#platform/connections.ts'
 import { registerDocuments } from '#platform/documents.ts'
+import type { FleetMember } from '#platform/fleet.ts'
 import { registerHealthRoutes } from '#platform/health.ts'
 import { createBinder } from '#platform/http.ts'
 import { createHttpServer } from '#platform/http-server.ts'
 import { createForgettingJob, runOnce } from '#platform/idempotency.ts'
-import type { FleetMember } from '#platform/fleet.ts'
 import { createJobs, type Jobs } from '#platform/jobs.ts'
 import { createLimiter } from '#platform/limiter.ts'
 import { createPost } from '#platform/outbound.ts'
@@ -119,7 +119,7 @@ export type App = {
   close(how?: { isReplaced?: boolean }): Promise<void>
 }
 
-/** How long balancers are told first, a successor is asked instead, and PostgreSQL may take what is reserved. */
+/** How long balancers are told first, one that is replaced still answers, and PostgreSQL may take what is reserved. */
 const closing = { noticeMs: 2_000, handOverMs: 500, drainMs: 5_000 }
 
 export async function createApp({

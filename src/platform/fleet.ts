@@ -119,7 +119,11 @@ const countWorkers = (answering: number, silent: number): Figures => [
   } as unknown as Figures[number],
 ]
 
-type Worker = { send(message: FleetMessage): void }
+type Worker = {
+  send(message: FleetMessage): void
+  /** What it told last. */
+  told?: Figures
+}
 
 type DeskPorts = {
   clock: Clock
@@ -137,7 +141,6 @@ export type FleetDesk = {
 /** The first process' side. */
 export function createFleetDesk({ clock, onFault }: DeskPorts): FleetDesk {
   const workers = new Map<number, Worker>()
-  const told = new Map<number, Figures>()
   /** The counters of those that are gone. */
   let gone: Figures = []
   let farewell = Promise.resolve()
@@ -154,20 +157,21 @@ export function createFleetDesk({ clock, onFault }: DeskPorts): FleetDesk {
       return write(silent)
     })
     collecting = { silent, end, page }
-    let withStores = true
-    for (const worker of workers.values()) {
-      worker.send({ type: 'metrics.read', withStores })
-      withStores = false
-    }
+    const [first] = workers.values()
+    for (const worker of workers.values()) worker.send({ type: 'metrics.read', withStores: worker === first })
     return page
   }
 
   async function write(silent: ReadonlySet<number>): Promise<string> {
     await farewell
-    const figures = [...told].map(([id, last]) => (silent.has(id) ? countersOf(last) : last))
-    const answering = [...told.keys()].filter(id => !silent.has(id)).length
+    const known = [...workers].map(([id, { told = [] }]) => (silent.has(id) ? countersOf(told) : told))
+    const answering = [...workers].filter(([id, { told }]) => told !== undefined && !silent.has(id)).length
     const counts = countWorkers(answering, silent.size)
-    return await addUp([gone, ...figures, counts]).metrics()
+    return await addUp([gone, ...known, counts]).metrics()
+  }
+
+  async function keepCounters(told: Figures): Promise<void> {
+    gone = (await addUp([gone, countersOf(told)]).getMetricsAsJSON()) as Figures
   }
 
   function strike(id: number): void {
@@ -182,21 +186,16 @@ export function createFleetDesk({ clock, onFault }: DeskPorts): FleetDesk {
       const worker = workers.get(id)
       if (worker === undefined || !isFleetMessage(message)) return
       if (message.type === 'metrics.figures') {
-        told.set(id, message.figures)
+        worker.told = message.figures
         strike(id)
       }
       if (message.type !== 'metrics.show') return
       void (collecting?.page ?? collect()).then(page => worker.send({ type: 'metrics.page', page }), onFault)
     },
     leave(id) {
+      const { told = [] } = workers.get(id) ?? {}
       workers.delete(id)
-      const last = told.get(id)
-      told.delete(id)
-      if (last !== undefined) {
-        farewell = farewell.then(async () => {
-          gone = (await addUp([gone, countersOf(last)]).getMetricsAsJSON()) as Figures
-        }, onFault)
-      }
+      farewell = farewell.then(() => keepCounters(told)).catch(onFault)
       strike(id)
     },
   }

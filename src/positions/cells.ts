@@ -88,10 +88,10 @@ export function judgeCells({ hour, day }: CellQuota, pace: Pace): QuotaVerdict {
   return ofDay.status === 'exhausted' ? ofDay : judgeWindow(hour, NEW_OF_HOUR, pace)
 }
 
-export const isKnown = (filter: string, spots: Spots): boolean =>
-  filter.length < FILTER_LETTERS
-    ? spots.every(spot => isListed(filter, spot))
-    : spots.every(spot => isSetIn(filter, spot))
+export function isKnown(filter: string, spots: Spots): boolean {
+  const isThere = filter.length < FILTER_LETTERS ? isListed : isSetIn
+  return spots.every(spot => isThere(filter, spot))
+}
 
 function addSpots(filter: string, spots: Spots): string {
   if (filter.length >= FILTER_LETTERS) return setBits(Buffer.from(filter, 'base64'), spots)

@@ -24,16 +24,17 @@ const [COMMA, ZERO] = [0x2c, 0x30]
 
 /** Each begins with its number: `seq`, then those that follow. */
 export function frameTexts(seq: number, texts: readonly FrameText[]): Buffer {
+  const sizes: number[] = []
   let bytes = 0
-  let next = seq
   for (const text of texts) {
-    const size = sizeOf(text, digitsOf(next++))
+    const size = sizeOf(text, digitsOf(seq + sizes.length))
+    sizes.push(size)
     bytes += headBytes(size) + size
   }
   const frames = Buffer.allocUnsafe(bytes)
   let at = 0
-  next = seq
-  for (const text of texts) at = writeFrame(frames, { text, seq: next++, at })
+  let next = 0
+  for (const text of texts) at = writeFrame(frames, { text, seq: seq + next, size: sizes[next++] ?? 0, at })
   return frames
 }
 
@@ -51,12 +52,11 @@ function digitsOf(seq: number): number {
 
 const headBytes = (size: number): number => (size <= SHORT ? 2 : size <= MEDIUM ? 4 : 10)
 
-type Numbered = { text: FrameText; seq: number; at: number }
+type Numbered = { text: FrameText; seq: number; size: number; at: number }
 
-/** Returns where the next one begins. */
-function writeFrame(frames: Buffer, { text, seq, at }: Numbered): number {
+/** Returns where the next one begins. A few bytes are set one by one: a call of the buffer costs more than that. */
+function writeFrame(frames: Buffer, { text, seq, size, at }: Numbered): number {
   const digits = digitsOf(seq)
-  const size = sizeOf(text, digits)
   frames[at] = FIN_TEXT
   if (size <= SHORT) frames[at + 1] = size
   else if (size <= MEDIUM) {
