@@ -16,7 +16,7 @@ import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
 import { timed, type Waits } from '#platform/waits.ts'
 import type { SiteCode } from '../campaigns/site-code.ts'
 import type { Cell } from '../geo/cell.ts'
-import type { EntryPlace, EntryVerdict } from '../positions/entry.ts'
+import type { EntryPlace, EntryVerdict, Permit } from '../positions/entry.ts'
 import type { Walker } from '../positions/judging.ts'
 import type { Positions } from '../positions/positions.ts'
 import type { Ended, Memory } from './memory.ts'
@@ -29,11 +29,16 @@ export type Request = { envelopeId: string; waits?: Waits | undefined } & ClaimB
 /** An answer that ends the way: the player's win, or why not. */
 export type Told = { status: 'claimed'; claim: Claim } | Refusal
 
-export type Approached = { status: 'within_reach'; envelope: ClaimableEnvelope; cell: Cell } | Told
+/** `mayReserve`: a permit was taken for it. */
+export type Approached =
+  | { status: 'within_reach'; envelope: ClaimableEnvelope; cell: Cell; mayReserve: boolean }
+  | Told
 
 export type ApproachPorts = {
   memory: Memory
   positions: Pick<Positions, 'enter' | 'admit'>
+  /** Every share is reserved, by others: a claim is not for reserving one, and takes no permit. */
+  isSpokenFor?: (envelope: ClaimableEnvelope, player: Walker) => boolean
   /** A budget over the envelope is frozen, as far as this server knows. */
   isStopped: (envelope: ClaimableEnvelope) => boolean
   /** How often the player has won in a campaign that limits it. */
@@ -68,11 +73,23 @@ export async function approachEnvelope(
   if (envelope?.hiderId === player.id) return refuse('own_envelope')
   // Asked once: the permit that the gate takes belongs to what follows from it.
   const isStopped = envelope !== undefined && ports.isStopped(envelope)
-  const entry = await timed(waits, 'redis', enter(ports, player, { request, purpose, envelope, isStopped }))
+  const permit = permitFor(ports, player, { envelope, isStopped, purpose })
+  const entry = await timed(waits, 'redis', enter(ports, player, { request, envelope, permit }))
   if (isRefusal(entry)) return (await timed(waits, 'pg', findOwn(ports, envelopeId, player))) ?? entry
   if (envelope === undefined) return refuse('out_of_reach')
   const end = await tellFate(ports, player, { envelope, isStopped })
-  return end ?? { status: 'within_reach', envelope, cell: entry.cell }
+  return end ?? { status: 'within_reach', envelope, cell: entry.cell, mayReserve: permit === 'taken' }
+}
+
+type Wanted = { envelope: ClaimableEnvelope | undefined; isStopped: boolean; purpose: Purpose }
+
+function permitFor(
+  { isSpokenFor }: ApproachPorts,
+  player: Walker,
+  { envelope, isStopped, purpose }: Wanted,
+): Permit {
+  if (envelope?.state !== 'live' || isStopped) return 'not_needed'
+  return purpose === 'claim' && isSpokenFor?.(envelope, player) !== true ? 'taken' : 'asked_for'
 }
 
 /** What a player within reach hears of an envelope that gives nothing now, or nothing any more. */
@@ -104,18 +121,11 @@ async function findEnvelope(
   return hasOpenedSince ? memory.refresh(id) : known
 }
 
-type Entering = {
-  request: Request
-  purpose: Purpose
-  envelope: ClaimableEnvelope | undefined
-  isStopped: boolean
-}
+type Entering = { request: Request; envelope: ClaimableEnvelope | undefined; permit: Permit }
 
 async function enter(ports: ApproachPorts, player: Walker, entering: Entering): Promise<EntryVerdict> {
-  const { request, purpose, envelope, isStopped } = entering
+  const { request, envelope, permit } = entering
   const { envelopeId, fix, ticket, passphrase, code } = request
-  const isLive = envelope?.state === 'live' && !isStopped
-  const permit = !isLive ? 'not_needed' : purpose === 'claim' ? 'taken' : 'asked_for'
   if (ticket !== undefined) {
     const { id: playerId, deviceId } = player
     const cell = ports.readTicket({ envelopeId, playerId, deviceId }, ticket)

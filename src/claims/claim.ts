@@ -17,7 +17,7 @@ import {
   type Told,
 } from './approach.ts'
 import type { Reach } from './failpoints.ts'
-import type { Grab, Grabbed } from './grab.ts'
+import type { Grabbed, Grabs } from './grab.ts'
 import { shareWork } from './memory.ts'
 import type { Claim, ClaimableEnvelope } from './record.ts'
 import type { Settled } from './settle.ts'
@@ -27,7 +27,7 @@ export type ClaimRequest = Request
 export type ClaimAnswer = Told | { status: 'pending'; claimId: string; envelopeId: string }
 
 export type ClaimPorts = ApproachPorts & {
-  grab: Grab
+  grabs: Pick<Grabs, 'grab' | 'lose' | 'isSpokenFor'>
   positions: Pick<Positions, 'enter' | 'admit' | 'leave' | 'reward'>
   /** A win was recorded after its claim had been answered "pending". */
   onLateWin: (claim: Claim) => void
@@ -41,7 +41,11 @@ export type ClaimVerb = (player: Walker, request: ClaimRequest) => Promise<Claim
 type Context = ClaimPorts & { grabbing: Map<string, Promise<Grabbed>> }
 
 export function createClaim(ports: ClaimPorts): ClaimVerb {
-  const context: Context = { ...ports, grabbing: new Map() }
+  const grabbing = new Map<string, Promise<Grabbed>>()
+  // Whose own grab is under way hears what becomes of that.
+  const isSpokenFor = (envelope: ClaimableEnvelope, { id }: Walker) =>
+    ports.grabs.isSpokenFor(envelope) && !grabbing.has(keyOf(envelope.id, id))
+  const context: Context = { ...ports, grabbing, isSpokenFor }
   return async (player, request) => {
     ports.reach('after-auth')
     const answer = await claim(context, player, request)
@@ -60,7 +64,8 @@ async function claim(context: Context, player: Walker, request: ClaimRequest): P
   if (own !== undefined) return { status: 'claimed', claim: own }
   const approached = await approachEnvelope(context, player, { request, purpose: 'claim' })
   if (approached.status !== 'within_reach') return approached
-  const { envelope, cell } = approached
+  const { envelope, cell, mayReserve } = approached
+  if (!mayReserve) return lose(context, player, { envelope, rewardCell: undefined, waits: request.waits })
   // A ticket's reward is noted where it lets the player in.
   const rewardCell = request.ticket === undefined ? cell : undefined
   return goOn(context, player, { envelope, rewardCell, waits: request.waits })
@@ -69,35 +74,53 @@ async function claim(context: Context, player: Walker, request: ClaimRequest): P
 /** What to reach for, and where the player is rewarded, unless that is noted already. */
 type Chance = { envelope: ClaimableEnvelope; rewardCell: Cell | undefined; waits: Waits | undefined }
 
+const keyOf = (envelopeId: string, playerId: string): string => `${envelopeId}:${playerId}`
+
 /** Equal calls that are under way together are one grab; only the one that began it has used its permit. */
 async function goOn(
   context: Context,
   player: Walker,
   { envelope, rewardCell, waits }: Chance,
 ): Promise<ClaimAnswer> {
-  const { grabbing, memory, inBackground } = context
-  const envelopeId = envelope.id
-  const key = `${envelopeId}:${player.id}`
+  const { grabbing, grabs, inBackground } = context
+  const key = keyOf(envelope.id, player.id)
   const isFirst = !grabbing.has(key)
   const grabbed = await keepPermit(context, player, {
     work: shareWork(grabbing, key, async () =>
       (await hasWonAll(context, player, envelope))
         ? refuse('player_limit')
-        : context.grab(player, envelope, waits),
+        : grabs.grab(player, envelope, waits),
     ),
     isFirst,
   })
+  if (isFirst && grabbed.status === 'pending') followUp(context, player, { rewardCell, ...grabbed })
+  // The win stands whatever becomes of the note: a cool-down may be missed, not the money.
+  if (isFirst && grabbed.status === 'claimed' && grabbed.isNew)
+    inBackground(noteReward(context, player, rewardCell), 'a reward was not noted')
+  return answerGrabbed(context, player, envelope.id, grabbed)
+}
+
+/** Nothing is left to reserve; what was reserved before is theirs. */
+async function lose(context: Context, player: Walker, { envelope, rewardCell, waits }: Chance) {
+  const grabbed = await context.grabs.lose(player, envelope, waits)
+  if (grabbed.status === 'pending') followUp(context, player, { rewardCell, ...grabbed })
+  return answerGrabbed(context, player, envelope.id, grabbed)
+}
+
+/** The answer to a grab that has ended, one way or the other. */
+async function answerGrabbed(
+  context: Context,
+  player: Walker,
+  envelopeId: string,
+  grabbed: Grabbed,
+): Promise<ClaimAnswer> {
   switch (grabbed.status) {
     case 'claimed':
-      // The win stands whatever becomes of the note: a cool-down may be missed, not the money.
-      if (grabbed.isNew && isFirst)
-        inBackground(noteReward(context, player, rewardCell), 'a reward was not noted')
       return { status: 'claimed', claim: grabbed.claim }
     case 'pending':
-      if (isFirst) followUp(context, player, { rewardCell, ...grabbed })
       return { status: 'pending', claimId: grabbed.claimId, envelopeId }
     case 'ended':
-      return answerEnd(await memory.rememberEnd(envelopeId, grabbed.reason), player)
+      return answerEnd(await context.memory.rememberEnd(envelopeId, grabbed.reason), player)
     case 'refused':
       // Neither hides a win: the client asks again, and nobody is sent to the record for it.
       if (grabbed.code === 'try_again' || grabbed.code === 'unavailable') return grabbed

@@ -95,7 +95,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     reach,
     onSettled: batch => {
       tell(batch)
-      listEnded(batch).forEach(envelopeId => grab.noteEnd(envelopeId))
+      listEnded(batch).forEach(envelopeId => grabs.noteEnd(envelopeId))
     },
   })
   const memory = createMemory({
@@ -109,7 +109,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     isOutage: ports.isOutage,
     onOutage: error => log.error({ err: error }, 'settlement waits for PostgreSQL'),
   })
-  const grab = createGrab({
+  const grabs = createGrab({
     ...{ gate, record, memory, queue, clock, random, reach, onRebuilt: ports.onRebuilt },
     reserve: createReserve(gate, nowMs),
     pendingAfterMs: limits.claim.pendingAfterMs,
@@ -123,7 +123,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
   })
   const claim = createClaim({
     ...approach,
-    grab: grab.grab,
+    grabs,
     onLateWin,
     inBackground: background.run,
     reach,

@@ -16,6 +16,9 @@ export type ReserveVerdict =
   /** No share left: every one settled, or some only reserved. */
   | { status: 'empty' | 'soft_empty' }
 
+/** A player's reservation, if there is one. */
+export type Held = Reservation | undefined
+
 /** What a gate is loaded with, read from PostgreSQL under one epoch. */
 export type GateLoad = {
   envelopeId: string
@@ -32,6 +35,8 @@ export type OutboxEntry = Reservation & { partition: number }
 export type ClaimGate = {
   /** Requests of one partition, at most {@link maxReserveBatch}; verdicts in their order. */
   reserve(partition: number, requests: readonly ReserveRequest[], nowMs: number): Promise<ReserveVerdict[]>
+  /** The share that each of the players holds, whatever became of the envelope since; looks and reserves nothing. */
+  findHeld(envelopeId: string, epoch: number, playerIds: readonly string[]): Promise<Held[]>
   /** Notes that these are settled; repeating it changes nothing. */
   mark(reservations: readonly Reservation[]): Promise<void>
   /** Takes reservations out of the outbox and does nothing else: shares come back only by a rebuild. */

@@ -2,7 +2,6 @@
  * From "you stand there" to a share, or to the reason why not: reserve in Redis, settle in PostgreSQL, and wherever the
  * two disagree believe PostgreSQL and bring Redis in line. Every path through here ends; every round is counted.
  */
-import { LRUCache } from 'lru-cache'
 import { type Ask, createBatcher } from '#platform/batch.ts'
 import type { Clock } from '#platform/clock.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
@@ -10,7 +9,8 @@ import type { Random } from '#platform/random.ts'
 import { timed, type Waits } from '#platform/waits.ts'
 import type { EndedState } from '../envelopes/state.ts'
 import type { Reach } from './failpoints.ts'
-import type { ClaimGate, ReserveRequest, ReserveVerdict } from './gate.ts'
+import type { ClaimGate, Held, ReserveRequest, ReserveVerdict } from './gate.ts'
+import { createLosers, type Losers } from './losers.ts'
 import { type Memory, shareWork } from './memory.ts'
 import { rebuildGate } from './rebuild.ts'
 import type { Claim, ClaimableEnvelope, ClaimRecord } from './record.ts'
@@ -42,16 +42,18 @@ export type GrabPorts<T> = {
 
 export type Grab = (player: { id: string }, envelope: ClaimableEnvelope, waits?: Waits) => Promise<Grabbed>
 
-/** `noteEnd`: the last share was settled here, so whoever waits for news of it need not wait any longer. */
-export type Grabs = { grab: Grab; noteEnd: (envelopeId: string) => void }
+export type Grabs = Pick<Losers, 'isSpokenFor' | 'noteEnd'> & {
+  grab: Grab
+  /** What there is where every share is reserved: the one that is theirs already, or news of the last one. */
+  lose: Grab
+}
 
 const rounds = 8
-export const tryAgain = refuse('try_again', { retryAfterMs: 500 })
+const tryAgainAfterMs = 500
+export const tryAgain = refuse('try_again', { retryAfterMs: tryAgainAfterMs })
 const overloaded = refuse('unavailable', { retryAfterMs: 2_000 })
-const softEmptyWaitMs = 60
 const lockWaitMs = { least: 20, most: 80 }
 const rebuildsAtOnce = 3
-const endsRemembered = 1_000
 
 /** What the next round starts from: the row as read last, or the final word. */
 type Step = { next: ClaimableEnvelope } | { done: Grabbed }
@@ -61,10 +63,7 @@ type Context<T> = GrabPorts<T> & {
   /** Rebuilds take turns: each holds a connection for its lock while it works on another. */
   takeTurn: Ask<() => Promise<void>, void>
   rebuilding: Map<string, Promise<unknown>>
-  rereading: Map<string, Promise<ClaimableEnvelope | undefined>>
-  waking: Map<string, () => void>
-  /** Those that ended here lately: a verdict from before is nothing to wait over. */
-  ended: LRUCache<string, true>
+  losers: Losers
 }
 
 export function createGrab<T>(ports: GrabPorts<T>): Grabs {
@@ -73,13 +72,16 @@ export function createGrab<T>(ports: GrabPorts<T>): Grabs {
     concurrency: rebuildsAtOnce,
     run: async works => Promise.all(works.map(work => work())),
   })
-  const shared = { rebuilding: new Map(), rereading: new Map(), waking: new Map() }
-  const ended = new LRUCache<string, true>({ max: endsRemembered })
-  const context: Context<T> = { ...ports, takeTurn, ...shared, ended }
+  const losers = createLosers({ ...ports, tryAgainAfterMs })
+  const context: Context<T> = { ...ports, takeTurn, losers, rebuilding: new Map() }
   return {
-    noteEnd(envelopeId) {
-      ended.set(envelopeId, true)
-      context.waking.get(envelopeId)?.()
+    noteEnd: losers.noteEnd,
+    isSpokenFor: losers.isSpokenFor,
+    async lose(player, envelope, waits) {
+      if (ports.queue.isFull()) return overloaded
+      const reservation = await timed(waits, 'redis', losers.findHeld(player.id, envelope))
+      const step = await timed(waits, 'pg', lose(context, envelope, reservation))
+      return 'done' in step ? step.done : tryAgain
     },
     async grab(player, envelope, waits) {
       let current = envelope
@@ -118,50 +120,36 @@ async function follow<T>(
       return rebuild(context, envelope, envelope.epoch)
     case 'empty': {
       // Marks follow commits, and the last commit ends the row: a live one means that the gate is wrong.
-      const fresh = await reread(context, envelope.id, 0)
+      const fresh = await context.losers.reread(envelope.id)
       return isSame(fresh, envelope) ? rebuild(context, envelope, envelope.epoch) : conclude(fresh)
     }
     case 'closed':
     case 'expired': {
-      const fresh = await reread(context, envelope.id, 0)
+      const fresh = await context.losers.reread(envelope.id)
       if (!isSame(fresh, envelope)) return conclude(fresh)
       // Over by its row as well, its end is a matter of moments and not ours to foretell; else the gate is wrong.
       const isOver = verdict.status === 'expired' && !isOpenAt(envelope, context.clock.nowMs())
       return isOver ? { done: tryAgain } : rebuild(context, envelope, envelope.epoch)
     }
     case 'soft_empty': {
-      const isOver = context.ended.has(envelope.id)
-      const fresh = await reread(context, envelope.id, isOver ? 0 : softEmptyWaitMs)
+      context.losers.note(envelope)
+      const fresh = await context.losers.hearOfLast(envelope.id)
       // Somebody's win is being settled: whether it was the last share is for the row to say.
       return isSame(fresh, envelope) ? { done: tryAgain } : conclude(fresh)
     }
   }
 }
 
+const lose = async <T>(context: Context<T>, envelope: ClaimableEnvelope, reservation: Held): Promise<Step> =>
+  reservation === undefined
+    ? conclude(await context.losers.hearOfLast(envelope.id))
+    : settle(context, { envelope, reservation, status: 'have' })
+
 export const isOpenAt = ({ opensAtMs, expiresAtMs }: ClaimableEnvelope, nowMs: number): boolean =>
   opensAtMs <= nowMs && nowMs < expiresAtMs
 
 const isSame = (fresh: ClaimableEnvelope | undefined, known: ClaimableEnvelope): boolean =>
   fresh?.state === 'live' && fresh.epoch === known.epoch
-
-/** The losers of a rush share one wait and one reading of the row. */
-function reread<T>(context: Context<T>, envelopeId: string, waitMs: number) {
-  return shareWork(context.rereading, envelopeId, async () => {
-    if (waitMs > 0) await sleepOrWake(context, envelopeId, waitMs)
-    return context.memory.refresh(envelopeId)
-  })
-}
-
-const sleepOrWake = <T>({ waking, clock }: Context<T>, envelopeId: string, waitMs: number): Promise<void> =>
-  new Promise(resolve => {
-    const end = () => {
-      cancel()
-      waking.delete(envelopeId)
-      resolve()
-    }
-    const cancel = clock.after(waitMs, end)
-    waking.set(envelopeId, end)
-  })
 
 /** Where a row that is read again leads: on, or to the end. */
 function conclude(envelope: ClaimableEnvelope | undefined): Step {
@@ -194,9 +182,9 @@ async function rebuild<T>(
   return conclude(await memory.refresh(envelope.id))
 }
 
-type Held = { envelope: ClaimableEnvelope; reservation: Reservation; status: 'won' | 'have' }
+type Taken = { envelope: ClaimableEnvelope; reservation: Reservation; status: 'won' | 'have' }
 
-async function settle<T>(context: Context<T>, { envelope, reservation, status }: Held): Promise<Step> {
+async function settle<T>(context: Context<T>, { envelope, reservation, status }: Taken): Promise<Step> {
   const { queue, gate, clock, pendingAfterMs } = context
   const outcome = queue.settle(reservation)
   const settled = await within(outcome, clock, pendingAfterMs)

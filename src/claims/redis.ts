@@ -5,7 +5,7 @@ import { loadScript, type ScriptRunner } from '#platform/redis.ts'
 import type { GateReader } from './audit.ts'
 import type { ClaimGate, GateLoad, ReserveRequest } from './gate.ts'
 import type { KeptGates } from './recover.ts'
-import { parseEpoch, readEntry, readVerdict, readView, readWinner } from './replies.ts'
+import { parseEpoch, readEntry, readHeld, readVerdict, readView, readWinner } from './replies.ts'
 import { partitionCount, partitionOf, type Reservation } from './reservation.ts'
 
 const scripts = {
@@ -44,6 +44,11 @@ export function createClaimGate({ redis, runner, prefix, nowMs }: GatePorts): Cl
       ]
       const replies = (await runner.run(scripts.reserve, scriptKeys, args)) as string[][]
       return requests.map((request, i) => readVerdict(request, replies[i] ?? []))
+    },
+
+    async findHeld(envelopeId, epoch, playerIds) {
+      const values = await redis.hmget(keys.winners(envelopeId, epoch), ...playerIds).catch(passOver)
+      return playerIds.map((playerId, i) => readHeld({ envelopeId, epoch, playerId }, values[i]))
     },
 
     async mark(reservations) {
@@ -145,7 +150,10 @@ function createOutbox(redis: Redis, keys: KeyNames) {
   }
 }
 
-/** An outbox of another type is an operator's slip: its own partition reserves nothing, the others are swept. */
+/**
+ * A key of another type is an operator's slip. Of an outbox, its own partition reserves nothing, the others are swept;
+ * of a gate, the next claim rebuilds it.
+ */
 function passOver(error: Error): [] {
   if (error.message.startsWith('WRONGTYPE')) return []
   throw error

@@ -1,6 +1,6 @@
 /** What the scripts and the keys of the gate say, in the words of its port. */
 import type { GateView, GateWinner } from './audit.ts'
-import type { OutboxEntry, ReserveRequest, ReserveVerdict } from './gate.ts'
+import type { Held, OutboxEntry, ReserveRequest, ReserveVerdict } from './gate.ts'
 
 export function readVerdict(
   { envelopeId, playerId, epoch }: ReserveRequest,
@@ -59,6 +59,13 @@ export function readView([status = '', ...values]: readonly string[]): GateView 
 export function readWinner(playerId: string, value: string): GateWinner {
   const [shareNo, entryId = '0-0', settled] = value.split(':')
   return { playerId, shareNo: Number(shareNo), entryId, isSettled: settled === '1' }
+}
+
+/** Nothing where there is none, or none that can be read. */
+export function readHeld(request: ReserveRequest, value: string | null | undefined): Held {
+  if (value === null || value === undefined) return undefined
+  const { shareNo, entryId } = readWinner(request.playerId, value)
+  return Number.isInteger(shareNo) ? { ...request, shareNo, entryId } : undefined
 }
 
 export function readEntry(partition: number, entryId: string, fields: readonly string[]): OutboxEntry {

@@ -9,6 +9,7 @@ import { createDatabase } from '#platform/postgres.ts'
 import { createScriptRunner, defaultPrefix } from '#platform/redis.ts'
 import { claimEnvelope } from '#protocol/rest/claims.ts'
 import { socketPath } from '#protocol/ws/frame.ts'
+import type { ClaimGate } from '../../src/claims/gate.ts'
 import { createClaimGate } from '../../src/claims/redis.ts'
 import { partitionOf } from '../../src/claims/reservation.ts'
 import { reconcileRecord } from '../../src/ledger/postgres.ts'
@@ -69,7 +70,7 @@ type Stage = {
   players: readonly Player[]
   /** Never asks for anything. */
   absent: Player
-  redis: Redis
+  gate: ClaimGate
   reserves: Reserves
   rawGrants: RawGrants
   /** An envelope that is over, and one that every player has won of and that goes on. */
@@ -92,7 +93,7 @@ async function run(stores: Stores, given: ClaimSettings, say: (line: string) => 
   const organiser = await createOrganiser(server.url, env.OPERATOR_KEY)
   const ids = players.map(({ id }) => id)
   const stage: Stage = {
-    ...{ given, server, loader, organiser, players, absent, redis: stores.redis },
+    ...{ given, server, loader, organiser, players, absent, gate: openGate(stores.redis) },
     bareUrl: await bare.ask<string>({ do: 'listen' }),
     reserves: await createReserves(stores),
     rawGrants: createRawGrants(stores, url, ids),
@@ -180,11 +181,14 @@ async function askHttp(stage: Stage, round: Partial<Round>): Promise<void> {
   Object.assign(round, { endedPerCore: ended.perCore, repeatedPerCore: repeated.perCore })
 }
 
+const openGate = (redis: Redis): ClaimGate =>
+  createClaimGate({ redis, runner: createScriptRunner(redis), prefix: defaultPrefix, nowMs: Date.now })
+
 /**
  * An envelope whose last share is reserved and not settled, as a server leaves it that dies in between: until another
  * one's sweeper comes, after 3 s, everybody loses to it in Redis.
  */
-async function holdLastShare({ organiser, redis, players, absent, server }: Stage): Promise<string> {
+async function holdLastShare({ organiser, gate, players, absent, server }: Stage): Promise<string> {
   const envelopeId = await organiser.hide(2)
   const [first] = players
   const path = claimEnvelope.path.replace('{id}', envelopeId)
@@ -192,8 +196,6 @@ async function holdLastShare({ organiser, redis, players, absent, server }: Stag
   const body = JSON.stringify({ fix: fixThere })
   const won = await fetch(`${server.url}${path}`, { method: 'POST', headers, body })
   if (won.status !== 200) throw new Error(await won.text())
-  const nowMs = () => Date.now()
-  const gate = createClaimGate({ redis, runner: createScriptRunner(redis), prefix: defaultPrefix, nowMs })
   const epoch = (await gate.storedEpoch(envelopeId)) ?? 0
   await gate.reserve(partitionOf(envelopeId), [{ envelopeId, playerId: absent.id, epoch }], Date.now())
   return envelopeId
@@ -262,7 +264,7 @@ function describe(rounds: readonly Round[]): Figure[] {
     rate('bare Fastify POST, same schema and token check', 'bare'),
     rate('HTTP claim, ended', 'ended'),
     against('of bare', 'ended', 'bare', 0.8),
-    rate('HTTP claim, lost: gate and reserve', 'lost'),
+    rate('HTTP claim, lost: position gate and Redis', 'lost'),
     against('of bare', 'lost', 'bare', 0.4),
     rate('HTTP claim, repeated: a win that is told again', 'repeated'),
     against('of bare', 'repeated', 'bare', 0.4),

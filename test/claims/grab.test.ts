@@ -1,4 +1,7 @@
-/** How long losers wait for the word of the record: no longer than until this server has settled the last share. */
+/**
+ * How long losers wait for the word of the record: no longer than until this server has settled the last share; and who
+ * reaches for none meanwhile.
+ */
 import t from 'tap'
 import { createGrab, type GrabPorts } from '../../src/claims/grab.ts'
 import type { ClaimableEnvelope } from '../../src/claims/record.ts'
@@ -8,14 +11,20 @@ import { createManualClock, settle as settleDown } from '../realtime/manual-cloc
 function openGrab() {
   const clock = createManualClock()
   const row = { id: 'e', epoch: 1, state: 'live', opensAtMs: 0, expiresAtMs: Infinity } as ClaimableEnvelope
-  let readings = 0
+  let [readings, reserves] = [0, 0]
   const refresh = async () => {
     readings++
     return { ...row }
   }
   const grabs = createGrab({
     ...{ clock, reach: () => {}, memory: { refresh }, queue: { isFull: () => false } },
-    reserve: async () => ({ status: 'soft_empty' }),
+    gate: {
+      findHeld: async (_id: string, _epoch: number, players: string[]) => players.map(() => undefined),
+    },
+    reserve: async () => {
+      reserves++
+      return { status: 'soft_empty' }
+    },
   } as unknown as GrabPorts<unknown>)
   const end = () => {
     row.state = 'empty'
@@ -25,7 +34,10 @@ function openGrab() {
     clock,
     end,
     grab: () => grabs.grab({ id: 'p' }, { ...row, state: 'live' }),
+    lose: () => grabs.lose({ id: 'q' }, { ...row, state: 'live' }),
+    isSpokenFor: (epoch = 1) => grabs.isSpokenFor({ ...row, epoch }),
     readings: () => readings,
+    reserves: () => reserves,
   }
 }
 
@@ -55,4 +67,26 @@ t.test('where nothing is heard the row is read after 60 ms, and whoever has to, 
   t.equal(readings(), 0)
   await clock.pass(1)
   t.match(await loser, { code: 'try_again' })
+})
+
+t.test('for as long as the first is told to stay away nobody else reaches for a share', async t => {
+  const { grab, lose, isSpokenFor, readings, reserves, clock } = openGrab()
+  t.notOk(isSpokenFor())
+  const first = grab()
+  await settleDown()
+  t.ok(isSpokenFor())
+  t.notOk(isSpokenFor(2), 'a gate that was filled again has shares to give')
+  const others = Promise.all([lose(), lose()])
+  await settleDown()
+  await clock.pass(60)
+  t.match(
+    [await first, ...(await others)],
+    [{ code: 'try_again' }, { code: 'try_again' }, { code: 'try_again' }],
+  )
+  t.equal(readings(), 1, 'they hear of the row together')
+  t.equal(reserves(), 1)
+  await clock.pass(439)
+  t.ok(isSpokenFor())
+  await clock.pass(1)
+  t.notOk(isSpokenFor(), 'whoever comes back asks the gate')
 })

@@ -5,6 +5,8 @@ import type { PlayerCaller } from '../../src/players/caller.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createClaimStage, outcomeOf } from './stage.ts'
 
+type Four = [PlayerCaller, PlayerCaller, PlayerCaller, PlayerCaller]
+
 /** The rows of the failure matrix that need no second process: what a dead server or a forgetful Redis leaves. */
 t.test('recovery', async t => {
   const stage = await createClaimStage(t)
@@ -70,6 +72,26 @@ t.test('recovery', async t => {
     t.match(await redis.hget(winners, winner.id), /:1$/, 'the sweeper marks')
     t.equal(await redis.hget(gate, 'settled'), '1')
   })
+
+  scene(
+    'every share is reserved: others take no permit meanwhile, and whoever holds one gets it',
+    async t => {
+      const { id } = await hide(2)
+      const [first, holder, loser, later] = (await crowd(4)) as Four
+      t.equal(outcomeOf(await claim(first, id)), 'claimed')
+      const { shareNo } = await reserveAndDie(id, holder)
+      t.equal(outcomeOf(await claim(loser, id)), 'try_again', 'and now this server knows')
+      t.equal(outcomeOf(await claim(later, id)), 'try_again')
+      t.equal(
+        (await stage.standingOf(later))?.quotas.permitsOfDay,
+        undefined,
+        'nothing was taken to reserve with',
+      )
+      t.match(await claim(holder, id), { status: 'claimed', claim: { shareNo } })
+      t.equal(outcomeOf(await claim(later, id)), 'ended:empty')
+      t.same((await claimsOf(id)).map(c => c.player_id).sort(), [first.id, holder.id].sort())
+    },
+  )
 
   scene('the outbox key is lost: the gate remembers who waits', async t => {
     const { id } = await hide()

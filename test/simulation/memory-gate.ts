@@ -19,6 +19,7 @@ export function createMemoryGate({ ask, identity }: RedisLine): ClaimGate & Gate
   return {
     identity,
     reserve: (partition, requests, atMs) => ask(redis => redis.reserve(partition, requests, atMs)),
+    findHeld: (envelopeId, epoch, playerIds) => ask(redis => redis.findHeld(envelopeId, epoch, playerIds)),
     async mark(reservations) {
       for (const group of byPartition(reservations).values()) await ask(redis => redis.mark(group))
     },

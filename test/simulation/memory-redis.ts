@@ -42,6 +42,8 @@ export function createMemoryRedis({ identity, nowMs, onReserve }: RedisOptions, 
     identity,
     reserve: (partition: number, requests: readonly ReserveRequest[], atMs: number) =>
       reserve(keys, { partition, requests, atMs, nowMs: nowMs(), onReserve }),
+    findHeld: (envelopeId: string, epoch: number, playerIds: readonly string[]) =>
+      playerIds.map(playerId => readHeldOf(keys, { envelopeId, epoch, playerId })),
     mark: (marks: readonly Reservation[]) => mark(keys, marks),
     void: (partition: number, entryIds: readonly string[]) => removeEntries(keys, partition, entryIds),
     storedEpoch: (envelopeId: string) => readStoredEpoch(keys, envelopeId),
@@ -239,6 +241,12 @@ function win(
   keys.write(free, left.length === 0 ? undefined : { type: 'list', items: left })
   onReserve?.(reservation)
   return { status: 'won', reservation }
+}
+
+function readHeldOf(keys: Keys, request: ReserveRequest): Reservation | undefined {
+  const winners = fieldsOf(keys.get(keyOf.winners(request.envelopeId, request.epoch)))
+  const [, share, entryId = ''] = /^(\d+):([\d-]+):/.exec(winners.get(request.playerId) ?? '') ?? []
+  return share === undefined ? undefined : { ...request, shareNo: Number(share), entryId }
 }
 
 function setFields(keys: Keys, key: string, fields: Iterable<readonly [string, string]>): void {

@@ -178,6 +178,7 @@ function createGatePlayer({ gate, damage }: GateHouse, ids: readonly string[]) {
     return {
       stored: await gate.storedEpoch(id),
       view: isRead ? { ...view, winners: sortBy(view.winners.map(rename), w => w.playerId) } : view,
+      held: (await gate.findHeld(id, epoch, players)).map(held => held && rename(held)),
       unsettled: sortBy((await gate.findUnsettled(id, epoch, minAgeMs)).map(rename), r => r.playerId),
       entries: (await gate.readOutbox(partition, cursor, { minAgeMs, limit: 3 })).map(rename),
       pending: await gate.findPending(new Map([[partition, cursor]]), minAgeMs),

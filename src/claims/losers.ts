@@ -1,0 +1,97 @@
+/**
+ * Those who come when every share of an envelope is reserved and not every one is settled. They wait together, no
+ * longer than until this server has settled the last one, and share one reading of the row. For as long as the first of
+ * them is told to stay away nobody else reaches for a share either, which would take a permit and give it back.
+ */
+import { LRUCache } from 'lru-cache'
+import { createBatcher } from '#platform/batch.ts'
+import type { Clock } from '#platform/clock.ts'
+import { groupBy } from '#platform/group.ts'
+import type { ClaimGate, Held, ReserveRequest } from './gate.ts'
+import { type Memory, shareWork } from './memory.ts'
+import type { ClaimableEnvelope } from './record.ts'
+
+export type Losers = {
+  /** The gate has just said that every share is reserved. */
+  note(envelope: ClaimableEnvelope): void
+  /** Whether it has said so lately, of this epoch. */
+  isSpokenFor(envelope: ClaimableEnvelope): boolean
+  /** What the player holds of it; those who ask together are looked up together. */
+  findHeld(playerId: string, envelope: ClaimableEnvelope): Promise<Held>
+  /** The row, as it is once the last share may be settled. */
+  hearOfLast(envelopeId: string): Promise<ClaimableEnvelope | undefined>
+  /** The row, as it is now. */
+  reread(envelopeId: string): Promise<ClaimableEnvelope | undefined>
+  /** The last share was settled here, so whoever waits for news of it need not wait any longer. */
+  noteEnd(envelopeId: string): void
+}
+
+export type LosersPorts = {
+  gate: Pick<ClaimGate, 'findHeld'>
+  memory: Pick<Memory, 'refresh'>
+  clock: Clock
+  /** How long they are told to stay away. */
+  tryAgainAfterMs: number
+}
+
+const waitMs = 60
+const envelopesRemembered = 1_000
+const looking = { maxSize: 500, concurrency: 2 }
+
+export function createLosers({ gate, memory, clock, tryAgainAfterMs }: LosersPorts): Losers {
+  const rereading = new Map<string, Promise<ClaimableEnvelope | undefined>>()
+  const waking = new Map<string, () => void>()
+  const spokenFor = new LRUCache<string, { epoch: number; untilMs: number }>({ max: envelopesRemembered })
+  /** Those that ended here lately: a verdict from before is nothing to wait over. */
+  const ended = new LRUCache<string, true>({ max: envelopesRemembered })
+  const look = createBatcher<ReserveRequest, Held>({ ...looking, run: requests => findAll(gate, requests) })
+
+  const reread = (envelopeId: string, afterMs: number) =>
+    shareWork(rereading, envelopeId, async () => {
+      if (afterMs > 0) await sleepOrWake(envelopeId, afterMs)
+      return memory.refresh(envelopeId)
+    })
+
+  const sleepOrWake = (envelopeId: string, afterMs: number): Promise<void> =>
+    new Promise(resolve => {
+      const end = () => {
+        cancel()
+        waking.delete(envelopeId)
+        resolve()
+      }
+      const cancel = clock.after(afterMs, end)
+      waking.set(envelopeId, end)
+    })
+
+  return {
+    note: ({ id, epoch }) => void spokenFor.set(id, { epoch, untilMs: clock.nowMs() + tryAgainAfterMs }),
+    isSpokenFor({ id, epoch }) {
+      const known = spokenFor.get(id)
+      return known !== undefined && known.epoch === epoch && clock.nowMs() < known.untilMs
+    },
+    findHeld: (playerId, { id: envelopeId, epoch }) => look({ envelopeId, playerId, epoch }),
+    hearOfLast: envelopeId => reread(envelopeId, ended.has(envelopeId) ? 0 : waitMs),
+    reread: envelopeId => reread(envelopeId, 0),
+    noteEnd(envelopeId) {
+      ended.set(envelopeId, true)
+      waking.get(envelopeId)?.()
+    },
+  }
+}
+
+/** In the order of the requests. */
+async function findAll(gate: LosersPorts['gate'], requests: readonly ReserveRequest[]): Promise<Held[]> {
+  const found = new Map<ReserveRequest, Held>()
+  const groups = groupBy(requests, ({ envelopeId, epoch }) => `${envelopeId}:${epoch}`)
+  const lookUp = async (group: readonly ReserveRequest[]) => {
+    const [{ envelopeId, epoch }] = group as [ReserveRequest]
+    const held = await gate.findHeld(
+      envelopeId,
+      epoch,
+      group.map(({ playerId }) => playerId),
+    )
+    group.forEach((request, i) => found.set(request, held[i]))
+  }
+  await Promise.all([...groups.values()].map(lookUp))
+  return requests.map(request => found.get(request))
+}
