@@ -17,7 +17,7 @@ import { countDifferences, reconcileLedger } from '../../src/ledger/reconcile.ts
 import { type Bench, type Figure, figureOf, type Outcome, ratioOf } from './figures.ts'
 import type { Loaded } from './loader.ts'
 import { createOrganiser, enrol, fixThere, type Organiser, type Player } from './party.ts'
-import { readCpuS, type Running, startServers, startWorker, type Worker } from './processes.ts'
+import { readCpuOfAllS, readCpuS, type Running, startServers, startWorker, type Worker } from './processes.ts'
 import { createReserves, type Reserves } from './reserves.ts'
 import { createRawGrants, type RawGrants } from './settling.ts'
 import { type Stores, withStores } from './stores.ts'
@@ -38,13 +38,19 @@ export const claims: Bench = {
   run: (given, say) => withStores(stores => run(stores, { ...settings, ...given }, say)),
 }
 
-/** Rates a second; cores of the server where they are compared. */
+/** Rates a second; rates per core of the server where they are compared; µs of processor time an answer. */
 type Round = Record<
   | 'bare'
   | 'ended'
   | 'lost'
   | 'repeated'
   | 'granted'
+  | 'endedServerUs'
+  | 'lostServerUs'
+  | 'lostRedisUs'
+  | 'grantedServerUs'
+  | 'grantedRedisUs'
+  | 'grantedPostgresUs'
   | 'endedPerCore'
   | 'repeatedPerCore'
   | 'socketEnded'
@@ -70,6 +76,7 @@ type Stage = {
   players: readonly Player[]
   /** Never asks for anything. */
   absent: Player
+  redis: Redis
   gate: ClaimGate
   reserves: Reserves
   rawGrants: RawGrants
@@ -93,7 +100,8 @@ async function run(stores: Stores, given: ClaimSettings, say: (line: string) => 
   const organiser = await createOrganiser(server.url, env.OPERATOR_KEY)
   const ids = players.map(({ id }) => id)
   const stage: Stage = {
-    ...{ given, server, loader, organiser, players, absent, gate: openGate(stores.redis) },
+    ...{ given, server, loader, organiser, players, absent },
+    ...{ redis: stores.redis, gate: openGate(stores.redis) },
     bareUrl: await bare.ask<string>({ do: 'listen' }),
     reserves: await createReserves(stores),
     rawGrants: createRawGrants(stores, url, ids),
@@ -154,15 +162,33 @@ async function measure(stage: Stage, isReversed: boolean): Promise<Round> {
 
 const rateOf = ({ answers, tookMs }: Loaded): number => (answers * 1_000) / tookMs
 
+type Cost = { server: number; redis: number; postgres: number }
+
+/** Of one answer, in µs of processor time. */
+type Measured = { rate: number; perCore: number; us: Cost }
+
+async function readCosts({ server, redis }: Stage): Promise<Cost> {
+  const [user, system] = ['used_cpu_user', 'used_cpu_sys'].map(name => new RegExp(`${name}:([\\d.]+)`))
+  const info = await redis.info('cpu')
+  const secondsOf = (field?: RegExp) => Number(field?.exec(info)?.[1])
+  return {
+    server: readCpuS(server.child),
+    redis: secondsOf(user) + secondsOf(system),
+    postgres: readCpuOfAllS('postgres'),
+  }
+}
+
 /** Of the answers to `job`, all but a few stragglers have to be what is measured. */
-async function load(stage: Stage, job: object, expected: string): Promise<{ rate: number; perCore: number }> {
-  const before = await readCpuS(stage.server.child)
+async function load(stage: Stage, job: object, expected: string): Promise<Measured> {
+  const before = await readCosts(stage)
   const loaded = await stage.loader.ask<Loaded>(job)
-  const cpuS = (await readCpuS(stage.server.child)) - before
+  const after = await readCosts(stage)
+  const usOf = (part: keyof Cost) => ((after[part] - before[part]) * 1e6) / loaded.answers
   if ((loaded.counts[expected] ?? 0) < 0.95 * loaded.answers) {
     throw new Error(`${expected} was to be measured, and not ${JSON.stringify(loaded.counts)}`)
   }
-  return { rate: rateOf(loaded), perCore: loaded.answers / cpuS }
+  const us = { server: usOf('server'), redis: usOf('redis'), postgres: usOf('postgres') }
+  return { rate: rateOf(loaded), perCore: 1e6 / us.server, us }
 }
 
 const httpJob = ({ given, server }: Stage, envelopeIds: readonly string[], url = server.url) => ({
@@ -179,6 +205,11 @@ async function askHttp(stage: Stage, round: Partial<Round>): Promise<void> {
   const lost = await load(stage, losing, 'try_again')
   Object.assign(round, { ended: ended.rate, repeated: repeated.rate, lost: lost.rate })
   Object.assign(round, { endedPerCore: ended.perCore, repeatedPerCore: repeated.perCore })
+  Object.assign(round, {
+    endedServerUs: ended.us.server,
+    lostServerUs: lost.us.server,
+    lostRedisUs: lost.us.redis,
+  })
 }
 
 const openGate = (redis: Redis): ClaimGate =>
@@ -220,7 +251,9 @@ async function grant(stage: Stage, round: Partial<Round>): Promise<void> {
   const { organiser, players, given } = stage
   const several = () => Promise.all(Array.from({ length: 4 }, () => organiser.hide(players.length)))
   const granted = await load(stage, httpJob(stage, await several()), 'claimed')
-  round.granted = granted.rate
+  const { server, redis, postgres } = granted.us
+  Object.assign(round, { granted: granted.rate, grantedServerUs: server })
+  Object.assign(round, { grantedRedisUs: redis, grantedPostgresUs: postgres })
   round.rawGrants = await stage.rawGrants(await several(), given.seconds * 1_000)
 }
 
@@ -259,17 +292,25 @@ function describe(rounds: readonly Round[]): Figure[] {
   const rate = (what: string, name: keyof Round) => figureOf(what, '/s', all(name))
   const against = (what: string, name: keyof Round, baseline: keyof Round, atLeast?: number) =>
     ratioOf(what, { ours: all(name), theirs: all(baseline) }, atLeast === undefined ? {} : { atLeast })
+  const cost = (what: string, name: keyof Round) =>
+    all(name).every(Number.isFinite) ? [figureOf(what, 'µs', all(name))] : []
   const hasRaw = all('rawReserves').every(Number.isFinite)
   return [
     rate('bare Fastify POST, same schema and token check', 'bare'),
     rate('HTTP claim, ended', 'ended'),
     against('of bare', 'ended', 'bare', 0.8),
+    ...cost('  of the server’s processor, each', 'endedServerUs'),
     rate('HTTP claim, lost: position gate and Redis', 'lost'),
     against('of bare', 'lost', 'bare', 0.4),
+    ...cost('  of the server’s processor, each', 'lostServerUs'),
+    ...cost('  of Redis’', 'lostRedisUs'),
     rate('HTTP claim, repeated: a win that is told again', 'repeated'),
     against('of bare', 'repeated', 'bare', 0.4),
     rate('HTTP claim, granted: after COMMIT', 'granted'),
     against('of bare', 'granted', 'bare', 0.12),
+    ...cost('  of the server’s processor, each', 'grantedServerUs'),
+    ...cost('  of Redis’', 'grantedRedisUs'),
+    ...cost('  of PostgreSQL’s', 'grantedPostgresUs'),
     rate('socket claim, ended', 'socketEnded'),
     against('per core of the server, of HTTP', 'socketEndedPerCore', 'endedPerCore', 1.5),
     rate('socket claim, repeated', 'socketRepeated'),

@@ -71,11 +71,11 @@ async function run(stores: Stores, given: LiveSettings, say: (line: string) => v
   await events.run(given.warmupS, () => undefined)
   const lag = monitorEventLoopDelay({ resolution: 5 })
   lag.enable()
-  const before = await Promise.all(servers.map(({ child }) => readCpuS(child)))
+  const before = servers.map(({ child }) => readCpuS(child))
   const startedMs = performance.now()
   const announced = await events.run(given.seconds, heard.expect)
   const tookS = (performance.now() - startedMs) / 1_000
-  const after = await Promise.all(servers.map(({ child }) => readCpuS(child)))
+  const after = servers.map(({ child }) => readCpuS(child))
   lag.disable()
   await sleep(2_000)
   const cpu = after.map((s, i) => (s - (before[i] ?? 0)) / tookS)

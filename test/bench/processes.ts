@@ -1,7 +1,7 @@
 /** The processes of a bench: servers as they ship, and those of its own, which talk with it over IPC. */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { createPassword } from '#platform/embedded/run-file.ts'
 import { awaitLiveness, findFreePort } from '../chaos/game-servers.ts'
@@ -84,11 +84,35 @@ export function answerQuestions(answer: (question: object) => unknown): void {
 }
 
 /** Seconds of processor time so far; nothing where /proc does not tell. */
-export async function readCpuS({ pid }: ChildProcess): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+export const readCpuS = ({ pid }: ChildProcess): number => readStat(`/proc/${pid}/stat`).cpuS
+
+/** The same of every process with that name: of PostgreSQL, which is many. Not a number where there is no /proc. */
+export function readCpuOfAllS(name: string): number {
+  const stats = listProcesses().map(pid => readStat(`/proc/${pid}/stat`))
+  const those = stats.filter(stat => stat.name === name)
+  return those.length === 0 ? Number.NaN : those.reduce((sum, { cpuS }) => sum + cpuS, 0)
+}
+
+const TICKS_PER_S = 100
+
+function readStat(file: string): { name: string; cpuS: number } {
+  const stat = orElse('', () => readFileSync(file, 'utf8'))
+  const end = stat.lastIndexOf(')')
   const [user = '0', system = '0'] = stat
-    .slice(stat.lastIndexOf(')') + 2)
+    .slice(end + 2)
     .split(' ')
     .slice(11, 13)
-  return (Number(user) + Number(system)) / 100
+  return { name: stat.slice(stat.indexOf('(') + 1, end), cpuS: (Number(user) + Number(system)) / TICKS_PER_S }
+}
+
+const listProcesses = (): string[] =>
+  orElse([], () => readdirSync('/proc')).filter(name => /^\d+$/.test(name))
+
+/** A process may end while it is read, and other systems have no /proc. */
+function orElse<V>(otherwise: V, read: () => V): V {
+  try {
+    return read()
+  } catch {
+    return otherwise
+  }
 }
