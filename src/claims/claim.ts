@@ -65,7 +65,7 @@ async function claim(context: Context, player: Walker, request: ClaimRequest): P
   const approached = await approachEnvelope(context, player, { request, purpose: 'claim' })
   if (approached.status !== 'within_reach') return approached
   const { envelope, cell, mayReserve } = approached
-  if (!mayReserve) return lose(context, player, { envelope, rewardCell: undefined, waits: request.waits })
+  if (!mayReserve) return lose(context, player, { envelope, waits: request.waits })
   // A ticket's reward is noted where it lets the player in.
   const rewardCell = request.ticket === undefined ? cell : undefined
   return goOn(context, player, { envelope, rewardCell, waits: request.waits })
@@ -101,9 +101,9 @@ async function goOn(
 }
 
 /** Nothing is left to reserve; what was reserved before is theirs. */
-async function lose(context: Context, player: Walker, { envelope, rewardCell, waits }: Chance) {
+async function lose(context: Context, player: Walker, { envelope, waits }: Omit<Chance, 'rewardCell'>) {
   const grabbed = await context.grabs.lose(player, envelope, waits)
-  if (grabbed.status === 'pending') followUp(context, player, { rewardCell, ...grabbed })
+  if (grabbed.status === 'pending') followUp(context, player, { rewardCell: undefined, ...grabbed })
   return answerGrabbed(context, player, envelope.id, grabbed)
 }
 

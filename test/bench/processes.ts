@@ -1,8 +1,9 @@
 /** The processes of a bench: servers as they ship, and those of its own, which talk with it over IPC. */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { readProcFile } from '#platform/embedded/process-identity.ts'
 import { createPassword } from '#platform/embedded/run-file.ts'
 import { awaitLiveness, findFreePort } from '../chaos/game-servers.ts'
 import type { Stores } from './stores.ts'
@@ -96,7 +97,7 @@ export function readCpuOfAllS(name: string): number {
 const TICKS_PER_S = 100
 
 function readStat(file: string): { name: string; cpuS: number } {
-  const stat = orElse('', () => readFileSync(file, 'utf8'))
+  const stat = readProcFile(file) ?? ''
   const end = stat.lastIndexOf(')')
   const [user = '0', system = '0'] = stat
     .slice(end + 2)
@@ -106,13 +107,4 @@ function readStat(file: string): { name: string; cpuS: number } {
 }
 
 const listProcesses = (): string[] =>
-  orElse([], () => readdirSync('/proc')).filter(name => /^\d+$/.test(name))
-
-/** A process may end while it is read, and other systems have no /proc. */
-function orElse<V>(otherwise: V, read: () => V): V {
-  try {
-    return read()
-  } catch {
-    return otherwise
-  }
-}
+  process.platform === 'linux' ? readdirSync('/proc').filter(name => /^\d+$/.test(name)) : []

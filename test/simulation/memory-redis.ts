@@ -43,7 +43,9 @@ export function createMemoryRedis({ identity, nowMs, onReserve }: RedisOptions, 
     reserve: (partition: number, requests: readonly ReserveRequest[], atMs: number) =>
       reserve(keys, { partition, requests, atMs, nowMs: nowMs(), onReserve }),
     findHeld: (envelopeId: string, epoch: number, playerIds: readonly string[]) =>
-      playerIds.map(playerId => readHeldOf(keys, { envelopeId, epoch, playerId })),
+      playerIds.map(playerId =>
+        readHeld(fieldsOf(keys.get(keyOf.winners(envelopeId, epoch))), { envelopeId, epoch, playerId }),
+      ),
     mark: (marks: readonly Reservation[]) => mark(keys, marks),
     void: (partition: number, entryIds: readonly string[]) => removeEntries(keys, partition, entryIds),
     storedEpoch: (envelopeId: string) => readStoredEpoch(keys, envelopeId),
@@ -174,11 +176,8 @@ function reserve(keys: Keys, batch: Batch): ReserveVerdict[] {
     const envelope = opened.get(`${request.envelopeId}:${request.epoch}`) as Opened
     const held = envelope.held.get(request.playerId)
     if (held !== undefined) return held
-    const winner = envelope.isUnreadable ? undefined : envelope.winners.get(request.playerId)
-    if (winner !== undefined) {
-      const [share, entryId] = winner.split(':')
-      return { status: 'have', reservation: { ...request, shareNo: Number(share), entryId: String(entryId) } }
-    }
+    const reservation = envelope.isUnreadable ? undefined : readHeld(envelope.winners, request)
+    if (reservation !== undefined) return { status: 'have', reservation }
     const share = envelope.free[envelope.taken]
     if (envelope.refusal === 'stale') return { status: 'stale', storedEpoch: envelope.storedEpoch }
     if (envelope.refusal !== undefined) return { status: envelope.refusal }
@@ -243,10 +242,9 @@ function win(
   return { status: 'won', reservation }
 }
 
-function readHeldOf(keys: Keys, request: ReserveRequest): Reservation | undefined {
-  const winners = fieldsOf(keys.get(keyOf.winners(request.envelopeId, request.epoch)))
-  const [, share, entryId = ''] = /^(\d+):([\d-]+):/.exec(winners.get(request.playerId) ?? '') ?? []
-  return share === undefined ? undefined : { ...request, shareNo: Number(share), entryId }
+function readHeld(winners: ReadonlyMap<string, string>, request: ReserveRequest): Reservation | undefined {
+  const [share, entryId] = winners.get(request.playerId)?.split(':') ?? []
+  return share === undefined ? undefined : { ...request, shareNo: Number(share), entryId: String(entryId) }
 }
 
 function setFields(keys: Keys, key: string, fields: Iterable<readonly [string, string]>): void {

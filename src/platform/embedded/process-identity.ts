@@ -70,7 +70,8 @@ function runPs(pid: number, format: string): string | undefined {
   }
 }
 
-function readProcFile(path: string): string | undefined {
+/** A file below /proc; nothing when the process is gone, or where there is no such file. */
+export function readProcFile(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
