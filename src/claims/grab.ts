@@ -12,7 +12,7 @@ import type { Reach } from './failpoints.ts'
 import type { ClaimGate, Held, ReserveRequest, ReserveVerdict } from './gate.ts'
 import { createLosers, type Losers } from './losers.ts'
 import { type Memory, shareWork } from './memory.ts'
-import { rebuildGate } from './rebuild.ts'
+import { rebuildGates, rebuildLimits, type Rebuilt, type Wanted } from './rebuild.ts'
 import type { Claim, ClaimableEnvelope, ClaimRecord } from './record.ts'
 import { claimIdOf, type Reservation } from './reservation.ts'
 import type { SettleQueue } from './settle-queue.ts'
@@ -60,20 +60,20 @@ type Step = { next: ClaimableEnvelope } | { done: Grabbed }
 
 /** The ports, and the work that claims on one envelope share while it is under way. */
 type Context<T> = GrabPorts<T> & {
-  /** Rebuilds take turns: each holds a connection for its lock while it works on another. */
-  takeTurn: Ask<() => Promise<void>, void>
+  askForGate: Ask<Wanted, Rebuilt>
   rebuilding: Map<string, Promise<unknown>>
   losers: Losers
 }
 
 export function createGrab<T>(ports: GrabPorts<T>): Grabs {
-  const takeTurn = createBatcher<() => Promise<void>, void>({
-    maxSize: 1,
+  // They take turns: each holds a connection for its locks while it works on another.
+  const askForGate = createBatcher<Wanted, Rebuilt>({
+    maxSize: rebuildLimits.envelopes,
     concurrency: rebuildsAtOnce,
-    run: async works => Promise.all(works.map(work => work())),
+    run: wanted => rebuildGates(ports, wanted),
   })
   const losers = createLosers({ ...ports, tryAgainAfterMs })
-  const context: Context<T> = { ...ports, takeTurn, losers, rebuilding: new Map() }
+  const context: Context<T> = { ...ports, askForGate, losers, rebuilding: new Map() }
   return {
     noteEnd: losers.noteEnd,
     isSpokenFor: losers.isSpokenFor,
@@ -172,13 +172,13 @@ async function rebuild<T>(
   envelope: ClaimableEnvelope,
   badEpoch: number | undefined,
 ): Promise<Step> {
-  const { rebuilding, takeTurn, clock, random, memory } = context
-  const work = async () => {
-    const outcome = await rebuildGate(context, envelope, badEpoch)
+  const { rebuilding, askForGate, clock, random, memory } = context
+  await shareWork(rebuilding, envelope.id, async () => {
+    const outcome = await askForGate({ envelopeId: envelope.id, badEpoch })
+    if (typeof outcome === 'object') throw outcome.fault
     const { least, most } = lockWaitMs
     if (outcome === 'busy') await clock.sleep(least + random.fraction() * (most - least))
-  }
-  await shareWork(rebuilding, envelope.id, () => takeTurn(work))
+  })
   return conclude(await memory.refresh(envelope.id))
 }
 

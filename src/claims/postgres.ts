@@ -31,9 +31,10 @@ const sql = loadStatements(import.meta.url, [
   'find-amounts',
   'insert-claims',
   'count-claims',
-  'raise-epoch',
+  'start-epochs',
   'raise-epochs',
   'list-free-shares',
+  'list-winning-shares',
   'freeze-envelope',
   'read-cursor',
   'read-progress',
@@ -66,7 +67,11 @@ export type RecordPorts = {
 export function createClaimRecord({ database, postTransfers, giveCoupons }: RecordPorts): ClaimRecord<Tx> {
   return {
     transact: database.transact,
-    withLock: (scope, id, run) => database.withLock({ scope, id }, run),
+    withLocks: (scope, ids, run) =>
+      database.withLocks(
+        ids.map(id => ({ scope, id })),
+        held => run(held.map(({ id }) => id)),
+      ),
 
     findEnvelopes: async ids =>
       (await database.query<EnvelopeRow>(sql['find-envelopes'], [ids])).map(readEnvelope),
@@ -114,16 +119,25 @@ export function createClaimRecord({ database, postTransfers, giveCoupons }: Reco
       await tx.query(sql['count-claims'], [...columns, new Date(nowMs), firsts])
     },
 
-    raiseEpoch: async (tx, envelopeId, aboveEpoch) => {
-      const [row] = await tx.query<{ epoch: bigint }>(sql['raise-epoch'], [envelopeId, aboveEpoch])
-      if (row === undefined) throw new Error('an envelope that has ended starts no epoch')
-      return Number(row.epoch)
+    startEpochs: async (tx, above) => {
+      const columns = [[...above.keys()], [...above.values()]]
+      const rows = await tx.query<{ id: string; epoch: bigint }>(sql['start-epochs'], columns)
+      if (rows.length < above.size) throw new Error('an envelope that has ended starts no epoch')
+      return new Map(rows.map(({ id, epoch }) => [id, Number(epoch)]))
     },
     raiseEpochs: async (tx, envelopeIds) => void (await tx.query(sql['raise-epochs'], [envelopeIds])),
-    listFreeShares: async (tx, envelopeId) =>
-      (await tx.query<{ share_no: number }>(sql['list-free-shares'], [envelopeId])).map(row => row.share_no),
-    listWinningShares: async (tx, envelopeId) =>
-      (await tx.query<ClaimRow>(sql['list-winners'], [envelopeId])).map(readClaim),
+    listFreeShares: async (tx, envelopeIds) => {
+      type FreeRow = { envelope_id: string; share_nos: string }
+      const rows = await tx.query<FreeRow>(sql['list-free-shares'], [envelopeIds])
+      return new Map(rows.map(row => [row.envelope_id, row.share_nos.split(',').map(Number)]))
+    },
+    listWinningShares: async (tx, envelopeIds) => {
+      type WonRow = { envelope_id: string; player_id: string; share_no: number }
+      const rows = await tx.query<WonRow>(sql['list-winning-shares'], [envelopeIds])
+      return rows.map(({ envelope_id: envelopeId, player_id: playerId, share_no: shareNo }) => {
+        return { envelopeId, playerId, shareNo }
+      })
+    },
     freeze: async envelopeId => void (await database.query(sql['freeze-envelope'], [envelopeId])),
 
     ...sweeping(database),

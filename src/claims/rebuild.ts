@@ -1,10 +1,12 @@
 /**
- * Rebuild: fill the gate of an envelope from PostgreSQL under a new epoch. Needed on the first claim, after Redis lost
- * or rolled back something, and when its counts contradict the record. One at a time per envelope, everywhere.
+ * Rebuild: fill gates from PostgreSQL under new epochs. Needed on the first claim, after Redis lost or rolled back
+ * something, and when its counts contradict the record. One at a time per envelope, everywhere; those that are needed
+ * together are filled together, because a place that opens has many.
  */
+import { groupBy } from '#platform/group.ts'
 import type { Reach } from './failpoints.ts'
-import type { ClaimGate } from './gate.ts'
-import type { ClaimableEnvelope, ClaimRecord } from './record.ts'
+import type { ClaimGate, GateLoad } from './gate.ts'
+import type { ClaimRecord, LockedEnvelope } from './record.ts'
 
 export type RebuildPorts<T> = {
   record: ClaimRecord<T>
@@ -14,36 +16,107 @@ export type RebuildPorts<T> = {
   onRebuilt?: (() => void) | undefined
 }
 
-export type Rebuilt = 'loaded' | 'busy' | 'not_live' | 'done_by_another'
-
 /**
  * `badEpoch` is the epoch that the caller found wrong: where the row and Redis agree on a later one, another server has
- * rebuilt meanwhile and nothing is done. The lock is held until the load is complete; the row lock is not, because a
- * settlement that runs meanwhile is fenced by the new epoch.
+ * rebuilt meanwhile and nothing is done.
  */
-export async function rebuildGate<T>(
-  { record, gate, reach, onRebuilt }: RebuildPorts<T>,
-  envelope: ClaimableEnvelope,
-  badEpoch: number | undefined,
-): Promise<Rebuilt> {
-  const turn = await record.withLock('rebuild', envelope.id, async (): Promise<Rebuilt> => {
-    const stored = await gate.storedEpoch(envelope.id)
-    const load = await record.transact(async tx => {
-      const [row] = await record.lockEnvelopes(tx, [envelope.id])
-      if (row?.state !== 'live') return 'not_live' as const
-      if (stored === row.epoch && stored !== badEpoch) return 'done_by_another' as const
-      const epoch = await record.raiseEpoch(tx, envelope.id, stored ?? 0)
-      // Statements of their own, after the lock: they see every settlement that committed before it.
-      const freeShares = await record.listFreeShares(tx, envelope.id)
-      const winners = await record.listWinningShares(tx, envelope.id)
-      const { shareCount, opensAtMs, expiresAtMs } = row
-      return { epoch, freeShares, winners, shareCount, opensAtMs, expiresAtMs }
+export type Wanted = { envelopeId: string; badEpoch: number | undefined }
+
+/** `busy`: another server, or what was wanted with it, has the turn. */
+export type Rebuilt = 'loaded' | 'busy' | 'not_live' | 'done_by_another' | { fault: unknown }
+
+export const rebuildLimits = {
+  /** Envelopes that are filled together. */
+  envelopes: 32,
+  /** Shares that are read for them; what is beyond has to ask again. The largest envelope goes alone. */
+  shares: 20_000,
+} as const
+
+/**
+ * In the order of what is wanted; each envelope once. The advisory locks are held until the loads are complete; the row
+ * locks are not, because a settlement that runs meanwhile is fenced by the new epoch. One gate that Redis refuses is
+ * that envelope's fault alone.
+ */
+export async function rebuildGates<T>(ports: RebuildPorts<T>, wanted: readonly Wanted[]): Promise<Rebuilt[]> {
+  const { record, gate, reach } = ports
+  const badEpochs = new Map(wanted.map(({ envelopeId, badEpoch }) => [envelopeId, badEpoch]))
+  const outcomes = await record.withLocks('rebuild', [...badEpochs.keys()], async held => {
+    if (held.length === 0) return new Map<string, Rebuilt>()
+    const stored = new Map(await Promise.all(held.map(async id => [id, await gate.storedEpoch(id)] as const)))
+    const { loads, rest } = await record.transact(async tx => {
+      const rows = await record.lockEnvelopes(tx, held)
+      const judged = judgeAll(held, { rows, stored, badEpochs })
+      return { rest: judged.rest, loads: await readLoads(record, tx, { rows: judged.due, stored }) }
     })
-    if (typeof load === 'string') return load
-    reach('rebuild-between-bump-and-load')
-    const isInForce = await gate.load({ envelopeId: envelope.id, ...load }, stored)
+    if (loads.length > 0) reach('rebuild-between-bump-and-load')
+    const loaded = loads.map(async load => {
+      const outcome = await fill(ports, load, stored.get(load.envelopeId))
+      return [load.envelopeId, outcome] as const
+    })
+    return new Map([...rest, ...(await Promise.all(loaded))])
+  })
+  return wanted.map(({ envelopeId }) => outcomes.get(envelopeId) ?? 'busy')
+}
+
+/** One alone; throws where Redis refuses it. */
+export async function rebuildGate<T>(
+  ports: RebuildPorts<T>,
+  wanted: Wanted,
+): Promise<Exclude<Rebuilt, { fault: unknown }>> {
+  const [outcome = 'busy'] = await rebuildGates(ports, [wanted])
+  if (typeof outcome === 'object') throw outcome.fault
+  return outcome
+}
+
+type Situation = {
+  rows: readonly LockedEnvelope[]
+  stored: ReadonlyMap<string, number | undefined>
+  badEpochs: ReadonlyMap<string, number | undefined>
+}
+
+/** What is to be filled now, and what becomes of the others. */
+function judgeAll(ids: readonly string[], { rows, stored, badEpochs }: Situation) {
+  const rest = new Map<string, Rebuilt>(ids.map(id => [id, 'not_live']))
+  const due: LockedEnvelope[] = []
+  let shares = 0
+  for (const row of rows) {
+    if (row.state !== 'live') continue
+    const { id, epoch, shareCount } = row
+    if (stored.get(id) === epoch && epoch !== badEpochs.get(id)) rest.set(id, 'done_by_another')
+    else if (due.length > 0 && shares + shareCount > rebuildLimits.shares) rest.set(id, 'busy')
+    else {
+      due.push(row)
+      shares += shareCount
+    }
+  }
+  return { due, rest }
+}
+
+type Due = { rows: readonly LockedEnvelope[]; stored: ReadonlyMap<string, number | undefined> }
+
+async function readLoads<T>(record: ClaimRecord<T>, tx: T, { rows, stored }: Due): Promise<GateLoad[]> {
+  if (rows.length === 0) return []
+  const ids = rows.map(({ id }) => id)
+  const epochs = await record.startEpochs(tx, new Map(ids.map(id => [id, stored.get(id) ?? 0])))
+  // Statements of their own, after the locks: they see every settlement that committed before those.
+  const freeShares = await record.listFreeShares(tx, ids)
+  const winners = groupBy(await record.listWinningShares(tx, ids), ({ envelopeId }) => envelopeId)
+  return rows.map(({ id, epoch, shareCount, opensAtMs, expiresAtMs }) => ({
+    ...{ envelopeId: id, epoch: epochs.get(id) ?? epoch, shareCount, opensAtMs, expiresAtMs },
+    ...{ freeShares: freeShares.get(id) ?? [], winners: winners.get(id) ?? [] },
+  }))
+}
+
+async function fill<T>(
+  { gate, onRebuilt }: RebuildPorts<T>,
+  load: GateLoad,
+  stored: number | undefined,
+): Promise<Rebuilt> {
+  try {
+    const isInForce = await gate.load(load, stored)
     if (isInForce) onRebuilt?.()
     return isInForce ? 'loaded' : 'done_by_another'
-  })
-  return turn.status === 'busy' ? 'busy' : turn.value
+  } catch (fault) {
+    return { fault }
+  }
 }

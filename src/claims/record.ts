@@ -78,12 +78,12 @@ export type UnsettledClaim = Omit<Claim, 'amountMinor' | 'currency' | 'couponId'
 
 export type ClaimRecord<T> = {
   transact<V>(run: (tx: T) => Promise<V>): Promise<V>
-  /** Runs while the advisory lock is held by this process alone, or is `busy`. */
-  withLock<V>(
+  /** Runs while this process alone holds the advisory locks; `held` leaves out those that another has. */
+  withLocks<V>(
     scope: string,
-    id: string,
-    run: () => Promise<V>,
-  ): Promise<{ status: 'ran'; value: V } | { status: 'busy' }>
+    ids: readonly string[],
+    run: (held: readonly string[]) => Promise<V>,
+  ): Promise<V>
 
   findEnvelopes(ids: readonly string[]): Promise<ClaimableEnvelope[]>
   findClaims(pairs: readonly { envelopeId: string; playerId: string }[]): Promise<Claim[]>
@@ -108,12 +108,16 @@ export type ClaimRecord<T> = {
   /** Adds to the counters; an envelope whose last share went becomes empty, with epoch + 1. */
   count(tx: T, claims: readonly Claim[], nowMs: number): Promise<void>
 
-  /** Raises the epoch above itself and `aboveEpoch`, under the row lock. */
-  raiseEpoch(tx: T, envelopeId: string, aboveEpoch: number): Promise<number>
+  /** Raises the epoch of each above itself and above the given one, under the row locks; throws if one has ended. */
+  startEpochs(tx: T, above: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, number>>
   /** Raises the epoch of each that has not ended, under the row lock: their gates load again. */
   raiseEpochs(tx: T, envelopeIds: readonly string[]): Promise<void>
-  listFreeShares(tx: T, envelopeId: string): Promise<number[]>
-  listWinningShares(tx: T, envelopeId: string): Promise<{ playerId: string; shareNo: number }[]>
+  /** By envelope, in order; one without any is left out. */
+  listFreeShares(tx: T, envelopeIds: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>>
+  listWinningShares(
+    tx: T,
+    envelopeIds: readonly string[],
+  ): Promise<{ envelopeId: string; playerId: string; shareNo: number }[]>
   freeze(envelopeId: string): Promise<void>
 
   readCursor(partition: number, redisIdentity: string): Promise<string | undefined>

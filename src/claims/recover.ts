@@ -121,7 +121,7 @@ async function startEpochs<T>(
       if (isRehearsal) return open
       const toOpen = open.filter(({ state }) => state === 'funded').map(({ id }) => id)
       if (toOpen.length > 0) await openEnvelopes(tx, toOpen)
-      for (const { id } of open) await record.raiseEpoch(tx, id, stored.get(id) ?? 0)
+      await record.startEpochs(tx, new Map(open.map(({ id }) => [id, stored.get(id) ?? 0])))
       return open
     })
     rows.push(...inPlay)

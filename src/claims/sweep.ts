@@ -96,7 +96,7 @@ async function rebuildTorn<T>(ports: SweepPorts<T>, { envelopeId, epoch }: Reser
   const [envelope] = await ports.record.findEnvelopes([envelopeId])
   if (envelope?.state !== 'live') return
   ports.log.info({ envelopeId, epoch }, 'the gate contradicts the record and is rebuilt')
-  await rebuildGate(ports, envelope, epoch)
+  await rebuildGate(ports, { envelopeId, badEpoch: epoch })
 }
 
 /** One reading tells which entries are recorded already, which is nearly all of them; only the rest take locks. */

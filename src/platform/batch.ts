@@ -1,6 +1,7 @@
 /**
- * Joins calls that arrive together into one: everything asked for while the last batch was on its way leaves with the
- * next. No timer: a lone call leaves at once, a rush fills its batches by itself.
+ * Joins calls that arrive together into one: what is asked for during one turn of the event loop leaves at its end, and
+ * everything asked for while the last batch was on its way leaves with the next. No timer: a lone call waits for nobody,
+ * a rush fills its batches by itself.
  */
 export type BatchOptions<Q, A> = {
   maxSize: number
@@ -21,8 +22,7 @@ export function createBatcher<Q, A>({ maxSize, concurrency, run }: BatchOptions<
   function schedule(): void {
     if (isScheduled || underWay >= concurrency || waiting.length === 0) return
     isScheduled = true
-    // One turn of the microtask queue: calls of the same tick share a batch.
-    queueMicrotask(() => {
+    setImmediate(() => {
       isScheduled = false
       const batch = waiting.slice(0, maxSize)
       waiting = waiting.slice(maxSize)

@@ -9,7 +9,7 @@ import type { Job } from './jobs.ts'
 import { type Database, loadStatements, lockNumber, type Tx } from './postgres.ts'
 import { isRefusal, type Refusal, refuse } from './problem.ts'
 
-const sql = loadStatements(import.meta.url, ['try-lock', 'find-answer', 'keep-answer', 'forget-answers'])
+const sql = loadStatements(import.meta.url, ['try-locks', 'find-answer', 'keep-answer', 'forget-answers'])
 
 export type IdempotentRequest = {
   /** Whose keys these are: callers never meet each other's. */
@@ -42,7 +42,7 @@ export function runOnce<A extends Kept>(
   const fingerprint = createHash('sha256').update(canonicalJson(request.body)).digest()
   return inTransaction(database, async tx => {
     const lock = lockNumber({ scope: `idempotency:${tenant}:${operation}`, id: key })
-    const [attempt] = await tx.query<{ locked: boolean }>(sql['try-lock'], [lock])
+    const held = await tx.query(sql['try-locks'], [[lock]])
     // A statement of its own after the lock: it sees what the holder before us committed.
     const [kept] = await tx.query<KeptRow>(sql['find-answer'], [tenant, operation, key])
     if (kept !== undefined) {
@@ -50,7 +50,7 @@ export function runOnce<A extends Kept>(
         ? ({ status: kept.status, body: kept.body } as A)
         : refuse('idempotency_mismatch')
     }
-    if (!attempt?.locked) return refuse('idempotency_in_flight', { retryAfterMs: 200 })
+    if (held.length === 0) return refuse('idempotency_in_flight', { retryAfterMs: 200 })
     const answer = await act(tx)
     if (isRefusal(answer)) return answer
     const row = [tenant, operation, key, fingerprint, answer.status, JSON.stringify(answer.body)]

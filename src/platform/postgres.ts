@@ -27,6 +27,8 @@ export type Database = Tx & {
   snapshot<T>(run: (tx: Tx) => Promise<T>): Promise<T>
   /** Runs `run` while a transaction-level advisory lock is held, or says that another holds it. */
   withLock<T>(key: LockKey, run: () => Promise<T>): Promise<{ status: 'ran'; value: T } | { status: 'busy' }>
+  /** The same with several at once: `run` is told which of them are held. */
+  withLocks<T, K extends LockKey>(keys: readonly K[], run: (held: readonly K[]) => Promise<T>): Promise<T>
   /** Connections of the pool that statements and transactions share, and how many wait for one. */
   use(): { total: number; idle: number; waiting: number }
   close(): Promise<void>
@@ -67,17 +69,23 @@ export function createDatabase(options: DatabaseOptions): Database {
   const pool = createPool(options, options.connections)
   // Whoever holds a lock works on other connections: with one pool for both, holders could wait for each other.
   const locks = createPool(options, lockConnections)
+  const withLocks: Database['withLocks'] = (keys, run) =>
+    transactOn(locks, {
+      run: async tx => {
+        const rows = await tx.query<{ place: number }>(sql['try-locks'], [keys.map(lockNumber)])
+        const places = new Set(rows.map(({ place }) => place))
+        return run(keys.filter((_, place) => places.has(place)))
+      },
+    })
   return {
     query: (statement, params) => runStatement(pool, statement, params),
     transact: run => transactOn(pool, { run }),
     snapshot: run => transactOn(pool, { run, begin: 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY' }),
     withLock: (key, run) =>
-      transactOn(locks, {
-        run: async tx => {
-          const [row] = await tx.query<{ locked: boolean }>(sql['try-lock'], [lockNumber(key)])
-          return row?.locked ? { status: 'ran' as const, value: await run() } : { status: 'busy' as const }
-        },
-      }),
+      withLocks([key], async held =>
+        held.length > 0 ? { status: 'ran' as const, value: await run() } : { status: 'busy' as const },
+      ),
+    withLocks,
     use: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: async () => {
       await Promise.all([pool.end(), locks.end()])
@@ -235,4 +243,4 @@ export function isDatabaseDown(error: unknown): boolean {
   )
 }
 
-const sql = loadStatements(import.meta.url, ['try-lock'])
+const sql = loadStatements(import.meta.url, ['try-locks'])

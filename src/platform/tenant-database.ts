@@ -40,6 +40,7 @@ export function followTenants({ game, tenants }: { game: Database; tenants: Data
       })
     },
     withLock: game.withLock,
+    withLocks: game.withLocks,
     use() {
       const [ofGame, ofTenants] = [game.use(), tenants.use()]
       return {

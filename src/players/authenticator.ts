@@ -8,6 +8,7 @@ import { createHash, hash, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { limits } from '#protocol/limits.ts'
 import type { Operation } from '#protocol/operation.ts'
+import { createBatcher } from '#platform/batch.ts'
 import type { Clock } from '#platform/clock.ts'
 import { createId } from '#platform/id.ts'
 import type { Database } from '#platform/postgres.ts'
@@ -15,7 +16,7 @@ import { type Refusal, refuse } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
 import type { Caller, MerchantCaller, PlayerCaller } from './caller.ts'
 import { createDeviceUse, deviceIdOf, type DeviceRecord } from './device.ts'
-import type { PlayerRecord } from './player.ts'
+import type { Identity, Player, PlayerRecord } from './player.ts'
 import { createTokenVerifier, type TokenSettings } from './token.ts'
 
 export type Authenticator = {
@@ -95,6 +96,8 @@ function permit(caller: Caller, { callers, scope }: Operation): Caller | Refusal
 type Remembered = { player: PlayerCaller; untilMs: number }
 
 const rememberedTokens = 50_000
+/** A crowd that this server does not know is looked up together. */
+const looking = { maxSize: 200, concurrency: 2 }
 /**
  * A signing key that the provider withdraws stops counting within this time, whatever `exp` says, and a ban that this
  * server did not hear of begins to count. An open socket asks as often: it is closed after twice this time at most.
@@ -107,22 +110,28 @@ function createPlayerAuthentication(ports: AuthenticatorPorts): {
   findPlayer(token: string): Promise<PlayerCaller | Refusal>
   forget: Authenticator['forget']
 } {
+  const { players, database, clock } = ports
   const verifyToken = createTokenVerifier(ports.jwt, ports)
+  const find = createBatcher<Identity, Player | undefined>({
+    ...looking,
+    run: identities => players.findAll(database, identities),
+  })
+  const add = (identity: Identity) =>
+    players.addOrFind(database, identity, { id: createId(ports), nowMs: clock.nowMs() })
   const remembered = new LRUCache<string, Remembered>({ max: rememberedTokens })
   /** What was read before a ban is not remembered after it. */
   let bans = 0
 
   async function findPlayer(token: string): Promise<PlayerCaller | Refusal> {
     const digest = hash('sha256', token, 'base64')
-    const nowMs = ports.clock.nowMs()
+    const nowMs = clock.nowMs()
     const known = remembered.get(digest)
     if (known !== undefined && nowMs < known.untilMs) return known.player
     const bansBefore = bans
     const verdict = await verifyToken(token)
     if (verdict.status === 'invalid') return refuse('unauthorized', { detail: verdict.detail })
     const { expiresAtMs, deviceId, isMinor = false } = verdict.claims
-    const first = { id: createId(ports), nowMs }
-    const { id, timeScale, ban } = await ports.players.findOrAdd(ports.database, verdict.claims, first)
+    const { id, timeScale, ban } = (await find(verdict.claims)) ?? (await add(verdict.claims))
     if (ban !== undefined) return refuse('banned')
     const player: PlayerCaller = {
       kind: 'player',

@@ -15,11 +15,13 @@ export type Ban = { atMs: number; reason: string }
 export type Identity = { issuer: string; subject: string }
 
 export type PlayerRecord = {
+  /** In the order of the identities; nothing for one that is seen for the first time. */
+  findAll(tx: Tx, identities: readonly Identity[]): Promise<(Player | undefined)[]>
   /**
-   * The player of an identity, added as `first.id` at first sight; of servers that see it at once, one adds it. Runs
-   * outside a transaction: the second look must see what another server committed meanwhile.
+   * The player of an identity that was not found, added as `first.id`; of servers that see it at once, one adds it.
+   * Runs outside a transaction: the look that follows must see what another server committed meanwhile.
    */
-  findOrAdd(database: Tx, identity: Identity, first: { id: string; nowMs: number }): Promise<Player>
+  addOrFind(database: Tx, identity: Identity, first: { id: string; nowMs: number }): Promise<Player>
   /** Adds a player whose identity is new. */
   add(tx: Tx, player: Identity & { id: string; timeScale: number; nowMs: number }): Promise<Player>
   find(tx: Tx, id: string): Promise<Player | undefined>

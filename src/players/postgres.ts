@@ -5,7 +5,7 @@ import type { DeviceRecord } from './device.ts'
 import type { Identity, Player, PlayerRecord } from './player.ts'
 
 const sql = loadStatements(import.meta.url, [
-  'find-player',
+  'find-players',
   'get-player',
   'add-player',
   'set-ban',
@@ -24,11 +24,11 @@ type PlayerRow = {
 }
 
 export const playerRecord: PlayerRecord = {
-  async findOrAdd(database, identity, { id, nowMs }) {
-    const known = await findByIdentity(database, identity)
-    if (known !== undefined) return known
+  findAll,
+
+  async addOrFind(database, identity, { id, nowMs }) {
     const added = await insert(database, { ...identity, id, timeScale: 1, nowMs })
-    const player = added ?? (await findByIdentity(database, identity))
+    const [player] = added === undefined ? await findAll(database, [identity]) : [added]
     assert(player !== undefined, 'an identity that conflicts belongs to a player')
     return player
   },
@@ -72,9 +72,11 @@ export const deviceRecord: DeviceRecord = {
   },
 }
 
-async function findByIdentity(tx: Tx, { issuer, subject }: Identity): Promise<Player | undefined> {
-  const [row] = await tx.query<PlayerRow>(sql['find-player'], [issuer, subject])
-  return row && toPlayer(row)
+async function findAll(tx: Tx, identities: readonly Identity[]): Promise<(Player | undefined)[]> {
+  const params = [identities.map(({ issuer }) => issuer), identities.map(({ subject }) => subject)]
+  const rows = await tx.query<PlayerRow & { place: number }>(sql['find-players'], params)
+  const found = new Map(rows.map(row => [row.place, toPlayer(row)]))
+  return identities.map((_, place) => found.get(place))
 }
 
 async function insert(tx: Tx, player: Parameters<PlayerRecord['add']>[1]): Promise<Player | undefined> {

@@ -135,7 +135,10 @@ t.test('order', async t => {
     const letGo = await holdAndClaim(id, players[1].id, free)
     const [envelope] = await record.findEnvelopes([id])
     if (envelope === undefined) throw new Error('no envelope')
-    const rebuilding = rebuildGate({ record, gate, reach: passBy }, envelope, envelope.epoch)
+    const rebuilding = rebuildGate(
+      { record, gate, reach: passBy },
+      { envelopeId: id, badEpoch: envelope.epoch },
+    )
     await untilSomebodyWaits()
     await letGo()
     t.equal(await rebuilding, 'loaded')

@@ -47,7 +47,7 @@ export function createMemoryRecord(line: PostgresLine): MemoryRecord {
   return {
     claims: {
       transact,
-      withLock: (scope, id, run) => withLock(line, `${scope}:${id}`, run),
+      withLocks: (scope, ids, run) => withLocks(line, { scope, ids }, run),
       ...createReading(line),
       ...createSettling(line),
       ...createRebuilding(line),
@@ -89,13 +89,20 @@ export function toCommitFault(error: unknown): unknown {
   return new CommitUnknown('the connection broke at COMMIT', { cause: error })
 }
 
-function withLock<V>(line: PostgresLine, key: string, run: () => Promise<V>) {
+type Locks = { scope: string; ids: readonly string[] }
+
+function withLocks<V>(
+  line: PostgresLine,
+  { scope, ids }: Locks,
+  run: (held: readonly string[]) => Promise<V>,
+) {
   const { postgres } = line
   return transactOn(line, async tx => {
-    if (!(await within(line, tx, () => postgres.tryLock(tx, key)))) return { status: 'busy' as const }
+    const held = await within(line, tx, () => ids.filter(id => postgres.tryLock(tx, `${scope}:${id}`)))
+    if (held.length === 0) return run(held)
     const stopWatching = line.watchIdle(tx)
     try {
-      return { status: 'ran' as const, value: await run() }
+      return await run(held)
     } finally {
       stopWatching()
     }
@@ -234,19 +241,23 @@ const toPayment = (claim: Claim): Transfer => ({
 
 function createRebuilding(
   line: PostgresLine,
-): Part<'raiseEpoch' | 'raiseEpochs' | 'listFreeShares' | 'listWinningShares' | 'freeze'> {
+): Part<'startEpochs' | 'raiseEpochs' | 'listFreeShares' | 'listWinningShares' | 'freeze'> {
   const { postgres } = line
   return {
-    raiseEpoch: (tx, envelopeId, aboveEpoch) =>
+    startEpochs: (tx, above) =>
       within(line, tx, async () => {
-        const above = BigInt(aboveEpoch)
-        const raised = await postgres.updateEnvelope(tx, envelopeId, row =>
-          isEnded(row.state) || row.state === 'draft'
-            ? undefined
-            : { ...row, epoch: (row.epoch > above ? row.epoch : above) + 1n },
-        )
-        if (raised === undefined) throw new Error('an envelope that has ended starts no epoch')
-        return Number(raised.epoch)
+        const started = new Map<string, number>()
+        for (const [id, aboveEpoch] of above) {
+          const atLeast = BigInt(aboveEpoch)
+          const raised = await postgres.updateEnvelope(tx, id, row =>
+            isEnded(row.state) || row.state === 'draft'
+              ? undefined
+              : { ...row, epoch: (row.epoch > atLeast ? row.epoch : atLeast) + 1n },
+          )
+          if (raised === undefined) throw new Error('an envelope that has ended starts no epoch')
+          started.set(id, Number(raised.epoch))
+        }
+        return started
       }),
     raiseEpochs: (tx, envelopeIds) =>
       within(line, tx, async () => {
@@ -255,13 +266,16 @@ function createRebuilding(
             row.state === 'live' || row.state === 'frozen' ? { ...row, epoch: row.epoch + 1n } : undefined,
           )
       }),
-    listFreeShares: (tx, envelopeId) =>
-      within(line, tx, () =>
-        (postgres.tables.shares.get(envelopeId) ?? []).flatMap((_, i) =>
-          postgres.claimOfShare(tx, envelopeId, i + 1) === undefined ? [i + 1] : [],
-        ),
-      ),
-    listWinningShares: (tx, envelopeId) => within(line, tx, () => postgres.claimsOf(tx, envelopeId)),
+    listFreeShares: (tx, envelopeIds) =>
+      within(line, tx, () => {
+        const freeOf = (id: string) =>
+          (postgres.tables.shares.get(id) ?? []).flatMap((_, i) =>
+            postgres.claimOfShare(tx, id, i + 1) === undefined ? [i + 1] : [],
+          )
+        return new Map(envelopeIds.map(id => [id, freeOf(id)] as const).filter(([, free]) => free.length > 0))
+      }),
+    listWinningShares: (tx, envelopeIds) =>
+      within(line, tx, () => envelopeIds.flatMap(id => postgres.claimsOf(tx, id))),
     freeze: envelopeId =>
       line.ask(() =>
         postgres.alone(line.owner, async tx => {

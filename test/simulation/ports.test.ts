@@ -293,6 +293,10 @@ t.test('ports', async t => {
         t.equal(await outcome(win(id, player, 1)), 'done')
       })
 
+      const freeOf = async (tx: Tx, id: string) => (await record.listFreeShares(tx, [id])).get(id) ?? []
+      const start = (id: string, above: number) =>
+        record.transact(async tx => (await record.startEpochs(tx, new Map([[id, above]]))).get(id))
+
       t.test('locks are taken in turn; what is read after one is what its last holder left', async t => {
         const [id, a, b] = [await hide(3), await addPlayer(), await addPlayer()]
         let release = () => {}
@@ -307,12 +311,12 @@ t.test('ports', async t => {
         })
         await pause()
         const second = record.transact(async tx => {
-          const before = await record.listFreeShares(tx, id)
+          const before = await freeOf(tx, id)
           const [row] = await record.lockEnvelopes(tx, [id])
           order.push('second')
           t.same(before, [1, 2, 3], 'read before the lock: too early')
           t.match(row, { claimedShares: 1 }, 'the row as it is once the lock is granted')
-          t.same(await record.listFreeShares(tx, id), [2, 3], 'read after the lock')
+          t.same(await freeOf(tx, id), [2, 3], 'read after the lock')
           const { claims } = await record.findRivals(tx, [reservation(id, b, 1)])
           t.same(claims, await record.listWinners(id))
         })
@@ -391,8 +395,8 @@ t.test('ports', async t => {
 
       t.test('epochs grow above both sides; freezing and ending are final', async t => {
         const [id, player] = [await hide(2), await addPlayer()]
-        t.equal(await record.transact(tx => record.raiseEpoch(tx, id, 0)), 2)
-        t.equal(await record.transact(tx => record.raiseEpoch(tx, id, 7)), 8)
+        t.equal(await start(id, 0), 2)
+        t.equal(await start(id, 7), 8)
         t.ok((await record.listGated(undefined, 1_000)).some(row => row.id === id && row.epoch === 8))
         t.same(
           await record.listGated(id, 1_000),
@@ -402,11 +406,7 @@ t.test('ports', async t => {
         t.match(await rowOf(id), { state: 'frozen', epoch: 9 })
         await record.freeze(id)
         t.match(await rowOf(id), { epoch: 9 })
-        t.equal(
-          await record.transact(tx => record.raiseEpoch(tx, id, 0)),
-          10,
-          'a frozen one is still to go on',
-        )
+        t.equal(await start(id, 0), 10, 'a frozen one is still to go on')
         t.equal(
           await outcome(win(id, player, 1)),
           'done',
@@ -429,11 +429,7 @@ t.test('ports', async t => {
         })
         await end([closed], 'closed')
         t.match(await rowOf(closed), { state: 'closed', epoch: 2 })
-        t.match(
-          await outcome(record.transact(tx => record.raiseEpoch(tx, closed, 0))),
-          /epoch/,
-          'nor starts it an epoch',
-        )
+        t.match(await outcome(start(closed, 0)), /epoch/, 'nor starts it an epoch')
         t.equal(await outcome(end([closed], 'expired')), 'row', 'ended is final')
         const due = (atMs: number) =>
           record.transact(async tx =>
@@ -484,18 +480,17 @@ t.test('ports', async t => {
       })
 
       t.test('an advisory lock is held by one, and goes with its work', async t => {
-        const inner = () => record.withLock('rebuild', 'x', async () => 'inner')
-        const outer = await record.withLock('rebuild', 'x', async () => [
+        const inner = () => record.withLocks('rebuild', ['x', 'z'], async held => held)
+        const outer = await record.withLocks('rebuild', ['x'], async held => [
+          held,
           await inner(),
-          await record.withLock('rebuild', 'y', async () => 'other'),
+          await record.withLocks('sweep', ['x'], async other => other),
         ])
-        t.same(outer, { status: 'ran', value: [{ status: 'busy' }, { status: 'ran', value: 'other' }] })
-        t.same(await inner(), { status: 'ran', value: 'inner' })
-        t.equal(
-          await outcome(record.withLock('rebuild', 'x', () => Promise.reject(new Error('broke')))),
-          'broke',
-        )
-        t.same(await inner(), { status: 'ran', value: 'inner' })
+        t.same(outer, [['x'], ['z'], ['x']])
+        t.same(await inner(), ['x', 'z'])
+        const broken = record.withLocks('rebuild', ['x'], () => Promise.reject(new Error('broke')))
+        t.equal(await outcome(broken), 'broke')
+        t.same(await inner(), ['x', 'z'])
       })
 
       t.test(

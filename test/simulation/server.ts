@@ -209,7 +209,9 @@ function compose(ports: ServerPorts, life: Life, { clock, deliver, reach }: Insi
     ...envelopeJobs.map(job => slowDown(job, () => pace().envelopes)),
   ]
   const withLock: Database['withLock'] = ({ scope, id }, run) =>
-    record.claims.withLock(scope, String(id), run)
+    record.claims.withLocks(scope, [String(id)], async held =>
+      held.length > 0 ? { status: 'ran' as const, value: await run() } : { status: 'busy' as const },
+    )
   createJobs(slowed, { clock, database: { withLock }, log }).start()
   return {
     claim: claims.claim,
