@@ -111,7 +111,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
   })
   const grabs = createGrab({
     ...{ gate, record, memory, queue, clock, random, reach, onRebuilt: ports.onRebuilt },
-    reserve: createReserve(gate, nowMs),
+    reserve: createReserve(gate, clock),
     pendingAfterMs: limits.claim.pendingAfterMs,
   })
   const approach = createApproach(ports, memory)
@@ -196,13 +196,14 @@ function settleAndMark(settle: Settle, { gate, memory, background, reach }: Mark
 }
 
 /** Claims of one partition that arrive together are one script call. */
-export function createReserve(gate: ClaimGate, nowMs: () => number) {
+export function createReserve(gate: ClaimGate, clock: Pick<Clock, 'nowMs' | 'atTurnEnd'>) {
   const partitions = new Map<number, Ask<ReserveRequest, ReserveVerdict>>()
   const create = (partition: number) =>
     createBatcher<ReserveRequest, ReserveVerdict>({
       maxSize: maxReserveBatch,
       concurrency: 4,
-      run: requests => gate.reserve(partition, requests, nowMs()),
+      clock,
+      run: requests => gate.reserve(partition, requests, clock.nowMs()),
     })
   return (request: ReserveRequest): Promise<ReserveVerdict> => {
     const partition = partitionOf(request.envelopeId)

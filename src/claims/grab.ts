@@ -70,6 +70,7 @@ export function createGrab<T>(ports: GrabPorts<T>): Grabs {
   const askForGate = createBatcher<Wanted, Rebuilt>({
     maxSize: rebuildLimits.envelopes,
     concurrency: rebuildsAtOnce,
+    clock: ports.clock,
     run: wanted => rebuildGates(ports, wanted),
   })
   const losers = createLosers({ ...ports, tryAgainAfterMs })

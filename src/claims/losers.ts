@@ -44,7 +44,11 @@ export function createLosers({ gate, memory, clock, tryAgainAfterMs }: LosersPor
   const spokenFor = new LRUCache<string, { epoch: number; untilMs: number }>({ max: envelopesRemembered })
   /** Those that ended here lately: a verdict from before is nothing to wait over. */
   const ended = new LRUCache<string, true>({ max: envelopesRemembered })
-  const look = createBatcher<ReserveRequest, Held>({ ...looking, run: requests => findAll(gate, requests) })
+  const look = createBatcher<ReserveRequest, Held>({
+    ...looking,
+    clock,
+    run: requests => findAll(gate, requests),
+  })
 
   const reread = (envelopeId: string, afterMs: number) =>
     shareWork(rereading, envelopeId, async () => {

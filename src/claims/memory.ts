@@ -41,7 +41,7 @@ export type Memory = {
 
 export type MemoryPorts = {
   record: Pick<ClaimRecord<unknown>, 'findEnvelopes' | 'findClaims' | 'listWinners'>
-  clock: Pick<Clock, 'nowMs'>
+  clock: Pick<Clock, 'nowMs' | 'atTurnEnd'>
   /** Called once when this server learns that an envelope has ended. */
   onEnd: (envelopeId: string) => void
 }
@@ -66,16 +66,14 @@ export function createMemory({ record, clock, onEnd }: MemoryPorts): Memory {
   const loading = new Map<string, Promise<Ended>>()
 
   const findEnvelope = createBatcher<string, ClaimableEnvelope | undefined>({
-    maxSize: memoryLimits.lookups,
-    concurrency: 2,
+    ...{ maxSize: memoryLimits.lookups, concurrency: 2, clock },
     run: async ids => {
       const found = new Map((await record.findEnvelopes(ids)).map(e => [e.id, e]))
       return ids.map(id => found.get(id))
     },
   })
   const findClaim = createBatcher<{ envelopeId: string; playerId: string }, Claim | undefined>({
-    maxSize: memoryLimits.lookups,
-    concurrency: 2,
+    ...{ maxSize: memoryLimits.lookups, concurrency: 2, clock },
     run: async pairs => {
       const found = new Map((await record.findClaims(pairs)).map(c => [`${c.envelopeId}:${c.playerId}`, c]))
       return pairs.map(p => found.get(`${p.envelopeId}:${p.playerId}`))

@@ -39,6 +39,7 @@ export function createSettleQueue({ settle, clock, isOutage, onOutage }: SettleQ
   const ask = createBatcher<Reservation, Settled>({
     maxSize: settleLimits.batch,
     concurrency: settleLimits.concurrency,
+    clock,
     run: settlePatiently,
   })
   // Insertion order is age order: the first value is the oldest.

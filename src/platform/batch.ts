@@ -3,17 +3,22 @@
  * everything asked for while the last batch was on its way leaves with the next. No timer: a lone call waits for nobody,
  * a rush fills its batches by itself.
  */
+import { type Clock, systemClock } from './clock.ts'
+
 export type BatchOptions<Q, A> = {
   maxSize: number
   /** Batches under way at a time; more wait and grow. */
   concurrency: number
+  /** Whose turns; the machine's where nobody says otherwise. */
+  clock?: Pick<Clock, 'atTurnEnd'>
   /** Answers in the order of the questions. */
   run: (questions: Q[]) => Promise<A[]>
 }
 
 export type Ask<Q, A> = (question: Q) => Promise<A>
 
-export function createBatcher<Q, A>({ maxSize, concurrency, run }: BatchOptions<Q, A>): Ask<Q, A> {
+export function createBatcher<Q, A>(options: BatchOptions<Q, A>): Ask<Q, A> {
+  const { maxSize, concurrency, clock = systemClock, run } = options
   type Waiting = { question: Q; resolve: (answer: A) => void; reject: (error: unknown) => void }
   let waiting: Waiting[] = []
   let underWay = 0
@@ -22,7 +27,7 @@ export function createBatcher<Q, A>({ maxSize, concurrency, run }: BatchOptions<
   function schedule(): void {
     if (isScheduled || underWay >= concurrency || waiting.length === 0) return
     isScheduled = true
-    setImmediate(() => {
+    clock.atTurnEnd(() => {
       isScheduled = false
       const batch = waiting.slice(0, maxSize)
       waiting = waiting.slice(maxSize)

@@ -9,6 +9,8 @@ export type Clock = {
   sleep(ms: number): Promise<void>
   /** Calls `task` once after `ms`; the returned function cancels it. Does not keep the process alive. */
   after(ms: number, task: () => void): Cancel
+  /** Calls `task` when everything that this turn of the event loop has brought was looked at. */
+  atTurnEnd(task: () => void): void
 }
 
 export type Cancel = () => void
@@ -21,4 +23,5 @@ export const systemClock: Clock = {
     timer.unref()
     return () => clearTimeout(timer)
   },
+  atTurnEnd: task => void setImmediate(task),
 }

@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { promisify } from 'node:util'
+import { systemClock } from '#platform/clock.ts'
 import { createScriptRunner, loadScript } from '#platform/redis.ts'
 import { createReserve } from '../../src/claims/claims.ts'
 import { createClaimGate } from '../../src/claims/redis.ts'
@@ -26,10 +27,10 @@ export type Reserves = {
 
 export async function createReserves({ redis }: Stores): Promise<Reserves> {
   const script = loadScript(new URL('../../src/claims/redis.ts', import.meta.url).href, 'reserve')
-  const nowMs = () => Date.now()
+  const { nowMs } = systemClock
   const ports = { redis, runner: createScriptRunner(redis), prefix, nowMs }
   const gate = createClaimGate(ports)
-  const reserve = createReserve(gate, nowMs)
+  const reserve = createReserve(gate, systemClock)
   await redis.script('LOAD', script.text)
 
   async function loadGate(shares: number): Promise<string> {

@@ -1,5 +1,5 @@
 /** A clock whose timers run when the test moves it, in order, and which tells how many are left. */
-import type { Clock } from '#platform/clock.ts'
+import { type Clock, systemClock } from '#platform/clock.ts'
 
 export type ManualClock = Clock & {
   /** Runs everything that is due within `ms`, and lets promises settle after each. */
@@ -22,6 +22,7 @@ export function createManualClock(startMs = Date.parse('2026-03-01T08:00:00.000Z
     nowMs: () => nowMs,
     after,
     sleep: ms => new Promise(resolve => after(ms, resolve)),
+    atTurnEnd: systemClock.atTurnEnd,
     timersLeft: () => timers.size,
     async pass(ms) {
       const untilMs = nowMs + ms

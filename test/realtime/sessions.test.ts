@@ -205,6 +205,7 @@ t.test('a client gives up where coming back is no use, and renews a token that h
 /** Time runs so many times as fast for the servers. */
 const pace = Number(process.env.PACE ?? 60)
 const fastClock: Clock = {
+  ...systemClock,
   nowMs: () => systemClock.nowMs() * pace,
   after: (ms, task) => systemClock.after(ms / pace, task),
   sleep: ms => systemClock.sleep(ms / pace),

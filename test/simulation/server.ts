@@ -89,6 +89,7 @@ export function createServer(ports: ServerPorts, name: string, node: RedisNode):
     nowMs: () => Math.floor(scheduler.nowMs() + life.skewMs),
     sleep: ms => new Promise(resolve => scheduler.after(ms, () => deliver(resolve))),
     after: (ms, task) => scheduler.after(ms, () => deliver(task)),
+    atTurnEnd: task => void scheduler.after(0, () => deliver(task)),
   }
   const cutConnections = () => postgres.abortWhere(tx => tx.owner === name)
   const kill = () => {
