@@ -8,7 +8,10 @@ import t from 'tap'
 import { deposit } from '#protocol/rest/merchants.ts'
 import { getMe, getWallet } from '#protocol/rest/players.ts'
 import { Unavailable } from '#platform/problem.ts'
+import { createAuthenticator } from '../../src/players/authenticator.ts'
 import { deviceIdOf } from '../../src/players/device.ts'
+import type { PlayerRecord } from '../../src/players/player.ts'
+import { deviceRecord, playerRecord } from '../../src/players/postgres.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createAccountApp, jwt, operatorKey } from '../helpers/account-app.ts'
 import { createWorld } from '../helpers/world.ts'
@@ -120,6 +123,33 @@ t.test('an identity seen twenty times at once is one player', async t => {
   t.match(await again.authenticator.authenticatePlayerToken(forge({ claims: { sub: 'grace' } })), {
     id: [...ids][0],
   })
+})
+
+t.test('a crowd is looked up together, and each is who they are', async t => {
+  const sizes: number[] = []
+  const players: PlayerRecord = {
+    ...playerRecord,
+    findAll(tx, identities) {
+      sizes.push(identities.length)
+      return playerRecord.findAll(tx, identities)
+    },
+  }
+  const { database, clock, random } = world
+  const merchants = { operatorKey, verifyApiKey: async () => undefined }
+  const other = createAuthenticator({
+    ...{ jwt, ...merchants, players, devices: deviceRecord },
+    ...{ database, clock, random },
+  })
+  const subjects = Array.from({ length: 40 }, (_, i) => `crowd-${i}`)
+  const known = await Promise.all(
+    subjects.slice(0, 30).map(sub => authenticator.authenticatePlayerToken(forge({ claims: { sub } }))),
+  )
+  const seen = await Promise.all(
+    subjects.map(sub => other.authenticatePlayerToken(forge({ claims: { sub } }))),
+  )
+  t.same(seen.slice(0, 30), known)
+  t.equal(new Set(seen.map(caller => 'id' in caller && caller.id)).size, 40)
+  t.ok(sizes.length < 10, `${sizes.length} statements`)
 })
 
 t.test('kinds of callers, in the order of the refusals', async t => {
