@@ -10,6 +10,7 @@ import { groupBy } from '#platform/group.ts'
 import type { ClaimGate, Held, ReserveRequest } from './gate.ts'
 import { type Memory, shareWork } from './memory.ts'
 import type { ClaimableEnvelope } from './record.ts'
+import type { SettleQueue } from './settle-queue.ts'
 
 export type Losers = {
   /** The gate has just said that every share is reserved. */
@@ -29,16 +30,19 @@ export type Losers = {
 export type LosersPorts = {
   gate: Pick<ClaimGate, 'findHeld'>
   memory: Pick<Memory, 'refresh'>
+  queue: Pick<SettleQueue, 'isSettling'>
   clock: Clock
   /** How long they are told to stay away. */
   tryAgainAfterMs: number
 }
 
-const waitMs = 60
+/** The last word comes soon where this server itself settles the last ones; of others nobody knows. */
+const waitMs = { here: 400, elsewhere: 60 }
 const envelopesRemembered = 1_000
 const looking = { maxSize: 500, concurrency: 2 }
 
-export function createLosers({ gate, memory, clock, tryAgainAfterMs }: LosersPorts): Losers {
+export function createLosers(ports: LosersPorts): Losers {
+  const { gate, memory, queue, clock, tryAgainAfterMs } = ports
   const rereading = new Map<string, Promise<ClaimableEnvelope | undefined>>()
   const waking = new Map<string, () => void>()
   const spokenFor = new LRUCache<string, { epoch: number; untilMs: number }>({ max: envelopesRemembered })
@@ -74,7 +78,10 @@ export function createLosers({ gate, memory, clock, tryAgainAfterMs }: LosersPor
       return known !== undefined && known.epoch === epoch && clock.nowMs() < known.untilMs
     },
     findHeld: (playerId, { id: envelopeId, epoch }) => look({ envelopeId, playerId, epoch }),
-    hearOfLast: envelopeId => reread(envelopeId, ended.has(envelopeId) ? 0 : waitMs),
+    hearOfLast(envelopeId) {
+      const untilWordMs = queue.isSettling(envelopeId) ? waitMs.here : waitMs.elsewhere
+      return reread(envelopeId, ended.has(envelopeId) ? 0 : untilWordMs)
+    },
     reread: envelopeId => reread(envelopeId, 0),
     noteEnd(envelopeId) {
       ended.set(envelopeId, true)

@@ -19,6 +19,8 @@ export const settleLimits = {
 
 export type SettleQueue = {
   settle: Ask<Reservation, Settled>
+  /** Whether wins of this envelope wait. */
+  isSettling(envelopeId: string): boolean
   /** Too many or too old wins wait: nothing more may be reserved. */
   isFull(): boolean
   /** Since when the oldest of those that wait does so. */
@@ -44,6 +46,7 @@ export function createSettleQueue({ settle, clock, isOutage, onOutage }: SettleQ
   })
   // Insertion order is age order: the first value is the oldest.
   const waiting = new Map<symbol, number>()
+  const waitingOf = new Map<string, number>()
   const idle = new Set<() => void>()
   const oldestMs = () => waiting.values().next().value
 
@@ -63,17 +66,23 @@ export function createSettleQueue({ settle, clock, isOutage, onOutage }: SettleQ
   return {
     async settle(reservation) {
       const ticket = Symbol('settling')
+      const { envelopeId } = reservation
       waiting.set(ticket, clock.nowMs())
+      waitingOf.set(envelopeId, (waitingOf.get(envelopeId) ?? 0) + 1)
       try {
         return await ask(reservation)
       } finally {
         waiting.delete(ticket)
+        const left = (waitingOf.get(envelopeId) ?? 1) - 1
+        if (left > 0) waitingOf.set(envelopeId, left)
+        else waitingOf.delete(envelopeId)
         if (waiting.size === 0) {
           for (const resolve of idle) resolve()
           idle.clear()
         }
       }
     },
+    isSettling: envelopeId => waitingOf.has(envelopeId),
     oldestMs,
     isFull() {
       if (waiting.size >= settleLimits.waiting) return true

@@ -8,7 +8,7 @@ import type { ClaimableEnvelope } from '../../src/claims/record.ts'
 import { createManualClock, settle as settleDown } from '../realtime/manual-clock.ts'
 
 /** Everything was reserved, and the row says `state`. */
-function openGrab() {
+function openGrab({ isSettling = false } = {}) {
   const clock = createManualClock()
   const row = { id: 'e', epoch: 1, state: 'live', opensAtMs: 0, expiresAtMs: Infinity } as ClaimableEnvelope
   let [readings, reserves] = [0, 0]
@@ -16,8 +16,9 @@ function openGrab() {
     readings++
     return { ...row }
   }
+  const queue = { isFull: () => false, isSettling: () => isSettling }
   const grabs = createGrab({
-    ...{ clock, reach: () => {}, memory: { refresh }, queue: { isFull: () => false } },
+    ...{ clock, reach: () => {}, memory: { refresh }, queue },
     gate: {
       findHeld: async (_id: string, _epoch: number, players: string[]) => players.map(() => undefined),
     },
@@ -67,6 +68,21 @@ t.test('where nothing is heard the row is read after 60 ms, and whoever has to, 
   t.equal(readings(), 0)
   await clock.pass(1)
   t.match(await loser, { code: 'try_again' })
+})
+
+t.test('where the last ones are being settled here, the word of it is waited for longer', async t => {
+  const { grab, end, clock, readings } = openGrab({ isSettling: true })
+  const patient = grab()
+  await settleDown()
+  await clock.pass(399)
+  t.equal(readings(), 0)
+  end()
+  t.same(await patient, { status: 'ended', reason: 'empty' })
+  const { grab: grabAgain, clock: other } = openGrab({ isSettling: true })
+  const inVain = grabAgain()
+  await settleDown()
+  await other.pass(400)
+  t.match(await inVain, { code: 'try_again' }, 'but not for ever')
 })
 
 t.test('for as long as the first is told to stay away nobody else reaches for a share', async t => {
