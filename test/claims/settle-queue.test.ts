@@ -51,6 +51,7 @@ t.test('an outage keeps them waiting, and what is too old or too many makes it f
   const patient = queue.settle(reservationOf('e', 'p'))
   await settleDown()
   batches[0]?.fail(new Error('outage'))
+  await settleDown()
   await clock.pass(settleLimits.oldestMs)
   t.ok(queue.isSettling('e'))
   t.notOk(queue.isFull())
