@@ -18,6 +18,8 @@ export const sweepLimits = {
   attempts: 8,
   unsettledMs: 10_000,
   page: 200,
+  /** Gates of a page that are looked at together. */
+  gatesAtOnce: 16,
 }
 
 export type SweepPorts<T> = {
@@ -168,20 +170,28 @@ async function noteForgotten<T>(
  * budget holds back is left alone, and settled here once it is open again.
  */
 export function createForgottenSweep<T>(ports: SweepPorts<T>): () => Promise<{ more: boolean }> {
-  const { page, unsettledMs } = sweepLimits
+  const { page, gatesAtOnce, unsettledMs } = sweepLimits
   let afterId: string | undefined
   return async () => {
     const envelopes = await ports.record.listGated(afterId, page)
-    for (const { id, epoch, isStopped } of envelopes) {
-      if (isStopped) continue
-      const unsettled = await ports.gate.findUnsettled(id, epoch, unsettledMs)
-      if (unsettled.length === 0) continue
-      ports.log.info({ envelopeId: id, reservations: unsettled.length }, 'settling what the outbox has lost')
-      const { failed } = await settleAndMark(ports, unsettled)
-      await noteForgotten(ports, id, failed)
+    const inPlay = envelopes.filter(({ isStopped }) => !isStopped)
+    for (let start = 0; start < inPlay.length; start += gatesAtOnce) {
+      const some = inPlay.slice(start, start + gatesAtOnce)
+      const found = await Promise.all(
+        some.map(({ id, epoch }) => ports.gate.findUnsettled(id, epoch, unsettledMs)),
+      )
+      for (const unsettled of found) await settleForgotten(ports, unsettled)
     }
     const more = envelopes.length === page
     afterId = more ? envelopes.at(-1)?.id : undefined
     return { more }
   }
+}
+
+async function settleForgotten<T>(ports: SweepPorts<T>, unsettled: readonly Reservation[]): Promise<void> {
+  const envelopeId = unsettled[0]?.envelopeId
+  if (envelopeId === undefined) return
+  ports.log.info({ envelopeId, reservations: unsettled.length }, 'settling what the outbox has lost')
+  const { failed } = await settleAndMark(ports, unsettled)
+  await noteForgotten(ports, envelopeId, failed)
 }
