@@ -13,14 +13,25 @@ import type { Claim, ClaimRecord } from './record.ts'
 import type {
   ClaimRow,
   EnvelopeRow,
+  FreeRow,
   GatedRow,
   LetterRow,
   LockedRow,
   RememberedRow,
   RivalRow,
+  WonRow,
 } from './rows.ts'
 import type { ThanksRecord } from './thank.ts'
-import { readClaim, readEnvelope, readGated, readLetter, readLocked, readRemembered } from './rows.ts'
+import {
+  readClaim,
+  readEnvelope,
+  readFree,
+  readGated,
+  readLetter,
+  readLocked,
+  readRemembered,
+} from './rows.ts'
+import { readWon, sumByEnvelope } from './rows.ts'
 
 const sql = loadStatements(import.meta.url, [
   'find-envelopes',
@@ -112,46 +123,33 @@ export function createClaimRecord({ database, postTransfers, giveCoupons }: Reco
     },
     pay: (tx, claims) => handOver({ postTransfers, giveCoupons }, tx, claims),
     count: async (tx, claims, nowMs) => {
-      const won = sumByEnvelope(claims)
-      const sums = [...won.values()]
-      const columns = [[...won.keys()], sums.map(s => s.shares), sums.map(s => s.amount)]
-      const firsts = sums.map(s => new Date(s.firstMs))
-      await tx.query(sql['count-claims'], [...columns, new Date(nowMs), firsts])
+      const { ids, shares, amounts, firsts } = sumByEnvelope(claims)
+      await tx.query(sql['count-claims'], [ids, shares, amounts, new Date(nowMs), firsts])
     },
 
-    startEpochs: async (tx, above) => {
-      const columns = [[...above.keys()], [...above.values()]]
-      const rows = await tx.query<{ id: string; epoch: bigint }>(sql['start-epochs'], columns)
-      if (rows.length < above.size) throw new Error('an envelope that has ended starts no epoch')
-      return new Map(rows.map(({ id, epoch }) => [id, Number(epoch)]))
-    },
-    raiseEpochs: async (tx, envelopeIds) => void (await tx.query(sql['raise-epochs'], [envelopeIds])),
-    listFreeShares: async (tx, envelopeIds) => {
-      type FreeRow = { envelope_id: string; share_nos: string }
-      const rows = await tx.query<FreeRow>(sql['list-free-shares'], [envelopeIds])
-      return new Map(rows.map(row => [row.envelope_id, row.share_nos.split(',').map(Number)]))
-    },
-    listWinningShares: async (tx, envelopeIds) => {
-      type WonRow = { envelope_id: string; player_id: string; share_no: number }
-      const rows = await tx.query<WonRow>(sql['list-winning-shares'], [envelopeIds])
-      return rows.map(({ envelope_id: envelopeId, player_id: playerId, share_no: shareNo }) => {
-        return { envelopeId, playerId, shareNo }
-      })
-    },
     freeze: async envelopeId => void (await database.query(sql['freeze-envelope'], [envelopeId])),
 
+    ...rebuilding,
     ...sweeping(database),
   }
 }
 
-function sumByEnvelope(claims: readonly Claim[]) {
-  const won = new Map<string, { shares: number; amount: bigint; firstMs: number }>()
-  for (const { envelopeId, amountMinor, claimedAtMs } of claims) {
-    const sum = won.get(envelopeId) ?? { shares: 0, amount: 0n, firstMs: claimedAtMs }
-    const firstMs = Math.min(sum.firstMs, claimedAtMs)
-    won.set(envelopeId, { shares: sum.shares + 1, amount: sum.amount + amountMinor, firstMs })
-  }
-  return won
+/** The part that only a rebuild asks for. */
+const rebuilding: Pick<
+  ClaimRecord<Tx>,
+  'startEpochs' | 'raiseEpochs' | 'listFreeShares' | 'listWinningShares'
+> = {
+  async startEpochs(tx, above) {
+    const columns = [[...above.keys()], [...above.values()]]
+    const rows = await tx.query<{ id: string; epoch: bigint }>(sql['start-epochs'], columns)
+    if (rows.length < above.size) throw new Error('an envelope that has ended starts no epoch')
+    return new Map(rows.map(({ id, epoch }) => [id, Number(epoch)]))
+  },
+  raiseEpochs: async (tx, envelopeIds) => void (await tx.query(sql['raise-epochs'], [envelopeIds])),
+  listFreeShares: async (tx, envelopeIds) =>
+    new Map((await tx.query<FreeRow>(sql['list-free-shares'], [envelopeIds])).map(readFree)),
+  listWinningShares: async (tx, envelopeIds) =>
+    (await tx.query<WonRow>(sql['list-winning-shares'], [envelopeIds])).map(readWon),
 }
 
 /** The part that only the sweeper asks for. */

@@ -157,3 +157,33 @@ export const readRemembered = (row: RememberedRow): RememberedClaim => ({
   greeting: row.greeting,
   thanks: row.thanks,
 })
+
+export type FreeRow = { envelope_id: string; share_nos: string }
+
+export const readFree = ({ envelope_id: id, share_nos: shareNos }: FreeRow): [string, number[]] => [
+  id,
+  shareNos.split(',').map(Number),
+]
+
+export type WonRow = { envelope_id: string; player_id: string; share_no: number }
+
+export const readWon = ({ envelope_id: envelopeId, player_id: playerId, share_no: shareNo }: WonRow) => ({
+  ...{ envelopeId, playerId, shareNo },
+})
+
+/** What claims come to, as columns: per envelope shares, their amount, and the first moment. */
+export function sumByEnvelope(claims: readonly Claim[]) {
+  const won = new Map<string, { shares: number; amount: bigint; firstMs: number }>()
+  for (const { envelopeId, amountMinor, claimedAtMs } of claims) {
+    const sum = won.get(envelopeId) ?? { shares: 0, amount: 0n, firstMs: claimedAtMs }
+    const firstMs = Math.min(sum.firstMs, claimedAtMs)
+    won.set(envelopeId, { shares: sum.shares + 1, amount: sum.amount + amountMinor, firstMs })
+  }
+  const sums = [...won.values()]
+  return {
+    ids: [...won.keys()],
+    shares: sums.map(({ shares }) => shares),
+    amounts: sums.map(({ amount }) => amount),
+    firsts: sums.map(({ firstMs }) => new Date(firstMs)),
+  }
+}
