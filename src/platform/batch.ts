@@ -1,7 +1,7 @@
 /**
  * Joins calls that arrive together into one: what is asked for during one turn of the event loop leaves at its end, and
- * what was asked for while the last batch was on its way leaves with the next. No timer: a lone call waits for nobody, a
- * rush fills its batches by itself.
+ * what was asked for while the last batch was on its way leaves with the next. No timer: a lone call waits for nobody,
+ * a rush fills its batches by itself.
  */
 import { type Clock, systemClock } from './clock.ts'
 
