@@ -108,6 +108,7 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     clock,
     isOutage: ports.isOutage,
     onOutage: error => log.error({ err: error }, 'settlement waits for PostgreSQL'),
+    onSettled: envelopeId => grabs.noteSettled(envelopeId),
   })
   const grabs = createGrab({
     ...{ gate, record, memory, queue, clock, random, reach, onRebuilt: ports.onRebuilt },

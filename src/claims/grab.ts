@@ -42,7 +42,7 @@ export type GrabPorts<T> = {
 
 export type Grab = (player: { id: string }, envelope: ClaimableEnvelope, waits?: Waits) => Promise<Grabbed>
 
-export type Grabs = Pick<Losers, 'isSpokenFor' | 'noteEnd'> & {
+export type Grabs = Pick<Losers, 'isSpokenFor' | 'noteEnd' | 'noteSettled'> & {
   grab: Grab
   /** What there is where every share is reserved: the one that is theirs already, or news of the last one. */
   lose: Grab
@@ -77,6 +77,7 @@ export function createGrab<T>(ports: GrabPorts<T>): Grabs {
   const context: Context<T> = { ...ports, askForGate, losers, rebuilding: new Map() }
   return {
     noteEnd: losers.noteEnd,
+    noteSettled: losers.noteSettled,
     isSpokenFor: losers.isSpokenFor,
     async lose(player, envelope, waits) {
       if (ports.queue.isFull()) return overloaded
@@ -136,7 +137,9 @@ async function follow<T>(
       context.losers.note(envelope)
       const fresh = await context.losers.hearOfLast(envelope.id)
       // Somebody's win is being settled: whether it was the last share is for the row to say.
-      return isSame(fresh, envelope) ? { done: tryAgain } : conclude(fresh)
+      if (!isSame(fresh, envelope)) return conclude(fresh)
+      context.losers.note(envelope)
+      return { done: tryAgain }
     }
   }
 }
@@ -175,7 +178,8 @@ async function rebuild<T>(
 ): Promise<Step> {
   const { rebuilding, askForGate, clock, random, memory } = context
   await shareWork(rebuilding, envelope.id, async () => {
-    const outcome = await askForGate({ envelopeId: envelope.id, badEpoch })
+    let outcome = await askForGate({ envelopeId: envelope.id, badEpoch })
+    while (outcome === 'postponed') outcome = await askForGate({ envelopeId: envelope.id, badEpoch })
     if (typeof outcome === 'object') throw outcome.fault
     const { least, most } = lockWaitMs
     if (outcome === 'busy') await clock.sleep(least + random.fraction() * (most - least))

@@ -1,6 +1,6 @@
 /**
- * Those who come when every share of an envelope is reserved and not every one is settled. They wait together, no
- * longer than until this server has settled the last one, and share one reading of the row. For as long as the first of
+ * Those who come when every share of an envelope is reserved and not every one is settled. They wait together, not for
+ * long once this server settles none of them any more, and share one reading of the row. For as long as the first of
  * them is told to stay away nobody else reaches for a share either, which would take a permit and give it back.
  */
 import { LRUCache } from 'lru-cache'
@@ -13,7 +13,7 @@ import type { ClaimableEnvelope } from './record.ts'
 import type { SettleQueue } from './settle-queue.ts'
 
 export type Losers = {
-  /** The gate has just said that every share is reserved. */
+  /** Every share is reserved: the gate has just said so, or somebody is told to stay away for it. */
   note(envelope: ClaimableEnvelope): void
   /** Whether it has said so lately, of this epoch. */
   isSpokenFor(envelope: ClaimableEnvelope): boolean
@@ -25,7 +25,11 @@ export type Losers = {
   reread(envelopeId: string): Promise<ClaimableEnvelope | undefined>
   /** The last share was settled here, so whoever waits for news of it need not wait any longer. */
   noteEnd(envelopeId: string): void
+  /** No win of it is being settled here any more, so whoever waits need not wait much longer. */
+  noteSettled(envelopeId: string): void
 }
+
+type Sleeper = { wake(): void; noLongerThan(ms: number): void }
 
 export type LosersPorts = {
   gate: Pick<ClaimGate, 'findHeld'>
@@ -36,7 +40,7 @@ export type LosersPorts = {
   tryAgainAfterMs: number
 }
 
-/** The last word comes soon where this server itself settles the last ones; of others nobody knows. */
+/** The word comes soon where this server itself settles wins; of those of others nobody knows. */
 const waitMs = { here: 400, elsewhere: 60 }
 const envelopesRemembered = 1_000
 const looking = { maxSize: 500, concurrency: 2 }
@@ -44,7 +48,7 @@ const looking = { maxSize: 500, concurrency: 2 }
 export function createLosers(ports: LosersPorts): Losers {
   const { gate, memory, queue, clock, tryAgainAfterMs } = ports
   const rereading = new Map<string, Promise<ClaimableEnvelope | undefined>>()
-  const waking = new Map<string, () => void>()
+  const sleepers = new Map<string, Sleeper>()
   const spokenFor = new LRUCache<string, { epoch: number; untilMs: number }>({ max: envelopesRemembered })
   /** Those that ended here lately: a verdict from before is nothing to wait over. */
   const ended = new LRUCache<string, true>({ max: envelopesRemembered })
@@ -56,19 +60,25 @@ export function createLosers(ports: LosersPorts): Losers {
 
   const reread = (envelopeId: string, afterMs: number) =>
     shareWork(rereading, envelopeId, async () => {
-      if (afterMs > 0) await sleepOrWake(envelopeId, afterMs)
+      if (afterMs > 0) await sleep(envelopeId, afterMs)
       return memory.refresh(envelopeId)
     })
 
-  const sleepOrWake = (envelopeId: string, afterMs: number): Promise<void> =>
+  const sleep = (envelopeId: string, ms: number): Promise<void> =>
     new Promise(resolve => {
-      const end = () => {
+      const wake = () => {
         cancel()
-        waking.delete(envelopeId)
+        sleepers.delete(envelopeId)
         resolve()
       }
-      const cancel = clock.after(afterMs, end)
-      waking.set(envelopeId, end)
+      const untilMs = clock.nowMs() + ms
+      let cancel = clock.after(ms, wake)
+      const noLongerThan = (leftMs: number) => {
+        if (clock.nowMs() + leftMs >= untilMs) return
+        cancel()
+        cancel = clock.after(leftMs, wake)
+      }
+      sleepers.set(envelopeId, { wake, noLongerThan })
     })
 
   return {
@@ -82,11 +92,16 @@ export function createLosers(ports: LosersPorts): Losers {
       const untilWordMs = queue.isSettling(envelopeId) ? waitMs.here : waitMs.elsewhere
       return reread(envelopeId, ended.has(envelopeId) ? 0 : untilWordMs)
     },
-    reread: envelopeId => reread(envelopeId, 0),
+    reread(envelopeId) {
+      // Who sleeps reads now, for both.
+      sleepers.get(envelopeId)?.wake()
+      return reread(envelopeId, 0)
+    },
     noteEnd(envelopeId) {
       ended.set(envelopeId, true)
-      waking.get(envelopeId)?.()
+      sleepers.get(envelopeId)?.wake()
     },
+    noteSettled: envelopeId => sleepers.get(envelopeId)?.noLongerThan(waitMs.elsewhere),
   }
 }
 

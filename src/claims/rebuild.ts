@@ -22,13 +22,13 @@ export type RebuildPorts<T> = {
  */
 export type Wanted = { envelopeId: string; badEpoch: number | undefined }
 
-/** `busy`: another server, or what was wanted with it, has the turn. */
-export type Rebuilt = 'loaded' | 'busy' | 'not_live' | 'done_by_another' | { fault: unknown }
+/** `busy`: another server has its lock. `postponed`: it would have been too much at once, and others are filled. */
+export type Rebuilt = 'loaded' | 'busy' | 'postponed' | 'not_live' | 'done_by_another' | { fault: unknown }
 
 export const rebuildLimits = {
   /** Envelopes that are filled together. */
   envelopes: 32,
-  /** Shares that are read for them; what is beyond has to ask again. The largest envelope goes alone. */
+  /** Shares that are read for them; what is beyond takes the next turn. The largest envelope goes alone. */
   shares: 20_000,
 } as const
 
@@ -41,11 +41,11 @@ export async function rebuildGates<T>(ports: RebuildPorts<T>, wanted: readonly W
   const { record, gate, reach } = ports
   const badEpochs = new Map(wanted.map(({ envelopeId, badEpoch }) => [envelopeId, badEpoch]))
   const outcomes = await record.withLocks('rebuild', [...badEpochs.keys()], async held => {
-    if (held.length === 0) return new Map<string, Rebuilt>()
-    const stored = new Map(await Promise.all(held.map(async id => [id, await gate.storedEpoch(id)] as const)))
+    const { stored, unread } = await readEpochs(gate, held)
+    if (stored.size === 0) return unread
     const { loads, rest } = await record.transact(async tx => {
-      const rows = await record.lockEnvelopes(tx, held)
-      const judged = judgeAll(held, { rows, stored, badEpochs })
+      const rows = await record.lockEnvelopes(tx, [...stored.keys()])
+      const judged = judgeAll({ rows, stored, badEpochs })
       return { rest: judged.rest, loads: await readLoads(record, tx, { rows: judged.due, stored }) }
     })
     if (loads.length > 0) reach('rebuild-between-bump-and-load')
@@ -53,7 +53,7 @@ export async function rebuildGates<T>(ports: RebuildPorts<T>, wanted: readonly W
       const outcome = await fill(ports, load, stored.get(load.envelopeId))
       return [load.envelopeId, outcome] as const
     })
-    return new Map([...rest, ...(await Promise.all(loaded))])
+    return new Map([...unread, ...rest, ...(await Promise.all(loaded))])
   })
   return wanted.map(({ envelopeId }) => outcomes.get(envelopeId) ?? 'busy')
 }
@@ -68,6 +68,21 @@ export async function rebuildGate<T>(
   return outcome
 }
 
+/** What Redis holds now, and of which it would not say. */
+async function readEpochs(gate: ClaimGate, ids: readonly string[]) {
+  const stored = new Map<string, number | undefined>()
+  const unread = new Map<string, Rebuilt>()
+  const read = async (id: string) => {
+    try {
+      stored.set(id, await gate.storedEpoch(id))
+    } catch (fault) {
+      unread.set(id, { fault })
+    }
+  }
+  await Promise.all(ids.map(read))
+  return { stored, unread }
+}
+
 type Situation = {
   rows: readonly LockedEnvelope[]
   stored: ReadonlyMap<string, number | undefined>
@@ -75,15 +90,15 @@ type Situation = {
 }
 
 /** What is to be filled now, and what becomes of the others. */
-function judgeAll(ids: readonly string[], { rows, stored, badEpochs }: Situation) {
-  const rest = new Map<string, Rebuilt>(ids.map(id => [id, 'not_live']))
+function judgeAll({ rows, stored, badEpochs }: Situation) {
+  const rest = new Map<string, Rebuilt>([...stored.keys()].map(id => [id, 'not_live']))
   const due: LockedEnvelope[] = []
   let shares = 0
   for (const row of rows) {
     if (row.state !== 'live') continue
     const { id, epoch, shareCount } = row
     if (stored.get(id) === epoch && epoch !== badEpochs.get(id)) rest.set(id, 'done_by_another')
-    else if (due.length > 0 && shares + shareCount > rebuildLimits.shares) rest.set(id, 'busy')
+    else if (due.length > 0 && shares + shareCount > rebuildLimits.shares) rest.set(id, 'postponed')
     else {
       due.push(row)
       shares += shareCount

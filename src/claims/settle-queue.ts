@@ -35,9 +35,12 @@ export type SettleQueuePorts = {
   /** PostgreSQL is down or the outcome of COMMIT is unknown: settling again is safe and right. */
   isOutage: (error: unknown) => boolean
   onOutage: (error: unknown) => void
+  /** No win of the envelope waits any more, however it ended. */
+  onSettled?: (envelopeId: string) => void
 }
 
-export function createSettleQueue({ settle, clock, isOutage, onOutage }: SettleQueuePorts): SettleQueue {
+export function createSettleQueue(ports: SettleQueuePorts): SettleQueue {
+  const { settle, clock, isOutage, onOutage, onSettled } = ports
   const ask = createBatcher<Reservation, Settled>({
     maxSize: settleLimits.batch,
     concurrency: settleLimits.concurrency,
@@ -75,7 +78,10 @@ export function createSettleQueue({ settle, clock, isOutage, onOutage }: SettleQ
         waiting.delete(ticket)
         const left = (waitingOf.get(envelopeId) ?? 1) - 1
         if (left > 0) waitingOf.set(envelopeId, left)
-        else waitingOf.delete(envelopeId)
+        else {
+          waitingOf.delete(envelopeId)
+          onSettled?.(envelopeId)
+        }
         if (waiting.size === 0) {
           for (const resolve of idle) resolve()
           idle.clear()

@@ -177,10 +177,11 @@ export function createForgottenSweep<T>(ports: SweepPorts<T>): () => Promise<{ m
     const inPlay = envelopes.filter(({ isStopped }) => !isStopped)
     for (let start = 0; start < inPlay.length; start += gatesAtOnce) {
       const some = inPlay.slice(start, start + gatesAtOnce)
-      const found = await Promise.all(
+      const looks = await Promise.allSettled(
         some.map(({ id, epoch }) => ports.gate.findUnsettled(id, epoch, unsettledMs)),
       )
-      for (const unsettled of found) await settleForgotten(ports, unsettled)
+      for (const look of looks) if (look.status === 'fulfilled') await settleForgotten(ports, look.value)
+      for (const look of looks) if (look.status === 'rejected') throw look.reason
     }
     const more = envelopes.length === page
     afterId = more ? envelopes.at(-1)?.id : undefined

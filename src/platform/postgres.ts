@@ -62,7 +62,7 @@ const types: CustomTypesConfig = {
       : standardTypes.getTypeParser(oid, format)) as CustomTypesConfig['getTypeParser'],
 }
 
-/** As many locks as a process holds at once: its jobs, its rebuilds, and the rebuild that a sweep asks for. */
+/** As many as hold locks at once in a process: its jobs, its rebuilds, and the rebuild that a sweep asks for. */
 export const lockConnections = 10
 
 export function createDatabase(options: DatabaseOptions): Database {

@@ -114,6 +114,7 @@ function createPlayerAuthentication(ports: AuthenticatorPorts): {
   const verifyToken = createTokenVerifier(ports.jwt, ports)
   const find = createBatcher<Identity, Player | undefined>({
     ...looking,
+    clock,
     run: identities => players.findAll(database, identities),
   })
   const add = (identity: Identity) =>

@@ -37,8 +37,8 @@ const dayMs = 86_400_000
 const seeding = { maxSize: 500, concurrency: 2 }
 
 export function createJudging({ store, clock, countClaimsSince, findStruck: find }: JudgingPorts): Judging {
-  const countClaims = createBatcher({ ...seeding, run: countClaimsSince })
-  const findStruck = createBatcher({ ...seeding, run: find })
+  const countClaims = createBatcher({ ...seeding, clock, run: countClaimsSince })
+  const findStruck = createBatcher({ ...seeding, clock, run: find })
   const paceOf = ({ timeScale }: Walker): Pace => ({ nowMs: clock.nowMs(), timeScale })
 
   function update<A>(owner: Owner, pace: Pace, change: (standing: Standing) => Judged<A>): Promise<A> {

@@ -16,7 +16,12 @@ function openGrab({ isSettling = false } = {}) {
     readings++
     return { ...row }
   }
+  const verdicts: { status: 'soft_empty' | 'expired' } = { status: 'soft_empty' }
   const queue = { isFull: () => false, isSettling: () => isSettling }
+  const expire = () => {
+    verdicts.status = 'expired'
+    row.expiresAtMs = 1
+  }
   const grabs = createGrab({
     ...{ clock, reach: () => {}, memory: { refresh }, queue },
     gate: {
@@ -24,7 +29,7 @@ function openGrab({ isSettling = false } = {}) {
     },
     reserve: async () => {
       reserves++
-      return { status: 'soft_empty' }
+      return { ...verdicts }
     },
   } as unknown as GrabPorts<unknown>)
   const end = () => {
@@ -36,6 +41,8 @@ function openGrab({ isSettling = false } = {}) {
     end,
     grab: () => grabs.grab({ id: 'p' }, { ...row, state: 'live' }),
     lose: () => grabs.lose({ id: 'q' }, { ...row, state: 'live' }),
+    expire,
+    noteSettled: () => grabs.noteSettled('e'),
     isSpokenFor: (epoch = 1) => grabs.isSpokenFor({ ...row, epoch }),
     readings: () => readings,
     reserves: () => reserves,
@@ -85,6 +92,40 @@ t.test('where the last ones are being settled here, the word of it is waited for
   t.match(await inVain, { code: 'try_again' }, 'but not for ever')
 })
 
+t.test(
+  'when nothing is settled here any more, and the last one elsewhere, it is not waited for longer',
+  async t => {
+    const { grab, noteSettled, clock, readings } = openGrab({ isSettling: true })
+    const loser = grab()
+    await settleDown()
+    await clock.pass(100)
+    noteSettled()
+    await clock.pass(59)
+    t.equal(readings(), 0)
+    await clock.pass(1)
+    t.match(await loser, { code: 'try_again' })
+    const late = openGrab({ isSettling: true })
+    const other = late.grab()
+    await settleDown()
+    await late.clock.pass(390)
+    late.noteSettled()
+    await late.clock.pass(10)
+    t.match(await other, { code: 'try_again' }, 'nor is it waited for anew')
+    t.equal(late.clock.timersLeft(), 0)
+  },
+)
+
+t.test('who needs the row now does not wait with those who wait for news', async t => {
+  const { grab, expire, clock, readings } = openGrab({ isSettling: true })
+  const loser = grab()
+  await settleDown()
+  expire()
+  t.match(await grab(), { code: 'try_again' })
+  t.match(await loser, { code: 'try_again' }, 'and they read it with them')
+  t.equal(readings(), 1)
+  t.equal(clock.timersLeft(), 0)
+})
+
 t.test('for as long as the first is told to stay away nobody else reaches for a share', async t => {
   const { grab, lose, isSpokenFor, readings, reserves, clock } = openGrab()
   t.notOk(isSpokenFor())
@@ -101,8 +142,8 @@ t.test('for as long as the first is told to stay away nobody else reaches for a 
   )
   t.equal(readings(), 1, 'they hear of the row together')
   t.equal(reserves(), 1)
-  await clock.pass(439)
-  t.ok(isSpokenFor())
+  await clock.pass(499)
+  t.ok(isSpokenFor(), 'counted from when they are told')
   await clock.pass(1)
   t.notOk(isSpokenFor(), 'whoever comes back asks the gate')
 })

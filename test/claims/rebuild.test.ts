@@ -89,19 +89,30 @@ t.test('rebuild', async t => {
         load.envelopeId === broken ? Promise.reject(fault) : gate.load(load, previous),
     }
     t.strictSame(await rebuild([broken, sound], { gate: refusing }), [{ fault }, 'loaded'])
+    const silent: ClaimGate = {
+      ...gate,
+      storedEpoch: id => (id === broken ? Promise.reject(fault) : gate.storedEpoch(id)),
+    }
+    t.strictSame(await rebuild([broken, sound], { gate: silent }), [{ fault }, 'done_by_another'])
+    t.strictSame(await rebuild([broken], { gate: silent }), [{ fault }])
     const alone = { record, gate: refusing, reach: passBy }
     await t.rejects(rebuildGate(alone, { envelopeId: broken, badEpoch: undefined }), fault)
     t.strictSame(await rebuild([broken]), ['loaded'], 'the next one is right')
   })
 
-  await t.test('what would be too much at once asks again', async t => {
+  await t.test('what would be too much at once takes the next turn', async t => {
     const most = limits.envelope.merchantShares
     t.ok(most <= rebuildLimits.shares, 'the largest envelope goes alone, if need be')
     const ids = [await hide(), await hide(most), await hide(most), await hide(), await hide()]
     const outcomes = await rebuild(ids)
-    t.equal(outcomes.filter(outcome => outcome === 'busy').length, 1)
+    t.equal(outcomes.filter(outcome => outcome === 'postponed').length, 1)
     t.equal(outcomes.filter(outcome => outcome === 'loaded').length, 4)
     t.strictSame(new Set(await rebuild(ids)), new Set(['done_by_another', 'loaded']))
+    const crowd = await stage.createCrowd(3)
+    const large = [await hide(most), await hide(most), await hide(most)]
+    const fresh = stage.createServer()
+    const answers = await Promise.all(crowd.map((player, i) => claim(player, large[i] ?? '', { on: fresh })))
+    t.strictSame(answers.map(outcomeOf), ['claimed', 'claimed', 'claimed'], 'which a claim does by itself')
   })
 
   await assertBooks(t, stage.world)

@@ -13,7 +13,9 @@ const reservationOf = (envelopeId: string, playerId: string): Reservation => ({
 function openQueue() {
   const clock = createManualClock()
   const batches: { answer(): void; fail(error: Error): void; size: number }[] = []
+  const settled: string[] = []
   const queue = createSettleQueue({
+    onSettled: envelopeId => void settled.push(envelopeId),
     ...{ clock, isOutage: error => (error as Error).message === 'outage', onOutage: () => {} },
     settle: reservations =>
       new Promise((resolve, reject) => {
@@ -21,11 +23,11 @@ function openQueue() {
         batches.push({ answer, fail: reject, size: reservations.length })
       }),
   })
-  return { clock, batches, queue }
+  return { clock, batches, queue, settled }
 }
 
 t.test('an envelope is being settled until the last of its wins is answered, well or not', async t => {
-  const { queue, batches } = openQueue()
+  const { queue, batches, settled } = openQueue()
   t.notOk(queue.isSettling('e'))
   const first = queue.settle(reservationOf('e', 'p'))
   t.ok(queue.isSettling('e'))
@@ -40,9 +42,11 @@ t.test('an envelope is being settled until the last of its wins is answered, wel
   batches[0]?.answer()
   t.match(await first, { status: 'fenced' })
   t.ok(queue.isSettling('e'), 'the other one waits')
+  t.same(settled, [])
   batches[1]?.fail(new Error('broken'))
   await t.rejects(second, { message: 'broken' })
   t.notOk(queue.isSettling('e'))
+  t.same(settled, ['e'], 'and it is said, once')
   await queue.drain()
 })
 
