@@ -103,10 +103,11 @@ t.test('rebuild', async t => {
   await t.test('what would be too much at once takes the next turn', async t => {
     const most = limits.envelope.merchantShares
     t.ok(most <= rebuildLimits.shares, 'the largest envelope goes alone, if need be')
-    const ids = [await hide(), await hide(most), await hide(most), await hide(), await hide()]
+    // In whichever order their ids are: one is too much.
+    const ids = [await hide(), await hide(most), await hide(most)]
     const outcomes = await rebuild(ids)
     t.equal(outcomes.filter(outcome => outcome === 'postponed').length, 1)
-    t.equal(outcomes.filter(outcome => outcome === 'loaded').length, 4)
+    t.equal(outcomes.filter(outcome => outcome === 'loaded').length, 2)
     t.strictSame(new Set(await rebuild(ids)), new Set(['done_by_another', 'loaded']))
     const crowd = await stage.createCrowd(3)
     const large = [await hide(most), await hide(most), await hide(most)]
