@@ -15,7 +15,7 @@ import type { SettleQueue } from './settle-queue.ts'
 export type Losers = {
   /** Every share is reserved: the gate has just said so, or somebody is told to stay away for it. */
   note(envelope: ClaimableEnvelope): void
-  /** Whether it has said so lately, of this epoch. */
+  /** Whether that was noted lately, of this epoch. */
   isSpokenFor(envelope: ClaimableEnvelope): boolean
   /** What the player holds of it; those who ask together are looked up together. */
   findHeld(playerId: string, envelope: ClaimableEnvelope): Promise<Held>
@@ -71,10 +71,11 @@ export function createLosers(ports: LosersPorts): Losers {
         sleepers.delete(envelopeId)
         resolve()
       }
-      const untilMs = clock.nowMs() + ms
+      let untilMs = clock.nowMs() + ms
       let cancel = clock.after(ms, wake)
       const noLongerThan = (leftMs: number) => {
         if (clock.nowMs() + leftMs >= untilMs) return
+        untilMs = clock.nowMs() + leftMs
         cancel()
         cancel = clock.after(leftMs, wake)
       }
