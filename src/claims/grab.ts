@@ -178,8 +178,9 @@ async function rebuild<T>(
 ): Promise<Step> {
   const { rebuilding, askForGate, clock, random, memory } = context
   await shareWork(rebuilding, envelope.id, async () => {
-    let outcome = await askForGate({ envelopeId: envelope.id, badEpoch })
-    while (outcome === 'postponed') outcome = await askForGate({ envelopeId: envelope.id, badEpoch })
+    let outcome: Rebuilt
+    do outcome = await askForGate({ envelopeId: envelope.id, badEpoch })
+    while (outcome === 'postponed')
     if (typeof outcome === 'object') throw outcome.fault
     const { least, most } = lockWaitMs
     if (outcome === 'busy') await clock.sleep(least + random.fraction() * (most - least))

@@ -30,8 +30,9 @@ import {
   readLetter,
   readLocked,
   readRemembered,
+  readWon,
+  sumByEnvelope,
 } from './rows.ts'
-import { readWon, sumByEnvelope } from './rows.ts'
 
 const sql = loadStatements(import.meta.url, [
   'find-envelopes',
@@ -134,7 +135,7 @@ export function createClaimRecord({ database, postTransfers, giveCoupons }: Reco
   }
 }
 
-/** The part that only a rebuild asks for. */
+/** Epochs, and what a gate is loaded with. */
 const rebuilding: Pick<
   ClaimRecord<Tx>,
   'startEpochs' | 'raiseEpochs' | 'listFreeShares' | 'listWinningShares'

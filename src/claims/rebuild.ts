@@ -107,7 +107,7 @@ function judgeAll({ rows, stored, badEpochs }: Situation) {
   return { due, rest }
 }
 
-type Due = { rows: readonly LockedEnvelope[]; stored: ReadonlyMap<string, number | undefined> }
+type Due = Pick<Situation, 'rows' | 'stored'>
 
 async function readLoads<T>(record: ClaimRecord<T>, tx: T, { rows, stored }: Due): Promise<GateLoad[]> {
   if (rows.length === 0) return []
@@ -116,8 +116,8 @@ async function readLoads<T>(record: ClaimRecord<T>, tx: T, { rows, stored }: Due
   // Statements of their own, after the locks: they see every settlement that committed before those.
   const freeShares = await record.listFreeShares(tx, ids)
   const winners = groupBy(await record.listWinningShares(tx, ids), ({ envelopeId }) => envelopeId)
-  return rows.map(({ id, epoch, shareCount, opensAtMs, expiresAtMs }) => ({
-    ...{ envelopeId: id, epoch: epochs.get(id) ?? epoch, shareCount, opensAtMs, expiresAtMs },
+  return rows.map(({ id, shareCount, opensAtMs, expiresAtMs }) => ({
+    ...{ envelopeId: id, epoch: epochs.get(id) as number, shareCount, opensAtMs, expiresAtMs },
     ...{ freeShares: freeShares.get(id) ?? [], winners: winners.get(id) ?? [] },
   }))
 }
