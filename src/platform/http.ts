@@ -9,10 +9,18 @@ import type { Static, TSchema } from 'typebox'
 import { deviceHeader } from '#protocol/device.ts'
 import type { CallerKind, Operation } from '#protocol/operation.ts'
 import { limits } from '#protocol/limits.ts'
+import type { Awaitable } from './awaitable.ts'
 import { createTurnEnd } from './batch.ts'
 import { rawBodyOf, typeOf } from './json-body.ts'
 import { isRefusal, type Refusal, refuse, toProblem } from './problem.ts'
 import { formatWaits, type Waits } from './waits.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who called, once that is known; of the kind that the binder's `authenticate` answers. */
+    caller: object | undefined
+  }
+}
 
 type In<S> = S extends TSchema ? Static<S> : undefined
 
@@ -31,7 +39,7 @@ export type Call<O extends Operation, C> = {
   requestId: string
   /** Where the handler may note what it waited for; the sandbox's clients are told. */
   waits: Waits | undefined
-  /** Only where the operation takes files. */
+  /** Where the operation takes files. */
   file: O extends { consumes: readonly (infer T)[] } ? SentFile<T> : undefined
 }
 
@@ -70,7 +78,7 @@ export type BinderPorts<C extends { kind: CallerKind }> = {
     authorization: string | undefined,
     operation: Operation,
     device: string | undefined,
-  ) => Promise<C | Refusal> | C | Refusal
+  ) => Awaitable<C | Refusal>
   /** Judges the signature of an operation that is signed, before its body is; without it, none counts. */
   verifySignature?: (headers: FastifyRequest['headers'], body: Uint8Array) => Refusal | undefined
   /** Runs what a handler does in the name of its caller. */
@@ -104,28 +112,30 @@ export function createBinder<C extends { kind: CallerKind }>(
   app: FastifyInstance,
   ports: BinderPorts<C>,
 ): Bind<C> {
-  const callers = new WeakMap<FastifyRequest, C>()
   const turnEnds = createTurnEnd(answersAtOnce)
+  if (!app.hasRequestDecorator('caller')) app.decorateRequest('caller', undefined)
 
   /**
-   * Before the body is read: is the address in its budget, who calls, and is the caller in theirs. Fastify goes on
-   * after a hook until an answer has ended, so a refusal is waited for.
+   * Before the body is read: is the address in its budget, who calls, and is the caller in theirs. Most callers are
+   * known already, and then nothing is waited for.
    */
-  async function receive(operation: Operation, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const stop = ports.admit?.(request, reply, undefined) ?? (await identify(operation, request, reply))
-    if (stop !== undefined) await sendRefusal(reply, stop, ports.sandbox)
-  }
-
-  async function identify(operation: Operation, request: FastifyRequest, reply: FastifyReply) {
-    if (operation.callers.length === 0) return undefined
-    const caller = await ports.authenticate(
-      request.headers.authorization,
-      operation,
-      headerOf(request, deviceHeader),
-    )
-    if (isRefused(caller)) return caller
-    callers.set(request, caller)
-    return ports.admit?.(request, reply, caller)
+  function receive(
+    operation: Operation,
+    { request, reply, next }: { request: FastifyRequest; reply: FastifyReply; next: (fault?: Error) => void },
+  ): void {
+    const goOn = (stop: Refusal | undefined): void =>
+      stop === undefined ? next() : void sendRefusal(reply, stop, ports.sandbox)
+    const meet = (caller: C | Refusal): Refusal | undefined => {
+      if (isRefused(caller)) return caller
+      request.caller = caller
+      return ports.admit?.(request, reply, caller)
+    }
+    const stop = ports.admit?.(request, reply, undefined)
+    if (stop !== undefined || operation.callers.length === 0) return goOn(stop)
+    const { authorization } = request.headers
+    const caller = ports.authenticate(authorization, operation, headerOf(request, deviceHeader))
+    if (caller instanceof Promise) caller.then(meet).then(goOn, next)
+    else goOn(meet(caller))
   }
 
   return (operation, handle) => {
@@ -134,7 +144,7 @@ export function createBinder<C extends { kind: CallerKind }>(
       method: operation.method,
       url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
       schema: routeSchema(operation),
-      onRequest: (request, reply) => receive(operation, request, reply),
+      onRequest: (request, reply, next) => receive(operation, { request, reply, next }),
       config: routeConfig(operation),
       ...(operation.signed && { preValidation: (request, reply) => checkSignature(ports, request, reply) }),
       handler: async (request: FastifyRequest, reply: FastifyReply) => {
@@ -142,19 +152,22 @@ export function createBinder<C extends { kind: CallerKind }>(
         if (typeof idempotencyKey === 'object') return sendRefusal(reply, idempotencyKey, ports.sandbox)
         const stop = refuseIncomplete(operation, request)
         if (stop !== undefined) return sendRefusal(reply, stop, ports.sandbox)
-        const { params, query, body, id: requestId } = request
+        const { params, query, body } = request
+        const caller = request.caller as C | undefined
         const waits: Waits | undefined = ports.sandbox ? {} : undefined
-        const seen = {
-          caller: callers.get(request),
+        const call = {
+          params,
+          query,
+          body,
+          caller,
           idempotencyKey,
           ifMatch: readIfMatch(request),
           lastEventId: headerOf(request, 'last-event-id'),
-          requestId,
+          requestId: request.id,
           waits,
-          ...(operation.consumes && { file: { type: typeOf(request), pieces: body } }),
+          file: operation.consumes && { type: typeOf(request), pieces: body },
         }
-        const call = { params, query, body, ...seen }
-        const act = actFor(ports, callers.get(request), { operation, params })
+        const act = actFor(ports, caller, { operation, params })
         const outcome = await act(() => handle(call as unknown as Parameters<typeof handle>[0]))
         await turnEnds()
         tellWaits(reply, waits)

@@ -5,7 +5,6 @@
  */
 import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { UploadType } from '#protocol/operation.ts'
-import type { SlowBodies } from './slow-bodies.ts'
 
 /** As Fastify writes a parsed Content-Type: without further parameters, or with the only character set there is. */
 const jsonType = /^application\/json(?:; charset="utf-8")?$/i
@@ -34,7 +33,7 @@ const keptBodies = new WeakMap<FastifyRequest, Uint8Array>()
 export const rawBodyOf = (request: FastifyRequest): Uint8Array | undefined => keptBodies.get(request)
 
 /** Replaces Fastify's own parsers, which take any character set for UTF-8. */
-export function acceptJsonOnly(app: FastifyInstance, bodies: Pick<SlowBodies, 'arrived'>): void {
+export function acceptJsonOnly(app: FastifyInstance): void {
   const parseJson = app.getDefaultJsonParser('error', 'error')
   const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   app.removeAllContentTypeParsers()
@@ -44,7 +43,6 @@ export function acceptJsonOnly(app: FastifyInstance, bodies: Pick<SlowBodies, 'a
     return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(type))
   })
   app.addContentTypeParser<Buffer>(jsonType, { parseAs: 'buffer' }, (request, bytes, done) => {
-    bodies.arrived(request)
     const { consumes } = request.routeOptions.config
     if (consumes !== undefined) return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(typeOf(request)))
     if (request.routeOptions.config.keepsBody) keptBodies.set(request, bytes)

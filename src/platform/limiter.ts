@@ -34,15 +34,17 @@ export function takeToken(
 }
 
 /** One limit with its buckets; the least recently used make room, and whoever comes back starts full. */
-type Quota = { name: string; perMinute: number; buckets: LRUCache<string, Bucket> }
+type Quota = Rate & { name: string; policy: string; buckets: LRUCache<string, Bucket> }
 
 const windowS = 60
 const rememberedKeys = 50_000
 /** Fewer use what costs much, and there are several such routes. */
 const rememberedPerRoute = 5_000
 
+/** Its policy: `q` requests in a window of `w` seconds. */
 const createQuota = (name: string, perMinute: number, max = rememberedKeys): Quota => ({
-  ...{ name, perMinute },
+  ...{ name, policy: `"${name}";q=${perMinute};w=${windowS}` },
+  ...{ ratePerS: perMinute / windowS, burst: perMinute },
   buckets: new LRUCache<string, Bucket>({ max }),
 })
 
@@ -77,46 +79,49 @@ export function createLimiter({ clock, sandbox }: LimiterPorts): Admit {
   }
 
   return (request, reply, caller) => {
-    if (caller === undefined) return sandbox ? undefined : admit(addresses, networkOf(request.ip), reply)
-    const key = `${caller.kind}:${caller.id}`
+    if (caller === undefined) {
+      return sandbox ? undefined : admit(addresses, { key: networkOf(request.ip), reply, isFirst: true })
+    }
+    // No two callers have the same id, of whatever kinds they are.
+    const { id: key } = caller
     const { budget } = request.routeOptions.config
     return (
-      admit(credentials, key, reply) ??
-      (budget === undefined || sandbox ? undefined : admit(quotaOf(budget), key, reply))
+      admit(credentials, { key, reply, isFirst: sandbox }) ??
+      (budget === undefined || sandbox ? undefined : admit(quotaOf(budget), { key, reply, isFirst: false }))
     )
   }
 
-  function admit(from: Quota, key: string, reply: FastifyReply): Refusal | undefined {
+  function admit(quota: Quota, { key, reply, isFirst }: Asking): Refusal | undefined {
     const nowMs = clock.nowMs()
-    const { quota, take } = takeFrom(from, key, nowMs)
-    append(reply, 'ratelimit-policy', describePolicy(quota))
-    append(reply, 'ratelimit', describeBucket(quota, take.bucket, nowMs))
+    const take = takeFrom(quota, key, nowMs)
+    const state = describeBucket(quota, take.bucket, nowMs)
+    // Both headers are lists: one item for each quota that counted.
+    reply.header('ratelimit-policy', isFirst ? quota.policy : join(reply, 'ratelimit-policy', quota.policy))
+    reply.header('ratelimit', isFirst ? state : join(reply, 'ratelimit', state))
     return take.status === 'empty'
       ? refuse('too_many_requests', { retryAfterMs: take.retryAfterMs })
       : undefined
   }
 }
 
-/** Both headers are lists: one item for each quota that counted. */
-function append(reply: FastifyReply, header: string, item: string): void {
-  const before = reply.getHeader(header)
-  reply.header(header, before === undefined ? item : `${String(before)}, ${item}`)
-}
+/** `isFirst`: no quota has said anything in `reply` yet. */
+type Asking = { key: string; reply: FastifyReply; isFirst: boolean }
 
-function takeFrom(quota: Quota, key: string, nowMs: number): { quota: Quota; take: Take } {
-  const rate = { ratePerS: quota.perMinute / windowS, burst: quota.perMinute }
-  const take = takeToken(quota.buckets.get(key), { nowMs, ...rate })
-  quota.buckets.set(key, take.bucket)
-  return { quota, take }
-}
+const join = (reply: FastifyReply, header: string, item: string): string =>
+  `${String(reply.getHeader(header))}, ${item}`
 
-/** `q` requests in a window of `w` seconds. */
-const describePolicy = ({ name, perMinute }: Quota): string => `"${name}";q=${perMinute};w=${windowS}`
+function takeFrom({ buckets, ratePerS, burst }: Quota, key: string, nowMs: number): Take {
+  const bucket = buckets.get(key)
+  const take = takeToken(bucket, { nowMs, ratePerS, burst })
+  if (bucket === undefined) buckets.set(key, take.bucket)
+  else bucket.fullAtMs = take.bucket.fullAtMs
+  return take
+}
 
 /** `r` requests are left; after `t` seconds of quiet the whole budget is back. */
-function describeBucket({ name, perMinute }: Quota, { fullAtMs }: Bucket, nowMs: number): string {
+function describeBucket({ name, ratePerS, burst }: Quota, { fullAtMs }: Bucket, nowMs: number): string {
   const refillS = (fullAtMs - nowMs) / 1_000
-  const left = Math.floor(perMinute - (refillS * perMinute) / windowS + dustMs)
+  const left = Math.floor(burst - refillS * ratePerS + dustMs)
   return `"${name}";r=${left};t=${Math.ceil(refillS)}`
 }
 

@@ -8,6 +8,7 @@ import { createHash, hash, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { limits } from '#protocol/limits.ts'
 import type { Operation } from '#protocol/operation.ts'
+import type { Awaitable } from '#platform/awaitable.ts'
 import { createBatcher } from '#platform/batch.ts'
 import type { Clock } from '#platform/clock.ts'
 import { createId } from '#platform/id.ts'
@@ -20,12 +21,12 @@ import type { Identity, Player, PlayerRecord } from './player.ts'
 import { createTokenVerifier, type TokenSettings } from './token.ts'
 
 export type Authenticator = {
-  /** The binder's `authenticate`: the caller, or a 401 or 403, or 422 for the device. */
+  /** The binder's `authenticate`: the caller, at once if known already, or a 401 or 403, or 422 for the device. */
   authenticate(
     authorization: string | undefined,
     operation: Operation,
     device?: string,
-  ): Promise<Caller | Refusal>
+  ): Awaitable<Caller | Refusal>
   /** For the socket: a bare player token, without `Bearer`, and the device that the client names. */
   authenticatePlayerToken(token: string, device?: string): Promise<PlayerCaller | Refusal>
   /** The player's tokens are looked up again, here and now. */
@@ -51,11 +52,13 @@ export function createAuthenticator(ports: AuthenticatorPorts): Authenticator {
   const useDevice = createDeviceUse(ports)
   const operatorDigest = digestOf(ports.operatorKey)
 
-  async function identify(credential: string): Promise<Caller | Refusal> {
-    if (credential.startsWith('hbk_')) {
-      const merchant = await ports.verifyApiKey(credential)
-      return merchant ?? refuse('unauthorized', { detail: 'The merchant key is unknown or revoked.' })
-    }
+  async function identifyMerchant(key: string): Promise<MerchantCaller | Refusal> {
+    const merchant = await ports.verifyApiKey(key)
+    return merchant ?? refuse('unauthorized', { detail: 'The merchant key is unknown or revoked.' })
+  }
+
+  function identify(credential: string): Awaitable<Caller | Refusal> {
+    if (credential.startsWith('hbk_')) return identifyMerchant(credential)
     if (credential.startsWith('hbo_')) {
       return timingSafeEqual(digestOf(credential), operatorDigest)
         ? { kind: 'operator', id: 'operator' }
@@ -70,14 +73,19 @@ export function createAuthenticator(ports: AuthenticatorPorts): Authenticator {
       return 'code' in player ? player : useDevice(player, device)
     },
     forget,
-    async authenticate(authorization, operation, device) {
+    authenticate(authorization, operation, device) {
       const credential = bearer.exec(authorization ?? '')?.[1]
       if (credential === undefined) {
         return refuse('unauthorized', { detail: 'Send `Authorization: Bearer …`.' })
       }
-      const caller = await identify(credential)
-      const permitted = 'code' in caller ? caller : permit(caller, operation)
-      return !('code' in permitted) && permitted.kind === 'player' ? useDevice(permitted, device) : permitted
+      const judge = (caller: Caller | Refusal) => {
+        const permitted = 'code' in caller ? caller : permit(caller, operation)
+        return !('code' in permitted) && permitted.kind === 'player'
+          ? useDevice(permitted, device)
+          : permitted
+      }
+      const caller = identify(credential)
+      return caller instanceof Promise ? caller.then(judge) : judge(caller)
     },
   }
 }
@@ -107,7 +115,7 @@ const rememberedForMs = limits.socket.verifyEveryMs
 /** Verified tokens are remembered by the digest of the whole token: no other token can ever find them. */
 function createPlayerAuthentication(ports: AuthenticatorPorts): {
   /** On the device that the token names, if any. */
-  findPlayer(token: string): Promise<PlayerCaller | Refusal>
+  findPlayer(token: string): Awaitable<PlayerCaller | Refusal>
   forget: Authenticator['forget']
 } {
   const { players, database, clock } = ports
@@ -123,11 +131,17 @@ function createPlayerAuthentication(ports: AuthenticatorPorts): {
   /** What was read before a ban is not remembered after it. */
   let bans = 0
 
-  async function findPlayer(token: string): Promise<PlayerCaller | Refusal> {
+  function findPlayer(token: string): Awaitable<PlayerCaller | Refusal> {
     const digest = hash('sha256', token, 'base64')
     const nowMs = clock.nowMs()
     const known = remembered.get(digest)
-    if (known !== undefined && nowMs < known.untilMs) return known.player
+    return known !== undefined && nowMs < known.untilMs ? known.player : lookUp(token, { digest, nowMs })
+  }
+
+  async function lookUp(
+    token: string,
+    { digest, nowMs }: { digest: string; nowMs: number },
+  ): Promise<PlayerCaller | Refusal> {
     const bansBefore = bans
     const verdict = await verifyToken(token)
     if (verdict.status === 'invalid') return refuse('unauthorized', { detail: verdict.detail })

@@ -7,6 +7,7 @@ import { LRUCache } from 'lru-cache'
 import { v5 as uuidV5 } from 'uuid'
 import { deviceIdPattern } from '#protocol/device.ts'
 import { limits } from '#protocol/limits.ts'
+import type { Awaitable } from '#platform/awaitable.ts'
 import type { Clock } from '#platform/clock.ts'
 import type { Database, Tx } from '#platform/postgres.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
@@ -26,7 +27,7 @@ export type DeviceRecord = {
 export type DevicePorts = { devices: DeviceRecord; database: Database; clock: Clock }
 
 /** The player on the device that the client names; one that the token names goes before it. */
-export type UseDevice = (player: PlayerCaller, named: string | undefined) => Promise<PlayerCaller | Refusal>
+export type UseDevice = (player: PlayerCaller, named: string | undefined) => Awaitable<PlayerCaller | Refusal>
 
 /** No client can name the device of somebody's token. */
 const namespaces = {
@@ -48,16 +49,19 @@ const malformed = refuse('device_refused', {
 export function createDeviceUse(ports: DevicePorts): UseDevice {
   const bound = new LRUCache<string, true>({ max: rememberedDevices })
 
-  return async (player, named) => {
-    if (named !== undefined && !pattern.test(named)) return malformed
-    if (player.deviceId !== undefined || named === undefined) return player
-    const deviceId = deviceIdOf('client', named.toLowerCase())
+  async function bindOnce(player: PlayerCaller, deviceId: string): Promise<PlayerCaller | Refusal> {
     const key = `${player.id} ${deviceId}`
     if (!bound.has(key)) {
       if (!(await bind(ports, player, deviceId))) return refuse('device_refused', { reason: 'too_many' })
       bound.set(key, true)
     }
     return { ...player, deviceId }
+  }
+
+  return (player, named) => {
+    if (named !== undefined && !pattern.test(named)) return malformed
+    if (player.deviceId !== undefined || named === undefined) return player
+    return bindOnce(player, deviceIdOf('client', named.toLowerCase()))
   }
 }
 

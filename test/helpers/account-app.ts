@@ -94,7 +94,7 @@ export async function createAccountApp(
         judgeSignature({ secret: callbackSecret, nowMs: clock.nowMs() }, headers, body),
     }),
   })
-  acceptJsonOnly(app, { arrived: () => undefined })
+  acceptJsonOnly(app)
   handleFaults(app, { sandbox })
   const common = { sandbox, database, clock, random, currencies, postTransfers }
   registerPlayerRoutes(bind, {
