@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Cancel, Clock } from '#platform/clock.ts'
-import type { Streamed } from '#platform/http.ts'
+import type { Streamed } from '#platform/streamed.ts'
 import { type Reading, viewFigures } from './view.ts'
 
 export type Goodbye = 'key_revoked' | 'server_stops' | 'unavailable'

@@ -49,9 +49,10 @@ export async function createHttpServer(
  * The plugin answers preflights and nothing else: it weighs its options anew for each request, which costs a small
  * answer 10 % of its time, to say the one header that `receive` says.
  */
-const answerPreflights = async (scope: FastifyInstance, origin: true | string[]): Promise<void> =>
+async function answerPreflights(scope: FastifyInstance, origin: true | string[]): Promise<void> {
   // Strictness would answer an OPTIONS request that is no preflight in words of the plugin's own.
-  void (await scope.register(cors, { origin, strictPreflight: false }))
+  await scope.register(cors, { origin, strictPreflight: false })
+}
 
 /** Told with every answer, and written with every line that is logged about the request. */
 const requestIdHeader = 'request-id'

@@ -2,8 +2,6 @@
  * Binds handlers to the operations of the protocol. A handler receives validated, typed input and answers with one of
  * the operation's statuses or a refusal; it never sees Fastify, a path or a header.
  */
-import { Socket } from 'node:net'
-import { addAbortSignal, Readable } from 'node:stream'
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static, TSchema } from 'typebox'
 import { deviceHeader } from '#protocol/device.ts'
@@ -13,6 +11,7 @@ import type { Awaitable } from './awaitable.ts'
 import { createTurnEnd } from './batch.ts'
 import { rawBodyOf, typeOf } from './json-body.ts'
 import { isRefusal, type Refusal, refuse, toProblem } from './problem.ts'
+import { type Act, sendStream, type Streamed } from './streamed.ts'
 import { formatWaits, type Waits } from './waits.ts'
 
 declare module 'fastify' {
@@ -49,12 +48,6 @@ type SentFile<T> = { type: T; pieces: AsyncIterable<Uint8Array> }
 export type Answer<O extends Operation> =
   | (O extends { produces: string } ? { status: 200; body: Streamed } : JsonAnswer<O>)
   | Refusal
-
-/** What is sent piece by piece, as fast as it is read; its iterator hears by `return` that nobody reads any more. */
-export type Streamed = AsyncIterable<string> & {
-  /** Cuts the client off, whatever it has read. */
-  signal?: AbortSignal
-}
 
 type JsonAnswer<O extends Operation> = {
   [S in keyof O['answers'] & number]: { status: S; body: In<O['answers'][S]> }
@@ -108,6 +101,30 @@ async function checkSignature(
   if (stop !== undefined) await sendRefusal(reply, stop, sandbox)
 }
 
+/**
+ * Before the body is read: is the address in its budget, who calls, and is the caller in theirs. Most callers are
+ * known already, and then nothing is waited for.
+ */
+function receive<C extends { kind: CallerKind }>(
+  ports: BinderPorts<C>,
+  operation: Operation,
+  { request, reply, next }: { request: FastifyRequest; reply: FastifyReply; next: (fault?: Error) => void },
+): void {
+  const goOn = (stop: Refusal | undefined): void =>
+    stop === undefined ? next() : void sendRefusal(reply, stop, ports.sandbox)
+  const meet = (caller: C | Refusal): Refusal | undefined => {
+    if (isRefused(caller)) return caller
+    request.caller = caller
+    return ports.admit?.(request, reply, caller)
+  }
+  const stop = ports.admit?.(request, reply, undefined)
+  if (stop !== undefined || operation.callers.length === 0) return goOn(stop)
+  const { authorization } = request.headers
+  const caller = ports.authenticate(authorization, operation, headerOf(request, deviceHeader))
+  if (caller instanceof Promise) caller.then(meet).then(goOn, next)
+  else goOn(meet(caller))
+}
+
 export function createBinder<C extends { kind: CallerKind }>(
   app: FastifyInstance,
   ports: BinderPorts<C>,
@@ -115,36 +132,13 @@ export function createBinder<C extends { kind: CallerKind }>(
   const turnEnds = createTurnEnd(answersAtOnce)
   if (!app.hasRequestDecorator('caller')) app.decorateRequest('caller', undefined)
 
-  /**
-   * Before the body is read: is the address in its budget, who calls, and is the caller in theirs. Most callers are
-   * known already, and then nothing is waited for.
-   */
-  function receive(
-    operation: Operation,
-    { request, reply, next }: { request: FastifyRequest; reply: FastifyReply; next: (fault?: Error) => void },
-  ): void {
-    const goOn = (stop: Refusal | undefined): void =>
-      stop === undefined ? next() : void sendRefusal(reply, stop, ports.sandbox)
-    const meet = (caller: C | Refusal): Refusal | undefined => {
-      if (isRefused(caller)) return caller
-      request.caller = caller
-      return ports.admit?.(request, reply, caller)
-    }
-    const stop = ports.admit?.(request, reply, undefined)
-    if (stop !== undefined || operation.callers.length === 0) return goOn(stop)
-    const { authorization } = request.headers
-    const caller = ports.authenticate(authorization, operation, headerOf(request, deviceHeader))
-    if (caller instanceof Promise) caller.then(meet).then(goOn, next)
-    else goOn(meet(caller))
-  }
-
   return (operation, handle) => {
     if (operation.sandboxOnly && !ports.sandbox) return
     app.route({
       method: operation.method,
       url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
       schema: routeSchema(operation),
-      onRequest: (request, reply, next) => receive(operation, { request, reply, next }),
+      onRequest: (request, reply, next) => receive(ports, operation, { request, reply, next }),
       config: routeConfig(operation),
       ...(operation.signed && { preValidation: (request, reply) => checkSignature(ports, request, reply) }),
       handler: async (request: FastifyRequest, reply: FastifyReply) => {
@@ -216,8 +210,6 @@ function sendAnswer(
 export const headerOf = (request: FastifyRequest, name: string): string | undefined =>
   request.headers[name.toLowerCase()]?.toString()
 
-type Act = <T>(run: () => T) => T
-
 /** Runs what it is given in the name of whoever sent the request. */
 function actFor<C extends { kind: CallerKind }>(
   { actAs }: BinderPorts<C>,
@@ -225,37 +217,6 @@ function actFor<C extends { kind: CallerKind }>(
   request: { operation: Operation; params: unknown },
 ): Act {
   return caller === undefined || actAs === undefined ? run => run() : run => actAs(caller, request, run)
-}
-
-/** A stream reads on after its handler has answered, driven by the client's socket: each piece by `act` as well. */
-const readWith = <I>(act: Act, body: AsyncIterable<I>): AsyncIterable<I> => ({
-  [Symbol.asyncIterator]() {
-    const pieces = body[Symbol.asyncIterator]()
-    return {
-      next: () => act(() => pieces.next()),
-      return: async () => act(async () => (await pieces.return?.()) ?? { done: true, value: undefined }),
-    }
-  },
-})
-
-/** Bytes rather than pieces are counted, so that little is read ahead of a slow client; of events, one. */
-const readAheadBytes = { 'text/csv': 64 * 1_024, 'application/geo+json': 64 * 1_024, 'text/event-stream': 1 }
-
-type Sending = { type: NonNullable<Operation['produces']>; body: Streamed; act: Act; stalledMs: number }
-
-function sendStream(reply: FastifyReply, { type, body, act, stalledMs }: Sending): FastifyReply {
-  const pieces = Readable.from(readWith(act, body), {
-    objectMode: false,
-    highWaterMark: readAheadBytes[type],
-  })
-  if (body.signal !== undefined) addAbortSignal(body.signal, pieces)
-  // Node closes a socket on which nothing moves for this long, and sets its own time again for the next request.
-  if (reply.raw.socket instanceof Socket) reply.raw.socket.setTimeout(stalledMs)
-  const headers =
-    type === 'text/event-stream'
-      ? { 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
-      : { 'content-disposition': 'attachment' }
-  return reply.type(`${type}; charset=utf-8`).headers(headers).send(pieces)
 }
 
 const isRefused = (value: object): value is Refusal => 'code' in value && 'status' in value
