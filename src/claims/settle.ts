@@ -86,20 +86,25 @@ async function settleTogether<T>(
   const claimIds = reservations.map(({ envelopeId, playerId }) => claimIdOf(envelopeId, playerId))
   const { verdicts, claims, envelopes, over, hasFrozen } = await record.transact(async tx => {
     const ids = [...new Set(reservations.map(r => r.envelopeId))]
-    const locked = await record.lockEnvelopes(tx, ids)
-    // Before the rivals are read: whatever a lock waits for is seen by the statements after it.
     const playerIds = [...new Set(reservations.map(r => r.playerId))]
-    const banned = (await ports.findBanned?.(tx, playerIds)) ?? new Set<string>()
-    const { claims: existing, stopped } = await record.findRivals(tx, reservations)
+    // Sent together, and each runs when the one before it has ended: the locks before the rivals are read, since what a
+    // lock waits for is seen by the statements after it.
+    const [locked, banned, { claims: existing, stopped }] = await Promise.all([
+      record.lockEnvelopes(tx, ids),
+      ports.findBanned?.(tx, playerIds) ?? new Set<string>(),
+      record.findRivals(tx, reservations),
+    ])
     const judged = judgeAll(reservations, { claimIds, rules, locked, existing, stopped, banned, nowMs })
     const within = { locked, nowMs, isLate: rules.isLate }
     const limited = await keepWithinLimits(winLimits, tx, judged.due, within)
     const { due, hasFrozen } = await keepWithinCaps(ports, tx, limited.due, within)
     const recorded = due.length === 0 ? [] : await record.insertClaims(tx, due)
     if (recorded.length > 0) {
-      await record.pay(tx, recorded)
-      await record.count(tx, recorded, nowMs)
-      await countWins(winLimits, tx, recorded, locked)
+      await Promise.all([
+        record.pay(tx, recorded),
+        record.count(tx, recorded, nowMs),
+        countWins(winLimits, tx, recorded, locked),
+      ])
       await rules.afterwards?.(tx, recorded)
     }
     reach('before-commit')

@@ -31,7 +31,8 @@ const sql = loadStatements(import.meta.url, [
 ])
 
 /**
- * Posts transfers in one statement inside the caller's transaction; the schema moves the balances.
+ * Posts transfers in one statement inside the caller's transaction, behind the one that opens their accounts; the schema
+ * moves the balances.
  * Throws when an account would fall below zero: see {@link isInsufficientFunds}.
  */
 export async function postTransfers(tx: Tx, transfers: readonly Transfer[]): Promise<void> {
@@ -61,13 +62,15 @@ export async function postTransfers(tx: Tx, transfers: readonly Transfer[]): Pro
     transfers.map(t => t.serviceRequestId ?? null),
   ]
   const opened = [...accounts].sort(([a], [b]) => (a < b ? -1 : 1))
-  await tx.query(sql['open-accounts'], [
-    opened.map(([id]) => id),
-    opened.map(([, account]) => account.kind),
-    opened.map(([, account]) => ownerOf(account)),
-    opened.map(([, account]) => account.currency),
+  await Promise.all([
+    tx.query(sql['open-accounts'], [
+      opened.map(([id]) => id),
+      opened.map(([, account]) => account.kind),
+      opened.map(([, account]) => ownerOf(account)),
+      opened.map(([, account]) => account.currency),
+    ]),
+    tx.query(sql['insert-transfers'], columns),
   ])
-  await tx.query(sql['insert-transfers'], columns)
 }
 
 /** What an account holds; one that nothing happened to yet holds nothing. */

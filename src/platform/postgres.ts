@@ -8,11 +8,19 @@ import { readFileSync } from 'node:fs'
 import { type CustomTypesConfig, Pool, type PoolClient, types as standardTypes } from 'pg'
 
 /** One parameterised statement from a `.sql` file; the name lets PostgreSQL keep its plan. */
-export type Statement = { readonly name: string; readonly text: string }
+export type Statement = {
+  readonly name: string
+  readonly text: string
+  /** It is a SELECT: what it does ends with its transaction, and it may be sent before that is known to have begun. */
+  readonly isSelect?: boolean
+}
 
 export type Row = Record<string, unknown>
 
-/** Where statements run: inside one transaction, or each in its own. */
+/**
+ * Where statements run: inside one transaction, or each in its own. In a transaction they run in the order of the calls,
+ * and several that nobody waits for in between leave together.
+ */
 export type Tx = {
   query<R extends Row>(statement: Statement, params?: readonly unknown[]): Promise<R[]>
 }
@@ -98,6 +106,7 @@ function createPool(options: DatabaseOptions, max: number): Pool {
     connectionString: options.url,
     max,
     types,
+    pipeline: true,
     connectionTimeoutMillis: 5_000,
     statement_timeout: options.statementTimeoutMs ?? 5_000,
     lock_timeout: 4_000,
@@ -116,13 +125,17 @@ type Transaction<T> = { run: (tx: Tx) => Promise<T>; begin?: string }
 
 async function transactOn<T>(pool: Pool, { run, begin = 'BEGIN' }: Transaction<T>): Promise<T> {
   const client = await pool.connect()
+  const begun = client.query(begin)
+  const { tx, end } = inside(client, begun)
   let fault: Error | undefined
   try {
-    await client.query(begin)
-    const value = await run(inside(client))
+    const value = await run(tx)
+    await begun
+    end()
     await commit(client)
     return value
   } catch (error) {
+    end()
     fault = error as Error
     // A connection that cannot even roll back is thrown away below; PostgreSQL rolls back for it.
     if (!(error instanceof CommitUnknown)) {
@@ -144,10 +157,28 @@ export function lockNumber({ scope, id }: LockKey): bigint {
 
 const clients = new WeakMap<Tx, PoolClient>()
 
-function inside(client: PoolClient): Tx {
-  const tx: Tx = { query: (statement, params) => runStatement(client, statement, params) }
+/**
+ * The inside of a transaction whose BEGIN is on its way. What reads leaves behind it at once, which spares the trip; the
+ * rest waits until it is answered: should it fail, whatever is written would be written for good. After `end` a statement
+ * that somebody forgot to wait for is refused instead of running in the next transaction of the connection.
+ */
+function inside(client: PoolClient, begun: Promise<unknown>): { tx: Tx; end: () => void } {
+  let [mustWait, isOver] = [false, false]
+  let hasBegun = false
+  begun.then(
+    () => (hasBegun = true),
+    () => undefined,
+  )
+  const tx: Tx = {
+    async query(statement, params) {
+      mustWait ||= statement.isSelect !== true
+      if (mustWait && !hasBegun) await begun
+      if (isOver) throw new Error(`the transaction of ${statement.name} is over`)
+      return runStatement(client, statement, params)
+    },
+  }
   clients.set(tx, client)
-  return tx
+  return { tx, end: () => void (isOver = true) }
 }
 
 /**
@@ -196,7 +227,8 @@ export function loadStatements<const N extends string>(
   const entries = names.map(name => {
     const text = readFileSync(new URL(`./sql/${name}.sql`, moduleUrl), 'utf8')
     const digest = createHash('sha256').update(text).digest('hex').slice(0, 8)
-    return [name, { name: `${name.slice(0, 50)}-${digest}`, text }] as const
+    const isSelect = /^(?:--.*\n|\s)*select\b/i.test(text)
+    return [name, { name: `${name.slice(0, 50)}-${digest}`, text, isSelect }] as const
   })
   return Object.fromEntries(entries) as Record<N, Statement>
 }

@@ -55,9 +55,11 @@ t.test('the id of an account is published arithmetic', async t => {
 t.test('a transfer moves what it says, and nothing below zero', async t => {
   const [ada, bob] = [await addPlayer(world, { walletMinor: 100n }), await addPlayer(world)]
   const pay = (amountMinor: bigint) =>
-    postTransfers(database, [
-      transfer({ debit: walletOf(ada.id, 'CNY'), credit: walletOf(bob.id, 'CNY'), amountMinor }),
-    ])
+    database.transact(tx =>
+      postTransfers(tx, [
+        transfer({ debit: walletOf(ada.id, 'CNY'), credit: walletOf(bob.id, 'CNY'), amountMinor }),
+      ]),
+    )
   await pay(70n)
   t.same([await balanceOf(ada.id), await balanceOf(bob.id)], [30n, 70n])
   const error: unknown = await pay(31n).catch((error: unknown) => error)
@@ -85,20 +87,28 @@ t.test('what the schema refuses', async t => {
     ['an envelope on something else', { envelopeId }],
   ]
   for (const [name, flaw] of table) {
-    const posted = postTransfers(database, [
-      transfer({ debit: wallet, credit: outside, amountMinor: 5n, ...flaw }),
-    ])
+    const posted = database.transact(tx =>
+      postTransfers(tx, [transfer({ debit: wallet, credit: outside, amountMinor: 5n, ...flaw })]),
+    )
     t.match(sqlState(await posted.catch((error: unknown) => error)), /^23/, name)
   }
   const escrow = { debit: wallet, credit: escrowOf(envelopeId, 'CNY'), envelopeId, amountMinor: 5n }
-  await postTransfers(database, [transfer({ ...escrow, kind: 'escrow' })])
+  await database.transact(tx => postTransfers(tx, [transfer({ ...escrow, kind: 'escrow' })]))
   for (const kind of ['escrow', 'refund'] as const) {
     const twice = [transfer({ ...escrow, kind }), transfer({ ...escrow, kind })]
-    await t.rejects(postTransfers(database, twice), { code: '23505' }, `a second ${kind}`)
+    await t.rejects(
+      database.transact(tx => postTransfers(tx, twice)),
+      { code: '23505' },
+      `a second ${kind}`,
+    )
   }
   const again = transfer({ debit: outside, credit: wallet, amountMinor: 5n })
-  await postTransfers(database, [again])
-  await t.rejects(postTransfers(database, [again]), { code: '23505' }, 'the same id again')
+  await database.transact(tx => postTransfers(tx, [again]))
+  await t.rejects(
+    database.transact(tx => postTransfers(tx, [again])),
+    { code: '23505' },
+    'the same id again',
+  )
   t.equal(await balanceOf(ada.id), 1_000n)
 })
 
@@ -224,10 +234,18 @@ t.test('a visible envelope has all its shares, and they add up to its total, who
   // Their money, which the books would miss.
   const { id } = await addPlayer(world, { walletMinor: 40n })
   const debit = walletOf(id, 'CNY')
-  await postTransfers(
-    database,
-    added.map(envelopeId =>
-      transfer({ kind: 'escrow', debit, credit: escrowOf(envelopeId, 'CNY'), amountMinor: 10n, envelopeId }),
+  await database.transact(tx =>
+    postTransfers(
+      tx,
+      added.map(envelopeId =>
+        transfer({
+          kind: 'escrow',
+          debit,
+          credit: escrowOf(envelopeId, 'CNY'),
+          amountMinor: 10n,
+          envelopeId,
+        }),
+      ),
     ),
   )
 })
@@ -298,7 +316,9 @@ t.test('any amount survives the way through PostgreSQL', async t => {
   await fc.assert(
     fc.asyncProperty(fc.bigInt(1n, 10n ** 13n - 1n), async amountMinor => {
       const credit = walletOf(ada.id, 'CNY')
-      await postTransfers(database, [transfer({ debit: externalAccount('CNY'), credit, amountMinor })])
+      await database.transact(tx =>
+        postTransfers(tx, [transfer({ debit: externalAccount('CNY'), credit, amountMinor })]),
+      )
       expected += amountMinor
       return (await balanceOf(ada.id)) === expected
     }),
@@ -368,7 +388,7 @@ t.test('every movement is listed once, newest first', async t => {
   for (let i = 1; i <= 11; i++) {
     if (i % 3 === 0) clock.advance(1)
     const sides = { debit: walletOf(id, 'CNY'), credit: walletOf(other.id, 'CNY') }
-    await postTransfers(database, [transfer({ ...sides, amountMinor: BigInt(i) })])
+    await database.transact(tx => postTransfers(tx, [transfer({ ...sides, amountMinor: BigInt(i) })]))
   }
   const seen: { id: string; direction: string; createdAt: string }[] = []
   for (let url: string | undefined = '/v1/wallet/transfers?limit=5'; url !== undefined; ) {

@@ -92,7 +92,9 @@ t.test('opening + credits - debits = closing = what the ledger held, in every pe
     const other = walletOf(bob.id, 'CNY')
     const isOut = i % 3 !== 2
     const sides = isOut ? { debit: wallet, credit: other } : { debit: other, credit: wallet }
-    await postTransfers(database, [transfer({ ...sides, amountMinor: BigInt(isOut ? i + 1 : 1) })])
+    await database.transact(tx =>
+      postTransfers(tx, [transfer({ ...sides, amountMinor: BigInt(isOut ? i + 1 : 1) })]),
+    )
     const [balance] = await walletRecord.listBalances(database, ada.id)
     held.push({ atMs: clock.nowMs(), minor: balance?.amountMinor ?? 0n })
   }
@@ -138,7 +140,7 @@ t.test('more rows than a page, each once, in the order of time', async t => {
       createdAtMs: fromMs + Math.floor(i / 400),
     }),
   )
-  await postTransfers(database, batch)
+  await database.transact(tx => postTransfers(tx, batch))
   clock.advance(settledMs + 10)
   const { text, headers } = await get(ada.credential, { from: iso(fromMs), to: iso(fromMs + 5) })
   t.match(headers, { 'content-type': 'text/csv; charset=utf-8', 'content-disposition': 'attachment' })
@@ -229,7 +231,9 @@ t.test("the operator exports any account, and others' texts are no formulas", as
   }
   const envelopeId = createId(world)
   const escrow = { debit: walletOf(ada.id, 'CNY'), credit: escrowOf(envelopeId, 'CNY'), envelopeId }
-  await postTransfers(database, [transfer({ ...escrow, kind: 'escrow', amountMinor: 30n })])
+  await database.transact(tx =>
+    postTransfers(tx, [transfer({ ...escrow, kind: 'escrow', amountMinor: 30n })]),
+  )
   clock.advance(settledMs + 1)
   const period = { from: iso(fromMs), to: iso(clock.nowMs() - settledMs) }
   const read = async (account: object) => {

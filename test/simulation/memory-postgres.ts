@@ -38,6 +38,8 @@ export type MemoryTx = Tx & {
   transfers: Added<Transfer>[]
   advisory: string[]
   waitsFor: { row: Locked<EnvelopeRow | Balance>; waiter: Waiter } | undefined
+  /** Ends with the statement that was sent last: they run one after the other. */
+  turn: Promise<unknown>
   /** Whoever waits for a unique key that this transaction has taken. */
   ended: (() => void)[]
   usedAtMs: number
@@ -102,6 +104,7 @@ function createTransactions(options: PostgresOptions, tables: Tables) {
       owner,
       ...{ rows: [], claims: [], transfers: [], advisory: [], ended: [] },
       waitsFor: undefined,
+      turn: Promise.resolve(),
       usedAtMs: options.nowMs(),
       query: () => Promise.reject(new Error('memory has no SQL')),
     }

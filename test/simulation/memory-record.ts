@@ -64,8 +64,13 @@ export function createMemoryRecord(line: PostgresLine): MemoryRecord {
   }
 }
 
-const within = <V>(line: PostgresLine, tx: MemoryTx, statement: () => V | Promise<V>): Promise<V> =>
-  line.ask(() => line.postgres.within(tx, statement), tx)
+/** A connection runs its statements in the order in which they were sent. */
+function within<V>(line: PostgresLine, tx: MemoryTx, statement: () => V | Promise<V>): Promise<V> {
+  const ask = () => line.ask(() => line.postgres.within(tx, statement), tx)
+  const answer = tx.turn.then(ask, ask)
+  tx.turn = answer.catch(() => undefined)
+  return answer
+}
 
 async function transactOn<V>(line: PostgresLine, run: (tx: MemoryTx) => Promise<V>): Promise<V> {
   const tx = line.postgres.begin(line.owner)
