@@ -160,12 +160,19 @@ function isOpenTo(
 ): boolean {
   const { state, opensAtMs } = envelope
   const isOpen = state !== 'draft' && state !== 'funded' && opensAtMs <= clock.nowMs()
-  const isInvited = {
-    anyone: () => true,
-    players: () => envelope.guestIds.includes(player.id),
-    passphrase: () => opensWith(envelope, passphrase),
-  }[envelope.audience]()
-  return isOpen && isInvited
+  return isInvited() && isOpen
+
+  /** Asked in any case: how long it takes says nothing of the opening. */
+  function isInvited(): boolean {
+    switch (envelope.audience) {
+      case 'anyone':
+        return true
+      case 'players':
+        return envelope.guestIds.includes(player.id)
+      case 'passphrase':
+        return opensWith(envelope, passphrase)
+    }
+  }
 }
 
 /** Asked before a share is reserved, which would only have to be put back; the settlement decides. */

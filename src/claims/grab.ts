@@ -135,7 +135,7 @@ async function follow<T>(
     }
     case 'soft_empty': {
       context.losers.note(envelope)
-      const fresh = await context.losers.hearOfLast(envelope.id)
+      const fresh = await context.losers.hearOfLast(envelope)
       // Somebody's win is being settled: whether it was the last share is for the row to say.
       if (!isSame(fresh, envelope)) return conclude(fresh)
       context.losers.note(envelope)
@@ -146,7 +146,7 @@ async function follow<T>(
 
 const lose = async <T>(context: Context<T>, envelope: ClaimableEnvelope, reservation: Held): Promise<Step> =>
   reservation === undefined
-    ? conclude(await context.losers.hearOfLast(envelope.id))
+    ? conclude(await context.losers.hearOfLast(envelope))
     : settle(context, { envelope, reservation, status: 'have' })
 
 export const isOpenAt = ({ opensAtMs, expiresAtMs }: ClaimableEnvelope, nowMs: number): boolean =>

@@ -1,7 +1,9 @@
 /**
  * Those who come when every share of an envelope is reserved and not every one is settled. They wait together, not for
  * long once this server settles none of them any more, and share one reading of the row. For as long as the first of
- * them is told to stay away nobody else reaches for a share either, which would take a permit and give it back.
+ * them is told to stay away nobody else reaches for a share either, which would take a permit and give it back. Once
+ * they have waited in vain, nobody else waits either until they come back, and then one does for all: who waits costs
+ * the server about half as much again as who is sent away.
  */
 import { LRUCache } from 'lru-cache'
 import { createBatcher } from '#platform/batch.ts'
@@ -19,8 +21,8 @@ export type Losers = {
   isSpokenFor(envelope: ClaimableEnvelope): boolean
   /** What the player holds of it; those who ask together are looked up together. */
   findHeld(playerId: string, envelope: ClaimableEnvelope): Promise<Held>
-  /** The row, as it is once the last share may be settled. */
-  hearOfLast(envelopeId: string): Promise<ClaimableEnvelope | undefined>
+  /** The row, as it is once the last share may be settled; as it was, where others have just waited in vain. */
+  hearOfLast(envelope: ClaimableEnvelope): Promise<ClaimableEnvelope | undefined>
   /** The row, as it is now. */
   reread(envelopeId: string): Promise<ClaimableEnvelope | undefined>
   /** The last share was settled here, so whoever waits for news of it need not wait any longer. */
@@ -29,7 +31,8 @@ export type Losers = {
   noteSettled(envelopeId: string): void
 }
 
-type Sleeper = { wake(): void; noLongerThan(ms: number): void }
+/** Of an epoch: until when nobody reaches for a share, and until when nobody waits for news. */
+type Reserved = { epoch: number; untilMs: number; quietUntilMs: number }
 
 export type LosersPorts = {
   gate: Pick<ClaimGate, 'findHeld'>
@@ -48,10 +51,16 @@ const looking = { maxSize: 500, concurrency: 2 }
 export function createLosers(ports: LosersPorts): Losers {
   const { gate, memory, queue, clock, tryAgainAfterMs } = ports
   const rereading = new Map<string, Promise<ClaimableEnvelope | undefined>>()
-  const sleepers = new Map<string, Sleeper>()
-  const spokenFor = new LRUCache<string, { epoch: number; untilMs: number }>({ max: envelopesRemembered })
+  const sleepers = createSleepers(clock)
+  // Counted as sizes of one: with `max`, the cache would reserve the space of all entries when it is made.
+  const counted = { maxSize: envelopesRemembered, sizeCalculation: () => 1 }
+  const reserved = new LRUCache<string, Reserved>(counted)
+  const knownOf = ({ id, epoch }: ClaimableEnvelope): Reserved | undefined => {
+    const known = reserved.get(id)
+    return known?.epoch === epoch ? known : undefined
+  }
   /** Those that ended here lately: a verdict from before is nothing to wait over. */
-  const ended = new LRUCache<string, true>({ max: envelopesRemembered })
+  const ended = new LRUCache<string, true>(counted)
   const look = createBatcher<ReserveRequest, Held>({
     ...looking,
     clock,
@@ -60,49 +69,69 @@ export function createLosers(ports: LosersPorts): Losers {
 
   const reread = (envelopeId: string, afterMs: number) =>
     shareWork(rereading, envelopeId, async () => {
-      if (afterMs > 0) await sleep(envelopeId, afterMs)
+      if (afterMs > 0) await sleepers.sleep(envelopeId, afterMs)
       return memory.refresh(envelopeId)
     })
 
-  const sleep = (envelopeId: string, ms: number): Promise<void> =>
-    new Promise(resolve => {
-      const wake = () => {
-        cancel()
-        sleepers.delete(envelopeId)
-        resolve()
-      }
-      let untilMs = clock.nowMs() + ms
-      let cancel = clock.after(ms, wake)
-      const noLongerThan = (leftMs: number) => {
-        if (clock.nowMs() + leftMs >= untilMs) return
-        untilMs = clock.nowMs() + leftMs
-        cancel()
-        cancel = clock.after(leftMs, wake)
-      }
-      sleepers.set(envelopeId, { wake, noLongerThan })
-    })
-
   return {
-    note: ({ id, epoch }) => void spokenFor.set(id, { epoch, untilMs: clock.nowMs() + tryAgainAfterMs }),
-    isSpokenFor({ id, epoch }) {
-      const known = spokenFor.get(id)
-      return known !== undefined && known.epoch === epoch && clock.nowMs() < known.untilMs
+    note(envelope) {
+      const untilMs = clock.nowMs() + tryAgainAfterMs
+      const known = knownOf(envelope)
+      if (known !== undefined) known.untilMs = untilMs
+      else reserved.set(envelope.id, { epoch: envelope.epoch, untilMs, quietUntilMs: 0 })
     },
+    isSpokenFor: envelope => clock.nowMs() < (knownOf(envelope)?.untilMs ?? 0),
     findHeld: (playerId, { id: envelopeId, epoch }) => look({ envelopeId, playerId, epoch }),
-    hearOfLast(envelopeId) {
-      const untilWordMs = queue.isSettling(envelopeId) ? waitMs.here : waitMs.elsewhere
-      return reread(envelopeId, ended.has(envelopeId) ? 0 : untilWordMs)
+    async hearOfLast(envelope) {
+      const { id, epoch } = envelope
+      const isHere = queue.isSettling(id)
+      const hasEnded = ended.has(id)
+      const known = knownOf(envelope)
+      if (!isHere && !hasEnded && known !== undefined && clock.nowMs() < known.quietUntilMs) return envelope
+      const untilWordMs = hasEnded ? 0 : waitMs[isHere ? 'here' : 'elsewhere']
+      if (known !== undefined && known.quietUntilMs > 0) known.quietUntilMs = clock.nowMs() + untilWordMs
+      const fresh = await reread(id, untilWordMs)
+      const isAsBefore = fresh?.state === 'live' && fresh.epoch === epoch
+      if (isAsBefore && known !== undefined) known.quietUntilMs = clock.nowMs() + tryAgainAfterMs
+      return fresh
     },
     reread(envelopeId) {
       // Who sleeps reads now, for both.
-      sleepers.get(envelopeId)?.wake()
+      sleepers.wake(envelopeId)
       return reread(envelopeId, 0)
     },
     noteEnd(envelopeId) {
       ended.set(envelopeId, true)
-      sleepers.get(envelopeId)?.wake()
+      sleepers.wake(envelopeId)
     },
-    noteSettled: envelopeId => sleepers.get(envelopeId)?.noLongerThan(waitMs.elsewhere),
+    noteSettled: envelopeId => sleepers.shorten(envelopeId, waitMs.elsewhere),
+  }
+}
+
+/** One for each envelope at most. */
+function createSleepers(clock: Clock) {
+  const sleepers = new Map<string, { wake(): void; shorten(leftMs: number): void }>()
+  return {
+    sleep: (envelopeId: string, ms: number): Promise<void> =>
+      new Promise(resolve => {
+        const wake = () => {
+          cancel()
+          sleepers.delete(envelopeId)
+          resolve()
+        }
+        let untilMs = clock.nowMs() + ms
+        let cancel = clock.after(ms, wake)
+        const shorten = (leftMs: number) => {
+          if (clock.nowMs() + leftMs >= untilMs) return
+          untilMs = clock.nowMs() + leftMs
+          cancel()
+          cancel = clock.after(leftMs, wake)
+        }
+        sleepers.set(envelopeId, { wake, shorten })
+      }),
+    wake: (envelopeId: string) => sleepers.get(envelopeId)?.wake(),
+    /** It ends within this time, or when it would have anyway. */
+    shorten: (envelopeId: string, leftMs: number) => sleepers.get(envelopeId)?.shorten(leftMs),
   }
 }
 

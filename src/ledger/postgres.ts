@@ -31,8 +31,8 @@ const sql = loadStatements(import.meta.url, [
 ])
 
 /**
- * Posts transfers in one statement inside the caller's transaction, behind the one that opens their accounts; the schema
- * moves the balances.
+ * Posts transfers in one statement inside the caller's transaction, behind the one that opens their accounts; the
+ * schema moves the balances.
  * Throws when an account would fall below zero: see {@link isInsufficientFunds}.
  */
 export async function postTransfers(tx: Tx, transfers: readonly Transfer[]): Promise<void> {

@@ -18,8 +18,8 @@ export type Statement = {
 export type Row = Record<string, unknown>
 
 /**
- * Where statements run: inside one transaction, or each in its own. In a transaction they run in the order of the calls,
- * and several that nobody waits for in between leave together.
+ * Where statements run: inside one transaction, or each in its own. In a transaction they run in the order of the
+ * calls, and several that nobody waits for in between leave together.
  */
 export type Tx = {
   query<R extends Row>(statement: Statement, params?: readonly unknown[]): Promise<R[]>
@@ -158,9 +158,9 @@ export function lockNumber({ scope, id }: LockKey): bigint {
 const clients = new WeakMap<Tx, PoolClient>()
 
 /**
- * The inside of a transaction whose BEGIN is on its way. What reads leaves behind it at once, which spares the trip; the
- * rest waits until it is answered: should it fail, whatever is written would be written for good. After `end` a statement
- * that somebody forgot to wait for is refused instead of running in the next transaction of the connection.
+ * The inside of a transaction whose BEGIN is on its way. What reads leaves behind it at once, which spares the trip;
+ * the rest waits until it is answered: should it fail, whatever is written would be written for good. After `end` a
+ * statement that somebody forgot to wait for is refused instead of running in the next transaction of the connection.
  */
 function inside(client: PoolClient, begun: Promise<unknown>): { tx: Tx; end: () => void } {
   let [mustWait, isOver] = [false, false]

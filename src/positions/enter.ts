@@ -58,7 +58,8 @@ export function createEnter({ judging, walks, spotsOf, giveStrike, log }: EnterP
       },
     )
     const { verdict } = answer
-    await evenOut(judging, player, { permit: place?.permit, verdict, device })
+    const evened = evenOut(judging, player, { permit: place?.permit, verdict, device })
+    if (evened !== undefined) await evened
     noteWalk(walks, player, { verdict, sample })
     const sign = answer.sign ?? walks.judge(player.id)
     if (sign !== undefined) await strike(player, sign)
@@ -86,10 +87,14 @@ export async function admit(
 
 type Evened = { permit: Permit | undefined; verdict: EntryVerdict; device: Entry | undefined }
 
-/** Where the device was let in and the player was not, its permit is nobody's. */
-async function evenOut(judging: Judging, player: Walker, { permit, verdict, device }: Evened): Promise<void> {
+/** Where the device was let in and the player was not, its permit is nobody's; hardly ever is there anything to do. */
+function evenOut(
+  judging: Judging,
+  player: Walker,
+  { permit, verdict, device }: Evened,
+): Promise<void> | undefined {
   const hasPermit = permit === 'taken' && device?.verdict.status === 'entered'
-  if (hasPermit && isRefusal(verdict)) await judging.noteOfDevice(player, withPermitBack)
+  return hasPermit && isRefusal(verdict) ? judging.noteOfDevice(player, withPermitBack) : undefined
 }
 
 /** A try's fix is one of the walk where it was believed; a ride is no walk. */

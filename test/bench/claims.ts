@@ -24,8 +24,6 @@ import { type Stores, withStores } from './stores.ts'
 
 const settings = {
   ...{ players: 2_000, connections: 256, rounds: 9, warmups: 1, seconds: 1.5 },
-  /** Losers of a rush are kept waiting, 60 ms each: with the other connections only that would be measured. */
-  losing: 1_024,
   /** Who rush at one envelope of a hundred shares, as `npm run load` does; and at one with a share for each. */
   ...{ rushers: 2_000, served: 500 },
   reserves: 40_000,
@@ -197,12 +195,11 @@ const httpJob = ({ given, server }: Stage, envelopeIds: readonly string[], url =
 })
 
 async function askHttp(stage: Stage, round: Partial<Round>): Promise<void> {
-  const { known, bareUrl, given } = stage
+  const { known, bareUrl } = stage
   round.bare = (await load(stage, httpJob(stage, [known.won], bareUrl), 'claimed')).rate
   const ended = await load(stage, httpJob(stage, [known.ended]), 'ended')
   const repeated = await load(stage, httpJob(stage, [known.won]), 'claimed')
-  const losing = { ...httpJob(stage, [await holdLastShare(stage)]), connections: given.losing }
-  const lost = await load(stage, losing, 'try_again')
+  const lost = await load(stage, httpJob(stage, [await holdLastShare(stage)]), 'try_again')
   Object.assign(round, { ended: ended.rate, repeated: repeated.rate, lost: lost.rate })
   Object.assign(round, { endedPerCore: ended.perCore, repeatedPerCore: repeated.perCore })
   Object.assign(round, {
@@ -217,7 +214,7 @@ const openGate = (redis: Redis): ClaimGate =>
 
 /**
  * An envelope whose last share is reserved and not settled, as a server leaves it that dies in between: until another
- * one's sweeper comes, after 3 s, everybody loses to it in Redis.
+ * one's sweeper comes, after 3 s, everybody loses to it in Redis. The first are kept waiting, for 60 ms.
  */
 async function holdLastShare({ organiser, gate, players, absent, server }: Stage): Promise<string> {
   const envelopeId = await organiser.hide(2)

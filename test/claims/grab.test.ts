@@ -17,7 +17,8 @@ function openGrab({ isSettling = false } = {}) {
     return { ...row }
   }
   const verdicts: { status: 'soft_empty' | 'expired' } = { status: 'soft_empty' }
-  const queue = { isFull: () => false, isSettling: () => isSettling }
+  const state = { isSettling }
+  const queue = { isFull: () => false, isSettling: () => state.isSettling }
   const expire = () => {
     verdicts.status = 'expired'
     row.expiresAtMs = 1
@@ -43,6 +44,7 @@ function openGrab({ isSettling = false } = {}) {
     lose: () => grabs.lose({ id: 'q' }, { ...row, state: 'live' }),
     expire,
     noteSettled: () => grabs.noteSettled('e'),
+    settleHere: () => (state.isSettling = true),
     isSpokenFor: (epoch = 1) => grabs.isSpokenFor({ ...row, epoch }),
     readings: () => readings,
     reserves: () => reserves,
@@ -148,4 +150,31 @@ t.test('for as long as the first is told to stay away nobody else reaches for a 
   t.ok(isSpokenFor(), 'counted from when they are told')
   await clock.pass(1)
   t.notOk(isSpokenFor(), 'whoever comes back asks the gate')
+})
+
+t.test('once they have waited in vain, nobody waits until they come back', async t => {
+  const { grab, lose, end, settleHere, readings, clock } = openGrab()
+  const first = grab()
+  await settleDown()
+  await clock.pass(60)
+  t.match(await first, { code: 'try_again' })
+  await clock.pass(499)
+  t.match(await Promise.all([lose(), grab()]), [{ code: 'try_again' }, { code: 'try_again' }])
+  t.equal(readings(), 1, 'nor is anything asked')
+  t.equal(clock.timersLeft(), 0)
+  await clock.pass(1)
+  const next = lose()
+  await settleDown()
+  t.match(await Promise.all([lose(), grab()]), [{ code: 'try_again' }, { code: 'try_again' }])
+  t.equal(clock.timersLeft(), 1, 'then one does for all')
+  await clock.pass(60)
+  t.match(await next, { code: 'try_again' })
+  t.equal(readings(), 2)
+  settleHere()
+  const patient = lose()
+  await settleDown()
+  t.equal(clock.timersLeft(), 1, 'where a win is settled here there will be news')
+  end()
+  t.same(await patient, { status: 'ended', reason: 'empty' })
+  t.same(await grab(), { status: 'ended', reason: 'empty' }, 'and what has ended is said at once')
 })
