@@ -11,6 +11,7 @@
  */
 import assert from 'node:assert/strict'
 import type { ClaimBody } from '#protocol/rest/claims.ts'
+import type { Awaitable } from '#platform/awaitable.ts'
 import type { Clock } from '#platform/clock.ts'
 import { isRefusal, type Refusal, refuse } from '#platform/problem.ts'
 import { timed, type Waits } from '#platform/waits.ts'
@@ -69,7 +70,8 @@ export async function approachEnvelope(
   if (ended !== undefined) return answerEnd(ended, player)
 
   const { waits } = request
-  const envelope = await timed(waits, 'pg', findEnvelope(ports, envelopeId))
+  const found = findEnvelope(ports, envelopeId)
+  const envelope = found instanceof Promise ? await timed(waits, 'pg', found) : found
   if (envelope?.hiderId === player.id) return refuse('own_envelope')
   // Asked once: the permit that the gate takes belongs to what follows from it.
   const isStopped = envelope !== undefined && ports.isStopped(envelope)
@@ -112,13 +114,14 @@ export async function tellFate(
 }
 
 /** The remembered row, but one whose opening was still to come is read again once that moment has passed. */
-async function findEnvelope(
+function findEnvelope(
   { memory, clock }: ApproachPorts,
   id: string,
-): Promise<ClaimableEnvelope | undefined> {
-  const known = await memory.envelope(id)
-  const hasOpenedSince = known?.state === 'funded' && known.opensAtMs <= clock.nowMs()
-  return hasOpenedSince ? memory.refresh(id) : known
+): Awaitable<ClaimableEnvelope | undefined> {
+  const asOfNow = (row: ClaimableEnvelope | undefined) =>
+    row?.state === 'funded' && row.opensAtMs <= clock.nowMs() ? memory.refresh(id) : row
+  const known = memory.envelope(id)
+  return known instanceof Promise ? known.then(asOfNow) : asOfNow(known)
 }
 
 type Entering = { request: Request; envelope: ClaimableEnvelope | undefined; permit: Permit }

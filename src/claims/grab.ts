@@ -82,6 +82,7 @@ export function createGrab<T>(ports: GrabPorts<T>): Grabs {
     async lose(player, envelope, waits) {
       if (ports.queue.isFull()) return overloaded
       const reservation = await timed(waits, 'redis', losers.findHeld(player.id, envelope))
+      if (reservation === undefined && losers.isQuiet(envelope)) return tryAgain
       const step = await timed(waits, 'pg', lose(context, envelope, reservation))
       return 'done' in step ? step.done : tryAgain
     },

@@ -21,7 +21,9 @@ export type Losers = {
   isSpokenFor(envelope: ClaimableEnvelope): boolean
   /** What the player holds of it; those who ask together are looked up together. */
   findHeld(playerId: string, envelope: ClaimableEnvelope): Promise<Held>
-  /** The row, as it is once the last share may be settled; as it was, where others have just waited in vain. */
+  /** Others have just waited in vain for news of the last share. */
+  isQuiet(envelope: ClaimableEnvelope): boolean
+  /** The row, as it is once the last share may be settled; as it was, where it is quiet. */
   hearOfLast(envelope: ClaimableEnvelope): Promise<ClaimableEnvelope | undefined>
   /** The row, as it is now. */
   reread(envelopeId: string): Promise<ClaimableEnvelope | undefined>
@@ -73,6 +75,11 @@ export function createLosers(ports: LosersPorts): Losers {
       return memory.refresh(envelopeId)
     })
 
+  const isQuiet = (envelope: ClaimableEnvelope): boolean =>
+    clock.nowMs() < (knownOf(envelope)?.quietUntilMs ?? 0) &&
+    !queue.isSettling(envelope.id) &&
+    !ended.has(envelope.id)
+
   return {
     note(envelope) {
       const untilMs = clock.nowMs() + tryAgainAfterMs
@@ -82,13 +89,12 @@ export function createLosers(ports: LosersPorts): Losers {
     },
     isSpokenFor: envelope => clock.nowMs() < (knownOf(envelope)?.untilMs ?? 0),
     findHeld: (playerId, { id: envelopeId, epoch }) => look({ envelopeId, playerId, epoch }),
+    isQuiet,
     async hearOfLast(envelope) {
+      if (isQuiet(envelope)) return envelope
       const { id, epoch } = envelope
-      const isHere = queue.isSettling(id)
-      const hasEnded = ended.has(id)
       const known = knownOf(envelope)
-      if (!isHere && !hasEnded && known !== undefined && clock.nowMs() < known.quietUntilMs) return envelope
-      const untilWordMs = hasEnded ? 0 : waitMs[isHere ? 'here' : 'elsewhere']
+      const untilWordMs = ended.has(id) ? 0 : waitMs[queue.isSettling(id) ? 'here' : 'elsewhere']
       if (known !== undefined && known.quietUntilMs > 0) known.quietUntilMs = clock.nowMs() + untilWordMs
       const fresh = await reread(id, untilWordMs)
       const isAsBefore = fresh?.state === 'live' && fresh.epoch === epoch

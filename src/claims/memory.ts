@@ -4,6 +4,7 @@
  * are final, so that memory is never wrong; a row in play is read again whenever the gate disagrees with it.
  */
 import { LRUCache } from 'lru-cache'
+import type { Awaitable } from '#platform/awaitable.ts'
 import { createBatcher } from '#platform/batch.ts'
 import type { Clock } from '#platform/clock.ts'
 import type { EndedState } from '../envelopes/state.ts'
@@ -24,7 +25,8 @@ export const memoryLimits = {
 export type Ended = { reason: EndedState; winners: ReadonlyMap<string, Claim> }
 
 export type Memory = {
-  envelope(id: string): Promise<ClaimableEnvelope | undefined>
+  /** The row as this server knows it, at once if it does. */
+  envelope(id: string): Awaitable<ClaimableEnvelope | undefined>
   /** Reads the row again; callers that arrive together share one reading. */
   refresh(id: string): Promise<ClaimableEnvelope | undefined>
   /** What is known to have ended, without asking anybody. */
@@ -91,7 +93,7 @@ export function createMemory({ record, clock, onEnd }: MemoryPorts): Memory {
 
   return {
     refresh,
-    envelope: async id => envelopes.get(id) ?? (unknown.has(id) ? undefined : refresh(id)),
+    envelope: id => envelopes.get(id) ?? (unknown.has(id) ? undefined : refresh(id)),
     ended: id => endings.get(id),
     rememberEnd: (id, reason) =>
       shareWork(loading, id, async () => {

@@ -7,7 +7,6 @@
 import type { Redis } from 'ioredis'
 import { LRUCache } from 'lru-cache'
 import { createGathering } from '#platform/batch.ts'
-import { groupBy } from '#platform/group.ts'
 import { Unavailable } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
 import { loadScript, type ScriptRunner } from '#platform/redis.ts'
@@ -19,10 +18,10 @@ const replace = loadScript(import.meta.url, 'replace')
 const ttlMs = 26 * 3_600_000
 const attempts = 32
 const rememberedStandings = 20_000
-/** Standings whose keys may be named in one call, in a cluster, too. */
+/** Standings whose keys a cluster would keep together. */
 const partitions = 16
 /** So many leave before the turn ends: Redis is at work while the others are read. */
-const mostAtOnce = 512
+const mostAtOnce = 128
 
 /** A standing that is nowhere has the empty version. */
 type Version = { version: string; standing: Standing | undefined }
@@ -54,10 +53,7 @@ export function createStandingStore({ redis, runner, prefix, random }: StorePort
   const writer = Buffer.from(random.bytes(9)).toString('base64url')
   let writings = 0
 
-  const write = createGathering<Writing>(mostAtOnce, writings => {
-    for (const those of groupBy(writings, ({ key }) => tagOf(key)).values())
-      void replaceAll(runner, seen, those)
-  })
+  const write = createGathering<Writing>(mostAtOnce, writings => void replaceAll(runner, seen, writings))
   const versionOf = (standing: Standing) => ({
     version: `${writer}${(++writings).toString(36)}`,
     standing,
@@ -129,11 +125,9 @@ async function replaceAll(
   }
 }
 
-/** Tagged by partition, so that those of one can be replaced together. */
+/** Tagged by partition, so that those of one could be replaced together in a cluster as well. */
 export const standingKey = (prefix: string, { kind, id }: Owner): string =>
   `${prefix}${kind === 'account' ? 'p' : 'd'}:{${partitionOf(id)}}:${id}`
-
-const tagOf = (key: string): string => key.slice(key.indexOf('{'), key.indexOf('}'))
 
 function partitionOf(id: string): number {
   let sum = 0
