@@ -76,7 +76,8 @@ export async function approachEnvelope(
   // Asked once: the permit that the gate takes belongs to what follows from it.
   const isStopped = envelope !== undefined && ports.isStopped(envelope)
   const permit = permitFor(ports, player, { envelope, isStopped, purpose })
-  const entry = await timed(waits, 'redis', enter(ports, player, { request, envelope, permit }))
+  const entering = enter(ports, player, { request, envelope, permit })
+  const entry = entering instanceof Promise ? await timed(waits, 'redis', entering) : entering
   if (isRefusal(entry)) return (await timed(waits, 'pg', findOwn(ports, envelopeId, player))) ?? entry
   if (envelope === undefined) return refuse('out_of_reach')
   const end = await tellFate(ports, player, { envelope, isStopped })
@@ -126,7 +127,7 @@ function findEnvelope(
 
 type Entering = { request: Request; envelope: ClaimableEnvelope | undefined; permit: Permit }
 
-async function enter(ports: ApproachPorts, player: Walker, entering: Entering): Promise<EntryVerdict> {
+function enter(ports: ApproachPorts, player: Walker, entering: Entering): Awaitable<EntryVerdict> {
   const { request, envelope, permit } = entering
   const { envelopeId, fix, ticket, passphrase, code } = request
   if (ticket !== undefined) {
