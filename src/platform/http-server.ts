@@ -6,6 +6,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import helmet from 'helmet'
 import type { Logger } from 'pino'
 import { limits } from '#protocol/limits.ts'
+import { operations } from '#protocol/rest/operations.ts'
 import type { Config } from './config.ts'
 import { describeEarlyFaults, handleFaults, refuseLate } from './faults.ts'
 import { sendRefusal } from './http.ts'
@@ -45,13 +46,23 @@ export async function createHttpServer(
   return http
 }
 
+/** Of the operations; the plugin's own list leaves out those that change and delete. */
+const methods = [
+  'GET',
+  'HEAD',
+  ...new Set(operations.map(({ method }) => method).filter(one => one !== 'GET')),
+]
+
+/** What pages may read besides the few headers that are always theirs (Fetch standard, CORS-safelisted). */
+const exposedHeaders = 'etag, ratelimit, ratelimit-policy, request-id, retry-after, server-timing'
+
 /**
  * The plugin answers preflights and nothing else: it weighs its options anew for each request, which costs a small
  * answer 10 % of its time, to say the one header that `receive` says.
  */
 async function answerPreflights(scope: FastifyInstance, origin: true | string[]): Promise<void> {
   // Strictness would answer an OPTIONS request that is no preflight in words of the plugin's own.
-  await scope.register(cors, { origin, strictPreflight: false })
+  await scope.register(cors, { origin, methods, strictPreflight: false })
 }
 
 /** Told with every answer, and written with every line that is logged about the request. */
@@ -99,7 +110,11 @@ function receive(http: FastifyInstance, { sandbox, headers, isAllowed, overload,
     bodies.began(request)
     reply.headers(headers).header(requestIdHeader, request.id)
     const { origin } = request.headers
-    if (origin !== undefined && isAllowed(origin)) reply.header('access-control-allow-origin', origin)
+    if (origin !== undefined && isAllowed(origin))
+      reply.headers({
+        'access-control-allow-origin': origin,
+        'access-control-expose-headers': exposedHeaders,
+      })
     if (isClosing) return sendRefusal(reply, refuse('unavailable', { retryAfterMs: 1_000 }), sandbox)
     if (overload.isShedding && request.routeOptions.config.neverShed !== true && !overload.admit()) {
       const { retryAfterMs } = limits.overload

@@ -135,6 +135,13 @@ t.test('browsers of listed origins may call, and no others', async t => {
       t.equal(headers['access-control-allow-origin'], origin, `${method} ${origin}`)
       t.match(headers.vary, /Origin/i, 'no cache hands it to another')
       t.equal(statusCode, method === 'GET' ? 200 : 204)
+      t.match(
+        headers['access-control-expose-headers'],
+        /\betag\b.*\bretry-after\b/,
+        'pages can go on with it',
+      )
+      const allowed = String(headers['access-control-allow-methods']).split(/, ?/)
+      if (method === 'OPTIONS') t.same(allowed.toSorted(), ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST'])
     }
   }
   const strangers = [
@@ -150,6 +157,7 @@ t.test('browsers of listed origins may call, and no others', async t => {
     for (const method of ['GET', 'OPTIONS'] as const) {
       const { headers } = await ask(origin, method)
       t.equal(headers['access-control-allow-origin'], undefined, `${method} ${origin}`)
+      t.equal(headers['access-control-expose-headers'], undefined)
       t.equal(headers['access-control-allow-credentials'], undefined, 'and no cookies for anybody')
     }
   }
