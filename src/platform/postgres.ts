@@ -80,7 +80,9 @@ export function createDatabase(options: DatabaseOptions): Database {
   const withLocks: Database['withLocks'] = (keys, run) =>
     transactOn(locks, {
       run: async tx => {
-        const rows = await tx.query<{ place: number }>(sql['try-locks'], [keys.map(lockNumber)])
+        // Behind the answer to BEGIN: without a transaction the locks would be gone before `run` begins.
+        const tryLocks = { ...sql['try-locks'], isSelect: false }
+        const rows = await tx.query<{ place: number }>(tryLocks, [keys.map(lockNumber)])
         const places = new Set(rows.map(({ place }) => place))
         return run(keys.filter((_, place) => places.has(place)))
       },

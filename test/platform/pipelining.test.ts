@@ -118,6 +118,12 @@ t.test('where BEGIN fails, nothing is written and nothing is believed', async t 
     { code: '42601' },
     'what was read stood on no transaction',
   )
+  await t.rejects(
+    database.withLock({ scope: 'numbers', id: 1 }, async () =>
+      t.fail('nobody works under a lock that is none'),
+    ),
+    { code: '42601' },
+  )
   spoil(false)
   t.same(await numbers(), [4, 5, 6, 7])
   await database.transact(tx => add(tx, 8))
