@@ -70,14 +70,12 @@ export async function approachEnvelope(
   if (ended !== undefined) return answerEnd(ended, player)
 
   const { waits } = request
-  const found = findEnvelope(ports, envelopeId)
-  const envelope = found instanceof Promise ? await timed(waits, 'pg', found) : found
+  const envelope = await timed(waits, 'pg', findEnvelope(ports, envelopeId))
   if (envelope?.hiderId === player.id) return refuse('own_envelope')
   // Asked once: the permit that the gate takes belongs to what follows from it.
   const isStopped = envelope !== undefined && ports.isStopped(envelope)
   const permit = permitFor(ports, player, { envelope, isStopped, purpose })
-  const entering = enter(ports, player, { request, envelope, permit })
-  const entry = entering instanceof Promise ? await timed(waits, 'redis', entering) : entering
+  const entry = await timed(waits, 'redis', enter(ports, player, { request, envelope, permit }))
   if (isRefusal(entry)) return (await timed(waits, 'pg', findOwn(ports, envelopeId, player))) ?? entry
   if (envelope === undefined) return refuse('out_of_reach')
   const end = await tellFate(ports, player, { envelope, isStopped })

@@ -136,6 +136,7 @@ async function follow<T>(
     }
     case 'soft_empty': {
       context.losers.note(envelope)
+      if (context.losers.isQuiet(envelope)) return { done: tryAgain }
       const fresh = await context.losers.hearOfLast(envelope)
       // Somebody's win is being settled: whether it was the last share is for the row to say.
       if (!isSame(fresh, envelope)) return conclude(fresh)

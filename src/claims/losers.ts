@@ -9,6 +9,7 @@ import { LRUCache } from 'lru-cache'
 import { createBatcher } from '#platform/batch.ts'
 import type { Clock } from '#platform/clock.ts'
 import { groupBy } from '#platform/group.ts'
+import { createRecent } from '#platform/recent.ts'
 import type { ClaimGate, Held, ReserveRequest } from './gate.ts'
 import { type Memory, shareWork } from './memory.ts'
 import type { ClaimableEnvelope } from './record.ts'
@@ -23,7 +24,7 @@ export type Losers = {
   findHeld(playerId: string, envelope: ClaimableEnvelope): Promise<Held>
   /** Others have just waited in vain for news of the last share. */
   isQuiet(envelope: ClaimableEnvelope): boolean
-  /** The row, as it is once the last share may be settled; as it was, where it is quiet. */
+  /** The row, as it is once the last share may be settled. */
   hearOfLast(envelope: ClaimableEnvelope): Promise<ClaimableEnvelope | undefined>
   /** The row, as it is now. */
   reread(envelopeId: string): Promise<ClaimableEnvelope | undefined>
@@ -55,14 +56,13 @@ export function createLosers(ports: LosersPorts): Losers {
   const rereading = new Map<string, Promise<ClaimableEnvelope | undefined>>()
   const sleepers = createSleepers(clock)
   // Counted as sizes of one: with `max`, the cache would reserve the space of all entries when it is made.
-  const counted = { maxSize: envelopesRemembered, sizeCalculation: () => 1 }
-  const reserved = new LRUCache<string, Reserved>(counted)
+  const reserved = new LRUCache<string, Reserved>({ maxSize: envelopesRemembered, sizeCalculation: () => 1 })
   const knownOf = ({ id, epoch }: ClaimableEnvelope): Reserved | undefined => {
     const known = reserved.get(id)
     return known?.epoch === epoch ? known : undefined
   }
   /** Those that ended here lately: a verdict from before is nothing to wait over. */
-  const ended = new LRUCache<string, true>(counted)
+  const ended = createRecent<string>(envelopesRemembered)
   const look = createBatcher<ReserveRequest, Held>({
     ...looking,
     clock,
@@ -75,11 +75,6 @@ export function createLosers(ports: LosersPorts): Losers {
       return memory.refresh(envelopeId)
     })
 
-  const isQuiet = (envelope: ClaimableEnvelope): boolean =>
-    clock.nowMs() < (knownOf(envelope)?.quietUntilMs ?? 0) &&
-    !queue.isSettling(envelope.id) &&
-    !ended.has(envelope.id)
-
   return {
     note(envelope) {
       const untilMs = clock.nowMs() + tryAgainAfterMs
@@ -89,9 +84,11 @@ export function createLosers(ports: LosersPorts): Losers {
     },
     isSpokenFor: envelope => clock.nowMs() < (knownOf(envelope)?.untilMs ?? 0),
     findHeld: (playerId, { id: envelopeId, epoch }) => look({ envelopeId, playerId, epoch }),
-    isQuiet,
+    isQuiet: envelope =>
+      clock.nowMs() < (knownOf(envelope)?.quietUntilMs ?? 0) &&
+      !queue.isSettling(envelope.id) &&
+      !ended.has(envelope.id),
     async hearOfLast(envelope) {
-      if (isQuiet(envelope)) return envelope
       const { id, epoch } = envelope
       const known = knownOf(envelope)
       const untilWordMs = ended.has(id) ? 0 : waitMs[queue.isSettling(id) ? 'here' : 'elsewhere']
@@ -107,7 +104,7 @@ export function createLosers(ports: LosersPorts): Losers {
       return reread(envelopeId, 0)
     },
     noteEnd(envelopeId) {
-      ended.set(envelopeId, true)
+      ended.add(envelopeId)
       sleepers.wake(envelopeId)
     },
     noteSettled: envelopeId => sleepers.shorten(envelopeId, waitMs.elsewhere),

@@ -62,7 +62,7 @@ export type LimiterPorts = {
 export type Admit = (
   request: FastifyRequest,
   reply: FastifyReply,
-  caller: { kind: string; id: string } | undefined,
+  caller: { id: string } | undefined,
 ) => Refusal | undefined
 
 /** 600 requests a minute and credential (`default`), 1,200 a minute and address (`address`). */
@@ -104,7 +104,7 @@ export function createLimiter({ clock, sandbox }: LimiterPorts): Admit {
   }
 }
 
-/** `isFirst`: no quota has said anything in `reply` yet. */
+/** `isFirst`: no quota has said anything in `reply` yet, which costs less to know than to ask. */
 type Asking = { key: string; reply: FastifyReply; isFirst: boolean }
 
 const join = (reply: FastifyReply, header: string, item: string): string =>

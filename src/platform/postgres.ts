@@ -80,8 +80,6 @@ export function createDatabase(options: DatabaseOptions): Database {
   const withLocks: Database['withLocks'] = (keys, run) =>
     transactOn(locks, {
       run: async tx => {
-        // Behind the answer to BEGIN: without a transaction the locks would be gone before `run` begins.
-        const tryLocks = { ...sql['try-locks'], isSelect: false }
         const rows = await tx.query<{ place: number }>(tryLocks, [keys.map(lockNumber)])
         const places = new Set(rows.map(({ place }) => place))
         return run(keys.filter((_, place) => places.has(place)))
@@ -165,8 +163,7 @@ const clients = new WeakMap<Tx, PoolClient>()
  * statement that somebody forgot to wait for is refused instead of running in the next transaction of the connection.
  */
 function inside(client: PoolClient, begun: Promise<unknown>): { tx: Tx; end: () => void } {
-  let [mustWait, isOver] = [false, false]
-  let hasBegun = false
+  let [hasBegun, mustWait, isOver] = [false, false, false]
   begun.then(
     () => (hasBegun = true),
     () => undefined,
@@ -277,4 +274,5 @@ export function isDatabaseDown(error: unknown): boolean {
   )
 }
 
-const sql = loadStatements(import.meta.url, ['try-locks'])
+/** Sent behind the answer to BEGIN: without a transaction the locks would be gone before anybody works under them. */
+const tryLocks = { ...loadStatements(import.meta.url, ['try-locks'])['try-locks'], isSelect: false }

@@ -58,8 +58,7 @@ export function createEnter({ judging, walks, spotsOf, giveStrike, log }: EnterP
       },
     )
     const { verdict } = answer
-    const evened = evenOut(judging, player, { permit: place?.permit, verdict, device })
-    if (evened !== undefined) await evened
+    await evenOut(judging, player, { permit: place?.permit, verdict, device })
     noteWalk(walks, player, { verdict, sample })
     const sign = answer.sign ?? walks.judge(player.id)
     if (sign !== undefined) await strike(player, sign)

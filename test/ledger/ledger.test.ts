@@ -45,6 +45,8 @@ const transfer = (
   ...move,
 })
 
+const post = (transfers: readonly Transfer[]) => database.transact(tx => postTransfers(tx, transfers))
+
 t.test('the id of an account is published arithmetic', async t => {
   t.equal(accountId(walletOf('a', 'CNY')), 'e23f2347-a860-5721-a14b-61ff15517558')
   t.equal(accountId(externalAccount('CNY')), uuidV5('external::CNY', accountNamespace))
@@ -55,11 +57,7 @@ t.test('the id of an account is published arithmetic', async t => {
 t.test('a transfer moves what it says, and nothing below zero', async t => {
   const [ada, bob] = [await addPlayer(world, { walletMinor: 100n }), await addPlayer(world)]
   const pay = (amountMinor: bigint) =>
-    database.transact(tx =>
-      postTransfers(tx, [
-        transfer({ debit: walletOf(ada.id, 'CNY'), credit: walletOf(bob.id, 'CNY'), amountMinor }),
-      ]),
-    )
+    post([transfer({ debit: walletOf(ada.id, 'CNY'), credit: walletOf(bob.id, 'CNY'), amountMinor })])
   await pay(70n)
   t.same([await balanceOf(ada.id), await balanceOf(bob.id)], [30n, 70n])
   const error: unknown = await pay(31n).catch((error: unknown) => error)
@@ -87,28 +85,18 @@ t.test('what the schema refuses', async t => {
     ['an envelope on something else', { envelopeId }],
   ]
   for (const [name, flaw] of table) {
-    const posted = database.transact(tx =>
-      postTransfers(tx, [transfer({ debit: wallet, credit: outside, amountMinor: 5n, ...flaw })]),
-    )
+    const posted = post([transfer({ debit: wallet, credit: outside, amountMinor: 5n, ...flaw })])
     t.match(sqlState(await posted.catch((error: unknown) => error)), /^23/, name)
   }
   const escrow = { debit: wallet, credit: escrowOf(envelopeId, 'CNY'), envelopeId, amountMinor: 5n }
-  await database.transact(tx => postTransfers(tx, [transfer({ ...escrow, kind: 'escrow' })]))
+  await post([transfer({ ...escrow, kind: 'escrow' })])
   for (const kind of ['escrow', 'refund'] as const) {
     const twice = [transfer({ ...escrow, kind }), transfer({ ...escrow, kind })]
-    await t.rejects(
-      database.transact(tx => postTransfers(tx, twice)),
-      { code: '23505' },
-      `a second ${kind}`,
-    )
+    await t.rejects(post(twice), { code: '23505' }, `a second ${kind}`)
   }
   const again = transfer({ debit: outside, credit: wallet, amountMinor: 5n })
-  await database.transact(tx => postTransfers(tx, [again]))
-  await t.rejects(
-    database.transact(tx => postTransfers(tx, [again])),
-    { code: '23505' },
-    'the same id again',
-  )
+  await post([again])
+  await t.rejects(post([again]), { code: '23505' }, 'the same id again')
   t.equal(await balanceOf(ada.id), 1_000n)
 })
 
@@ -234,18 +222,15 @@ t.test('a visible envelope has all its shares, and they add up to its total, who
   // Their money, which the books would miss.
   const { id } = await addPlayer(world, { walletMinor: 40n })
   const debit = walletOf(id, 'CNY')
-  await database.transact(tx =>
-    postTransfers(
-      tx,
-      added.map(envelopeId =>
-        transfer({
-          kind: 'escrow',
-          debit,
-          credit: escrowOf(envelopeId, 'CNY'),
-          amountMinor: 10n,
-          envelopeId,
-        }),
-      ),
+  await post(
+    added.map(envelopeId =>
+      transfer({
+        kind: 'escrow',
+        debit,
+        credit: escrowOf(envelopeId, 'CNY'),
+        amountMinor: 10n,
+        envelopeId,
+      }),
     ),
   )
 })
@@ -301,7 +286,7 @@ t.test('batches that share accounts in opposite order neither deadlock nor lose 
       return [transfer(move)]
     })
   const rounds = Array.from({ length: 60 }, (_, round) => (round % 2 ? batch(round) : batch(round).reverse()))
-  await Promise.all(rounds.map(transfers => database.transact(tx => postTransfers(tx, transfers))))
+  await Promise.all(rounds.map(transfers => post(transfers)))
   const balances = await Promise.all(ids.map(id => balanceOf(id)))
   t.same(
     balances,
@@ -316,9 +301,7 @@ t.test('any amount survives the way through PostgreSQL', async t => {
   await fc.assert(
     fc.asyncProperty(fc.bigInt(1n, 10n ** 13n - 1n), async amountMinor => {
       const credit = walletOf(ada.id, 'CNY')
-      await database.transact(tx =>
-        postTransfers(tx, [transfer({ debit: externalAccount('CNY'), credit, amountMinor })]),
-      )
+      await post([transfer({ debit: externalAccount('CNY'), credit, amountMinor })])
       expected += amountMinor
       return (await balanceOf(ada.id)) === expected
     }),
@@ -388,7 +371,7 @@ t.test('every movement is listed once, newest first', async t => {
   for (let i = 1; i <= 11; i++) {
     if (i % 3 === 0) clock.advance(1)
     const sides = { debit: walletOf(id, 'CNY'), credit: walletOf(other.id, 'CNY') }
-    await database.transact(tx => postTransfers(tx, [transfer({ ...sides, amountMinor: BigInt(i) })]))
+    await post([transfer({ ...sides, amountMinor: BigInt(i) })])
   }
   const seen: { id: string; direction: string; createdAt: string }[] = []
   for (let url: string | undefined = '/v1/wallet/transfers?limit=5'; url !== undefined; ) {

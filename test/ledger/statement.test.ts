@@ -54,6 +54,8 @@ const transfer = (
   ...move,
 })
 
+const post = (transfers: readonly Transfer[]) => database.transact(tx => postTransfers(tx, transfers))
+
 const get = (credential: string, query: object, path = '/v1/wallet/statement') =>
   send({ url: `${path}?${new URLSearchParams({ currency: 'CNY', ...query }).toString()}`, credential })
 
@@ -92,9 +94,7 @@ t.test('opening + credits - debits = closing = what the ledger held, in every pe
     const other = walletOf(bob.id, 'CNY')
     const isOut = i % 3 !== 2
     const sides = isOut ? { debit: wallet, credit: other } : { debit: other, credit: wallet }
-    await database.transact(tx =>
-      postTransfers(tx, [transfer({ ...sides, amountMinor: BigInt(isOut ? i + 1 : 1) })]),
-    )
+    await post([transfer({ ...sides, amountMinor: BigInt(isOut ? i + 1 : 1) })])
     const [balance] = await walletRecord.listBalances(database, ada.id)
     held.push({ atMs: clock.nowMs(), minor: balance?.amountMinor ?? 0n })
   }
@@ -140,7 +140,7 @@ t.test('more rows than a page, each once, in the order of time', async t => {
       createdAtMs: fromMs + Math.floor(i / 400),
     }),
   )
-  await database.transact(tx => postTransfers(tx, batch))
+  await post(batch)
   clock.advance(settledMs + 10)
   const { text, headers } = await get(ada.credential, { from: iso(fromMs), to: iso(fromMs + 5) })
   t.match(headers, { 'content-type': 'text/csv; charset=utf-8', 'content-disposition': 'attachment' })
@@ -231,9 +231,7 @@ t.test("the operator exports any account, and others' texts are no formulas", as
   }
   const envelopeId = createId(world)
   const escrow = { debit: walletOf(ada.id, 'CNY'), credit: escrowOf(envelopeId, 'CNY'), envelopeId }
-  await database.transact(tx =>
-    postTransfers(tx, [transfer({ ...escrow, kind: 'escrow', amountMinor: 30n })]),
-  )
+  await post([transfer({ ...escrow, kind: 'escrow', amountMinor: 30n })])
   clock.advance(settledMs + 1)
   const period = { from: iso(fromMs), to: iso(clock.nowMs() - settledMs) }
   const read = async (account: object) => {
