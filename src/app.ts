@@ -266,6 +266,7 @@ export async function createApp({
   const hub = createHub({
     ...{ clock, random, log, isSandbox, around, index, channels, notices, positions },
     ...requests.forSockets,
+    authenticate: authenticator.authenticatePlayerToken,
     forgetTokens: authenticator.forget,
     claims: { ...describeVerbs(claims), claimedIds },
     onTick: metrics.onTick,
@@ -273,7 +274,6 @@ export async function createApp({
   const perAddress = isSandbox ? Infinity : limits.socket.perAddress
   await registerPlaySocket(http, {
     hub,
-    authenticator,
     origins: anyOrigin ? 'any' : config.origins,
     admission: createAdmission({ clock, random, perAddress }),
   })

@@ -12,9 +12,14 @@ import type { Random } from '#platform/random.ts'
 export type Admission = {
   /** Judges one handshake. */
   judge(address: string): Refusal | undefined
-  /** A socket is open; the answer is to be called when it is gone. */
-  enter(address: string): () => void
+  /** A socket is open. */
+  enter(address: string): Network
+  /** It is gone. */
+  leave(network: Network): void
 }
+
+/** Of which an address is, and how many sockets are open from it. */
+export type Network = { readonly name: string; open: number }
 
 export type AdmissionPorts = { clock: Clock; random: Random; perAddress: number }
 
@@ -23,12 +28,12 @@ const rate = { ratePerS: limits.socket.openingsPerSecond, burst: limits.socket.o
 
 export function createAdmission({ clock, random, perAddress }: AdmissionPorts): Admission {
   let bucket: Bucket | undefined
-  const openFrom = new Map<string, number>()
+  const networks = new Map<string, Network>()
   const later = () => Math.round(COME_BACK_SPREAD_MS * random.fraction())
 
   return {
     judge(address) {
-      if ((openFrom.get(networkOf(address)) ?? 0) >= perAddress) {
+      if ((networks.get(networkOf(address))?.open ?? 0) >= perAddress) {
         return refuse('too_many_requests', { retryAfterMs: COME_BACK_SPREAD_MS })
       }
       const take = takeToken(bucket, { nowMs: clock.nowMs(), ...rate })
@@ -38,13 +43,15 @@ export function createAdmission({ clock, random, perAddress }: AdmissionPorts): 
         : refuse('unavailable', { retryAfterMs: take.retryAfterMs + later() })
     },
     enter(address) {
-      const network = networkOf(address)
-      openFrom.set(network, (openFrom.get(network) ?? 0) + 1)
-      return () => {
-        const left = (openFrom.get(network) ?? 1) - 1
-        if (left > 0) openFrom.set(network, left)
-        else openFrom.delete(network)
-      }
+      const name = networkOf(address)
+      const network = networks.get(name) ?? { name, open: 0 }
+      networks.set(name, network)
+      network.open++
+      return network
+    },
+    leave(network) {
+      network.open--
+      if (network.open === 0) networks.delete(network.name)
     },
   }
 }

@@ -13,8 +13,8 @@ import { createTrail, type Trail } from './trail.ts'
 /** The little of a WebSocket that we use. */
 export type Wire = {
   /** Frames, as one piece. */
-  send(piece: Buffer): void
-  ping(): void
+  write(piece: Buffer): void
+  ping(payload: string): void
   close(code: number, reason: string): void
   terminate(): void
   /** All that was written so far, pieces and control frames. */
@@ -37,6 +37,8 @@ export type Connection = {
   /** Goes on with another socket's trail behind frame `seq`: first an opening of that number, then what was missed. */
   goOn(trail: Trail, seq: number, texts: readonly string[]): void
   ping(): void
+  /** The client has read all that was sent before the ping of this payload. */
+  pong(payload: string): void
   isOpen(): boolean
   /** The code that we closed with. */
   closeCode(): number | undefined
@@ -95,7 +97,7 @@ class WireConnection implements Connection {
   }
 
   private write(piece: Buffer): void {
-    this.wire.send(piece)
+    this.wire.write(piece)
     // The kernel mostly takes it at once: then there is nothing to remember.
     if (this.wire.bufferedBytes() === 0) return void (this.unsent = undefined)
     this.unsent ??= []
@@ -157,7 +159,11 @@ class WireConnection implements Connection {
   }
 
   ping(): void {
-    if (this.isOpened) this.wire.ping()
+    if (this.isOpened) this.wire.ping(String(this.trailOfFrames.lastSeq()))
+  }
+
+  pong(payload: string): void {
+    this.trailOfFrames.forget(Number(payload))
   }
 
   isOpen(): boolean {

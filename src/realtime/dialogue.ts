@@ -12,7 +12,6 @@ import { describeRefusal } from './error-frame.ts'
 import { createFloodGuard, type FloodGuard } from './flood.ts'
 import { parseFrame } from './frames.ts'
 import { createReception, type Reception, type ReceptionPorts } from './reception.ts'
-import type { Authenticate } from './vigil.ts'
 
 export type Dialogue = {
   /** One text frame; `undefined` stands for a binary one. */
@@ -23,10 +22,12 @@ export type Dialogue = {
   end(code: number): void
 }
 
+/** What a client said of itself when it opened the socket. */
 export type Handshake = {
   /** The one beside the subprotocol, where there was one. */
   token: string | undefined
-  authenticate: Authenticate
+  /** The one that a header names: browsers can send none here. */
+  device?: string | undefined
 }
 
 export const openDialogue = (connection: Connection, handshake: Handshake, ports: ReceptionPorts): Dialogue =>
@@ -37,18 +38,19 @@ type Hello = Extract<ClientFrame, { type: 'hello' }>
 /** A class, as there is one for each socket. */
 class SocketDialogue implements Dialogue {
   private readonly connection: Connection
-  private readonly handshakeToken: string | undefined
+  private readonly handshake: Handshake
   private readonly ports: ReceptionPorts
   private readonly guard: FloodGuard
   private readonly reception: Reception
 
-  constructor(connection: Connection, { token, authenticate }: Handshake, ports: ReceptionPorts) {
+  constructor(connection: Connection, handshake: Handshake, ports: ReceptionPorts) {
     this.connection = connection
-    this.handshakeToken = token
+    this.handshake = handshake
     this.ports = ports
     this.guard = createFloodGuard(ports.clock)
-    this.reception = createReception(connection, authenticate, ports)
-    if (token !== undefined) void this.reception.admit({ token })
+    this.reception = createReception(connection, ports)
+    const { token, device } = handshake
+    if (token !== undefined) void this.reception.admit({ token, device })
   }
 
   hear(text: string | undefined): Promise<void> | void {
@@ -96,15 +98,15 @@ class SocketDialogue implements Dialogue {
     await session.receive(frame)
   }
 
-  private async greet({ token, id: ref, device, resume }: Hello): Promise<void> {
-    const { reception } = this
+  private async greet({ token, id: ref, device = this.handshake.device, resume }: Hello): Promise<void> {
+    const { reception, handshake } = this
     if (resume !== undefined && token === undefined) {
       return this.tell(badFrame('/token', 'goes with resume'), ref)
     }
     const known = await reception.session()
     if (known !== undefined && token === undefined) return known.welcome(ref)
     if (known !== undefined) return this.tell(badFrame('/token', 'the session is open already'), ref)
-    const credential = token ?? this.handshakeToken
+    const credential = token ?? handshake.token
     if (credential === undefined) return this.connection.close(closeCodes.unauthorized, 'no token')
     await reception.admit({ token: credential, device }, { ref, resume })
   }

@@ -17,12 +17,14 @@ import type { ReceptionPorts } from './reception.ts'
 import type { Channels } from './redis.ts'
 import { createRoster, type Roster } from './roster.ts'
 import { createTicker } from './ticker.ts'
+import { createWheel } from './wheel.ts'
 
 export type HubPorts = {
   clock: Clock
   random: Random
   log: Pick<Logger, 'error'>
   isSandbox: boolean
+  authenticate: ReceptionPorts['authenticate']
   around: Around
   index: LiveIndex
   requests: { live: LiveRequests; nearby: Nearby }
@@ -43,7 +45,8 @@ export type Visitor = {
   /** Answers one text frame; `undefined` stands for a binary one. */
   hear(text: string | undefined): Promise<void> | void
   ping(): void
-  pong(): void
+  /** `payload`: that of the ping which it answers. */
+  pong(payload: string): void
   /** The socket is gone, with this code of the client's. */
   end(code: number): void
   /** A fault of ours: closes the socket. */
@@ -80,7 +83,8 @@ export function createHub(ports: HubPorts): Hub {
     },
   })
 
-  const all = { ...ports, ticker, crowd, roster, nearby, requestCrowd }
+  const wheel = createWheel(clock)
+  const all = { ...ports, ticker, wheel, crowd, roster, nearby, requestCrowd }
   let closing: Promise<void> | undefined
 
   function ban(playerId: string): void {
@@ -126,8 +130,9 @@ class SocketVisitor implements Visitor {
     this.dialogue.hearControl()
   }
 
-  pong(): void {
+  pong(payload: string): void {
     this.heartbeat.pong()
+    this.connection.pong(payload)
     this.dialogue.hearControl()
   }
 

@@ -15,23 +15,24 @@ import { describeRefusal } from './error-frame.ts'
 import type { Notices } from './redis.ts'
 import type { Roster } from './roster.ts'
 import { createSession, type Known, type Session, type SessionPorts } from './session.ts'
-import { type Authenticate, type Credential, keepVigil, type Vigil } from './vigil.ts'
+import { type Credential, keepVigil, type Vigil, type VigilPorts } from './vigil.ts'
 
-export type ReceptionPorts = SessionPorts & {
-  random: Random
-  roster: Pick<Roster, 'join' | 'makeRoom' | 'leave' | 'find' | 'resume' | 'drop' | 'park'>
-  notices: Pick<Notices, 'sessionLeft'>
-  positions: {
-    /** The res-12 cell of the last accepted fix, at most 60 s old. */
-    lastCell(playerId: string): Promise<Cell | undefined>
+export type ReceptionPorts = SessionPorts &
+  VigilPorts & {
+    random: Random
+    roster: Pick<Roster, 'join' | 'makeRoom' | 'leave' | 'find' | 'resume' | 'drop' | 'park'>
+    notices: Pick<Notices, 'sessionLeft'>
+    positions: {
+      /** The res-12 cell of the last accepted fix, at most 60 s old. */
+      lastCell(playerId: string): Promise<Cell | undefined>
+    }
+    claims: {
+      /** The live envelopes that a player has won a share of. */
+      claimedIds(playerId: string): Promise<readonly string[]>
+    }
+    duties: SessionPorts['duties'] & { find(player: PlayerCaller): Promise<Duty> }
+    log: Pick<Logger, 'error'>
   }
-  claims: {
-    /** The live envelopes that a player has won a share of. */
-    claimedIds(playerId: string): Promise<readonly string[]>
-  }
-  duties: SessionPorts['duties'] & { find(player: PlayerCaller): Promise<Duty> }
-  log: Pick<Logger, 'error'>
-}
 
 export type Reception = {
   /** Opens the session, once, or resumes one. */
@@ -54,13 +55,8 @@ const CLOSED_ON_PURPOSE = 1000
 const mayComeBack = (theirs: number, ours: number | undefined): boolean =>
   theirs !== CLOSED_ON_PURPOSE && (ours === undefined || ours === closeCodes.tooSlow)
 
-export const createReception = (
-  connection: Connection,
-  authenticate: Authenticate,
-  ports: ReceptionPorts,
-): Reception => new SocketReception(connection, authenticate, ports)
-
-const nobody: Promise<Session | undefined> = Promise.resolve(undefined)
+export const createReception = (connection: Connection, ports: ReceptionPorts): Reception =>
+  new SocketReception(connection, ports)
 
 /** A class, as there is one for each socket. */
 class SocketReception implements Reception {
@@ -68,25 +64,29 @@ class SocketReception implements Reception {
   private readonly ports: ReceptionPorts
   private readonly vigil: Vigil
   private player: PlayerCaller | undefined
-  private opening = nobody
+  /** While somebody comes in. */
+  private opening: Promise<Session | undefined> | undefined
   private opened: Session | undefined
   private isEnded = false
 
-  constructor(connection: Connection, authenticate: Authenticate, ports: ReceptionPorts) {
+  constructor(connection: Connection, ports: ReceptionPorts) {
     this.connection = connection
     this.ports = ports
-    this.vigil = keepVigil(connection, authenticate, ports)
+    this.vigil = keepVigil(connection, ports)
   }
 
   admit(credential: Credential, wish: Wish = {}): Promise<Session | undefined> {
-    this.opening = this.opening
+    const opening = this.session()
       .then(known => known ?? this.open(credential, wish).catch(e => this.explain(e, wish.ref)))
-      .then(session => (this.opened = session))
-    return this.opening
+      .then(session => {
+        if (this.opening === opening) this.opening = undefined
+        return (this.opened = session)
+      })
+    return (this.opening = opening)
   }
 
   session(): Promise<Session | undefined> {
-    return this.opening
+    return this.opening ?? Promise.resolve(this.opened)
   }
 
   openSession(): Session | undefined {
@@ -101,7 +101,7 @@ class SocketReception implements Reception {
     const { connection, ports } = this
     this.isEnded = true
     this.vigil.end()
-    void this.opening.then(session => {
+    void this.session().then(session => {
       if (session?.leadsTo(connection) !== true) return
       if (mayComeBack(code, connection.closeCode())) ports.roster.park(session)
       else ports.roster.leave(session)

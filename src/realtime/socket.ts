@@ -6,23 +6,18 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import websocket from '@fastify/websocket'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { RawData, WebSocket } from 'ws'
+import { type RawData, WebSocket } from 'ws'
 import { deviceHeader } from '#protocol/device.ts'
 import { limits } from '#protocol/limits.ts'
 import { socketPath, subprotocol, tokenProtocolPrefix } from '#protocol/ws/frame.ts'
 import { headerOf, sendRefusal } from '#platform/http.ts'
 import { type Refusal, refuse } from '#platform/problem.ts'
-import type { PlayerCaller } from '../players/caller.ts'
-import type { Admission } from './admission.ts'
+import type { Admission, Network } from './admission.ts'
 import { CLOSING_MS, type Wire } from './connection.ts'
 import type { Hub, Visitor } from './hub.ts'
 
 export type PlaySocketPorts = {
   hub: Hub
-  authenticator: {
-    /** The player behind a bare token, or a refusal. */
-    authenticatePlayerToken(token: string, device?: string): Promise<PlayerCaller | Refusal>
-  }
   /** Browser origins that may open sockets. A client that sends no Origin is no browser. */
   origins: readonly string[] | 'any'
   admission: Admission
@@ -34,20 +29,19 @@ export type PlaySocketPorts = {
  */
 export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocketPorts): Promise<void> {
   const { log } = app
-  // ws has sent the close code (1009 and the like) when it reports an error: terminating would lose it.
-  const onError = (error: Error) => log.debug({ err: error }, 'a socket failed')
   const answers = new WeakMap<FastifyRequest, ServerResponse>()
   await app.register(websocket, {
     options: {
+      ...ofPlaySocket(),
       maxPayload: limits.socket.payloadBytes,
       perMessageDeflate: false,
       // A frame of 4 KiB has no need of more pieces; each costs memory until the frame is complete.
       maxFragments: 16,
       maxBufferedChunks: 64,
-      ...hangUp,
+      // The hub knows who is there.
+      clientTracking: false,
       handleProtocols: protocols => protocols.has(subprotocol) && subprotocol,
     },
-    errorHandler: onError,
     // The default drops everyone without a code.
     preClose: done => done(),
   })
@@ -66,16 +60,17 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
     },
     handler: (_request: FastifyRequest, reply: FastifyReply) => sendRefusal(reply, notASocket, false),
     wsHandler: (socket, request) => {
-      talk(socket, request, { ...ports, log, onError, answer: answers.get(request) })
+      if (socket instanceof PlaySocket) socket.begin(request, answers.get(request), { ...ports, log })
     },
   })
 }
 
-/**
- * Whoever ws closes for what they sent, a frame too large, has this long to answer; what comes until then is thrown
- * away. An option of ws that its types do not name yet.
- */
-const hangUp = { closeTimeout: CLOSING_MS }
+/** Options of ws that its types do not name as they are. */
+const ofPlaySocket = (): object => ({
+  WebSocket: PlaySocket,
+  /** Whoever ws closes for what they sent, a frame too large, has this long to answer; what comes until then is lost. */
+  closeTimeout: CLOSING_MS,
+})
 
 const notASocket = refuse('bad_request', {
   detail: `This is a WebSocket: upgrade, with the subprotocol ${subprotocol}.`,
@@ -99,96 +94,91 @@ const tokenOf = (request: FastifyRequest): string | undefined =>
     .find(protocol => protocol.startsWith(tokenProtocolPrefix))
     ?.slice(tokenProtocolPrefix.length)
 
-type TalkPorts = PlaySocketPorts & {
-  log: Pick<FastifyBaseLogger, 'error'>
-  onError: (error: Error) => void
-  /** Node's, which is never sent. */
-  answer: ServerResponse | undefined
-}
+type Spoken = Pick<PlaySocketPorts, 'hub' | 'admission'> & { log: Pick<FastifyBaseLogger, 'error' | 'debug'> }
 
 /**
- * What is kept of the handshake is only what is named here: a socket stays open for hours, and the request with all its
- * headers, and an answer that is never sent, would stay with it.
+ * A socket, and the wire of its connection. Thousands of them are open for hours and do nothing, so each is one object
+ * whose listeners are the same functions for all; and of the handshake only what is named here is kept, where the
+ * request with all its headers, and an answer that is never sent, would stay with the listeners.
  */
-function talk(
-  socket: WebSocket,
-  request: FastifyRequest,
-  { hub, authenticator, admission, log, onError, answer }: TalkPorts,
-): void {
-  const stream = request.raw.socket
-  // The stream would hold on to the answer that was made for it, and the plugin's listener to both.
-  answer?.detachSocket(stream)
-  socket.removeAllListeners('error')
-  socket.on('error', onError)
-  const header = headerOf(request, deviceHeader)
-  const visitor = hub.connect(new PlayWire(socket, stream), {
-    token: tokenOf(request),
-    // What `hello` names goes before the header: a browser can send no header here.
-    authenticate: (token, device = header) => authenticator.authenticatePlayerToken(token, device),
-  })
-  listen(socket, { visitor, leave: admission.enter(request.ip), log })
-}
+class PlaySocket extends WebSocket implements Wire {
+  private spoken: Spoken | undefined
+  private stream: Socket | undefined
+  private visitor: Visitor | undefined
+  private network: Network | undefined
 
-type Visit = Pick<TalkPorts, 'log'> & { visitor: Visitor; leave: () => void }
-
-function listen(socket: WebSocket, { visitor, leave, log }: Visit): void {
-  const fail = (error: unknown) => {
-    log.error({ err: error }, 'a socket handler failed')
-    visitor.fail()
+  /** `answer` is Node's, which is never sent. */
+  begin(request: FastifyRequest, answer: ServerResponse | undefined, spoken: Spoken): void {
+    const stream = request.raw.socket
+    // The stream would hold on to the answer that was made for it, and the plugin's listener to both.
+    answer?.detachSocket(stream)
+    const ofPlugin = this.listeners('error') as (() => void)[]
+    this.on('error', this.onFault)
+    for (const listener of ofPlugin) this.off('error', listener)
+    this.spoken = spoken
+    this.stream = stream
+    this.network = spoken.admission.enter(request.ip)
+    this.visitor = spoken.hub.connect(this, {
+      token: tokenOf(request),
+      device: headerOf(request, deviceHeader),
+    })
+    this.on('message', this.onMessage)
+    this.on('ping', this.onPing)
+    this.on('pong', this.onPong)
+    this.on('close', this.onClose)
   }
-  const guard = (handle: () => void | Promise<void>) => {
+
+  write(piece: Buffer): void {
+    // Nothing of ours is compressed or a Blob, so ws writes what it sends at once, too: the order stays.
+    if (this.readyState === this.OPEN) this.stream?.write(piece)
+  }
+
+  writtenBytes(): number {
+    return this.stream?.bytesWritten ?? 0
+  }
+
+  bufferedBytes(): number {
+    return this.stream?.writableLength ?? 0
+  }
+
+  /** ws has sent the close code (1009 and the like) when it reports an error: terminating would lose it. */
+  private onFault(error: Error): void {
+    this.spoken?.log.debug({ err: error }, 'a socket failed')
+  }
+
+  private onMessage(data: RawData, isBinary: boolean): void {
+    this.guard(() => this.visitor?.hear(isBinary ? undefined : textOf(data)))
+  }
+
+  private onPing(): void {
+    this.guard(() => this.visitor?.ping())
+  }
+
+  private onPong(payload: Buffer): void {
+    this.guard(() => this.visitor?.pong(payload.toString('latin1')))
+  }
+
+  private onClose(code: number): void {
+    this.guard(() => {
+      if (this.network !== undefined) this.spoken?.admission.leave(this.network)
+      this.visitor?.end(code)
+    })
+  }
+
+  /** What a listener throws reaches nobody. */
+  private guard(handle: () => void | Promise<void>): void {
     try {
-      handle()?.catch(fail)
+      handle()?.catch((error: unknown) => this.fail(error))
     } catch (error) {
-      fail(error)
+      this.fail(error)
     }
   }
 
-  socket.on('message', (data, isBinary) => guard(() => visitor.hear(isBinary ? undefined : textOf(data))))
-  socket.on('ping', () => guard(() => visitor.ping()))
-  socket.on('pong', () => guard(() => visitor.pong()))
-  socket.on('close', code =>
-    guard(() => {
-      leave()
-      visitor.end(code)
-    }),
-  )
+  private fail(error: unknown): void {
+    this.spoken?.log.error({ err: error }, 'a socket handler failed')
+    this.visitor?.fail()
+  }
 }
 
 /** Text arrives as one Buffer: `binaryType` is left at its default. */
 const textOf = (data: RawData): string => (data as Buffer).toString('utf8')
-
-class PlayWire implements Wire {
-  private readonly socket: WebSocket
-  private readonly stream: Socket
-
-  constructor(socket: WebSocket, stream: Socket) {
-    this.socket = socket
-    this.stream = stream
-  }
-
-  send(piece: Buffer): void {
-    // Nothing of ours is compressed or a Blob, so ws writes what it sends at once, too: the order stays.
-    if (this.socket.readyState === this.socket.OPEN) this.stream.write(piece)
-  }
-
-  ping(): void {
-    this.socket.ping()
-  }
-
-  close(code: number, reason: string): void {
-    this.socket.close(code, reason)
-  }
-
-  terminate(): void {
-    this.socket.terminate()
-  }
-
-  writtenBytes(): number {
-    return this.stream.bytesWritten
-  }
-
-  bufferedBytes(): number {
-    return this.stream.writableLength
-  }
-}

@@ -6,13 +6,13 @@
 import type { Logger } from 'pino'
 import { limits } from '#protocol/limits.ts'
 import { closeCodes } from '#protocol/ws/frame.ts'
-import type { Cancel, Clock } from '#platform/clock.ts'
 import type { Refusal } from '#platform/problem.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { Connection } from './connection.ts'
 import { describeRefusal } from './error-frame.ts'
+import type { Slot, Task, Wheel } from './wheel.ts'
 
-/** The player behind a token, on the device that `hello` names, or why there is none; throws when nobody can tell. */
+/** The player behind a token, on the device that the client names, or why there is none; throws when nobody can tell. */
 export type Authenticate = (token: string, device?: string) => Promise<PlayerCaller | Refusal>
 
 /** What a client says of itself, kept so that it can be verified again. */
@@ -26,24 +26,34 @@ export type Vigil = {
   end(): void
 }
 
-export type VigilPorts = { clock: Clock; log: Pick<Logger, 'error'>; isSandbox: boolean }
+export type VigilPorts = {
+  authenticate: Authenticate
+  wheel: Wheel
+  log: Pick<Logger, 'error'>
+  isSandbox: boolean
+}
 
-export const keepVigil = (connection: Connection, authenticate: Authenticate, ports: VigilPorts): Vigil =>
-  new SocketVigil(connection, authenticate, ports)
+export const keepVigil = (connection: Connection, ports: VigilPorts): Vigil =>
+  new SocketVigil(connection, ports)
 
 /** A class, as there is one for each socket. */
-class SocketVigil implements Vigil {
+class SocketVigil implements Vigil, Task {
   private readonly connection: Connection
-  private readonly authenticate: Authenticate
   private readonly ports: VigilPorts
+  /** Once it was good. */
+  private credential: Credential | undefined
   private isEnded = false
-  private cancelTimer: Cancel
+  private slot: Slot
 
-  constructor(connection: Connection, authenticate: Authenticate, ports: VigilPorts) {
+  constructor(connection: Connection, ports: VigilPorts) {
     this.connection = connection
-    this.authenticate = authenticate
     this.ports = ports
-    this.cancelTimer = ports.clock.after(limits.socket.helloWithinMs, () => this.turnAway('no hello in time'))
+    this.slot = ports.wheel.put(this, limits.socket.helloWithinMs)
+  }
+
+  due(): void {
+    if (this.credential === undefined) this.turnAway('no hello in time')
+    else void this.verifyFromNowOn(this.credential)
   }
 
   private turnAway(reason: string): void {
@@ -51,7 +61,7 @@ class SocketVigil implements Vigil {
   }
 
   async identify({ token, device }: Credential, ref?: string): Promise<PlayerCaller | undefined> {
-    const caller = await this.authenticate(token, device)
+    const caller = await this.ports.authenticate(token, device)
     if ('kind' in caller) return caller
     if (caller.code === 'device_refused') this.connection.send(describeRefusal(caller, ref, this.ports))
     if (caller.code === 'banned') this.connection.close(closeCodes.banned, 'the player is banned')
@@ -60,21 +70,19 @@ class SocketVigil implements Vigil {
   }
 
   async verifyFromNowOn(credential: Credential): Promise<void> {
-    this.cancelTimer()
+    this.slot.take(this)
     try {
       await this.identify(credential)
     } catch (error) {
       this.ports.log.error({ err: error }, 'a token could not be verified again')
     }
     if (this.isEnded) return
-    this.cancelTimer = this.ports.clock.after(
-      limits.socket.verifyEveryMs,
-      () => void this.verifyFromNowOn(credential),
-    )
+    this.credential = credential
+    this.slot = this.ports.wheel.put(this, limits.socket.verifyEveryMs)
   }
 
   end(): void {
     this.isEnded = true
-    this.cancelTimer()
+    this.slot.take(this)
   }
 }

@@ -66,6 +66,7 @@ function createHubStage({ findDuty = duties.find } = {}) {
     random: { ...systemRandom, fraction: () => 0.5 },
     log: { error: (...fault: unknown[]) => void faults.push(fault) },
     ...{ isSandbox: false, around, index },
+    authenticate: (...asked) => gate.authenticate(...asked),
     ...{ requests: openNoRequests(), duties: { ...duties, find: findDuty } },
     channels: {
       ...{ ...silent, requests: silent },
@@ -93,17 +94,17 @@ function createHubStage({ findDuty = duties.find } = {}) {
 
   function connect(token?: string) {
     const frames: ServerFrame[] = []
-    const wire = { buffered: 0, code: undefined as number | undefined }
+    const wire = { buffered: 0, code: undefined as number | undefined, pinged: [] as string[] }
     const visitor = hub.connect(
       {
-        send: piece => void frames.push(...readTexts(piece).map(text => JSON.parse(text) as ServerFrame)),
-        ping: () => undefined,
+        write: piece => void frames.push(...readTexts(piece).map(text => JSON.parse(text) as ServerFrame)),
+        ping: payload => void wire.pinged.push(payload),
         close: code => (wire.code ??= code),
         terminate: () => visitor.end(1006),
         writtenBytes: () => wire.buffered,
         bufferedBytes: () => wire.buffered,
       },
-      { token, authenticate: (...asked) => gate.authenticate(...asked) },
+      { token },
     )
     const say = async (frame: object) => {
       await visitor.hear(JSON.stringify(frame))
@@ -186,7 +187,7 @@ t.test('a token is verified again every two minutes', async t => {
   const live = async (ms: number) => {
     for (let passed = 0; passed < ms; passed += 10_000) {
       await stage.clock.pass(10_000)
-      client.visitor.pong()
+      client.visitor.pong('')
     }
   }
   stage.gate.authenticate = async () => {
@@ -391,6 +392,46 @@ t.test('who comes back within a minute is sent exactly what they missed, and the
   t.equal(stage.followed.size, 0, 'who leaves on purpose is not waited for')
   stage.index.close()
   t.equal(stage.clock.timersLeft(), 0)
+})
+
+t.test('what a client is known to have by its pong is not kept for it', async t => {
+  for (const [isAnswered, resumed] of [
+    [true, undefined],
+    [false, { frames: 3 }],
+  ] as const) {
+    const stage = createHubStage()
+    const first = stage.connect('x')
+    await settle()
+    await first.say({ type: 'position', fix })
+    await stage.clock.pass(limits.socket.pingEveryMs)
+    const before = first.frames.length
+    t.same(first.wire.pinged, [String(before)])
+    await first.say({ type: 'ping', id: 'a' })
+    if (isAnswered) first.visitor.pong(String(before))
+    const { sessionId } = first.frames[0] as Extract<ServerFrame, { type: 'welcome' }>
+    first.visitor.end(1006)
+    await settle()
+    const early = stage.connect()
+    await early.say(hello(sessionId, before - 2))
+    t.same((early.frames[0] as { resumed?: object }).resumed, resumed)
+    stage.index.close()
+  }
+  const stage = createHubStage()
+  const first = stage.connect('x')
+  await settle()
+  await stage.clock.pass(limits.socket.pingEveryMs)
+  await first.say({ type: 'ping', id: 'a' })
+  first.visitor.pong(first.wire.pinged[0] ?? '')
+  const { sessionId } = first.frames[0] as Extract<ServerFrame, { type: 'welcome' }>
+  first.visitor.end(1006)
+  await settle()
+  const again = stage.connect()
+  await again.say(hello(sessionId, 1))
+  t.match(again.frames, [
+    { type: 'welcome', resumed: { frames: 1 } },
+    { type: 'pong', ref: 'a' },
+  ])
+  stage.index.close()
 })
 
 t.test('a session whose old socket is not known to be dead goes on over the new one', async t => {
@@ -665,7 +706,7 @@ t.test('frames with a few characters changed, by the thousand: nothing is thrown
     const { length } = client.frames
     await client.visitor.hear(text)
     await stage.clock.pass(100)
-    if (i % 50 === 0) client.visitor.pong()
+    if (i % 50 === 0) client.visitor.pong('')
     for (const { type } of client.frames.slice(length)) answered.set(type, (answered.get(type) ?? 0) + 1)
     client.frames.length = 0
     if (client.wire.code === undefined) continue

@@ -13,7 +13,9 @@ import { parseFrame } from '../../src/realtime/frames.ts'
 import { startHeartbeat } from '../../src/realtime/heartbeat.ts'
 import { createTicker } from '../../src/realtime/ticker.ts'
 import { frameTexts, jsonOf, shareText } from '../../src/realtime/text-frames.ts'
+import { createTrail } from '../../src/realtime/trail.ts'
 import { createView, type Manner } from '../../src/realtime/view.ts'
+import { createWheel } from '../../src/realtime/wheel.ts'
 import { envelopeAt, square } from '../hints/index-stage.ts'
 import { createManualClock } from './manual-clock.ts'
 import { readTexts } from './server-frames.ts'
@@ -48,7 +50,7 @@ const fakeWire = () => {
     buffered: 0,
     written: 0,
     isStuck: false,
-    send(piece) {
+    write(piece) {
       const texts = readTexts(piece)
       sent.push(...texts)
       pieces.push(texts.length)
@@ -196,7 +198,7 @@ t.test('heartbeat: the dead are gone within 64 s, the living stay', async t => {
   const random = { bytes: (size: number) => Buffer.alloc(size), fraction: () => 1 }
   const events: string[] = []
   const peer = { ping: () => events.push('ping'), terminate: () => events.push('terminate') }
-  const heartbeat = startHeartbeat(peer, { clock, random })
+  const heartbeat = startHeartbeat(peer, { wheel: createWheel(clock), random })
   for (let i = 0; i < 10; i++) {
     await clock.pass(24_000)
     heartbeat.pong()
@@ -208,9 +210,63 @@ t.test('heartbeat: the dead are gone within 64 s, the living stay', async t => {
   await clock.pass(64_000)
   t.same(events.slice(10), ['ping', 'ping', 'terminate'])
   t.equal(clock.timersLeft(), 0)
-  const another = startHeartbeat(peer, { clock, random })
+  const another = startHeartbeat(peer, { wheel: createWheel(clock), random })
   another.stop()
   t.equal(clock.timersLeft(), 0)
+})
+
+t.test('wheel: what is due in one step shares a timer, which goes with the last of it', async t => {
+  const clock = createManualClock(1_000)
+  const wheel = createWheel(clock)
+  const rung: string[] = []
+  const make = (name: string) => ({ due: () => void rung.push(`${name}@${clock.nowMs()}`) })
+  const [a, b, c, d] = [make('a'), make('b'), make('c'), make('d')]
+  wheel.put(a, 901)
+  const slot = wheel.put(b, 950)
+  wheel.put(c, 1_000)
+  t.equal(clock.timersLeft(), 1)
+  slot.take(b)
+  await clock.pass(999)
+  t.same(rung, [])
+  await clock.pass(1)
+  t.same(rung, ['a@2000', 'c@2000'], 'up to a step late, never early')
+  t.equal(clock.timersLeft(), 0)
+  const taken = wheel.put(d, 100)
+  taken.take(d)
+  taken.take(d)
+  slot.take(a)
+  t.equal(clock.timersLeft(), 0)
+  const both = wheel.put({ due: () => both.take(d) }, 200)
+  wheel.put(d, 200)
+  await clock.pass(1_000)
+  t.equal(rung.length, 2, 'what another one takes back in the same step does not come')
+})
+
+t.test('trail: the latest frames, until a pong says that they came', async t => {
+  const trail = createTrail()
+  for (const json of ['a', 'b', 'c']) trail.number(json)
+  t.equal(trail.lastSeq(), 3)
+  t.same(trail.since(1), ['b', 'c'])
+  for (const seq of [NaN, 4, 1e9]) trail.forget(seq)
+  t.same(trail.since(0), ['a', 'b', 'c'], 'a number of no frame says nothing')
+  trail.forget(2)
+  t.same(trail.since(2), ['c'])
+  t.equal(trail.since(1), undefined)
+  trail.forget(1)
+  t.same(trail.since(2), ['c'], 'an older pong takes nothing back')
+  trail.forget(3)
+  t.same([trail.since(3), trail.since(2), trail.since(4)], [[], undefined, undefined])
+  t.equal(trail.number('d'), 4)
+  t.same(trail.since(3), ['d'])
+  const { resumeFrames, resumeChars } = limits.socket
+  for (let i = 0; i < resumeFrames; i++) trail.number('x')
+  t.equal(trail.since(trail.lastSeq() - resumeFrames)?.length, resumeFrames)
+  t.equal(trail.since(3), undefined)
+  trail.forget(trail.lastSeq() - 1)
+  trail.number('y'.repeat(resumeChars - 1))
+  t.equal(trail.since(trail.lastSeq() - 2)?.length, 2, 'what was forgotten leaves its room')
+  trail.number('z')
+  t.equal(trail.since(trail.lastSeq() - 3), undefined)
 })
 
 t.test('ticker: the dirty speak together, on a fixed grid, once', async t => {

@@ -182,17 +182,16 @@ async function startServer(t: Test, world: World, people: People, options: Serve
   const seen = { around, index, requests, channels, positions, claims, chats, notices, forgetTokens }
   const hub = createHub({
     ...{ clock: options.hubClock ?? systemClock, random: options.random ?? random },
-    ...{ log, isSandbox: true, ...seen },
+    ...{ log, isSandbox: true, authenticate, ...seen },
     duties: bindDuties({ world, people }),
   })
   const app = Fastify()
   handleFaults(app, { sandbox: true })
-  const authenticator = { authenticatePlayerToken: authenticate }
   const admission = createAdmission({
     ...{ clock: options.admissionClock ?? systemClock, random },
     perAddress: options.perAddress ?? Infinity,
   })
-  await registerPlaySocket(app, { hub, authenticator, origins: options.origins ?? 'any', admission })
+  await registerPlaySocket(app, { hub, origins: options.origins ?? 'any', admission })
   const bind = createBinder<Caller>(app, {
     sandbox: true,
     authenticate: authorization => authenticate(authorization?.slice('Bearer '.length) ?? ''),
