@@ -29,6 +29,7 @@ export type PlaySocketPorts = {
  */
 export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocketPorts): Promise<void> {
   const { log } = app
+  const spoken = { ...ports, log }
   const answers = new WeakMap<FastifyRequest, ServerResponse>()
   await app.register(websocket, {
     options: {
@@ -60,7 +61,7 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
     },
     handler: (_request: FastifyRequest, reply: FastifyReply) => sendRefusal(reply, notASocket, false),
     wsHandler: (socket, request) => {
-      if (socket instanceof PlaySocket) socket.begin(request, answers.get(request), { ...ports, log })
+      if (socket instanceof PlaySocket) socket.begin(request, answers.get(request), spoken)
     },
   })
 }
@@ -68,7 +69,7 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
 /** Options of ws that its types do not name as they are. */
 const ofPlaySocket = (): object => ({
   WebSocket: PlaySocket,
-  /** Whoever ws closes for what they sent, a frame too large, has this long to answer; what comes until then is lost. */
+  /** Whoever ws closes, for a frame too large, has this long to answer; what comes until then is thrown away. */
   closeTimeout: CLOSING_MS,
 })
 

@@ -12,7 +12,7 @@ import type { Connection } from './connection.ts'
 import { describeRefusal } from './error-frame.ts'
 import type { Slot, Task, Wheel } from './wheel.ts'
 
-/** The player behind a token, on the device that the client names, or why there is none; throws when nobody can tell. */
+/** The player behind a token, on the device that the client names, or why not; throws when nobody can tell. */
 export type Authenticate = (token: string, device?: string) => Promise<PlayerCaller | Refusal>
 
 /** What a client says of itself, kept so that it can be verified again. */

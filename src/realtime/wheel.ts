@@ -1,6 +1,6 @@
 /**
- * Timers that need not be exact, for thousands of sockets: a timing wheel (Varghese and Lauck, 1987). What is due in the
- * same step of 100 ms shares one timer of the clock, and costs a place in its set instead of a timer and two functions.
+ * Timers that need not be exact, for thousands of sockets: a timing wheel (Varghese and Lauck, 1987). What is due in
+ * the same step of 100 ms shares one timer of the clock: a place in a set, not a timer and two functions each.
  */
 import type { Cancel, Clock } from '#platform/clock.ts'
 

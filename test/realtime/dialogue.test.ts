@@ -395,43 +395,19 @@ t.test('who comes back within a minute is sent exactly what they missed, and the
 })
 
 t.test('what a client is known to have by its pong is not kept for it', async t => {
-  for (const [isAnswered, resumed] of [
-    [true, undefined],
-    [false, { frames: 3 }],
-  ] as const) {
+  for (const isAnswered of [true, false]) {
     const stage = createHubStage()
     const first = stage.connect('x')
-    await settle()
-    await first.say({ type: 'position', fix })
-    await stage.clock.pass(limits.socket.pingEveryMs)
-    const before = first.frames.length
-    t.same(first.wire.pinged, [String(before)])
     await first.say({ type: 'ping', id: 'a' })
-    if (isAnswered) first.visitor.pong(String(before))
-    const { sessionId } = first.frames[0] as Extract<ServerFrame, { type: 'welcome' }>
-    first.visitor.end(1006)
-    await settle()
-    const early = stage.connect()
-    await early.say(hello(sessionId, before - 2))
-    t.same((early.frames[0] as { resumed?: object }).resumed, resumed)
+    await stage.clock.pass(limits.socket.pingEveryMs)
+    await first.say({ type: 'ping', id: 'b' })
+    t.same(first.wire.pinged, ['2'])
+    if (isAnswered) first.visitor.pong('2')
+    const again = stage.connect()
+    await again.say(hello((first.frames[0] as { sessionId?: string }).sessionId ?? '', 1))
+    t.same((again.frames[0] as { resumed?: object }).resumed, isAnswered ? undefined : { frames: 2 })
     stage.index.close()
   }
-  const stage = createHubStage()
-  const first = stage.connect('x')
-  await settle()
-  await stage.clock.pass(limits.socket.pingEveryMs)
-  await first.say({ type: 'ping', id: 'a' })
-  first.visitor.pong(first.wire.pinged[0] ?? '')
-  const { sessionId } = first.frames[0] as Extract<ServerFrame, { type: 'welcome' }>
-  first.visitor.end(1006)
-  await settle()
-  const again = stage.connect()
-  await again.say(hello(sessionId, 1))
-  t.match(again.frames, [
-    { type: 'welcome', resumed: { frames: 1 } },
-    { type: 'pong', ref: 'a' },
-  ])
-  stage.index.close()
 })
 
 t.test('a session whose old socket is not known to be dead goes on over the new one', async t => {
