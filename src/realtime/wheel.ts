@@ -40,8 +40,11 @@ class SharedSlot implements Slot {
     this.onEmpty = onEmpty
     this.cancel = clock.after(atMs - clock.nowMs(), () => {
       onEmpty()
-      // Those that one of them takes back do not come any more.
-      for (const task of this.tasks) task.due()
+      // Those that one of them takes back do not come any more; and none is held once it came.
+      for (const task of this.tasks) {
+        this.tasks.delete(task)
+        task.due()
+      }
     })
   }
 
