@@ -162,7 +162,7 @@ export async function createApp({
 
   // Where players are
   const positions = createPositions({
-    store: createStandingStore({ redis, runner, prefix: redisPrefix, random }),
+    store: createStandingStore({ redis, runner, prefix: redisPrefix, random, clock }),
     countClaimsSince: asked => countClaimsSince(database, asked),
     ...createStrikes({ strikes: strikeRecord, database, clock, random }),
     ...{ hmacSecret, clock, log },

@@ -9,8 +9,9 @@
  * shorter: of most players a server, and Redis, remember some dozens of bytes instead of 684.
  */
 import { createHmac } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import { limits } from '#protocol/limits.ts'
+import type { Clock } from '#platform/clock.ts'
+import { createFading } from '#platform/fading.ts'
 import type { Cell } from '../geo/cell.ts'
 import type { Pace } from './pace.ts'
 import {
@@ -24,10 +25,10 @@ import {
 } from './quotas.ts'
 
 export type CellQuota = {
-  hour?: QuotaWindow
-  day?: QuotaWindow
+  hour?: QuotaWindow | undefined
+  day?: QuotaWindow | undefined
   /** The filter of the day: the bits that are set, two letters each, or base64 of all bits where that is shorter. */
-  known?: string
+  known?: string | undefined
 }
 
 /** Where the filter looks for a cell; says nothing of the cell to whoever has not the key. */
@@ -36,7 +37,7 @@ export type Spots = readonly number[]
 const FILTER_BYTES = 512
 const FILTER_LETTERS = 4 * Math.ceil(FILTER_BYTES / 3)
 const SPOTS = 4
-const REMEMBERED_SPOTS = 20_000
+const REMEMBERED_SPOTS = { most: 40_000, afterMs: 20_000 }
 
 /** The first cell above the limit is counted, and pauses hints. */
 const NEW_OF_HOUR = { lengthMs: HOUR_MS, limit: limits.position.newCellsPerHour + 1 }
@@ -45,16 +46,18 @@ const NEW_OF_DAY = { lengthMs: DAY_MS, limit: limits.position.newCellsPerDay + 1
 export const unusedCells: CellQuota = {}
 
 /** The spots of a cell in one owner's filter: no two filters can be compared. */
-export function createSpotter(secret: string): (ownerId: string, cell10: Cell) => Spots {
+export function createSpotter(
+  secret: string,
+  clock: Pick<Clock, 'after'>,
+): (ownerId: string, cell10: Cell) => Spots {
   const key = createHmac('sha256', secret).update('new cells').digest()
   // Where somebody is they mostly were a second ago, too.
-  const known = new LRUCache<string, Spots>({ max: REMEMBERED_SPOTS })
+  const lastOf = createFading<string, { cell10: Cell; spots: Spots }>({ ...REMEMBERED_SPOTS, clock })
   return (ownerId, cell10) => {
-    const place = `${ownerId} ${cell10}`
-    const found = known.get(place)
-    if (found !== undefined) return found
-    const spots = findSpots(key, place)
-    known.set(place, spots)
+    const last = lastOf.get(ownerId)
+    if (last?.cell10 === cell10) return last.spots
+    const spots = findSpots(key, `${ownerId} ${cell10}`)
+    lastOf.set(ownerId, { cell10, spots })
     return spots
   }
 }

@@ -32,7 +32,7 @@ export function judgeConduct(
   if (distanceM < jumpedFromM) return judged
   const jumps = countIn(standing.jumps, HOUR_MS, pace)
   if (jumps.count < jumpedTriesPerHour) return { ...judged, standing: { ...judged.standing, jumps } }
-  const { jumps: _, ...next } = judged.standing
+  const next = { ...judged.standing, jumps: undefined }
   const sign: Sign = { reason: 'teleport', figures: { tries: jumps.count, distanceM } }
   return { standing: next, answer: { ...judged.answer, sign } }
 }

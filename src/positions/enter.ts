@@ -113,7 +113,7 @@ export const withPermitBack = (standing: Standing, pace: Pace): Standing => ({
   quotas: givePermitBack(standing.quotas, pace),
 })
 
-export function withPause(standing: Standing, untilMs: number | undefined): Standing {
-  const { struckUntilMs: _, ...rest } = standing
-  return untilMs === undefined ? rest : { ...rest, struckUntilMs: untilMs }
-}
+export const withPause = (standing: Standing, struckUntilMs: number | undefined): Standing => ({
+  ...standing,
+  struckUntilMs,
+})

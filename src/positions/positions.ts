@@ -66,7 +66,7 @@ export function createPositions({ hmacSecret, giveStrike, log, ...ports }: Posit
   const { clock } = ports
   const judging = createJudging(ports)
   const walks = createWalks()
-  const findSpots = createSpotter(hmacSecret)
+  const findSpots = createSpotter(hmacSecret, clock)
   const spotsOf = (owner: Owner, { cell }: ReportedFix) => findSpots(owner.id, coarsen(cell, 10))
   const enter = createEnter({ judging, walks, spotsOf, giveStrike, log })
 

@@ -5,19 +5,21 @@
  * most of a standing and mostly stays as it is: then it is not sent again.
  */
 import type { Redis } from 'ioredis'
-import { LRUCache } from 'lru-cache'
 import { createGathering } from '#platform/batch.ts'
+import type { Clock } from '#platform/clock.ts'
+import { createFading, type Fading } from '#platform/fading.ts'
 import { Unavailable } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
 import { loadScript, type ScriptRunner } from '#platform/redis.ts'
-import type { Judged, Owner, Standing, StandingStore } from './standing.ts'
+import { type Judged, type Owner, type Standing, standingOf, type StandingStore } from './standing.ts'
 
 const replace = loadScript(import.meta.url, 'replace')
 
 /** Long enough for the quotas of a day; positions older than that are gone. */
 const ttlMs = 26 * 3_600_000
 const attempts = 32
-const rememberedStandings = 20_000
+/** Who neither walks nor claims is not remembered for long: a server holds many who do nothing. */
+const rememberedStandings = { most: 40_000, afterMs: 20_000 }
 /** Standings whose keys a cluster would keep together. */
 const partitions = 16
 /** So many leave before the turn ends: Redis is at work while the others are read. */
@@ -34,6 +36,7 @@ type StorePorts = {
   prefix: string
   /** Of this server alone. */
   random: Pick<Random, 'bytes'>
+  clock: Pick<Clock, 'after'>
 }
 
 /** One standing to be replaced, and who wants to hear whether it was. */
@@ -48,8 +51,8 @@ type Writing = {
 
 type Update<A> = { fresh: () => Promise<Standing>; change: (standing: Standing) => Judged<A> }
 
-export function createStandingStore({ redis, runner, prefix, random }: StorePorts): StandingStore {
-  const seen = new LRUCache<string, Version>({ max: rememberedStandings })
+export function createStandingStore({ redis, runner, prefix, random, clock }: StorePorts): StandingStore {
+  const seen = createFading<string, Version>({ ...rememberedStandings, clock })
   const writer = Buffer.from(random.bytes(9)).toString('base64url')
   let writings = 0
 
@@ -101,7 +104,7 @@ export function createStandingStore({ redis, runner, prefix, random }: StorePort
 
 async function replaceAll(
   runner: ScriptRunner,
-  seen: LRUCache<string, Version>,
+  seen: Fading<string, Version>,
   writings: readonly Writing[],
 ): Promise<void> {
   const keys: string[] = []
@@ -143,16 +146,17 @@ function filterFor(known: Version, { standing }: Writing['next']): string {
 }
 
 function restOf(standing: Standing): string {
-  if (standing.cells?.known === undefined) return JSON.stringify(standing)
-  const { known: _, ...cells } = standing.cells
-  return JSON.stringify({ ...standing, cells })
+  const { cells } = standing
+  if (cells?.known === undefined) return JSON.stringify(standing)
+  return JSON.stringify({ ...standing, cells: { hour: cells.hour, day: cells.day } })
 }
 
 function parseVersion(text: string | null): Version {
   if (text === null || text === '') return nowhere
   const [afterVersion, afterFilter] = [text.indexOf(':'), text.indexOf(':', text.indexOf(':') + 1)]
   const filter = text.slice(afterVersion + 1, afterFilter)
-  const rest = JSON.parse(text.slice(afterFilter + 1)) as Standing
-  const standing = filter === '' ? rest : { ...rest, cells: { ...rest.cells, known: filter } }
+  const { cells, ...rest } = JSON.parse(text.slice(afterFilter + 1)) as Standing
+  const known = filter === '' ? undefined : filter
+  const standing = standingOf({ ...rest, cells: cells && { hour: cells.hour, day: cells.day, known } })
   return { version: text.slice(0, afterVersion), standing }
 }

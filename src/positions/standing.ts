@@ -12,19 +12,42 @@ import { emptyTrack, type Track } from './track.ts'
 /** Why hints pause: faster than on foot, or too many new cells. */
 export type Pause = 'speed' | 'cells'
 
+/**
+ * A change that copies another standing names what is left out as `undefined`: objects with the same fields in the same
+ * order share their shape, where one that loses or gains a field on its way has a dictionary of shapes of its own.
+ */
 export type Standing = {
   track: Track
   quotas: Quotas
-  cells?: CellQuota
+  cells?: CellQuota | undefined
   /** Hints pause where the last accepted fix is. */
-  paused?: Pause
+  paused?: Pause | undefined
   /** On-site codes that let the owner in, while they may still count. */
-  codes?: readonly UsedCode[]
+  codes?: readonly UsedCode[] | undefined
   /** Tries of this hour from implausibly far away; of an account only. */
-  jumps?: QuotaWindow
+  jumps?: QuotaWindow | undefined
   /** Strikes pause rewards until then; of an account only. The record is PostgreSQL. */
-  struckUntilMs?: number
+  struckUntilMs?: number | undefined
 }
+
+/** With every field, whatever is known of them. */
+export const standingOf = ({
+  track,
+  quotas,
+  cells,
+  paused,
+  codes,
+  jumps,
+  struckUntilMs,
+}: Standing): Standing => ({
+  track,
+  quotas,
+  cells,
+  paused,
+  codes,
+  jumps,
+  struckUntilMs,
+})
 
 /** A standing after a verdict, and the answer to whoever asked. */
 export type Judged<A> = { standing: Standing; answer: A }
@@ -36,11 +59,12 @@ export type Owner = { kind: 'account' | 'device'; id: string }
 export type Recorded = { claimsOfDay: number; struckUntilMs?: number | undefined }
 
 /** A player whom Redis does not know: new, or forgotten. */
-export const freshStanding = ({ claimsOfDay, struckUntilMs }: Recorded, pace: Pace): Standing => ({
-  track: emptyTrack,
-  quotas: claimsOfDay === 0 ? unusedQuotas : reseedPermits(unusedQuotas, claimsOfDay, pace),
-  ...(struckUntilMs !== undefined && { struckUntilMs }),
-})
+export const freshStanding = ({ claimsOfDay, struckUntilMs }: Recorded, pace: Pace): Standing =>
+  standingOf({
+    track: emptyTrack,
+    quotas: claimsOfDay === 0 ? unusedQuotas : reseedPermits(unusedQuotas, claimsOfDay, pace),
+    struckUntilMs,
+  })
 
 export type StandingStore = {
   /** Applies a pure change to the latest value; `change` may run again when another server was faster. */

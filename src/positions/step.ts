@@ -41,8 +41,6 @@ export function arrive(
   pace: Pace,
 ): Standing {
   if (tooFast) return { ...standing, paused: 'speed' }
-  const { paused: _, ...rest } = standing
   const { status, cells } = countCell(standing.cells ?? unusedCells, spots, pace)
-  const paused = status === 'paused' ? 'cells' : devicePaused
-  return { ...rest, cells, ...(paused !== undefined && { paused }) }
+  return { ...standing, cells, paused: status === 'paused' ? 'cells' : devicePaused }
 }

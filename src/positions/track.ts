@@ -36,7 +36,9 @@ export type FixVerdict =
   | { status: 'accepted'; track: Track; speedMps: number; tooFast: boolean }
   | { status: 'refused'; reason: 'accuracy' | 'stale' | 'jump'; track: Track; figures: Figures }
 
-export const emptyTrack: Track = { accepted: [], candidates: [] }
+const noFixes: readonly Fix[] = []
+
+export const emptyTrack: Track = { accepted: noFixes, candidates: noFixes }
 
 const WORST_ACCURACY_M = limits.position.worstAccuracyM
 /** A runner passes, a car does not. */
@@ -106,8 +108,9 @@ function accept(track: Track, fix: Fix, pace: Pace, rideMps?: number): FixVerdic
   const last = lastFixOf(track)
   const shownMps = rideMps ?? Math.max(0, moved.distanceM - SLACK_M) / moved.withinS
   const mps = Math.floor(Math.max(shownMps, last ? slowedMps(last, pace) : 0))
-  const accepted = [...keepWindow(track.accepted, pace), mps > 0 ? { ...fix, mps } : fix]
-  const next = { ...track, accepted, candidates: [] }
+  // Not by spreading, which makes room for a dozen more.
+  const accepted = keepWindow(track.accepted, pace).concat(mps > 0 ? { ...fix, mps } : fix)
+  const next = { ...track, accepted, candidates: noFixes }
   return { status: 'accepted', track: next, speedMps, tooFast: speedMps > WALKING_LIMIT_MPS }
 }
 

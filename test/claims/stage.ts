@@ -57,7 +57,7 @@ function compose(world: World, announcer: Announcer, channel: FreezeChannel, cou
   const nowMs = () => clock.nowMs()
   const gate = createClaimGate({ redis, runner, prefix, nowMs })
   const record = createClaimRecord({ database, postTransfers, giveCoupons: couponStock.give })
-  const store = createStandingStore({ redis, runner, prefix, random: systemRandom })
+  const store = createStandingStore({ redis, runner, prefix, random: systemRandom, clock })
   const log = createLogger('silent')
   const positions = createPositions({
     ...{ store, clock, hmacSecret },

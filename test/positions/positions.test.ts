@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { createLogger } from '#platform/logger.ts'
+import { systemClock } from '#platform/clock.ts'
 import { systemRandom } from '#platform/random.ts'
 import { createScriptRunner } from '#platform/redis.ts'
 import { coarsen, locateCell } from '../../src/geo/cell.ts'
@@ -25,12 +26,12 @@ import { createRolls, rollNormal } from './traces.ts'
 const HOME: Point = { lat: 31.2466, lng: 121.4849 }
 const east = (distanceM: number, from = HOME): Point => travelFrom(from, { bearingDeg: 90, distanceM })
 const hmacSecret = 'h'.repeat(40)
-const spotsAt = createSpotter(hmacSecret)
+const spotsAt = createSpotter(hmacSecret, systemClock)
 
 const world = await createWorld(t)
 const { clock, redis, redisPrefix: prefix, database, random } = world
 const createStore = (runner = createScriptRunner(redis)) =>
-  createStandingStore({ redis, runner, prefix, random: systemRandom })
+  createStandingStore({ redis, runner, prefix, random: systemRandom, clock: systemClock })
 const createServer = (store = createStore()) =>
   createPositions({
     store,
