@@ -54,12 +54,15 @@ export type SessionFrame = Exclude<ClientFrame, { type: 'hello' }>
 
 type WatchFrame = Extract<ClientFrame, { type: 'watch' }>
 
-type Standing = {
-  player: PlayerCaller
-  line: Line
-  lookout: Lookout
-  requests: RequestLookout
-  talk: Talk
+/** The session that answers. */
+export type Answerer = {
+  readonly player: PlayerCaller
+  readonly line: Line
+  readonly lookout: Lookout
+  /** Of who watches service requests, or did. */
+  readonly requests: RequestLookout | undefined
+  watch(watching: Watching | undefined): void
+  talk(): Talk
 }
 
 export type Answering = {
@@ -67,19 +70,19 @@ export type Answering = {
   receive(frame: SessionFrame): Promise<void> | void
 }
 
-export const createAnswering = (standing: Standing, ports: AnsweringPorts): Answering =>
-  new SessionAnswering(standing, ports)
+export const createAnswering = (answerer: Answerer, ports: AnsweringPorts): Answering =>
+  new SessionAnswering(answerer, ports)
 
 /** A class, as there is one for each session. */
 class SessionAnswering implements Answering {
-  private readonly standing: Standing
+  private readonly answerer: Answerer
   private readonly ports: AnsweringPorts
   private readonly moves = createTurns()
   /** Of who ever watched. */
   private watches: Turns | undefined
 
-  constructor(standing: Standing, ports: AnsweringPorts) {
-    this.standing = standing
+  constructor(answerer: Answerer, ports: AnsweringPorts) {
+    this.answerer = answerer
     this.ports = ports
   }
 
@@ -98,7 +101,7 @@ class SessionAnswering implements Answering {
   }
 
   private refuse(refusal: Refusal, ref: string | undefined): void {
-    this.standing.line.send(describeRefusal(refusal, ref, this.ports))
+    this.answerer.line.send(describeRefusal(refusal, ref, this.ports))
   }
 
   private answer(frame: SessionFrame): Promise<void> | void {
@@ -119,32 +122,32 @@ class SessionAnswering implements Answering {
         return this.watches.take(() => this.watch(frame.id, dutyOf(frame)))
       case 'chat.send':
       case 'chat.read':
-        return this.standing.talk.answer(frame)
+        return this.answerer.talk().answer(frame)
       case 'ping': {
         const serverTime = serverTimeOf(this.ports)
-        return this.standing.line.send({ type: 'pong', ...refer(frame.id), serverTime })
+        return this.answerer.line.send({ type: 'pong', ...refer(frame.id), serverTime })
       }
     }
   }
 
   private move(ref: string | undefined, fix: Fix): Promise<void> {
-    return this.ports.positions.move(this.standing.player, fix).then(answer => this.tellMove(ref, answer))
+    return this.ports.positions.move(this.answerer.player, fix).then(answer => this.tellMove(ref, answer))
   }
 
   private tellMove(ref: string | undefined, answer: MoveAnswer): void {
-    const { lookout, requests } = this.standing
+    const { lookout, requests } = this.answerer
     if (answer.status === 'accepted') {
       const isPaused = answer.paused !== undefined
       lookout.pause(isPaused)
       lookout.place(answer.cell)
-      requests.pause(isPaused)
-      requests.place(answer.cell)
+      requests?.pause(isPaused)
+      requests?.place(answer.cell)
     }
     lookout.acknowledge({ type: 'position.ack', ...refer(ref), ...describeMove(answer) })
   }
 
   private async claim(ref: string | undefined, request: ClaimRequest): Promise<void> {
-    const { player, line, lookout } = this.standing
+    const { player, line, lookout } = this.answerer
     const answer = await this.ports.claims.claim(player, request)
     if (isRefusal(answer)) return this.refuse(answer, ref)
     line.send({ type: 'claim.result', ...refer(ref), result: answer.body })
@@ -152,7 +155,7 @@ class SessionAnswering implements Answering {
   }
 
   private async reveal(ref: string | undefined, request: RevealRequest): Promise<void> {
-    const { player, line } = this.standing
+    const { player, line } = this.answerer
     const answer = await this.ports.claims.reveal(player, request)
     if (isRefusal(answer)) return this.refuse(answer, ref)
     line.send({ type: 'reveal.result', ...refer(ref), result: answer.body })
@@ -160,12 +163,13 @@ class SessionAnswering implements Answering {
 
   /** Kept first; then here, from its beginning whatever was told before. The player's other sessions follow. */
   private async watch(ref: string | undefined, duty: Duty): Promise<void> {
-    const { player, line, requests } = this.standing
+    const { answerer } = this
+    const { player, line } = answerer
     const set = await this.ports.duties.set(player, duty)
     if (isRefusal(set)) return this.refuse(set, ref)
     const { isOnDuty: serviceRequests, ...watching } = duty
     line.send({ type: 'watching', ...refer(ref), serviceRequests, ...watching })
-    requests.watch(serviceRequests ? watching : undefined)
+    answerer.watch(serviceRequests ? watching : undefined)
   }
 }
 

@@ -15,6 +15,8 @@ export type Wire = {
   /** Frames, as one piece. */
   write(piece: Buffer): void
   ping(payload: string): void
+  /** Answers a ping with what it carried. */
+  pong(payload: Buffer): void
   close(code: number, reason: string): void
   terminate(): void
   /** All that was written so far, pieces and control frames. */
@@ -37,6 +39,8 @@ export type Connection = {
   /** Goes on with another socket's trail behind frame `seq`: first an opening of that number, then what was missed. */
   goOn(trail: Trail, seq: number, texts: readonly string[]): void
   ping(): void
+  /** Answers the client's ping; who does not read the answers is a slow reader like any other. */
+  answerPing(payload: Buffer): void
   /** The client has read all that was sent before the ping of this payload. */
   pong(payload: string): void
   isOpen(): boolean
@@ -98,6 +102,10 @@ class WireConnection implements Connection {
 
   private write(piece: Buffer): void {
     this.wire.write(piece)
+    this.watchReader()
+  }
+
+  private watchReader(): void {
     // The kernel mostly takes it at once: then there is nothing to remember.
     if (this.wire.bufferedBytes() === 0) return void (this.unsent = undefined)
     this.unsent ??= []
@@ -160,6 +168,12 @@ class WireConnection implements Connection {
 
   ping(): void {
     if (this.isOpened) this.wire.ping(String(this.trailOfFrames.lastSeq()))
+  }
+
+  answerPing(payload: Buffer): void {
+    if (!this.isOpened) return
+    this.wire.pong(payload)
+    this.watchReader()
   }
 
   pong(payload: string): void {

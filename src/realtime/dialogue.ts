@@ -12,12 +12,13 @@ import { describeRefusal } from './error-frame.ts'
 import { createFloodGuard, type FloodGuard } from './flood.ts'
 import { parseFrame } from './frames.ts'
 import { createReception, type Reception, type ReceptionPorts } from './reception.ts'
+import type { Credential } from './vigil.ts'
 
 export type Dialogue = {
   /** One text frame; `undefined` stands for a binary one. */
   hear(text: string | undefined): Promise<void> | void
-  /** A control frame counts like any other, and says nothing. */
-  hearControl(): void
+  /** A control frame counts like any other, and says nothing; false where it is not heard. */
+  hearControl(): boolean
   /** The socket is gone, with this code of the client's. */
   end(code: number): void
 }
@@ -32,6 +33,9 @@ export type Handshake = {
 
 export const openDialogue = (connection: Connection, handshake: Handshake, ports: ReceptionPorts): Dialogue =>
   new SocketDialogue(connection, handshake, ports)
+
+const carriesToken = (handshake: Handshake): handshake is Handshake & Credential =>
+  handshake.token !== undefined
 
 type Hello = Extract<ClientFrame, { type: 'hello' }>
 
@@ -49,8 +53,7 @@ class SocketDialogue implements Dialogue {
     this.ports = ports
     this.guard = createFloodGuard(ports.clock)
     this.reception = createReception(connection, ports)
-    const { token, device } = handshake
-    if (token !== undefined) void this.reception.admit({ token, device })
+    if (carriesToken(handshake)) void this.reception.admit(handshake)
   }
 
   hear(text: string | undefined): Promise<void> | void {
@@ -64,8 +67,8 @@ class SocketDialogue implements Dialogue {
     return this.connection.close(closeCodes.badFrame, 'frames are JSON text')
   }
 
-  hearControl(): void {
-    this.isAdmitted()
+  hearControl(): boolean {
+    return this.isAdmitted()
   }
 
   end(code: number): void {

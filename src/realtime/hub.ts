@@ -44,7 +44,7 @@ export type HubPorts = {
 export type Visitor = {
   /** Answers one text frame; `undefined` stands for a binary one. */
   hear(text: string | undefined): Promise<void> | void
-  ping(): void
+  ping(payload: Buffer): void
   /** `payload`: that of the ping which it answers. */
   pong(payload: string): void
   /** The socket is gone, with this code of the client's. */
@@ -126,8 +126,8 @@ class SocketVisitor implements Visitor {
     return this.dialogue.hear(text)
   }
 
-  ping(): void {
-    this.dialogue.hearControl()
+  ping(payload: Buffer): void {
+    if (this.dialogue.hearControl()) this.connection.answerPing(payload)
   }
 
   pong(payload: string): void {

@@ -31,6 +31,8 @@ export type Lookout = {
   place(cell: Cell): void
   /** Hints pause: the player moves too fast. */
   pause(isPaused: boolean): void
+  /** Where hints are given from, if from anywhere, and whether they pause. */
+  standpoint(): { cell10: Cell | undefined; isPaused: boolean }
   acknowledge(ack: PositionAck): void
   /** This player has a share of each of these envelopes. */
   addClaimed(envelopeIds: Iterable<string>): void
@@ -53,11 +55,12 @@ export const createLookout = (watcher: Watcher, ports: LookoutPorts): Lookout =>
 const nothingClaimed: ReadonlySet<string> = new Set()
 
 /** A class, as there is one for each session. */
-class PlayerLookout implements Lookout, Ticking, Manner {
+class PlayerLookout implements Lookout, Ticking, Manner, Viewer {
+  readonly id: string
   readonly tickMs: number
+  claimedIds: ReadonlySet<string> = nothingClaimed
   private readonly ports: LookoutPorts
   private readonly line: Line
-  private readonly viewer: Viewer
   private readonly view = createView()
   private cell10: Cell | undefined
   private isPaused = false
@@ -69,10 +72,10 @@ class PlayerLookout implements Lookout, Ticking, Manner {
   private told: Surroundings | undefined
 
   constructor({ player, line }: Watcher, ports: LookoutPorts) {
+    this.id = player.id
     this.tickMs = Math.max(MIN_TICK_MS, limits.hint.tickMs / player.timeScale)
     this.ports = ports
     this.line = line
-    this.viewer = { id: player.id, claimedIds: nothingClaimed }
   }
 
   tick(): boolean {
@@ -102,7 +105,7 @@ class PlayerLookout implements Lookout, Ticking, Manner {
 
   /** True where that was all. */
   private tell(seen: Surroundings): boolean {
-    const hints = this.ports.around.select(this.viewer, seen)
+    const hints = this.ports.around.select(this, seen)
     const { frames, isComplete } = this.view.update(hints, seen.warmth, this)
     for (const text of frames) this.line.sendText(text)
     this.told = isComplete ? seen : undefined
@@ -110,11 +113,11 @@ class PlayerLookout implements Lookout, Ticking, Manner {
   }
 
   inOrder(hints: readonly Hint[]): readonly Hint[] {
-    return this.ports.around.inOrder(this.viewer, hints)
+    return this.ports.around.inOrder(this, hints)
   }
 
   reasonOf(envelopeId: string): GoneReason {
-    if (this.viewer.claimedIds.has(envelopeId)) return 'claimed'
+    if (this.claimedIds.has(envelopeId)) return 'claimed'
     return this.ports.index.endOf(envelopeId) ?? 'out_of_range'
   }
 
@@ -129,6 +132,10 @@ class PlayerLookout implements Lookout, Ticking, Manner {
     this.isPaused = isPaused
   }
 
+  standpoint(): { cell10: Cell | undefined; isPaused: boolean } {
+    return { cell10: this.cell10, isPaused: this.isPaused }
+  }
+
   acknowledge(ack: PositionAck): void {
     if (this.isEnded) return
     this.acks ??= []
@@ -138,10 +145,10 @@ class PlayerLookout implements Lookout, Ticking, Manner {
   }
 
   addClaimed(envelopeIds: Iterable<string>): void {
-    const { claimedIds } = this.viewer
+    const { claimedIds } = this
     const all = new Set([...claimedIds, ...envelopeIds])
     if (this.isEnded || all.size === claimedIds.size) return
-    this.viewer.claimedIds = all
+    this.claimedIds = all
     this.told = undefined
     this.ports.ticker.mark(this)
   }

@@ -1,8 +1,8 @@
 /**
- * Announcements between servers over Redis pub/sub: two channels per res-7 cell (envelopes, service requests), two per
- * player (frames, and sessions that went elsewhere), one for bans; under a prefix, because pub/sub crosses Redis
- * databases. A message is serialised once, where it is announced; what is meant for a player travels as the frame that
- * the sockets will send.
+ * Announcements between servers over Redis pub/sub: two channels per res-7 cell (envelopes, service requests), one per
+ * player (frames, and the ids of sessions that went elsewhere), one for bans; under a prefix, because pub/sub crosses
+ * Redis databases. A message is serialised once, where it is announced; what is meant for a player travels as the
+ * frame that the sockets will send.
  */
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
@@ -20,7 +20,6 @@ type ChannelOptions = {
 const cellChannel = (prefix: string, cell7: Cell) => `${prefix}c:${cell7}`
 const requestChannel = (prefix: string, cell7: Cell) => `${prefix}r:${cell7}`
 const playerChannel = (prefix: string, playerId: string) => `${prefix}p:${playerId}`
-const leftChannel = (prefix: string, playerId: string) => `${prefix}left:${playerId}`
 const bansChannel = (prefix: string) => `${prefix}bans`
 
 /** Publishes on a command connection; what cannot be published is logged and lost. */
@@ -57,7 +56,7 @@ export function createNotices(redis: Redis, { prefix, log }: ChannelOptions): No
       .catch((error: unknown) => log.warn({ err: error }, 'a notice to the other servers was lost'))
   }
   return {
-    sessionLeft: (playerId, sessionId) => publish(leftChannel(prefix, playerId), sessionId),
+    sessionLeft: (playerId, sessionId) => publish(playerChannel(prefix, playerId), sessionId),
     playerBanned: playerId => publish(bansChannel(prefix), playerId),
   }
 }
@@ -83,18 +82,27 @@ export type Channels = CellFeed & {
   listen(handlers: ChannelHandlers): void
 }
 
+/** A frame is an object, the id of a session is not. */
+const toPlayer = (handlers: ChannelHandlers, playerId: string, message: string): void =>
+  message.startsWith('{') ? handlers.onPlayer(playerId, message) : handlers.onSessionLeft(playerId, message)
+
 /** The receiving side, on a subscriber connection that the caller owns and closes. */
 export function createChannels(subscriber: Redis, { prefix, log }: ChannelOptions): Channels {
   const followed = new Set<string>()
+  /** By id, which their sessions hold anyhow: the name of a channel for each would be one more text. */
+  const players = new Set<string>()
   const warn = (error: unknown) => log.warn({ err: error }, 'the channels of Redis are out of reach')
 
-  async function follow(channels: readonly string[]): Promise<void> {
-    if (channels.length === 0) return
-    for (const channel of channels) followed.add(channel)
+  async function subscribe(channels: readonly string[]): Promise<void> {
     const subscribed = subscriber.subscribe(...channels)
     // Without a connection the command waits for one, and `onRestored` follows: nobody waits here.
     if (subscriber.status !== 'ready') return void subscribed.catch(warn)
     await subscribed
+  }
+
+  async function follow(channels: readonly string[]): Promise<void> {
+    for (const channel of channels) followed.add(channel)
+    if (channels.length > 0) await subscribe(channels)
   }
 
   function unfollow(channels: readonly string[]): void {
@@ -104,10 +112,10 @@ export function createChannels(subscriber: Redis, { prefix, log }: ChannelOption
   }
 
   function dispatch(handlers: ChannelHandlers, channel: string, message: string): void {
-    if (!channel.startsWith(prefix) || !followed.has(channel)) return
+    if (!channel.startsWith(prefix)) return
     const [kind, name = ''] = channel.slice(prefix.length).split(':')
-    if (kind === 'p') return handlers.onPlayer(name, message)
-    if (kind === 'left') return handlers.onSessionLeft(name, message)
+    if (kind === 'p') return players.has(name) ? toPlayer(handlers, name, message) : undefined
+    if (!followed.has(channel)) return
     if (kind === 'bans') return handlers.onBanned(message)
     if (kind === 'r') return handlers.onRequest(JSON.parse(message) as RequestEvent)
     handlers.onCell(JSON.parse(message) as CellEvent)
@@ -115,7 +123,8 @@ export function createChannels(subscriber: Redis, { prefix, log }: ChannelOption
 
   /** The answer to a repeated SUBSCRIBE proves that the channels are on again; only then is there nothing to miss. */
   async function restore(handlers: ChannelHandlers): Promise<void> {
-    if (followed.size > 0) await subscriber.subscribe(...followed)
+    const channels = [...followed, ...Array.from(players, id => playerChannel(prefix, id))]
+    if (channels.length > 0) await subscriber.subscribe(...channels)
     handlers.onRestored()
   }
 
@@ -126,8 +135,14 @@ export function createChannels(subscriber: Redis, { prefix, log }: ChannelOption
       follow: cells7 => follow(cells7.map(cell7 => requestChannel(prefix, cell7))),
       unfollow: cells7 => unfollow(cells7.map(cell7 => requestChannel(prefix, cell7))),
     },
-    followPlayer: playerId => follow([playerChannel(prefix, playerId), leftChannel(prefix, playerId)]),
-    unfollowPlayer: playerId => unfollow([playerChannel(prefix, playerId), leftChannel(prefix, playerId)]),
+    followPlayer(playerId) {
+      players.add(playerId)
+      return subscribe([playerChannel(prefix, playerId)])
+    },
+    unfollowPlayer(playerId) {
+      players.delete(playerId)
+      subscriber.unsubscribe(playerChannel(prefix, playerId)).catch(warn)
+    },
     listen(handlers) {
       subscriber.on('ready', () => void restore(handlers).catch(warn))
       subscriber.on('message', (channel: string, message: string) => {

@@ -8,6 +8,7 @@ import type { Cell } from '../geo/cell.ts'
 import type { PlayerCaller } from '../players/caller.ts'
 import type { PlayerFrame } from './announcer.ts'
 import {
+  type Answerer,
   type Answering,
   type AnsweringPorts,
   createAnswering,
@@ -21,7 +22,12 @@ import { refer } from './error-frame.ts'
 import { createLine, type Line } from './line.ts'
 import { createLookout, type Lookout, type LookoutPorts } from './lookout.ts'
 import { createTalk, type Talk, type TalkPorts } from './talk.ts'
-import { createRequestLookout, type RequestLookout, type RequestLookoutPorts } from './request-lookout.ts'
+import {
+  createRequestLookout,
+  type RequestLookout,
+  type RequestLookoutPorts,
+  type Watching,
+} from './request-lookout.ts'
 
 export type SessionPorts = LookoutPorts & RequestLookoutPorts & TalkPorts & AnsweringPorts
 
@@ -65,33 +71,54 @@ export const createSession = (opening: Opening, ports: SessionPorts): Session =>
   new PlayerSession(opening, ports)
 
 /** A class, as there are thousands, and most do nothing: each function of its own would be memory. */
-class PlayerSession implements Session {
+class PlayerSession implements Session, Answerer {
   readonly id: string
-  readonly playerId: string
-  private readonly player: PlayerCaller
+  readonly player: PlayerCaller
+  readonly line: Line
+  readonly lookout: Lookout
   private readonly ports: SessionPorts
-  private readonly line: Line
-  private readonly lookout: Lookout
-  private readonly requests: RequestLookout
-  private readonly talk: Talk
   private readonly answering: Answering
+  private isEnded = false
+  /** Of who ever watched service requests. */
+  private requestLookout: RequestLookout | undefined
+  /** Of who ever chatted. */
+  private talking: Talk | undefined
   /** What came before the welcome; the latest, as for one who resumes. */
   private early: Delivered[] | undefined = []
 
   constructor({ id, player, connection }: Opening, ports: SessionPorts) {
-    const line = createLine(connection)
-    const lookout = createLookout({ player, line }, ports)
-    const requests = createRequestLookout({ playerId: player.id, line, tickMs: lookout.tickMs }, ports)
-    const talk = createTalk({ player, line }, ports)
     this.id = id
-    this.playerId = player.id
     this.player = player
     this.ports = ports
-    this.line = line
-    this.lookout = lookout
-    this.requests = requests
-    this.talk = talk
-    this.answering = createAnswering({ player, line, lookout, requests, talk }, ports)
+    this.line = createLine(connection)
+    this.lookout = createLookout({ player, line: this.line }, ports)
+    this.answering = createAnswering(this, ports)
+  }
+
+  get playerId(): string {
+    return this.player.id
+  }
+
+  get requests(): RequestLookout | undefined {
+    return this.requestLookout
+  }
+
+  watch(watching: Watching | undefined): void {
+    if (watching !== undefined && !this.isEnded) this.requestLookout ??= this.lookOutForRequests()
+    this.requestLookout?.watch(watching)
+  }
+
+  private lookOutForRequests(): RequestLookout {
+    const { playerId, line, lookout, ports } = this
+    const requests = createRequestLookout({ playerId, line, tickMs: lookout.tickMs }, ports)
+    const { cell10, isPaused } = lookout.standpoint()
+    requests.pause(isPaused)
+    if (cell10 !== undefined) requests.place(cell10)
+    return requests
+  }
+
+  talk(): Talk {
+    return (this.talking ??= createTalk(this, this.ports))
   }
 
   isOf(another: PlayerCaller): boolean {
@@ -100,12 +127,13 @@ class PlayerSession implements Session {
 
   place(cell: Cell): void {
     this.lookout.place(cell)
-    this.requests.place(cell)
+    this.requestLookout?.place(cell)
   }
 
   end(): void {
     this.lookout.end()
-    this.requests.end()
+    this.requestLookout?.end()
+    this.isEnded = true
   }
 
   private describe(ref: string | undefined) {
@@ -121,7 +149,7 @@ class PlayerSession implements Session {
 
   begin({ claimedIds, duty }: Known, ref: string | undefined): void {
     this.lookout.addClaimed(claimedIds)
-    follow(this.requests, duty)
+    this.follow(duty)
     this.welcome(ref)
     const early = this.early ?? []
     this.early = undefined
@@ -130,7 +158,7 @@ class PlayerSession implements Session {
 
   welcome(ref: string | undefined): void {
     this.line.send(this.describe(ref))
-    const watching = this.requests.watching()
+    const watching = this.requestLookout?.watching()
     if (watching !== undefined) this.line.send({ type: 'watching', serviceRequests: true, ...watching })
   }
 
@@ -146,7 +174,7 @@ class PlayerSession implements Session {
     const openingOf = (frames: number) => ({ ...this.describe(ref), resumed: { frames } })
     const hasResumed = this.line.resume(next, seq, openingOf)
     if (hasResumed) this.lookout.wake()
-    if (hasResumed) this.requests.wake()
+    if (hasResumed) this.requestLookout?.wake()
     return hasResumed
   }
 
@@ -156,11 +184,21 @@ class PlayerSession implements Session {
 
   deliver(frame: PlayerFrame, json: string): void {
     if (this.early !== undefined) return keepLatest(this.early, { frame, json })
-    if (this.talk.isEcho(frame)) return
-    if (frame.type === 'watching' && !follow(this.requests, dutyOf(frame))) return
+    if (this.talking?.isEcho(frame)) return
+    if (frame.type === 'watching' && !this.follow(dutyOf(frame))) return
     this.line.sendText(json)
     const wonId = wonIdOf(frame)
     if (wonId !== undefined) this.lookout.addClaimed([wonId])
+  }
+
+  /** Whether it was otherwise before. */
+  private follow({ isOnDuty, ...wanted }: Duty): boolean {
+    const watching = this.requestLookout?.watching()
+    const isSame = isOnDuty
+      ? watching !== undefined && watching.category === wanted.category
+      : watching === undefined
+    if (!isSame) this.watch(isOnDuty ? wanted : undefined)
+    return !isSame
   }
 
   dismiss(reason: 'replaced' | 'banned'): void {
@@ -173,16 +211,6 @@ class PlayerSession implements Session {
 function keepLatest(early: Delivered[], delivered: Delivered): void {
   early.push(delivered)
   if (early.length > limits.socket.resumeFrames) early.shift()
-}
-
-/** Whether it was otherwise before. */
-function follow(requests: RequestLookout, { isOnDuty, ...wanted }: Duty): boolean {
-  const watching = requests.watching()
-  const isSame = isOnDuty
-    ? watching !== undefined && watching.category === wanted.category
-    : watching === undefined
-  if (!isSame) requests.watch(isOnDuty ? wanted : undefined)
-  return !isSame
 }
 
 /** The envelope of which the frame announces a win. */

@@ -39,8 +39,9 @@ export async function registerPlaySocket(app: FastifyInstance, ports: PlaySocket
       // A frame of 4 KiB has no need of more pieces; each costs memory until the frame is complete.
       maxFragments: 16,
       maxBufferedChunks: 64,
-      // The hub knows who is there.
+      // The hub knows who is there, and whose pings are too many.
       clientTracking: false,
+      autoPong: false,
       handleProtocols: protocols => protocols.has(subprotocol) && subprotocol,
     },
     // The default drops everyone without a code.
@@ -91,16 +92,23 @@ const offeredProtocols = (request: FastifyRequest): string[] =>
   (request.headers['sec-websocket-protocol'] ?? '').split(',').map(protocol => protocol.trim())
 
 const tokenOf = (request: FastifyRequest): string | undefined =>
-  offeredProtocols(request)
-    .find(protocol => protocol.startsWith(tokenProtocolPrefix))
-    ?.slice(tokenProtocolPrefix.length)
+  copyOf(
+    offeredProtocols(request)
+      .find(protocol => protocol.startsWith(tokenProtocolPrefix))
+      ?.slice(tokenProtocolPrefix.length),
+  )
+
+/** Of the token alone, as long as the socket is open: a slice would keep the whole header. */
+const copyOf = (token: string | undefined): string | undefined =>
+  token === undefined ? undefined : Buffer.from(token).toString()
 
 type Spoken = Pick<PlaySocketPorts, 'hub' | 'admission'> & { log: Pick<FastifyBaseLogger, 'error' | 'debug'> }
 
 /**
  * A socket, and the wire of its connection. Thousands of them are open for hours and do nothing, so each is one object
- * whose listeners are the same functions for all; and of the handshake only what is named here is kept, where the
- * request with all its headers, and an answer that is never sent, would stay with the listeners.
+ * that hears what ws emits without listeners, whose table is larger than most of what is here; and of the handshake
+ * only what is named here is kept, where the request with all its headers, and an answer that is never sent, would stay
+ * with the listeners.
  */
 class PlaySocket extends WebSocket implements Wire {
   private spoken: Spoken | undefined
@@ -113,9 +121,6 @@ class PlaySocket extends WebSocket implements Wire {
     const stream = request.raw.socket
     // The stream would hold on to the answer that was made for it, and the plugin's listener to both.
     answer?.detachSocket(stream)
-    const ofPlugin = this.listeners('error') as (() => void)[]
-    this.on('error', this.onFault)
-    for (const listener of ofPlugin) this.off('error', listener)
     this.spoken = spoken
     this.stream = stream
     this.network = spoken.admission.enter(request.ip)
@@ -123,10 +128,19 @@ class PlaySocket extends WebSocket implements Wire {
       token: tokenOf(request),
       device: headerOf(request, deviceHeader),
     })
-    this.on('message', this.onMessage)
-    this.on('ping', this.onPing)
-    this.on('pong', this.onPong)
-    this.on('close', this.onClose)
+    this.removeAllListeners()
+  }
+
+  override emit(event: string | symbol, ...told: unknown[]): boolean {
+    if (this.visitor === undefined) return super.emit(event, ...told)
+    const [first] = told
+    if (event === 'message') this.onMessage(first as RawData, told[1] as boolean)
+    else if (event === 'ping') this.onPing(first as Buffer)
+    else if (event === 'pong') this.onPong(first as Buffer)
+    else if (event === 'close') this.onClose(first as number)
+    else if (event === 'error') this.onFault(first as Error)
+    else return super.emit(event, ...told)
+    return true
   }
 
   write(piece: Buffer): void {
@@ -151,8 +165,8 @@ class PlaySocket extends WebSocket implements Wire {
     this.guard(() => this.visitor?.hear(isBinary ? undefined : textOf(data)))
   }
 
-  private onPing(): void {
-    this.guard(() => this.visitor?.ping())
+  private onPing(payload: Buffer): void {
+    this.guard(() => this.visitor?.ping(payload))
   }
 
   private onPong(payload: Buffer): void {

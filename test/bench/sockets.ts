@@ -14,7 +14,7 @@ import { travelFrom } from '../../src/geo/distance.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { createAnnouncer } from '../../src/realtime/redis.ts'
 import { type Bench, figureOf, median, type Outcome, ratioOf } from './figures.ts'
-import { inspect, type Memory } from './heap.ts'
+import { inspect, type Inspected, type Memory } from './heap.ts'
 import type { Heard, Loaded } from './loader.ts'
 import { enrol, fixThere } from './party.ts'
 import { close, envelopeAt, plant } from './planting.ts'
@@ -79,27 +79,48 @@ async function run(stores: Stores, given: SocketSettings, say: (line: string) =>
   const ours = openOurs(stores, { client, loader: await gather(), given, texts, inside })
   const theirs = openBare(bare, { loader: await gather(), given, texts, sample: ours.sample })
 
-  const idle: Partial<Idle> = {}
-  for (const [name, { loader }, heap, address, greeting] of [
-    ['ours', ours, ourHeap, server.url, positionAt(inside, '0')],
-    ['bare', theirs, bareHeap, bareUrl, undefined],
-  ] as const) {
-    const open = { do: 'open', url: address, path: socketPath, ...(greeting !== undefined && { greeting }) }
-    // What the first sockets bring along for all that follow is not theirs.
-    await loader.ask({ ...open, count: Math.ceil(given.sockets / 20) })
-    await sleep(SETTLE_MS)
-    const before = await heap.measure()
-    say(`${name}: ${given.sockets} sockets open`)
-    await loader.ask({ ...open, count: given.sockets })
-    await sleep(SETTLE_MS)
-    const after = await heap.measure()
-    const kib = (bytes: number) => bytes / (given.sockets - Math.ceil(given.sockets / 20)) / 1_024
-    idle[name] = { held: kib(after.held - before.held), rss: kib(after.rss - before.rss) }
+  const openings = {
+    ours: { loader: ours.loader, heap: ourHeap, url: server.url, greeting: positionAt(inside, '0') },
+    bare: { loader: theirs.loader, heap: bareHeap, url: bareUrl },
   }
-  return report(stores, client, { idle: idle as Idle, ...(await playRounds({ ours, theirs }, given, say)) })
+  const idle = await openAll(openings, given.sockets, say)
+  return report(stores, client, { idle, ...(await playRounds({ ours, theirs }, given, say)) })
 }
 
-const SETTLE_MS = 3_000
+/** Long enough for each socket to be pinged once and for what a player left in caches to fade: nobody does anything. */
+const IDLE_MS = 45_000
+
+type Opened = { loader: Worker; heap: Inspected; url: string; greeting?: string }
+
+async function openAll(
+  sides: Record<keyof Idle, Opened>,
+  sockets: number,
+  say: (line: string) => void,
+): Promise<Idle> {
+  // What the first sockets bring along for all that follow is not theirs.
+  const first = Math.ceil(sockets / 20)
+  async function open(count: number): Promise<Record<keyof Idle, Memory>> {
+    for (const { loader, url, greeting } of Object.values(sides)) {
+      await loader.ask({
+        do: 'open',
+        url,
+        path: socketPath,
+        count,
+        ...(greeting !== undefined && { greeting }),
+      })
+    }
+    say(`${count} sockets open on both sides, idle for ${IDLE_MS / 1_000} s`)
+    await sleep(IDLE_MS)
+    return { ours: await sides.ours.heap.measure(), bare: await sides.bare.heap.measure() }
+  }
+  const [before, after] = [await open(first), await open(sockets)]
+  const kib = (bytes: number) => bytes / (sockets - first) / 1_024
+  const growthOf = (name: keyof Idle) => ({
+    held: kib(after[name].held - before[name].held),
+    rss: kib(after[name].rss - before[name].rss),
+  })
+  return { ours: growthOf('ours'), bare: growthOf('bare') }
+}
 
 /** KiB for each socket. */
 type Idle = Record<'ours' | 'bare', Memory>

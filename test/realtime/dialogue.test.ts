@@ -99,6 +99,7 @@ function createHubStage({ findDuty = duties.find } = {}) {
       {
         write: piece => void frames.push(...readTexts(piece).map(text => JSON.parse(text) as ServerFrame)),
         ping: payload => void wire.pinged.push(payload),
+        pong: () => undefined,
         close: code => (wire.code ??= code),
         terminate: () => visitor.end(1006),
         writtenBytes: () => wire.buffered,

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { limits } from '#protocol/limits.ts'
+import { closeCodes } from '#protocol/ws/frame.ts'
 import { travelFrom } from '../../src/geo/distance.ts'
 import type { Surroundings } from '../../src/hints/around.ts'
 import type { Band } from '../../src/hints/band.ts'
@@ -60,6 +61,10 @@ const fakeWire = () => {
       sent.push('ping')
       write(PING_BYTES)
     },
+    pong(payload) {
+      sent.push(`pong ${payload.toString()}`)
+      write(PING_BYTES)
+    },
     close: code => void closed.push(code),
     terminate: () => void closed.push(0),
     writtenBytes: () => wire.written,
@@ -71,6 +76,20 @@ const fakeWire = () => {
   }
   return { wire, sent, pieces, closed }
 }
+
+t.test('connection: pings are answered, and who does not read the answers is closed', async t => {
+  const clock = createManualClock()
+  const { wire, sent, closed } = fakeWire()
+  const connection = createConnection(wire, clock)
+  connection.answerPing(Buffer.from('a'))
+  t.same(sent, ['pong a'])
+  wire.isStuck = true
+  connection.answerPing(Buffer.from('b'))
+  await clock.pass(limits.socket.slowReaderMs)
+  t.same(closed, [closeCodes.tooSlow])
+  connection.answerPing(Buffer.from('c'))
+  t.same(sent, ['pong a', 'pong b'])
+})
 
 t.test('connection: frames are numbered, and a reader who is too slow is closed', async t => {
   const clock = createManualClock()

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { once } from 'node:events'
 import { request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
@@ -415,6 +416,14 @@ t.test('what may be said', async t => {
   t.match(await client.frame('error', ({ ref }) => ref === '8'), { errors: [{ pointer: '/fix/lat' }] })
   client.send({ type: 'ping', id: '9' })
   t.match(await client.frame('pong'), { ref: '9' }, 'the session lives')
+
+  const answered = once(client.socket, 'pong')
+  client.socket.ping('are you there')
+  t.equal(
+    String((await answered)[0]),
+    'are you there',
+    'a ping of the protocol is answered with what it carried',
+  )
 })
 
 t.test('a flood is warned once, then closed; a sixth socket takes the place of the first', async t => {
