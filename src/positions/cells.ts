@@ -51,13 +51,14 @@ export function createSpotter(
   clock: Pick<Clock, 'after'>,
 ): (ownerId: string, cell10: Cell) => Spots {
   const key = createHmac('sha256', secret).update('new cells').digest()
-  // Where somebody is they mostly were a second ago, too.
-  const lastOf = createFading<string, { cell10: Cell; spots: Spots }>({ ...REMEMBERED_SPOTS, clock })
+  // Where somebody is they mostly were a second ago, too, or go to and fro.
+  const known = createFading<string, Spots>({ ...REMEMBERED_SPOTS, clock })
   return (ownerId, cell10) => {
-    const last = lastOf.get(ownerId)
-    if (last?.cell10 === cell10) return last.spots
-    const spots = findSpots(key, `${ownerId} ${cell10}`)
-    lastOf.set(ownerId, { cell10, spots })
+    const place = `${ownerId} ${cell10}`
+    const found = known.get(place)
+    if (found !== undefined) return found
+    const spots = findSpots(key, place)
+    known.set(place, spots)
     return spots
   }
 }

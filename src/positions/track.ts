@@ -108,8 +108,7 @@ function accept(track: Track, fix: Fix, pace: Pace, rideMps?: number): FixVerdic
   const last = lastFixOf(track)
   const shownMps = rideMps ?? Math.max(0, moved.distanceM - SLACK_M) / moved.withinS
   const mps = Math.floor(Math.max(shownMps, last ? slowedMps(last, pace) : 0))
-  // Not by spreading, which makes room for a dozen more.
-  const accepted = keepWindow(track.accepted, pace).concat(mps > 0 ? { ...fix, mps } : fix)
+  const accepted = [...keepWindow(track.accepted, pace), mps > 0 ? { ...fix, mps } : fix]
   const next = { ...track, accepted, candidates: noFixes }
   return { status: 'accepted', track: next, speedMps, tooFast: speedMps > WALKING_LIMIT_MPS }
 }

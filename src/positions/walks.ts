@@ -32,7 +32,7 @@ function samplesOf(series: readonly number[]): Sample[] {
 }
 
 export function createWalks(): Walks {
-  const walks = new LRUCache<string, readonly number[]>({ max: rememberedPlayers })
+  const walks = new LRUCache<string, number[]>({ max: rememberedPlayers })
   return {
     add(playerId, sample) {
       const known = walks.get(playerId)
@@ -40,8 +40,8 @@ export function createWalks(): Walks {
       const [lat, lng, , atMs = 0] = known.slice(-NUMBERS)
       // A claim often says the last position again.
       if ((lat === sample.point.lat && lng === sample.point.lng) || sample.atMs <= atMs) return
-      const latest = known.length < MOST_FIXES * NUMBERS ? known : known.slice(NUMBERS)
-      walks.set(playerId, latest.concat(numbersOf(sample)))
+      known.push(...numbersOf(sample))
+      if (known.length > MOST_FIXES * NUMBERS) known.splice(0, NUMBERS)
     },
     judge(playerId) {
       const series = walks.get(playerId) ?? []
