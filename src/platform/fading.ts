@@ -10,6 +10,8 @@ export type Fading<Key, Value> = {
   get(key: Key): Value | undefined
   set(key: Key, value: Value): void
   delete(key: Key): void
+  /** Looks at all of them. */
+  deleteWhere(isMeant: (value: Value) => boolean): void
 }
 
 export type FadingOptions = {
@@ -51,6 +53,12 @@ class Generations<Key, Value> implements Fading<Key, Value> {
   delete(key: Key): void {
     this.young.delete(key)
     this.old.delete(key)
+  }
+
+  deleteWhere(isMeant: (value: Value) => boolean): void {
+    for (const generation of [this.young, this.old]) {
+      for (const [key, value] of generation) if (isMeant(value)) generation.delete(key)
+    }
   }
 
   private age(): void {

@@ -5,11 +5,11 @@
  * which is neither judged nor bound where the operation is not for players.
  */
 import { createHash, hash, timingSafeEqual } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import { limits } from '#protocol/limits.ts'
 import type { Operation } from '#protocol/operation.ts'
 import type { Awaitable } from '#platform/awaitable.ts'
 import { createBatcher } from '#platform/batch.ts'
+import { createFading } from '#platform/fading.ts'
 import type { Clock } from '#platform/clock.ts'
 import { createId } from '#platform/id.ts'
 import type { Database } from '#platform/postgres.ts'
@@ -103,7 +103,8 @@ function permit(caller: Caller, { callers, scope }: Operation): Caller | Refusal
 
 type Remembered = { player: PlayerCaller; untilMs: number }
 
-const rememberedTokens = 50_000
+/** Who asks for nothing is looked up again when they do, as an open socket is every two minutes anyhow. */
+const rememberedTokens = { most: 100_000, afterMs: 20_000 }
 /** A crowd that this server does not know is looked up together. */
 const looking = { maxSize: 200, concurrency: 2 }
 /**
@@ -127,7 +128,7 @@ function createPlayerAuthentication(ports: AuthenticatorPorts): {
   })
   const add = (identity: Identity) =>
     players.addOrFind(database, identity, { id: createId(ports), nowMs: clock.nowMs() })
-  const remembered = new LRUCache<string, Remembered>({ max: rememberedTokens })
+  const remembered = createFading<string, Remembered>({ ...rememberedTokens, clock })
   /** What was read before a ban is not remembered after it. */
   let bans = 0
 
@@ -164,8 +165,7 @@ function createPlayerAuthentication(ports: AuthenticatorPorts): {
     findPlayer,
     forget(playerId) {
       bans++
-      for (const [digest, { player }] of remembered.entries())
-        if (player.id === playerId) remembered.delete(digest)
+      remembered.deleteWhere(({ player }) => player.id === playerId)
     },
   }
 }

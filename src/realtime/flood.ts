@@ -4,7 +4,7 @@
  */
 import { limits } from '#protocol/limits.ts'
 import type { Clock } from '#platform/clock.ts'
-import { type Bucket, takeToken } from '#platform/limiter.ts'
+import { takeToken } from '#platform/limiter.ts'
 
 export type FloodVerdict =
   | { status: 'admitted' | 'dropped' | 'flooding' }
@@ -25,7 +25,8 @@ const admitted: FloodVerdict = { status: 'admitted' }
 /** A class, as there is one for each socket. */
 class SocketFloodGuard implements FloodGuard {
   private readonly clock: Pick<Clock, 'nowMs'>
-  private bucket: Bucket | undefined
+  /** Of the bucket, which is no object here: there is one for each socket. */
+  private fullAtMs = 0
   private excess = 0
 
   constructor(clock: Pick<Clock, 'nowMs'>) {
@@ -34,10 +35,10 @@ class SocketFloodGuard implements FloodGuard {
 
   admit(timeScale: number): FloodVerdict {
     const nowMs = this.clock.nowMs()
-    if (this.bucket !== undefined && this.bucket.fullAtMs <= nowMs) this.excess = 0
+    if (this.fullAtMs <= nowMs) this.excess = 0
     const [ratePerS, burst] = [framesPerSecond * timeScale, frameBurst * timeScale]
-    const take = takeToken(this.bucket, { nowMs, ratePerS, burst })
-    this.bucket = take.bucket
+    const take = takeToken({ fullAtMs: this.fullAtMs }, { nowMs, ratePerS, burst })
+    this.fullAtMs = take.bucket.fullAtMs
     if (take.status === 'taken') return admitted
     this.excess++
     if (this.excess === 1) return { status: 'warned', retryAfterMs: take.retryAfterMs }
