@@ -14,10 +14,9 @@ import type { ReportedFix } from './fix.ts'
 import { accountOf, createJudging, deviceOf, type JudgingPorts, type Walker } from './judging.ts'
 import type { Pace } from './pace.ts'
 import { rewardAt } from './presence.ts'
-import { unusedQuotas } from './quotas.ts'
-import type { Owner, Pause, Standing } from './standing.ts'
+import { type Owner, type Pause, type Standing, unusedStanding } from './standing.ts'
 import { judgeStep, type Step } from './step.ts'
-import { emptyTrack, lastFixOf } from './track.ts'
+import { lastFixOf } from './track.ts'
 import { createWalks } from './walks.ts'
 
 export type MoveAnswer = Step
@@ -170,8 +169,6 @@ function describeView({ standing, cell }: { standing: Standing; cell: Cell }, pa
     ...(isWaiting && { retryAfterMs: Math.ceil(verdict.retryAfterMs) }),
   }
 }
-
-const unusedStanding: Standing = { track: emptyTrack, quotas: unusedQuotas }
 
 /** The fix as the score of walks sees it: by the phone's own time where it tells one, which jitters less than ours. */
 function sampleOf({ lat, lng, accuracyM, at, crs = 'wgs84' }: WireFix, nowMs: number): Sample {

@@ -11,7 +11,7 @@ import { createFading, type Fading } from '#platform/fading.ts'
 import { Unavailable } from '#platform/problem.ts'
 import type { Random } from '#platform/random.ts'
 import { loadScript, type ScriptRunner } from '#platform/redis.ts'
-import { type Judged, type Owner, type Standing, standingOf, type StandingStore } from './standing.ts'
+import { type Judged, type Owner, type Standing, type StandingStore, unusedStanding } from './standing.ts'
 
 const replace = loadScript(import.meta.url, 'replace')
 
@@ -157,6 +157,7 @@ function parseVersion(text: string | null): Version {
   const filter = text.slice(afterVersion + 1, afterFilter)
   const { cells, ...rest } = JSON.parse(text.slice(afterFilter + 1)) as Standing
   const known = filter === '' ? undefined : filter
-  const standing = standingOf({ ...rest, cells: cells && { hour: cells.hour, day: cells.day, known } })
+  const counted = cells && { hour: cells.hour, day: cells.day, known }
+  const standing = { ...unusedStanding, ...rest, cells: counted }
   return { version: text.slice(0, afterVersion), standing }
 }

@@ -30,24 +30,16 @@ export type Standing = {
   struckUntilMs?: number | undefined
 }
 
-/** With every field, whatever is known of them. */
-export const standingOf = ({
-  track,
-  quotas,
-  cells,
-  paused,
-  codes,
-  jumps,
-  struckUntilMs,
-}: Standing): Standing => ({
-  track,
-  quotas,
-  cells,
-  paused,
-  codes,
-  jumps,
-  struckUntilMs,
-})
+/** Of whom nothing is known, with every field: all others begin as copies of it. */
+export const unusedStanding: Standing = {
+  track: emptyTrack,
+  quotas: unusedQuotas,
+  cells: undefined,
+  paused: undefined,
+  codes: undefined,
+  jumps: undefined,
+  struckUntilMs: undefined,
+}
 
 /** A standing after a verdict, and the answer to whoever asked. */
 export type Judged<A> = { standing: Standing; answer: A }
@@ -59,12 +51,11 @@ export type Owner = { kind: 'account' | 'device'; id: string }
 export type Recorded = { claimsOfDay: number; struckUntilMs?: number | undefined }
 
 /** A player whom Redis does not know: new, or forgotten. */
-export const freshStanding = ({ claimsOfDay, struckUntilMs }: Recorded, pace: Pace): Standing =>
-  standingOf({
-    track: emptyTrack,
-    quotas: claimsOfDay === 0 ? unusedQuotas : reseedPermits(unusedQuotas, claimsOfDay, pace),
-    struckUntilMs,
-  })
+export const freshStanding = ({ claimsOfDay, struckUntilMs }: Recorded, pace: Pace): Standing => ({
+  ...unusedStanding,
+  quotas: claimsOfDay === 0 ? unusedQuotas : reseedPermits(unusedQuotas, claimsOfDay, pace),
+  struckUntilMs,
+})
 
 export type StandingStore = {
   /** Applies a pure change to the latest value; `change` may run again when another server was faster. */

@@ -76,11 +76,11 @@ class PlayerSession implements Session, Answerer {
   readonly player: PlayerCaller
   readonly line: Line
   readonly lookout: Lookout
+  /** Of who ever watched service requests. */
+  requests: RequestLookout | undefined
   private readonly ports: SessionPorts
   private readonly answering: Answering
   private isEnded = false
-  /** Of who ever watched service requests. */
-  private requestLookout: RequestLookout | undefined
   /** Of who ever chatted. */
   private talking: Talk | undefined
   /** What came before the welcome; the latest, as for one who resumes. */
@@ -99,13 +99,9 @@ class PlayerSession implements Session, Answerer {
     return this.player.id
   }
 
-  get requests(): RequestLookout | undefined {
-    return this.requestLookout
-  }
-
   watch(watching: Watching | undefined): void {
-    if (watching !== undefined && !this.isEnded) this.requestLookout ??= this.lookOutForRequests()
-    this.requestLookout?.watch(watching)
+    if (watching !== undefined && !this.isEnded) this.requests ??= this.lookOutForRequests()
+    this.requests?.watch(watching)
   }
 
   private lookOutForRequests(): RequestLookout {
@@ -127,12 +123,12 @@ class PlayerSession implements Session, Answerer {
 
   place(cell: Cell): void {
     this.lookout.place(cell)
-    this.requestLookout?.place(cell)
+    this.requests?.place(cell)
   }
 
   end(): void {
     this.lookout.end()
-    this.requestLookout?.end()
+    this.requests?.end()
     this.isEnded = true
   }
 
@@ -158,7 +154,7 @@ class PlayerSession implements Session, Answerer {
 
   welcome(ref: string | undefined): void {
     this.line.send(this.describe(ref))
-    const watching = this.requestLookout?.watching()
+    const watching = this.requests?.watching()
     if (watching !== undefined) this.line.send({ type: 'watching', serviceRequests: true, ...watching })
   }
 
@@ -174,7 +170,7 @@ class PlayerSession implements Session, Answerer {
     const openingOf = (frames: number) => ({ ...this.describe(ref), resumed: { frames } })
     const hasResumed = this.line.resume(next, seq, openingOf)
     if (hasResumed) this.lookout.wake()
-    if (hasResumed) this.requestLookout?.wake()
+    if (hasResumed) this.requests?.wake()
     return hasResumed
   }
 
@@ -193,7 +189,7 @@ class PlayerSession implements Session, Answerer {
 
   /** Whether it was otherwise before. */
   private follow({ isOnDuty, ...wanted }: Duty): boolean {
-    const watching = this.requestLookout?.watching()
+    const watching = this.requests?.watching()
     const isSame = isOnDuty
       ? watching !== undefined && watching.category === wanted.category
       : watching === undefined
