@@ -7,7 +7,7 @@ export type Patience = { withinMs?: number; everyMs?: number; explain?: () => st
 export async function eventually<T>(
   what: string,
   probe: () => T | undefined | Promise<T | undefined>,
-  { withinMs = 15_000, everyMs = 20, explain }: Patience = {},
+  { withinMs = 45_000, everyMs = 20, explain }: Patience = {},
 ): Promise<T> {
   const deadlineMs = Date.now() + withinMs
   for (;;) {
