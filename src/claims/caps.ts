@@ -3,26 +3,23 @@
  * batch has a cap; then the budgets are charged in the order of the reservations, in the same transaction.
  */
 import type { PayoutGuard } from '../budgets/guard.ts'
-import type { ClaimRecord, LockedEnvelope, UnsettledClaim } from './record.ts'
+import type { Claim, LockedEnvelope } from './record.ts'
 
-export type CapPorts<T> = { record: Pick<ClaimRecord<T>, 'findAmounts'>; budgets: PayoutGuard<T> }
-
-export type WithinCaps = { due: readonly UnsettledClaim[]; hasFrozen: boolean }
+export type WithinCaps = { due: readonly Claim[]; hasFrozen: boolean }
 
 /** The claims that may be made. `isLate`: they should have been made before; see fit.ts. */
 export async function keepWithinCaps<T>(
-  { record, budgets }: CapPorts<T>,
+  budgets: PayoutGuard<T>,
   tx: T,
-  claims: readonly UnsettledClaim[],
+  claims: readonly Claim[],
   { locked, nowMs, isLate }: { locked: readonly LockedEnvelope[]; nowMs: number; isLate: boolean },
 ): Promise<WithinCaps> {
   const caps = new Map(locked.map(envelope => [envelope.id, envelope.cappedBudgets]))
-  const isCapped = ({ envelopeId }: UnsettledClaim) => (caps.get(envelopeId)?.length ?? 0) > 0
+  const isCapped = ({ envelopeId }: Claim) => (caps.get(envelopeId)?.length ?? 0) > 0
   const capped = claims.filter(isCapped)
   if (capped.length === 0) return { due: claims, hasFrozen: false }
-  const amounts = await record.findAmounts(tx, capped)
-  const payouts = capped.map(({ envelopeId }, i) => ({
-    amountMinor: amounts[i] ?? 0n,
+  const payouts = capped.map(({ envelopeId, amountMinor }) => ({
+    amountMinor,
     budgetIds: caps.get(envelopeId) ?? [],
   }))
   const { fits, hasFrozen } = await budgets.charge(tx, payouts, { nowMs, isLate })

@@ -19,6 +19,7 @@ import type {
   LockedRow,
   RememberedRow,
   RivalRow,
+  ShareRow,
   WonRow,
 } from './rows.ts'
 import type { ThanksRecord } from './thank.ts'
@@ -30,6 +31,7 @@ import {
   readLetter,
   readLocked,
   readRemembered,
+  readShare,
   readWon,
   sumByEnvelope,
 } from './rows.ts'
@@ -40,7 +42,7 @@ const sql = loadStatements(import.meta.url, [
   'list-winners',
   'lock-envelopes',
   'find-rivals',
-  'find-amounts',
+  'find-shares',
   'insert-claims',
   'count-claims',
   'start-epochs',
@@ -96,21 +98,17 @@ export function createClaimRecord({ database, postTransfers, giveCoupons }: Reco
     lockEnvelopes: async (tx, ids) =>
       (await tx.query<LockedRow>(sql['lock-envelopes'], [ids])).map(readLocked),
     findRivals: async (tx, reservations) => {
-      const params = [
-        reservations.map(r => r.envelopeId),
-        reservations.map(r => r.playerId),
-        reservations.map(r => r.shareNo),
-      ]
+      const pairs = [reservations.map(r => r.envelopeId), reservations.map(r => r.playerId)]
+      const params = [...pairs, reservations.map(r => r.shareNo)]
       const rows = await tx.query<RivalRow>(sql['find-rivals'], params)
       return {
         claims: rows.flatMap(row => (row.id === null ? [] : [readClaim(row)])),
         stopped: new Set(rows.flatMap(row => (row.id === null ? [row.envelope_id] : []))),
       }
     },
-    findAmounts: async (tx, due) => {
-      const params = [due.map(c => c.envelopeId), due.map(c => c.shareNo)]
-      const rows = await tx.query<{ amount: bigint | null }>(sql['find-amounts'], params)
-      return rows.map(({ amount }) => amount ?? 0n)
+    findShares: async (tx, shares) => {
+      const params = [shares.map(s => s.envelopeId), shares.map(s => s.shareNo)]
+      return (await tx.query<ShareRow>(sql['find-shares'], params)).map(readShare)
     },
     insertClaims: async (tx, due) => {
       const columns = [
@@ -120,7 +118,7 @@ export function createClaimRecord({ database, postTransfers, giveCoupons }: Reco
         due.map(c => c.shareNo),
         due.map(c => new Date(c.claimedAtMs)),
       ]
-      return (await tx.query<ClaimRow>(sql['insert-claims'], columns)).map(readClaim)
+      await tx.query(sql['insert-claims'], columns)
     },
     pay: (tx, claims) => handOver({ postTransfers, giveCoupons }, tx, claims),
     count: async (tx, claims, nowMs) => {

@@ -74,7 +74,10 @@ export type GatedEnvelope = {
   openedAtMs: number | undefined
 }
 
-export type UnsettledClaim = Omit<Claim, 'amountMinor' | 'currency' | 'couponId'>
+/** What lies in a share. */
+export type Share = Pick<Claim, 'amountMinor' | 'couponId'>
+
+export type UnsettledClaim = Omit<Claim, 'currency' | keyof Share>
 
 export type ClaimRecord<T> = {
   transact<V>(run: (tx: T) => Promise<V>): Promise<V>
@@ -96,10 +99,10 @@ export type ClaimRecord<T> = {
     tx: T,
     reservations: readonly Reservation[],
   ): Promise<{ claims: Claim[]; stopped: ReadonlySet<string> }>
-  /** What their shares are worth; nothing for a share that does not exist. */
-  findAmounts(tx: T, claims: readonly UnsettledClaim[]): Promise<bigint[]>
-  /** Adds claims with what their shares are worth. */
-  insertClaims(tx: T, claims: readonly UnsettledClaim[]): Promise<Claim[]>
+  /** What lies in their shares, in order; nothing in a share that does not exist. It never changes. */
+  findShares(tx: T, shares: readonly Pick<UnsettledClaim, 'envelopeId' | 'shareNo'>[]): Promise<Share[]>
+  /** Adds claims with what lies in their shares, which it reads itself; a share that does not exist is refused. */
+  insertClaims(tx: T, claims: readonly UnsettledClaim[]): Promise<void>
   /**
    * Hands over what was won: each amount moves from the envelope's escrow to the player's wallet, by a transfer with
    * the claim's id; a coupon becomes the player's.

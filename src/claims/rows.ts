@@ -5,7 +5,7 @@ import { fromBigInt } from '../geo/cell.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import type { RememberedClaim } from './describe.ts'
 import type { OutboxEntry } from './gate.ts'
-import type { Claim, ClaimableEnvelope, GatedEnvelope, LockedEnvelope } from './record.ts'
+import type { Claim, ClaimableEnvelope, GatedEnvelope, LockedEnvelope, Share } from './record.ts'
 
 export type ClaimRow = Row & {
   id: string
@@ -27,6 +27,13 @@ export const readClaim = (row: ClaimRow): Claim => ({
   currency: row.currency,
   ...(row.coupon_id !== null && { couponId: row.coupon_id }),
   claimedAtMs: row.claimed_at.getTime(),
+})
+
+export type ShareRow = Row & Pick<ClaimRow, 'amount' | 'coupon_id'>
+
+export const readShare = ({ amount, coupon_id: couponId }: ShareRow): Share => ({
+  amountMinor: amount ?? 0n,
+  ...(couponId !== null && { couponId }),
 })
 
 /** A claim, or the id of an envelope that pays nothing now. */

@@ -7,7 +7,7 @@ import { halve } from '#platform/halve.ts'
 import type { PayoutGuard } from '../budgets/guard.ts'
 import { keepWithinCaps } from './caps.ts'
 import type { Reach } from './failpoints.ts'
-import type { Claim, ClaimRecord, LockedEnvelope, UnsettledClaim } from './record.ts'
+import type { Claim, ClaimRecord, LockedEnvelope, Share } from './record.ts'
 import { claimIdOf, type Reservation } from './reservation.ts'
 import { judge, type Verdict } from './settlement.ts'
 import { countWins, keepWithinLimits, type WinLimits } from './win-limits.ts'
@@ -89,27 +89,30 @@ async function settleTogether<T>(
     const playerIds = [...new Set(reservations.map(r => r.playerId))]
     // Sent together, and each runs when the one before it has ended: the locks before the rivals are read, since what a
     // lock waits for is seen by the statements after it.
-    const [locked, banned, { claims: existing, stopped }] = await Promise.all([
+    const [locked, banned, { claims: existing, stopped }, shares] = await Promise.all([
       record.lockEnvelopes(tx, ids),
       ports.findBanned?.(tx, playerIds) ?? new Set<string>(),
       record.findRivals(tx, reservations),
+      record.findShares(tx, reservations),
     ])
-    const judged = judgeAll(reservations, { claimIds, rules, locked, existing, stopped, banned, nowMs })
+    const found = { locked, existing, stopped, shares, banned }
+    const judged = judgeAll(reservations, { claimIds, rules, ...found, nowMs })
     const within = { locked, nowMs, isLate: rules.isLate }
     const limited = await keepWithinLimits(winLimits, tx, judged.due, within)
-    const { due, hasFrozen } = await keepWithinCaps(ports, tx, limited.due, within)
-    const recorded = due.length === 0 ? [] : await record.insertClaims(tx, due)
-    if (recorded.length > 0) {
+    const { due, hasFrozen } = await keepWithinCaps(budgets, tx, limited.due, within)
+    if (due.length > 0) {
+      // Sent together as well; the first that is refused ends the transaction, and its fault is the one that is told.
       await Promise.all([
-        record.pay(tx, recorded),
-        record.count(tx, recorded, nowMs),
-        countWins(winLimits, tx, recorded, locked),
+        record.insertClaims(tx, due),
+        record.pay(tx, due),
+        record.count(tx, due, nowMs),
+        countWins(winLimits, tx, due, locked),
+        rules.afterwards?.(tx, due),
       ])
-      await rules.afterwards?.(tx, recorded)
     }
     reach('before-commit')
     const { over } = limited
-    return { verdicts: judged.verdicts, claims: recorded, envelopes: locked, over, hasFrozen }
+    return { verdicts: judged.verdicts, claims: due, envelopes: locked, over, hasFrozen }
   })
   if (hasFrozen) budgets.onFrozen()
   if (claims.length > 0) ports.onSettled({ claims, envelopes })
@@ -123,6 +126,8 @@ type Situation = {
   locked: readonly LockedEnvelope[]
   existing: readonly Claim[]
   stopped: ReadonlySet<string>
+  /** In the order of the reservations. */
+  shares: readonly Share[]
   banned: ReadonlySet<string>
   nowMs: number
 }
@@ -130,25 +135,22 @@ type Situation = {
 /** Verdicts in order; a batch may hold one player or one share twice, and the later of them loses to the earlier. */
 function judgeAll(
   reservations: readonly Reservation[],
-  { claimIds, rules, locked, existing, stopped, banned, nowMs }: Situation,
-): { verdicts: Verdict[]; due: UnsettledClaim[] } {
+  { claimIds, rules, locked, existing, stopped, shares, banned, nowMs }: Situation,
+): { verdicts: Verdict[]; due: Claim[] } {
   const envelopes = new Map(locked.map(e => [e.id, e]))
   const byPlayer = new Map(existing.map(c => [`${c.envelopeId}:${c.playerId}`, c]))
   const byShare = new Map<string, unknown>(existing.map(c => [`${c.envelopeId}:${c.shareNo}`, c]))
-  const due = new Map<string, UnsettledClaim>()
+  const due = new Map<string, Claim>()
   const verdicts = reservations.map((reservation, i) => {
     const { envelopeId, playerId, shareNo } = reservation
     const id = claimIds[i] as string
     if (due.has(id)) return { status: 'due' as const }
-    const verdict = rules.judge(reservation, envelopes.get(envelopeId), {
-      byPlayer,
-      byShare,
-      banned,
-      stopped,
-    })
+    const envelope = envelopes.get(envelopeId)
+    const verdict = rules.judge(reservation, envelope, { byPlayer, byShare, banned, stopped })
     if (verdict.status === 'due') {
       const claimedAtMs = rules.claimedAtMs?.(reservation, nowMs) ?? nowMs
-      due.set(id, { id, envelopeId, playerId, shareNo, claimedAtMs })
+      const { currency } = envelope as LockedEnvelope
+      due.set(id, { id, envelopeId, playerId, shareNo, ...(shares[i] as Share), currency, claimedAtMs })
       byShare.set(`${envelopeId}:${shareNo}`, reservation)
     }
     return verdict

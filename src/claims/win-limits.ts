@@ -3,7 +3,7 @@
  * behind the envelopes, so that it is exact however many envelopes the player claims from at once. Nothing is asked
  * unless an envelope of the batch belongs to such a campaign.
  */
-import type { Claim, LockedEnvelope, UnsettledClaim } from './record.ts'
+import type { Claim, LockedEnvelope } from './record.ts'
 
 type Pair = { campaignId: string; playerId: string }
 
@@ -13,13 +13,13 @@ export type WinLimits<T> = {
   add(tx: T, won: readonly (Pair & { wins: number })[]): Promise<void>
 }
 
-type Limited = { due: readonly UnsettledClaim[]; over: ReadonlySet<string> }
+type Limited = { due: readonly Claim[]; over: ReadonlySet<string> }
 
 /** The claims that may be made, and the ids of those that may not. `isLate`: they should have been made before. */
 export async function keepWithinLimits<T>(
   limits: WinLimits<T> | undefined,
   tx: T,
-  claims: readonly UnsettledClaim[],
+  claims: readonly Claim[],
   { locked, isLate }: { locked: readonly LockedEnvelope[]; isLate: boolean },
 ): Promise<Limited> {
   const limitOf = limitsOf(locked)
@@ -63,7 +63,7 @@ export async function countWins<T>(
 const limitsOf = (locked: readonly LockedEnvelope[]) =>
   new Map(locked.flatMap(({ id, winLimit }) => (winLimit === undefined ? [] : [[id, winLimit] as const])))
 
-function pairsOf(claims: readonly UnsettledClaim[], limitOf: ReturnType<typeof limitsOf>): Pair[] {
+function pairsOf(claims: readonly Claim[], limitOf: ReturnType<typeof limitsOf>): Pair[] {
   const pairs = new Map<string, Pair>()
   for (const { envelopeId, playerId } of claims) {
     const campaignId = limitOf.get(envelopeId)?.campaignId

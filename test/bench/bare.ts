@@ -19,6 +19,7 @@ import { claimIdOf } from '../../src/claims/reservation.ts'
 import { postTransfers } from '../../src/ledger/postgres.ts'
 import { createAuthenticator } from '../../src/players/authenticator.ts'
 import { deviceRecord, playerRecord } from '../../src/players/postgres.ts'
+import { shareOfAll } from './party.ts'
 import { answerQuestions } from './processes.ts'
 
 export type Question = { do: 'listen' } | { do: 'broadcast'; text: string }
@@ -57,7 +58,9 @@ const claimNaively = ({ envelopeId, playerId }: Naive): Promise<string> =>
     if (row?.state !== 'live') return 'ended'
     const claimedAtMs = Date.now()
     const ids = { id: claimIdOf(envelopeId, playerId), envelopeId, playerId }
-    const claims = await record.insertClaims(tx, [{ ...ids, shareNo: row.claimed_shares + 1, claimedAtMs }])
+    const due = { ...ids, shareNo: row.claimed_shares + 1, claimedAtMs }
+    const claims = [{ ...due, ...shareOfAll }]
+    await record.insertClaims(tx, claims)
     await record.pay(tx, claims)
     await record.count(tx, claims, claimedAtMs)
     return 'claimed'

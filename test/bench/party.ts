@@ -10,6 +10,9 @@ import { createRestClient, demand } from '../../src/bin/play/rest-client.ts'
 const there: Point = { lat: 31.2304, lng: 121.4737 }
 export const fixThere = { ...there, accuracyM: 8 }
 
+/** What lies in each share that an organiser hides. */
+export const shareOfAll = { amountMinor: 1n, currency: 'CNY' }
+
 export type Player = { id: string; token: string }
 
 /** Their time runs 120 times as fast, so that no limit of frames is what is measured. */
@@ -48,7 +51,10 @@ export async function createOrganiser(url: string, operatorKey: string): Promise
         idempotencyKey: randomUUID(),
         body: {
           place: { type: 'Point', coordinates: [there.lng, there.lat] },
-          total: { amountMinor: String(shares), currency: 'CNY' },
+          total: {
+            amountMinor: String(BigInt(shares) * shareOfAll.amountMinor),
+            currency: shareOfAll.currency,
+          },
           ...{ shares, split: 'equal' },
         },
       })

@@ -8,6 +8,7 @@ import { createClaimRecord } from '../../src/claims/postgres.ts'
 import { claimIdOf } from '../../src/claims/reservation.ts'
 import { settleLimits } from '../../src/claims/settle-queue.ts'
 import { postTransfers } from '../../src/ledger/postgres.ts'
+import { shareOfAll } from './party.ts'
 import type { Stores } from './stores.ts'
 
 export type RawGrants = (envelopeIds: readonly string[], forMs: number) => Promise<number>
@@ -24,7 +25,7 @@ export function createRawGrants(stores: Stores, url: string, playerIds: readonly
     const rows = envelopeIds.flatMap(envelopeId =>
       playerIds.map((playerId, i) => ({
         ...{ id: claimIdOf(envelopeId, playerId), envelopeId, playerId },
-        ...{ shareNo: i + 1, claimedAtMs: Date.now() },
+        ...{ shareNo: i + 1, ...shareOfAll, claimedAtMs: Date.now() },
       })),
     )
     const startMs = performance.now()
@@ -34,9 +35,9 @@ export function createRawGrants(stores: Stores, url: string, playerIds: readonly
         const some = rows.slice(next, next + batch)
         next += batch
         await database.transact(async tx => {
-          const claims = await record.insertClaims(tx, some)
-          await record.pay(tx, claims)
-          await record.count(tx, claims, Date.now())
+          await record.insertClaims(tx, some)
+          await record.pay(tx, some)
+          await record.count(tx, some, Date.now())
         })
         granted += some.length
       }

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { passBy } from '../../src/claims/failpoints.ts'
 import { rebuildGate } from '../../src/claims/rebuild.ts'
+import type { Share } from '../../src/claims/record.ts'
 import { claimIdOf, partitionOf } from '../../src/claims/reservation.ts'
 import { createSettle } from '../../src/claims/settle.ts'
 import { sweepPartition } from '../../src/claims/sweep.ts'
@@ -48,7 +49,9 @@ t.test('order', async t => {
       await held
       const claimedAtMs = world.clock.nowMs()
       const due = [{ id: claimIdOf(id, playerId), envelopeId: id, playerId, shareNo, claimedAtMs }]
-      const claims = await record.insertClaims(tx, due)
+      const shares = await record.findShares(tx, due)
+      const claims = due.map((claim, i) => ({ ...claim, ...(shares[i] as Share), currency: 'CNY' }))
+      await record.insertClaims(tx, due)
       await record.pay(tx, claims)
       await record.count(tx, claims, claimedAtMs)
     })

@@ -201,6 +201,17 @@ t.test('what is down, what is wrong', async t => {
   t.notOk(isUnstorableText(wrong))
 })
 
+t.test('pages are as near as memory, in whatever role', async t => {
+  for (const role of [undefined, 'hexbao_game', 'hexbao_merchant'] as const) {
+    const options = { url: world.databaseUrl, connections: 1, onIdleError: () => {} }
+    const database = createDatabase({ ...options, ...(role !== undefined && { role }) })
+    const text = "select current_setting('random_page_cost') as cost, current_user as name"
+    const [row] = await database.query({ name: 'settings', text })
+    t.match(row, { cost: '1.1', ...(role !== undefined && { name: role }) })
+    await database.close()
+  }
+})
+
 t.test('every statement file fits the schema', async t => {
   const source = new URL('../../src/', import.meta.url)
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(name =>

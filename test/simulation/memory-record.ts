@@ -177,7 +177,7 @@ function createReading(line: PostgresLine): Part<'findEnvelopes' | 'findClaims' 
 
 function createSettling(
   line: PostgresLine,
-): Part<'lockEnvelopes' | 'findRivals' | 'findAmounts' | 'insertClaims' | 'pay' | 'count'> {
+): Part<'lockEnvelopes' | 'findRivals' | 'findShares' | 'insertClaims' | 'pay' | 'count'> {
   const { postgres } = line
   return {
     lockEnvelopes: (tx, ids) =>
@@ -197,16 +197,15 @@ function createSettling(
         ])
         return { claims: [...new Set(rivals.flat())], stopped: new Set<string>() }
       }),
-    findAmounts: (tx, due) =>
+    findShares: (tx, shares) =>
       within(line, tx, () =>
-        due.flatMap(({ envelopeId, shareNo }) => postgres.tables.shares.get(envelopeId)?.[shareNo - 1] ?? []),
+        shares.map(({ envelopeId, shareNo }) => ({
+          amountMinor: postgres.tables.shares.get(envelopeId)?.[shareNo - 1] ?? 0n,
+        })),
       ),
     insertClaims: (tx, due) =>
       within(line, tx, async () => {
-        const claims: Claim[] = []
-        const claimedAtMs = due[0]?.claimedAtMs ?? 0
-        for (const claim of due) claims.push(await postgres.insertClaim(tx, { ...claim, claimedAtMs }))
-        return claims
+        for (const claim of due) await postgres.insertClaim(tx, claim)
       }),
     pay: (tx, claims) => within(line, tx, () => postgres.post(tx, claims.map(toPayment))),
     count: (tx, claims, nowMs) =>

@@ -252,7 +252,9 @@ t.test('ports', async t => {
           shareNo,
           claimedAtMs: nowMs(),
         }
-        const claims = await record.insertClaims(tx, [due])
+        const shares = await record.findShares(tx, [due])
+        const claims = shares.map(share => ({ ...due, ...share, currency: 'CNY' }))
+        await record.insertClaims(tx, [due])
         await record.pay(tx, claims)
         await record.count(tx, claims, nowMs())
         return claims
