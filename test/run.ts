@@ -20,8 +20,9 @@ const services = await joinServices({ dataDir, throwaway: true, install: chooseI
 const results = join(dataDir, 'results.tap')
 const diagnosisLines = 40
 /**
- * Tests are TypeScript by way of tsx. Tap loads ts-node into every test file all the same, which takes two seconds of
- * each; this switch keeps it out, and only works from inside the process, before anything else of tap is loaded.
+ * Tests are TypeScript by way of our own hook. Tap loads ts-node into every test file all the same, which takes two
+ * seconds of each; this switch keeps it out, and only works from inside the process, before anything else of tap is
+ * loaded.
  */
 const withoutTsNode = '--import=data:text/javascript,process.env.TAP_TYPE_STRIP_ONLY=1'
 

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
+import { asTypeScript } from './helpers/run-typescript.ts'
 
 type Soak = {
   what: string
@@ -143,7 +144,7 @@ const soaks: Readonly<Record<string, Soak>> = {
   },
   steady: {
     what: 'a server under everything that players do for 35 minutes: memory flat, event loop free, books right',
-    command: ['node', '--import', 'tsx', 'test/steady/steady.ts'],
+    command: ['node', ...asTypeScript, 'test/steady/steady.ts'],
   },
   'lost-commits': {
     what: 'a thousand connections cut at COMMIT',

@@ -21,6 +21,7 @@ import { findDatabaseUrl, makeDataDir, readRun, run, type Server, startServer } 
 import { fixAt, type Point } from './person.ts'
 import { listLeft, listTree } from './processes.ts'
 import { createRest } from './rest.ts'
+import { asTypeScript } from '../helpers/run-typescript.ts'
 
 const setting = (name: string, usual: number): number => Number(process.env[name] ?? usual)
 
@@ -253,7 +254,7 @@ async function assertRecord(t: Test, id: string): Promise<void> {
     ),
   )
   t.same(rows, [{ claims: SHARES, shares: SHARES, players: SHARES, total: String(TOTAL) }])
-  const reconcile = run(t, [process.execPath, '--import', 'tsx', 'src/bin/reconcile.ts'], {
+  const reconcile = run(t, [process.execPath, ...asTypeScript, 'src/bin/reconcile.ts'], {
     DATA_DIR: dataDir,
   })
   t.equal(await reconcile.exited, 0, `${reconcile.stdout()}${reconcile.stderr()}`)

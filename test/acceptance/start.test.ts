@@ -20,6 +20,7 @@ import { eventually } from './eventually.ts'
 import { type Banner, findDatabaseUrl, makeDataDir, npmStart, readRun, run, startServer } from './launch.ts'
 import { kill, listLeft, listListening, listTree, type Process } from './processes.ts'
 import { createRest } from './rest.ts'
+import { asTypeScript } from '../helpers/run-typescript.ts'
 
 // Some five starts, each of which a loaded machine makes slow.
 t.setTimeout(420_000)
@@ -234,14 +235,10 @@ t.test('a start that is called off half-way, twice, leaves nothing behind', asyn
 })
 
 t.test('production starts with its own secrets or not at all', async t => {
-  const production = run(
-    t,
-    [process.execPath, '--import', './src/platform/typescript/register.mjs', 'src/bin/server.ts'],
-    {
-      ...env,
-      MODE: 'production',
-    },
-  )
+  const production = run(t, [process.execPath, ...asTypeScript, 'src/bin/server.ts'], {
+    ...env,
+    MODE: 'production',
+  })
   t.equal(await production.exited, 1)
   t.match(
     production.stderr(),

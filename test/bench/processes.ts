@@ -7,11 +7,12 @@ import { readProcFile } from '#platform/embedded/process-identity.ts'
 import { createPassword } from '#platform/embedded/run-file.ts'
 import { awaitLiveness, findFreePort } from '../chaos/game-servers.ts'
 import type { Stores } from './stores.ts'
+import { asTypeScript } from '../helpers/run-typescript.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** As `npm start` and the image start it. */
-const asShipped = ['--max-semi-space-size=32', '--import', './src/platform/typescript/register.mjs']
+const asShipped = ['--max-semi-space-size=32', ...asTypeScript]
 
 export type Running = { child: ChildProcess; url: string }
 

@@ -16,6 +16,7 @@ import { Client } from 'pg'
 import t, { type Test } from 'tap'
 import { ConfigSchema, loadConfig, requireReady } from '#platform/config.ts'
 import { startThrowawayServices } from '#platform/embedded/throwaway.ts'
+import { asTypeScript } from '../helpers/run-typescript.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const readRoot = (name: string) => readFile(join(root, name), 'utf8')
@@ -185,11 +186,11 @@ t.test('production does not start with a secret missing', async t => {
     t.throws(() => requireReady(loadConfig(env)), { message: new RegExp(`${name}.* must be set`) })
   }
   const { OPERATOR_KEY: _, ...env } = whole
-  const server = start({ argv: ['node', '--import', 'tsx', 'src/bin/server.ts'], cwd: root, env })
+  const server = start({ argv: ['node', ...asTypeScript, 'src/bin/server.ts'], cwd: root, env })
   t.match(await server.exited, { code: 1 })
   t.equal(server.readOutput(), 'hexbao: OPERATOR_KEY must be set\n', 'before it asks any other server')
   const weak = { ...env, OPERATOR_KEY: `hbo_${'o'.repeat(40)}`, JWT_SECRET: env.HMAC_SECRET }
-  const guessed = start({ argv: ['node', '--import', 'tsx', 'src/bin/server.ts'], cwd: root, env: weak })
+  const guessed = start({ argv: ['node', ...asTypeScript, 'src/bin/server.ts'], cwd: root, env: weak })
   t.match(await guessed.exited, { code: 1 }, 'nor with one that can be guessed')
   t.match(
     guessed.readOutput(),

@@ -9,6 +9,7 @@ import { systemRandom } from '#platform/random.ts'
 import { createApp } from '../../src/app.ts'
 import { createWorld } from '../helpers/world.ts'
 import { plantEnvelope } from '../realtime/planting.ts'
+import { asTypeScript } from '../helpers/run-typescript.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const square = { lat: 31.2304, lng: 121.4737 }
@@ -34,7 +35,7 @@ t.teardown(app.close)
 const url = await app.http.listen({ port: 0, host: '127.0.0.1' })
 
 function listen(t: Test, ...args: string[]) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/bin/listen.ts', ...args], { cwd: root })
+  const child = spawn(process.execPath, [...asTypeScript, 'src/bin/listen.ts', ...args], { cwd: root })
   t.teardown(() => child.kill('SIGKILL'))
   let [out, err] = ['', '']
   const waiting = new Set<() => void>()

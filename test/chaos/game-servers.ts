@@ -14,6 +14,7 @@ import { getLiveness } from '#protocol/rest/health.ts'
 import { createFaultProxy, type FaultProxy } from './fault-proxy.ts'
 import { watchPostgres } from './postgres-wire.ts'
 import { watchRedis } from './redis-wire.ts'
+import { asTypeScript } from '../helpers/run-typescript.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -95,15 +96,11 @@ function startLives({ name, onOwnDeath }: ServerOptions, { url, logFile, logFd, 
     for (let waitMs = backoffMs.first; !isOver; await sleep(waitMs)) {
       const mine = armed
       isMeant = false
-      child = spawn(
-        process.execPath,
-        ['--import', './src/platform/typescript/register.mjs', 'src/bin/server.ts'],
-        {
-          cwd: root,
-          env: { PATH: process.env.PATH, ...env, ...(mine && { FAILPOINT: mine.spec }) },
-          stdio: ['ignore', logFd, logFd],
-        },
-      )
+      child = spawn(process.execPath, [...asTypeScript, 'src/bin/server.ts'], {
+        cwd: root,
+        env: { PATH: process.env.PATH, ...env, ...(mine && { FAILPOINT: mine.spec }) },
+        stdio: ['ignore', logFd, logFd],
+      })
       const exited = once(child, 'exit') as Promise<[number | null, string | null]>
       const wasUp = await Promise.race([awaitLiveness(url, child), exited.then(() => false)])
       isUp = wasUp

@@ -14,6 +14,7 @@ import { findUnlike } from './likeness.ts'
 import { anchorOf, type Block, listLinks, type Page, readPage, readTable, root } from './page.ts'
 import { proveOthers, saveScript } from './proof.ts'
 import { openShell, openSocket, type PlayedSocket, type Shell } from './round.ts'
+import { asTypeScript } from '../helpers/run-typescript.ts'
 
 const listFolders = (path: string): string[] => readdirSync(join(root, path)).map(name => `${path}/${name}`)
 const folders = ['.', 'src', 'test', ...listFolders('src'), ...listFolders('test')]
@@ -142,7 +143,7 @@ t.test('the round of the README', { timeout: 100_000 }, async t => {
 })
 
 async function runProgram(text: string, url: string): Promise<string> {
-  const args = ['--import', 'tsx', '--input-type=module', '--eval', text]
+  const args = [...asTypeScript, '--input-type=module', '--eval', text]
   const { stdout } = await promisify(execFile)(process.execPath, args, {
     ...{ cwd: root, timeout: 60_000 },
     env: { ...process.env, URL: url },

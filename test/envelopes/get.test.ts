@@ -15,6 +15,7 @@ import type { Point } from '../../src/geo/point.ts'
 import type { Caller, MerchantCaller, PlayerCaller } from '../../src/players/caller.ts'
 import { assertBooks } from '../helpers/books.ts'
 import { createStage, goEast, hideBody, pointOf, square } from './stage.ts'
+import { asTypeScript } from '../helpers/run-typescript.ts'
 
 const stage = await createStage(t)
 const { envelopes, clock, hideWell, createPlayer, createMerchant, settle, standing } = stage
@@ -286,7 +287,7 @@ t.test('a proof that was touched is refuted', async t => {
 /** Runs the command as a user does; resolves to its exit code and output. */
 function runCommand(args: string[], input = ''): Promise<{ code: number | null; output: string }> {
   return new Promise(resolve => {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'src/bin/verify-split.ts', ...args])
+    const child = spawn(process.execPath, [...asTypeScript, 'src/bin/verify-split.ts', ...args])
     let output = ''
     const collect = (chunk: Buffer) => (output += chunk.toString())
     child.stdout.on('data', collect)

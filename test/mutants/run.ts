@@ -13,6 +13,7 @@ import { parseArgs, promisify } from 'node:util'
 import { makeThrowawayFolder } from '#platform/embedded/throwaway.ts'
 import { joinServices } from '#platform/embedded/services.ts'
 import { type Catcher, type Mutant, mutants } from './mutants.ts'
+import { asTypeScript } from '../helpers/run-typescript.ts'
 
 const execute = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -43,8 +44,8 @@ async function copyTree(): Promise<string> {
 /** Tests share the servers of this run, as those of `npm test` do. */
 function commandOf(catcher: Catcher): string[] {
   return catcher.by === 'simulation'
-    ? ['--import', 'tsx', 'test/simulation/simulate.ts', '--seeds', flags.seeds]
-    : ['--import', 'tsx', catcher.file]
+    ? [...asTypeScript, 'test/simulation/simulate.ts', '--seeds', flags.seeds]
+    : [...asTypeScript, catcher.file]
 }
 
 async function runCatcher(catcher: Catcher, cwd: string, dataDir: string): Promise<Run> {

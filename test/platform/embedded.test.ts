@@ -29,6 +29,7 @@ import { type Place, startServer, stopServer } from '#platform/embedded/server-p
 import { findAccount } from '#platform/embedded/service-account.ts'
 import { type JoinOptions, joinServices, type Services } from '#platform/embedded/services.ts'
 import { makeThrowawayFolder, startThrowawayServices } from '#platform/embedded/throwaway.ts'
+import { asTypeScript } from '../helpers/run-typescript.ts'
 
 const SERVICES = new URL('../../src/platform/embedded/services.ts', import.meta.url).href
 /** Joins, says where, and leaves when its standard input ends. */
@@ -330,7 +331,7 @@ type Urls = Pick<Services, 'databaseUrl' | 'redisUrl'>
 type Member = { urls: Urls; leave(): Promise<void>; kill(): Promise<void> }
 
 async function startMember(): Promise<Member> {
-  const args = ['--import', 'tsx', '--input-type=module', '-e', MEMBER, JSON.stringify(options)]
+  const args = [...asTypeScript, '--input-type=module', '-e', MEMBER, JSON.stringify(options)]
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   const [line] = await Promise.race([once(createInterface(child.stdout), 'line'), failOnExit(child)])
   const exited = once(child, 'exit')

@@ -5,7 +5,7 @@ import { createWorkers } from '#platform/workers.ts'
 
 type Task = { does: 'tell' | 'throw' | 'die' | 'hang'; flag?: Int32Array }
 
-/** Written for the test: TypeScript that only tsx can load. */
+/** Written for the test: TypeScript, which Node alone cannot load. */
 const code = `
   import { threadId } from 'node:worker_threads'
   let tasks: number = 0

@@ -119,7 +119,12 @@ t.test('generate --check names what is stale, generate repairs it', async t => {
   cpSync(join(root, 'package.json'), join(copy, 'package.json'))
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
   const run = (...args: string[]) => {
-    const command = ['--import', 'tsx', 'protocol/generate.ts', ...args]
+    const command = [
+      '--import',
+      join(root, 'src/platform/typescript/register.mjs'),
+      'protocol/generate.ts',
+      ...args,
+    ]
     return spawnSync(process.execPath, command, { cwd: copy, encoding: 'utf8' })
   }
 

@@ -18,6 +18,7 @@ import { eventually } from '../acceptance/eventually.ts'
 import { makeDataDir, nodeStart, readRun, startServer } from '../acceptance/launch.ts'
 import { openClient } from './client.ts'
 import { frameOf, openRaw } from './raw-socket.ts'
+import { asTypeScript } from '../helpers/run-typescript.ts'
 
 const setting = (name: string, usual: number): number => Number(process.env[name] ?? usual)
 const fragments = setting('FRAGMENTS', 100_000)
@@ -269,7 +270,7 @@ function startAsking(healthUrl: string): () => Promise<number[]> {
 
 t.test(`a deploy with ${moving} sockets: they close in waves, and come back one by one`, async t => {
   const [node, ...args] = nodeStart
-  const command = [node, '--import', 'tsx', '--import', './test/realtime/loop-delay.ts', ...args]
+  const command = [node, ...asTypeScript, '--import', './test/realtime/loop-delay.ts', ...args]
   const leaving = await startServer(t, { dataDir, command, env: {} })
   const invitedMs: number[] = []
   const returnedMs: number[] = []

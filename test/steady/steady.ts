@@ -12,6 +12,7 @@ import { describeMachine } from '../bench/machine.ts'
 import { awaitBooks, type Sample, takeSample } from './samples.ts'
 import { gatherCrowd, playBots, playLoad, type Round, type Traffic } from './traffic.ts'
 import { formatVerdict, judgeSamples, mib } from './verdict.ts'
+import { asTypeScript } from '../helpers/run-typescript.ts'
 
 const MINUTE_MS = 60_000
 const ROUND_MS = 45_000
@@ -41,7 +42,8 @@ async function run(t: Teardown, { minutes, ratePerS, seed }: Flags): Promise<0 |
     dataDir,
     command: [
       ...[process.execPath, '--max-semi-space-size=32', ...inspected.nodeArgs],
-      ...['--import', './src/platform/typescript/register.mjs', 'src/bin/server.ts', '--local'],
+      ...asTypeScript,
+      ...['src/bin/server.ts', '--local'],
     ],
     env: { LOG_LEVEL: 'warn' },
   })
