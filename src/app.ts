@@ -215,7 +215,7 @@ export async function createApp({
     ledger: { post: postTransfers, isInsufficientFunds },
     ...{ positions, merchants: merchantRecord, budgets: { isFrozen } },
     ...{ exclusions: areaRecord, campaigns: { ...campaignLabels, lockDrop: campaignRecord.lockDrop } },
-    ...{ reviews, noteAction },
+    ...{ reviews, noteAction, gates: claims },
     giveBackCoupons: couponStock.giveBack,
     ...{ announcer, clock, random, log, isRowError },
     settings: { isSandbox, currencies, dayZone, hmacSecret },

@@ -68,6 +68,8 @@ export type ClaimsPorts<T> = {
 export type Claims = {
   claim: ClaimVerb
   reveal: RevealVerb
+  /** An envelope has opened: where a crowd may come, its gate is filled before the first of them claims. */
+  prepare(opened: { id: string; shareCount: number }): void
   jobs: readonly Job[]
   /** Resolves when nothing that was reserved here waits for the record, and nothing runs behind the answers. */
   drain(): Promise<void>
@@ -77,6 +79,8 @@ export type Claims = {
   outboxLagMs(): Promise<number>
 }
 
+/** Of fewer shares the gate is filled by the first claim: most envelopes of a drop are never found. */
+const sharesOfCrowd = 50
 const sweepEveryMs = 1_000
 const forgottenEveryMs = 60_000
 
@@ -87,20 +91,20 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
   const background = createBackground(log)
   const tell = tellAll(ports)
   const settle = createSettle({
-    ...{ record, budgets },
+    ...{ record, budgets, nowMs, reach },
     isRowError: ports.isRowError,
     findBanned: ports.findBanned,
     winLimits: ports.winLimits,
-    nowMs,
-    reach,
     onSettled: batch => {
       tell(batch)
-      listEnded(batch).forEach(envelopeId => grabs.noteEnd(envelopeId))
+      for (const envelopeId of listEnded(batch)) {
+        background.run(memory.rememberEnd(envelopeId, 'empty'), 'an end is not remembered yet')
+        grabs.noteEnd(envelopeId)
+      }
     },
   })
   const memory = createMemory({
-    record,
-    clock,
+    ...{ record, clock },
     onEnd: envelopeId => background.run(gate.retire(envelopeId), 'the gate of an ended envelope stays'),
   })
   const queue = createSettleQueue({
@@ -137,8 +141,11 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     await queue.drain()
     await background.finish()
   }
+  const prepare: Claims['prepare'] = ({ id, shareCount }) => {
+    if (shareCount >= sharesOfCrowd) background.run(grabs.prepare(id), 'a gate was not filled ahead')
+  }
   return {
-    ...{ claim, reveal, drain },
+    ...{ claim, reveal, prepare, drain },
     jobs: createSweepJobs(sweepPorts),
     unsettledSinceMs: queue.oldestMs,
     outboxLagMs: () => measureOutboxLag(sweepPorts),

@@ -46,6 +46,8 @@ export type Grabs = Pick<Losers, 'isSpokenFor' | 'noteEnd' | 'noteSettled'> & {
   grab: Grab
   /** What there is where every share is reserved: the one that is theirs already, or news of the last one. */
   lose: Grab
+  /** Fills the gate of an envelope that nobody has claimed from, and knows its row. */
+  prepare(envelopeId: string): Promise<void>
 }
 
 const rounds = 8
@@ -79,6 +81,7 @@ export function createGrab<T>(ports: GrabPorts<T>): Grabs {
     noteEnd: losers.noteEnd,
     noteSettled: losers.noteSettled,
     isSpokenFor: losers.isSpokenFor,
+    prepare: async envelopeId => void (await rebuild(context, envelopeId, undefined)),
     async lose(player, envelope, waits) {
       if (ports.queue.isFull()) return overloaded
       const reservation = await timed(waits, 'redis', losers.findHeld(player.id, envelope))
@@ -117,14 +120,14 @@ async function follow<T>(
     case 'stale': {
       const fresh = await context.memory.refresh(envelope.id)
       if (fresh?.state !== 'live') return conclude(fresh)
-      return fresh.epoch === verdict.storedEpoch ? { next: fresh } : rebuild(context, fresh, undefined)
+      return fresh.epoch === verdict.storedEpoch ? { next: fresh } : rebuild(context, fresh.id, undefined)
     }
     case 'corrupt':
-      return rebuild(context, envelope, envelope.epoch)
+      return rebuild(context, envelope.id, envelope.epoch)
     case 'empty': {
       // Marks follow commits, and the last commit ends the row: a live one means that the gate is wrong.
       const fresh = await context.losers.reread(envelope.id)
-      return isSame(fresh, envelope) ? rebuild(context, envelope, envelope.epoch) : conclude(fresh)
+      return isSame(fresh, envelope) ? rebuild(context, envelope.id, envelope.epoch) : conclude(fresh)
     }
     case 'closed':
     case 'expired': {
@@ -132,7 +135,7 @@ async function follow<T>(
       if (!isSame(fresh, envelope)) return conclude(fresh)
       // Over by its row as well, its end is a matter of moments and not ours to foretell; else the gate is wrong.
       const isOver = verdict.status === 'expired' && !isOpenAt(envelope, context.clock.nowMs())
-      return isOver ? { done: tryAgain } : rebuild(context, envelope, envelope.epoch)
+      return isOver ? { done: tryAgain } : rebuild(context, envelope.id, envelope.epoch)
     }
     case 'soft_empty': {
       context.losers.note(envelope)
@@ -175,19 +178,19 @@ function conclude(envelope: ClaimableEnvelope | undefined): Step {
 
 async function rebuild<T>(
   context: Context<T>,
-  envelope: ClaimableEnvelope,
+  envelopeId: string,
   badEpoch: number | undefined,
 ): Promise<Step> {
   const { rebuilding, askForGate, clock, random, memory } = context
-  await shareWork(rebuilding, envelope.id, async () => {
+  await shareWork(rebuilding, envelopeId, async () => {
     let outcome: Rebuilt
-    do outcome = await askForGate({ envelopeId: envelope.id, badEpoch })
+    do outcome = await askForGate({ envelopeId, badEpoch })
     while (outcome === 'postponed')
     if (typeof outcome === 'object') throw outcome.fault
     const { least, most } = lockWaitMs
     if (outcome === 'busy') await clock.sleep(least + random.fraction() * (most - least))
   })
-  return conclude(await memory.refresh(envelope.id))
+  return conclude(await memory.refresh(envelopeId))
 }
 
 type Taken = { envelope: ClaimableEnvelope; reservation: Reservation; status: 'won' | 'have' }
@@ -215,18 +218,18 @@ async function settle<T>(context: Context<T>, { envelope, reservation, status }:
     case 'banned':
       // The share goes back into the game with the rebuilt gate.
       await gate.void([reservation])
-      await rebuild(context, envelope, reservation.epoch)
+      await rebuild(context, envelope.id, reservation.epoch)
       return { done: refuse('banned') }
     case 'over_limit':
       await gate.void([reservation])
-      await rebuild(context, envelope, reservation.epoch)
+      await rebuild(context, envelope.id, reservation.epoch)
       return { done: refuse('player_limit') }
     case 'fenced':
       await gate.void([reservation])
-      return rebuild(context, envelope, undefined)
+      return rebuild(context, envelope.id, undefined)
     case 'conflict':
       await gate.void([reservation])
-      return rebuild(context, envelope, reservation.epoch)
+      return rebuild(context, envelope.id, reservation.epoch)
     case 'failed':
       // The sweeper tries again and buries it in the end, with the fault.
       return { done: overloaded }

@@ -1,7 +1,7 @@
 /**
- * Rebuild: fill gates from PostgreSQL under new epochs. Needed on the first claim, after Redis lost or rolled back
- * something, and when its counts contradict the record. One at a time per envelope, everywhere; those that are needed
- * together are filled together, because a place that opens has many.
+ * Rebuild: fill gates from PostgreSQL under new epochs. Needed on the first claim or ahead of it, after Redis lost or
+ * rolled back something, and when its counts contradict the record. One at a time per envelope, everywhere; those that
+ * are needed together are filled together, because a place that opens has many.
  */
 import { groupBy } from '#platform/group.ts'
 import type { Reach } from './failpoints.ts'

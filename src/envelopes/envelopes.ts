@@ -16,7 +16,7 @@ import { createEnvelopeJobs } from './jobs.ts'
 import { readEnvelopeLedger } from './ledger.ts'
 import { listOwnEnvelopes, listWins } from './list.ts'
 import type { Ledger } from '../ledger/transfer.ts'
-import type { Budgets, Campaigns, EnvelopeRecord, Exclusions, Merchants } from './ports.ts'
+import type { Budgets, Campaigns, EnvelopeRecord, Exclusions, Gates, Merchants } from './ports.ts'
 import type { Positions } from '../positions/positions.ts'
 import type { RunOnce } from '#platform/idempotency.ts'
 import type { Transact } from '#platform/postgres.ts'
@@ -38,6 +38,7 @@ export type EnvelopePorts = Pick<EndPorts, 'giveBackCoupons'> & {
   reviews: Pick<ReviewDesk, 'submit'>
   noteAction: NoteAction
   announcer: Announcer
+  gates: Gates
   clock: Clock
   random: Random
   log: Pick<Logger, 'error'>

@@ -33,7 +33,6 @@ import { measureM } from '../geo/distance.ts'
 import { findMisreading } from '../geo/misread.ts'
 import { parsePosition } from '../geo/point.ts'
 import type { SiteCodes } from '../campaigns/site-code.ts'
-import type { LiveEnvelope } from '../hints/live-envelope.ts'
 import type { MerchantCaller, PlayerCaller } from '../players/caller.ts'
 import type { Announcer } from '../realtime/announcer.ts'
 import { sealPassphrase } from './audience.ts'
@@ -42,7 +41,7 @@ import { toLiveEnvelope } from './envelope.ts'
 import { fundEscrow } from './escrow.ts'
 import type { Ledger } from '../ledger/transfer.ts'
 import type { ReviewDesk } from '../reviews/desk.ts'
-import type { Budgets, Campaigns, EnvelopeRecord, Exclusions, Merchants } from './ports.ts'
+import type { Budgets, Campaigns, EnvelopeRecord, Exclusions, Gates, Merchants } from './ports.ts'
 import type { Positions } from '../positions/positions.ts'
 import type { RunOnce } from '#platform/idempotency.ts'
 import type { NewEnvelope } from './ports.ts'
@@ -62,6 +61,7 @@ export type HidePorts = {
   siteCodes: Pick<SiteCodes, 'create'>
   reviews: Pick<ReviewDesk, 'submit'>
   announcer: Pick<Announcer, 'envelopeOpened'>
+  gates: Gates
   clock: Clock
   random: Random
   settings: HideSettings
@@ -90,7 +90,7 @@ type Hidden = { status: 201; body: HiddenEnvelope }
 export async function hideEnvelope(ports: HidePorts, request: HideRequest): Promise<Hidden | Refusal> {
   const nowMs = ports.clock.nowMs()
   const judged = await judge(ports, request, nowMs)
-  let opened: LiveEnvelope | undefined
+  let opened: NewEnvelope | undefined
   const answer = await ports.runOnce<Hidden>(identify(ports, request, nowMs), async tx => {
     if (judged.status === 'refused') return judged
     const refusal = await refuseByRecord(ports, tx, { caller: request.caller, draft: judged.draft, nowMs })
@@ -99,12 +99,15 @@ export async function hideEnvelope(ports: HidePorts, request: HideRequest): Prom
     const envelope = { ...created, showsText: await isReleased(ports, tx, created) }
     const unfunded = await keep(ports, tx, envelope)
     if (unfunded !== undefined) return unfunded
-    if (envelope.state === 'live') opened = toLiveEnvelope(envelope, envelope.guestIds)
+    if (envelope.state === 'live') opened = envelope
     const { warnings } = judged
     const shown = viewEnvelope(envelope, { kind: 'hider' }, nowMs)
     return { status: 201, body: { ...shown, ...(warnings.length > 0 && { warnings }) } }
   })
-  if (opened !== undefined && !isRefusal(answer)) ports.announcer.envelopeOpened(opened)
+  if (opened !== undefined && !isRefusal(answer)) {
+    ports.gates.prepare(opened)
+    ports.announcer.envelopeOpened(toLiveEnvelope(opened, opened.guestIds))
+  }
   return answer
 }
 

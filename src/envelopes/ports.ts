@@ -94,6 +94,12 @@ export type CampaignEnvelopes = {
   listOfCampaign(tx: Tx, campaignId: string, page: PageRequest): Promise<Envelope[]>
 }
 
+/** What decides between those who claim at the same moment. */
+export type Gates = {
+  /** The envelope has opened: whoever comes first need not wait until its gate is filled. Answers before it is. */
+  prepare(opened: Pick<Envelope, 'id' | 'shareCount'>): void
+}
+
 export type Exclusions = {
   /** Those of the points that lie in an area in which nobody hides. */
   findExcluding(tx: Tx, points: readonly Point[]): Promise<readonly unknown[]>

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { type CustomTypesConfig, Pool, type PoolClient, types as standardTypes } from 'pg'
+import { formatArray } from './postgres-array.ts'
 
 /** One parameterised statement from a `.sql` file; the name lets PostgreSQL keep its plan. */
 export type Statement = {
@@ -222,7 +223,8 @@ async function runStatement<R extends Row>(
   statement: Statement,
   params: readonly unknown[] = [],
 ): Promise<R[]> {
-  const result = await target.query<R>({ name: statement.name, text: statement.text, values: [...params] })
+  const values = params.map(param => (Array.isArray(param) ? (formatArray(param) ?? param) : param))
+  const result = await target.query<R>({ name: statement.name, text: statement.text, values })
   return result.rows
 }
 
@@ -234,10 +236,17 @@ export function loadStatements<const N extends string>(
   const entries = names.map(name => {
     const text = readFileSync(new URL(`./sql/${name}.sql`, moduleUrl), 'utf8')
     const digest = createHash('sha256').update(text).digest('hex').slice(0, 8)
-    const isSelect = /^(?:--.*\n|\s)*select\b/i.test(text)
-    return [name, { name: `${name.slice(0, 50)}-${digest}`, text, isSelect }] as const
+    return [name, { name: `${name.slice(0, 50)}-${digest}`, text, isSelect: isSelect(text) }] as const
   })
   return Object.fromEntries(entries) as Record<N, Statement>
+}
+
+function isSelect(text: string): boolean {
+  const code = text.replace(/--.*$/gm, '')
+  return (
+    /^\s*select\b/i.test(code) ||
+    (/^\s*with\b/i.test(code) && !/\b(insert|update|delete|merge)\b/i.test(code))
+  )
 }
 
 /** PostgreSQL's five-character error code, if the error is PostgreSQL's. */

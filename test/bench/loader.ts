@@ -1,6 +1,7 @@
 /**
  * The load of a bench, in a process of its own: a closed loop of so many connections, each of which asks again as soon
- * as it is answered, over HTTP or over sockets. What it sends was made beforehand, and of what comes it reads little.
+ * as it is answered, over HTTP or over sockets. What it sends was made beforehand, connections are open before the
+ * clock runs, and of what comes it reads little.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHistogram } from '../../src/bin/load/histogram.ts'
@@ -125,6 +126,8 @@ async function askOverHttp({
 }: HttpJob): Promise<Loaded> {
   const requests = suffixes.slice(0, players).map(one => formatRest({ url, ...one }))
   const paths = envelopeIds.map(id => `POST ${path.replace('{id}', id)}`)
+  const lines = Array.from({ length: connections }, () => createKeepAlive(url))
+  await Promise.all(lines.map(line => line.connect()))
   const tally = createTally()
   const forMs = until === 'everybody was answered' ? Infinity : until.forMs
   const last = until === 'everybody was answered' ? requests.length : Infinity
@@ -146,7 +149,6 @@ async function askOverHttp({
     }
   }
 
-  const lines = Array.from({ length: connections }, () => createKeepAlive(url))
   await Promise.all(lines.map(ask))
   for (const line of lines) line.close()
   return tally.end()

@@ -112,7 +112,7 @@ t.test('ends', async t => {
       for (;;) {
         const answer = outcomeOf(await claim(player, id, { on }))
         if (answer !== 'try_again' && answer !== 'unavailable') return answer
-        await sleep(5)
+        await stage.comeBack(5)
       }
     }
     let isOver = false

@@ -54,6 +54,34 @@ t.test('rebuild', async t => {
     t.ok(turns < ids.length / 2, `${turns} turns for ${ids.length} gates`)
   })
 
+  await t.test('where a crowd may come, the gate is filled before it does', async t => {
+    let turns = 0
+    const fresh = stage.createServer()
+    const { withLocks } = fresh.record
+    fresh.record.withLocks = (...asked) => {
+      turns++
+      return withLocks(...asked)
+    }
+    const [few, many] = [
+      { id: await hide(49), shareCount: 49 },
+      { id: await hide(50), shareCount: 50 },
+    ]
+    fresh.prepare(few)
+    fresh.prepare(many)
+    await fresh.drain()
+    t.equal(turns, 1)
+    t.equal(await gate.storedEpoch(few.id), undefined, 'most of those are never claimed from')
+    t.equal(await gate.storedEpoch(many.id), 2)
+    const crowd = await stage.createCrowd(3)
+    const answers = await Promise.all(crowd.map(player => claim(player, many.id, { on: fresh })))
+    t.strictSame(answers.map(outcomeOf), ['claimed', 'claimed', 'claimed'])
+    t.equal(turns, 1, 'which nobody waits for')
+    await stage.envelopes.close({ caller: hider, id: many.id })
+    fresh.prepare(many)
+    await fresh.drain()
+    t.equal(turns, 2, 'one that is over meanwhile is nobody’s fault')
+  })
+
   await t.test('each is filled with what is its own', async t => {
     const [won, untouched] = (await hideMany(2)) as [string, string]
     const [winner, other, third] = (await stage.createCrowd(3)) as [PlayerCaller, PlayerCaller, PlayerCaller]

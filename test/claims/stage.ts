@@ -133,16 +133,6 @@ export async function createClaimStage(t: Test) {
       },
     )
 
-  /** Players without money, made in one statement. */
-  async function createCrowd(size: number): Promise<PlayerCaller[]> {
-    const rows = await stage.ask<{ id: string }>(
-      `insert into players (id, issuer, subject, created_at)
-       select gen_random_uuid(), 'crowd', gen_random_uuid(), now() from generate_series(1, $1) returning id`,
-      [size],
-    )
-    return rows.map(({ id }) => ({ kind: 'player', id, timeScale: 1 }))
-  }
-
   return {
     ...stage,
     ...createRemains(world, server.gate),
@@ -155,10 +145,33 @@ export async function createClaimStage(t: Test) {
     reveal,
     standingOf,
     usePermits,
-    createCrowd,
+    ...createPatience(world),
+    ...createCrowds(stage),
     fixAt,
     createJobs,
   }
+}
+
+function createPatience({ clock }: World) {
+  /** Whoever is told to come back later has to come later by the clock, too: otherwise they are sent away for ever. */
+  async function comeBack(ms: number): Promise<void> {
+    await clock.sleep(ms)
+    clock.advance(ms)
+  }
+  return { comeBack }
+}
+
+function createCrowds({ ask }: Pick<Awaited<ReturnType<typeof createStage>>, 'ask'>) {
+  /** Players without money, made in one statement. */
+  async function createCrowd(size: number): Promise<PlayerCaller[]> {
+    const rows = await ask<{ id: string }>(
+      `insert into players (id, issuer, subject, created_at)
+       select gen_random_uuid(), 'crowd', gen_random_uuid(), now() from generate_series(1, $1) returning id`,
+      [size],
+    )
+    return rows.map(({ id }) => ({ kind: 'player', id, timeScale: 1 }))
+  }
+  return { createCrowd }
 }
 
 /** What settles and sweeps outside of a server. */

@@ -21,6 +21,7 @@ const ports = {
   record: envelopeRecord,
   ledger: { post: postTransfers, isInsufficientFunds },
   announcer: stage.announcer,
+  gates: { prepare: ({ id }: { id: string }) => void stage.prepared.push(id) },
   log: stage.log,
   isRowError,
 }
@@ -249,6 +250,7 @@ t.test('opening comes at the millisecond, with the guests', async t => {
   t.same(await open(atMs, 1), { more: true })
   t.match(await stateOf(id), { state: 'live', epoch: 2n })
   t.match(announced, [{ event: 'opened', id, guestIds: [guest.id] }])
+  t.equal(stage.prepared.at(-1), id)
   t.same(await open(atMs, 1), { more: false })
   t.equal((await stateOf(missed.id))?.state, 'funded', 'too late to open: it expires')
 })

@@ -62,6 +62,7 @@ t.test('a player hides, equal: money in escrow, shares stored, visible at once',
   t.match(stage.announced, [
     { event: 'opened', id: body.id, cell10: coarsen(locateCell(at), 10), hiderId: player.id },
   ])
+  t.equal(stage.prepared.at(-1), body.id, 'its gate may be filled')
   t.notMatch(JSON.stringify(stage.announced), String(at.lat), 'no point is announced')
 })
 
@@ -112,11 +113,13 @@ t.test('a repeated key gets the first answer, whatever has changed since', async
     expiresAt: new Date(clock.nowMs() + 3_600_000).toISOString(),
   }
   const first = await hide(player, changes, 'once')
+  const prepared = stage.prepared.length
   stage.announced.length = 0
   clock.advance(2 * 3_600_000)
   stage.standing.delete(player.id)
   t.same(await hide(player, changes, 'once'), first)
   t.same(stage.announced, [], 'announced once')
+  t.equal(stage.prepared.length, prepared)
   t.equal(codeOf(await hide(player, { ...changes, shares: 9 }, 'once')), 'idempotency_mismatch')
   const other: Partial<HideBody> = { ...changes, audience: { type: 'passphrase', passphrase: '芝麻关门' } }
   t.equal(

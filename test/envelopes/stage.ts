@@ -59,6 +59,7 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
   const { announced, announcer } = createRecorder()
   const { logged, log } = createLogRecorder()
   const { isSandbox = true } = options
+  const prepared: string[] = []
   const envelopes = createEnvelopes({
     database,
     runOnce: (request, act) => runOnce(database, request, act),
@@ -73,6 +74,7 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
     noteAction: createActionLog(world),
     giveBackCoupons: couponStock.giveBack,
     announcer,
+    gates: { prepare: ({ id }) => void prepared.push(id) },
     clock,
     random,
     log,
@@ -108,7 +110,7 @@ export async function createStage(t: Test, options: { isSandbox?: boolean; conne
 
   const createMerchant = () => addShop(world)
   const people = { createPlayer, createMerchant, standing, hide, hideWell, settle: createSettle(world) }
-  const heard = { announcer, announced, log, logged }
+  const heard = { announcer, announced, prepared, log, logged }
   return { world, clock, envelopes, ...heard, ...people, ...createQuestions(world) }
 }
 

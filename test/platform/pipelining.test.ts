@@ -2,7 +2,7 @@
 import { connect, type AddressInfo, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { createDatabase, type Tx } from '#platform/postgres.ts'
+import { createDatabase, loadStatements, type Tx } from '#platform/postgres.ts'
 import { createWorld } from '../helpers/world.ts'
 
 const world = await createWorld(t)
@@ -151,4 +151,22 @@ t.test('one that fails takes all with it', async t => {
   })
   await t.rejects(Promise.all(forgotten), /is over/, 'nobody writes behind the end')
   t.same(await numbers(), [4, 5, 6, 7, 8, 13])
+})
+
+t.test('what a statement is, its text says', async t => {
+  const of = <const N extends string>(folder: string, names: readonly N[]) =>
+    loadStatements(new URL(`../../src/${folder}/postgres.ts`, import.meta.url).href, names)
+  const claims = of('claims', [
+    'lock-envelopes',
+    'find-rivals',
+    'find-shares',
+    'insert-claims',
+    'count-claims',
+  ])
+  t.ok(claims['lock-envelopes'].isSelect, 'a lock goes with its transaction')
+  t.ok(claims['find-shares'].isSelect)
+  t.ok(claims['find-rivals'].isSelect, 'which begins with a CTE')
+  t.notOk(claims['insert-claims'].isSelect)
+  t.notOk(claims['count-claims'].isSelect)
+  t.notOk(of('chain', ['take-unlinked'])['take-unlinked'].isSelect, 'it deletes')
 })

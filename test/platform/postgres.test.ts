@@ -34,6 +34,52 @@ t.test('money is a bigint, whatever its size', async t => {
   t.same(row, { big: 9_007_199_254_740_993n, small: 1n, n: 1, me: 'hexbao_game' })
 })
 
+t.test('an array arrives as it was', async t => {
+  const strange = [
+    '',
+    'null',
+    'NULL',
+    'nullable',
+    'a,b',
+    '{}',
+    '"',
+    '\\',
+    '\\"',
+    ' x ',
+    '红包',
+    "it's",
+    '\t\n',
+    null,
+  ]
+  const sent = {
+    texts: strange,
+    ids: ['01a22fc0-1b4e-7187-9006-0fa44602806d'],
+    numbers: [0, -7, 2 ** 31 - 1],
+    big: [9_007_199_254_740_993n, null, -1n],
+    fractions: [0.1, 1e-9, Number.NaN, Infinity],
+    flags: [true, false],
+    moments: [new Date(0), new Date(1_796_097_448_123), null],
+    bytes: [Buffer.from('00ff5c22', 'hex'), Buffer.alloc(0)],
+    nobody: [],
+  }
+  const types = {
+    ...{ texts: 'text', ids: 'uuid', numbers: 'int', big: 'bigint', fractions: 'float8', flags: 'bool' },
+    ...{ moments: 'timestamptz', bytes: 'bytea', nobody: 'text' },
+  }
+  for (const [name, values] of Object.entries(sent)) {
+    const type = types[name as keyof typeof types]
+    const rows = await ask(database, `select one from unnest($1::${type}[]) as one`, [values])
+    t.strictSame(
+      rows.map(({ one }) => one),
+      values,
+      name,
+    )
+  }
+  // What we leave to pg: it writes objects as JSON.
+  const [row] = await ask(database, 'select $1::jsonb[] as texts', [[{ a: '"' }]])
+  t.strictSame(row, { texts: [{ a: '"' }] })
+})
+
 t.test('a transaction is all or nothing', async t => {
   t.equal(await database.transact(async tx => (await add(tx, 1), 'done')), 'done')
   const fault = new Error('no')

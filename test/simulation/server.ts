@@ -197,7 +197,7 @@ function compose(ports: ServerPorts, life: Life, { clock, deliver, reach }: Insi
     ...{ isRowError, isOutage: isDatabaseDown, reach, budgets: { ...withoutCaps, isFrozen: () => false } },
   })
   const { transact, envelopes, ledger } = record
-  const endPorts = { transact, record: envelopes, ledger, announcer, clock, isRowError, log }
+  const endPorts = { transact, record: envelopes, ledger, announcer, gates: claims, clock, isRowError, log }
   const envelopeJobs = createEnvelopeJobs(endPorts)
   const slowDown = (job: Job, factor: () => number): Job => ({
     ...job,

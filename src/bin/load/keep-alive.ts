@@ -4,7 +4,7 @@
  * server that is measured. It understands what servers of JSON send: a status, headers and a Content-Length.
  */
 import { connect, type Socket } from 'node:net'
-import { connect as connectSecurely } from 'node:tls'
+import { connect as connectSecurely, TLSSocket } from 'node:tls'
 
 export type RawAnswer = { status: number; headers: string; body: string }
 
@@ -14,6 +14,8 @@ export type RawOutcome = RawAnswer | 'lost' | 'dropped'
 export type KeepAlive = {
   /** Connects where it has to. `isDropped` hangs up as soon as the answer begins, without reading it. */
   ask(request: string, onOutcome: (outcome: RawOutcome) => void, isDropped?: boolean): void
+  /** Connects ahead of the first request; resolves when that has happened, or failed, which the request will tell. */
+  connect(): Promise<void>
   close(): void
 }
 
@@ -86,8 +88,14 @@ export function createKeepAlive(url: string): KeepAlive {
       socket ??= open()
       socket.write(request, 'latin1')
     },
+    connect: () => untilOpen((socket ??= open())),
     close: hangUp,
   }
+}
+
+function untilOpen(socket: Socket): Promise<void> {
+  const event = socket instanceof TLSSocket ? 'secureConnect' : 'connect'
+  return new Promise(resolve => socket.once(event, resolve).once('close', () => resolve()))
 }
 
 /** Of a JSON request, what is the same whichever path it asks: everything behind the first line. */
