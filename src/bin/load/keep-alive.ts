@@ -22,16 +22,13 @@ export type KeepAlive = {
 const ANSWER_MS = 20_000
 
 export function createKeepAlive(url: string): KeepAlive {
-  const { protocol, hostname, port } = new URL(url)
+  const server = new URL(url)
   let socket: Socket | undefined
   let waiting: { onOutcome: (outcome: RawOutcome) => void; isDropped: boolean } | undefined
   let unread = ''
 
   function open(): Socket {
-    const opened =
-      protocol === 'https:'
-        ? connectSecurely({ host: hostname, port: Number(port || 443), servername: hostname })
-        : connect({ host: hostname, port: Number(port || 80) })
+    const opened = dial(server)
     unread = ''
     opened.setNoDelay(true)
     opened.setTimeout(ANSWER_MS, () => opened.destroy())
@@ -92,6 +89,11 @@ export function createKeepAlive(url: string): KeepAlive {
     close: hangUp,
   }
 }
+
+const dial = ({ protocol, hostname: host, port }: URL): Socket =>
+  protocol === 'https:'
+    ? connectSecurely({ host, port: Number(port || 443), servername: host })
+    : connect({ host, port: Number(port || 80) })
 
 function untilOpen(socket: Socket): Promise<void> {
   const event = socket instanceof TLSSocket ? 'secureConnect' : 'connect'
