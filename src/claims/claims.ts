@@ -6,6 +6,7 @@ import { type Ask, createBatcher } from '#platform/batch.ts'
 import type { Clock } from '#platform/clock.ts'
 import type { Job } from '#platform/jobs.ts'
 import type { Random } from '#platform/random.ts'
+import { inNobodysName } from '#platform/tenant.ts'
 import { anchorOf } from '../envelopes/anchor.ts'
 import { opensWith } from '../envelopes/audience.ts'
 import { createSiteCodes } from '../campaigns/site-code.ts'
@@ -142,7 +143,11 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     await background.finish()
   }
   const prepare: Claims['prepare'] = ({ id, shareCount }) => {
-    if (shareCount >= sharesOfCrowd) background.run(grabs.prepare(id), 'a gate was not filled ahead')
+    if (shareCount < sharesOfCrowd) return
+    background.run(
+      inNobodysName(() => grabs.prepare(id)),
+      'a gate was not filled ahead',
+    )
   }
   return {
     ...{ claim, reveal, prepare, drain },

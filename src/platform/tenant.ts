@@ -19,7 +19,7 @@ export type TenantRequest = {
 
 type Following = { request: TenantRequest; isOver: boolean }
 
-const followed = new AsyncLocalStorage<Following>()
+const followed = new AsyncLocalStorage<Following | undefined>()
 let underWay = 0
 
 /** Runs `run`, and all that follows from it until its promise settles, in the tenant's name. */
@@ -41,6 +41,9 @@ export function inNameOf<T>(request: TenantRequest, run: () => T): T {
   else end()
   return outcome
 }
+
+/** Runs the game's own work that a tenant's request has caused: it may outlive the request. */
+export const inNobodysName = <T>(run: () => T): T => (underWay === 0 ? run() : followed.run(undefined, run))
 
 /** Whose request this is; none is the game's own work, and everybody who is no tenant. */
 export function requestUnderWay(): TenantRequest | undefined {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Client } from 'pg'
 import { SignJWT } from 'jose'
-import { hideEnvelope } from '#protocol/rest/envelopes.ts'
+import { closeEnvelope, hideEnvelope } from '#protocol/rest/envelopes.ts'
 import { createMerchant } from '#protocol/rest/merchants.ts'
 import type { Point } from '../../src/geo/point.ts'
 import { createRestClient, demand } from '../../src/bin/play/rest-client.ts'
@@ -38,6 +38,8 @@ export async function enrol(client: Client, jwtSecret: string, count: number): P
 export type Organiser = {
   /** Answers its id. */
   hide(shares: number): Promise<string>
+  /** Takes them back, unless nothing is left: what lies around is a cost of every later round. */
+  close(ids: readonly string[]): Promise<void>
 }
 
 export async function createOrganiser(url: string, operatorKey: string): Promise<Organiser> {
@@ -59,6 +61,9 @@ export async function createOrganiser(url: string, operatorKey: string): Promise
         },
       })
       return demand(hidden, 'hiding').id
+    },
+    async close(ids) {
+      await Promise.all(ids.map(id => merchant.call(closeEnvelope, { id })))
     },
   }
 }

@@ -4,6 +4,7 @@
  */
 import t from 'tap'
 import { limits } from '#protocol/limits.ts'
+import { inNameOf, requestUnderWay } from '#platform/tenant.ts'
 import { passBy } from '../../src/claims/failpoints.ts'
 import type { ClaimGate } from '../../src/claims/gate.ts'
 import { rebuildGate, rebuildGates, rebuildLimits } from '../../src/claims/rebuild.ts'
@@ -60,15 +61,18 @@ t.test('rebuild', async t => {
     const { withLocks } = fresh.record
     fresh.record.withLocks = (...asked) => {
       turns++
+      t.equal(requestUnderWay(), undefined, 'it is the game’s own work, whoever hid')
       return withLocks(...asked)
     }
     const [few, many] = [
       { id: await hide(49), shareCount: 49 },
       { id: await hide(50), shareCount: 50 },
     ]
-    fresh.prepare(few)
-    fresh.prepare(many)
-    await fresh.drain()
+    await inNameOf({ tenantId: hider.id }, () => {
+      fresh.prepare(few)
+      fresh.prepare(many)
+      return fresh.drain()
+    })
     t.equal(turns, 1)
     t.equal(await gate.storedEpoch(few.id), undefined, 'most of those are never claimed from')
     t.equal(await gate.storedEpoch(many.id), 2)

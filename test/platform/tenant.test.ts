@@ -1,6 +1,6 @@
 /** In whose name work is done, and for how long. */
 import t from 'tap'
-import { inNameOf, requestUnderWay } from '#platform/tenant.ts'
+import { inNameOf, inNobodysName, requestUnderWay } from '#platform/tenant.ts'
 
 const nameNow = () => requestUnderWay()?.tenantId
 const gate = () => {
@@ -56,6 +56,25 @@ t.test('what goes on when its request is over asks nothing', async t => {
   await t.rejects(goesOn ?? Promise.resolve(), /over/)
   other.open()
   await held
+})
+
+t.test('what a request causes and nobody waits for is done in nobody’s name', async t => {
+  const [late, other] = [gate(), gate()]
+  let goesOn: Promise<unknown> | undefined
+  const held = inNameOf({ tenantId: 'other' }, () => other.opened)
+  await inNameOf({ tenantId: 'a' }, async () => {
+    goesOn = inNobodysName(() => late.opened.then(() => nameNow()))
+    t.equal(nameNow(), 'a', 'the request keeps its own')
+  })
+  late.open()
+  t.equal(await goesOn, undefined)
+  other.open()
+  await held
+  t.equal(
+    inNobodysName(() => nameNow()),
+    undefined,
+    'where no request has one',
+  )
 })
 
 t.test('names are followed only while a request has one', async t => {
