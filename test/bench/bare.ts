@@ -19,7 +19,6 @@ import { claimIdOf } from '../../src/claims/reservation.ts'
 import { postTransfers } from '../../src/ledger/postgres.ts'
 import { createAuthenticator } from '../../src/players/authenticator.ts'
 import { deviceRecord, playerRecord } from '../../src/players/postgres.ts'
-import { shareOfAll } from './party.ts'
 import { answerQuestions } from './processes.ts'
 
 export type Question = { do: 'listen' } | { do: 'broadcast'; text: string }
@@ -43,7 +42,7 @@ type Claiming = { Params: { id: string }; Body: ClaimBody }
 
 const statement = (name: string, text: string): Statement => ({ name: `naive-${name}`, text })
 const sql = {
-  lock: statement('lock', 'select state, claimed_shares from envelopes where id = $1 for update'),
+  lock: statement('lock', 'select state, claimed_shares, currency from envelopes where id = $1 for update'),
   own: statement('own', 'select id from claims where envelope_id = $1 and player_id = $2'),
 }
 
@@ -52,14 +51,18 @@ type Naive = { envelopeId: string; playerId: string }
 /** Every claim waits for the row of the envelope, whoever wins. */
 const claimNaively = ({ envelopeId, playerId }: Naive): Promise<string> =>
   database.transact(async tx => {
-    const [row] = await tx.query<{ state: string; claimed_shares: number }>(sql.lock, [envelopeId])
+    const [row] = await tx.query<{ state: string; claimed_shares: number; currency: string }>(sql.lock, [
+      envelopeId,
+    ])
     const own = await tx.query(sql.own, [envelopeId, playerId])
     if (own.length > 0) return 'claimed'
     if (row?.state !== 'live') return 'ended'
     const claimedAtMs = Date.now()
     const ids = { id: claimIdOf(envelopeId, playerId), envelopeId, playerId }
     const due = { ...ids, shareNo: row.claimed_shares + 1, claimedAtMs }
-    const claims = [{ ...due, ...shareOfAll }]
+    const [share] = await record.findShares(tx, [due])
+    if (share === undefined) throw new Error('no such share')
+    const claims = [{ ...due, ...share, currency: row.currency }]
     await record.insertClaims(tx, claims)
     await record.pay(tx, claims)
     await record.count(tx, claims, claimedAtMs)

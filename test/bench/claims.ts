@@ -246,12 +246,14 @@ async function askSockets(stage: Stage, round: Partial<Round>): Promise<void> {
 /** Envelopes with a share for every player, one after the other. */
 async function grant(stage: Stage, round: Partial<Round>): Promise<void> {
   const { organiser, players, given } = stage
-  const several = () => Promise.all(Array.from({ length: 4 }, () => organiser.hide(players.length)))
-  const granted = await load(stage, httpJob(stage, await several()), 'claimed')
+  const several = () => Promise.all(Array.from({ length: 8 }, () => organiser.hide(players.length)))
+  const [ours, raw] = [await several(), await several()]
+  const granted = await load(stage, httpJob(stage, ours), 'claimed')
   const { server, redis, postgres } = granted.us
   Object.assign(round, { granted: granted.rate, grantedServerUs: server })
   Object.assign(round, { grantedRedisUs: redis, grantedPostgresUs: postgres })
-  round.rawGrants = await stage.rawGrants(await several(), given.seconds * 1_000)
+  round.rawGrants = await stage.rawGrants(raw, given.seconds * 1_000)
+  await organiser.close([...ours, ...raw])
 }
 
 const RUSH_SHARES = 100
