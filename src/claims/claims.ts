@@ -143,11 +143,8 @@ export function createClaims<T>(ports: ClaimsPorts<T>): Claims {
     await background.finish()
   }
   const prepare: Claims['prepare'] = ({ id, shareCount }) => {
-    if (shareCount < sharesOfCrowd) return
-    background.run(
-      inNobodysName(() => grabs.prepare(id)),
-      'a gate was not filled ahead',
-    )
+    const fill = () => grabs.prepare(id)
+    if (shareCount >= sharesOfCrowd) background.run(inNobodysName(fill), 'a gate was not filled ahead')
   }
   return {
     ...{ claim, reveal, prepare, drain },
